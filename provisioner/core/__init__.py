@@ -1,0 +1,1 @@
+"""The vocabulary: commands, resources, plans, facts, events and reports, as values."""
