@@ -1,0 +1,189 @@
+"""Docker Engine on this machine: found where it is, installed and started where it is not.
+
+Where systemd is init, the engine is its service. Elsewhere it is started by hand and belongs to this project: it is
+stopped when the last lab goes down (what it has stored stays).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import docker
+from docker.context import ContextAPI
+from docker.errors import DockerException
+
+from provisioner.core.report import Listener, Note, Waiting, step
+from provisioner.errors import LabError
+from provisioner.labs import packages, state
+from provisioner.labs.processes import last_lines, run
+
+HOST = "engine"
+PACKAGES = ("docker.io",)
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+# Another run may be installing the engine right now.
+INSTALL_WAIT_S = 600.0
+POLL_S = 0.2
+SOCKET = Path("/var/run/docker.sock")
+# The parallel work of a lab shares one client; urllib3 warns when its pool is too small.
+POOL_SIZE = 64
+
+
+def reachable(timeout_s: float = 60.0) -> docker.DockerClient | None:
+    """A client of the engine that the user's `docker` command would talk to, or None when none answers there.
+
+    `timeout_s` is how long each later request may take.
+    """
+    try:
+        client = docker.DockerClient(timeout=timeout_s, max_pool_size=POOL_SIZE, **_where())
+        client.ping()
+    except (DockerException, OSError):
+        return None
+    return client
+
+
+def _where() -> dict[str, object]:
+    """DOCKER_HOST and its companions; else the context of the command line (Docker Desktop has its own socket)."""
+    given: dict[str, object] = docker.utils.kwargs_from_env()
+    if given:
+        return given
+    context = ContextAPI.get_current_context()
+    return {"base_url": context.Host} if context is not None and context.Host else {}
+
+
+def ensure(listen: Listener) -> docker.DockerClient:
+    """A client of a running engine, which is installed and started when there is none.
+
+    Raises LabError when that is not possible here, saying what to do; BuildError when the installation fails.
+    """
+    client = reachable()
+    if client is not None:
+        return client
+    _refuse_what_cannot_be_mended()
+    with state.locked(state.engine_directory(), wait_s=INSTALL_WAIT_S):
+        if not installed():
+            listen(Note(f"There is no Docker Engine here; installing: {' '.join(PACKAGES)}"))
+            packages.install(PACKAGES, listen)
+        with step(listen, HOST, "start Docker Engine"):
+            return _start(listen)
+
+
+def installed() -> bool:
+    """Whether the daemon is on this machine."""
+    return packages.has_program("dockerd")
+
+
+def _refuse_what_cannot_be_mended() -> None:
+    given = os.environ.get("DOCKER_HOST")
+    if given:
+        raise LabError(
+            f"no Docker Engine answers at DOCKER_HOST={given}",
+            hint="start that engine, or unset DOCKER_HOST to use the one of this machine",
+        )
+    if SOCKET.is_socket() and not os.access(SOCKET, os.W_OK):
+        raise LabError(
+            f"you may not use the Docker Engine of this machine ({SOCKET})",
+            hint="run as root, or: sudo usermod -aG docker $USER, then log in again",
+        )
+
+
+def _start(listen: Listener) -> docker.DockerClient:
+    prefix = packages.root_prefix()
+    if prefix is None:
+        raise LabError(
+            "Docker Engine is installed but does not run, and you may not start it",
+            hint="ask an administrator to start it (systemctl start docker), or run as root",
+        )
+    if Path("/run/systemd/system").is_dir():
+        run(
+            [*prefix, "systemctl", "start", "docker.service"],
+            timeout_s=START_TIMEOUT_S,
+            hint="journalctl -u docker",
+        )
+        return _answering(listen, alive=lambda: True)
+    process = _start_by_hand(prefix)
+    return _answering(listen, alive=lambda: process.poll() is None)
+
+
+def _pid_file() -> Path:
+    return state.engine_directory() / "dockerd.pid"
+
+
+def _log_file() -> Path:
+    return state.engine_directory() / "dockerd.log"
+
+
+def _start_by_hand(prefix: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    """The daemon, detached from this process and its terminal; the socket belongs to the user's own group."""
+    _pid_file().unlink(missing_ok=True)
+    argv = [*prefix, "dockerd", f"--pidfile={_pid_file()}", f"--group={os.getgid()}"]
+    with _log_file().open("ab") as log:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+        )
+
+
+def _answering(listen: Listener, alive: Callable[[], bool]) -> docker.DockerClient:
+    listen(Waiting(HOST, "the engine's answer"))
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline_s and alive():
+        client = reachable()
+        if client is not None:
+            return client
+        _refuse_what_cannot_be_mended()
+        time.sleep(POLL_S)
+    log = _log_file().read_text(errors="replace") if _log_file().exists() else ""
+    raise LabError(
+        "Docker Engine was started but does not answer",
+        hint=f"read {_log_file()}" if log else "read: journalctl -u docker",
+        details=last_lines(log),
+    )
+
+
+def started_by_us() -> int | None:
+    """The process id of the engine that was started by hand, or None. A reused id is not taken for ours."""
+    try:
+        pid = int(_pid_file().read_text())
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return None
+    return pid if f"--pidfile={_pid_file()}".encode() in arguments else None
+
+
+def stop_engine(listen: Listener) -> bool:
+    """Stop the engine if it was started by hand and nothing is in it any more; whether it was stopped.
+
+    What it stores under /var/lib/docker (the machines' image) stays.
+    """
+    pid = started_by_us()
+    client = reachable()
+    if pid is None or (client is not None and client.containers.list(all=True)):
+        return False
+    with step(listen, HOST, "stop Docker Engine"):
+        _terminate(pid)
+        state.forget(state.engine_directory())
+    return True
+
+
+def _terminate(pid: int) -> None:
+    if os.geteuid() == 0:
+        os.kill(pid, signal.SIGTERM)
+    else:
+        run([*(packages.root_prefix() or ()), "kill", "-TERM", str(pid)], timeout_s=STOP_TIMEOUT_S)
+    deadline_s = time.monotonic() + STOP_TIMEOUT_S
+    while started_by_us() is not None:
+        if time.monotonic() > deadline_s:
+            raise LabError(f"Docker Engine (process {pid}) does not stop", hint=f"read {_log_file()}")
+        time.sleep(POLL_S)
+
+
+def is_local_linux() -> bool:
+    """Whether containers' addresses are reached from here: not so where the engine lives in a virtual machine."""
+    given = os.environ.get("DOCKER_HOST", "unix://")
+    return sys.platform == "linux" and given.startswith("unix://")

@@ -1,0 +1,153 @@
+"""The image of a lab machine: a freshly installed Debian server with systemd, sshd and sudo, and nothing of Kubernetes.
+
+It is made from a Debian mirror (mmdebstrap, then import) where this machine has apt, else from a registry's `debian`
+image with a Dockerfile; both run the same node.sh. Its tag is a hash of its recipe, so it is made again only when the
+recipe has changed, and a tag only exists when the whole image does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import docker
+import platformdirs
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import BuildError as ImageBuildError
+
+from provisioner import templating
+from provisioner.core.report import Listener, Waiting, step
+from provisioner.errors import BuildError
+from provisioner.labs import mirror, packages, state
+from provisioner.labs.processes import last_lines, run
+
+HOST = "image"
+REPOSITORY = "provisioner-lab"
+TOOLS = ("mmdebstrap", "debian-archive-keyring")
+BUILD_TIMEOUT_S = 1800.0
+FILES = ("Dockerfile", "entry.sh", "node.sh", "runc.sh", "sshd.conf")
+ENTRY = "/usr/local/lib/lab/entry.sh"
+# What Debian's installer puts on a server, as far as a container can use it. No Python: the product needs none there.
+CONTENTS = (
+    *("systemd", "systemd-sysv", "dbus", "kmod", "procps", "less", "lsb-release"),
+    *("openssh-server", "sudo", "ca-certificates", "curl", "gnupg"),
+    *("iproute2", "iputils-ping", "netbase"),
+)
+# Docker stops a container by this signal; systemd shuts down in order on it (systemd(1), SIGRTMIN+3).
+STOP_SIGNAL = "SIGRTMIN+3"
+
+
+def recipe(release: str, contents: Sequence[str], files: Sequence[bytes]) -> str:
+    """Twelve hex digits that stand for everything the image is made of."""
+    parts = [release.encode(), " ".join(contents).encode(), *files]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:12]
+
+
+def tag(release: str) -> str:
+    """The image's full name for a Debian release."""
+    files = [(_folder() / name).read_bytes() for name in FILES]
+    return f"{REPOSITORY}:{release}-{recipe(release, CONTENTS, files)}"
+
+
+def _folder() -> Path:
+    return templating.path("lab")
+
+
+def ensure(client: docker.DockerClient, release: str, listen: Listener) -> str:
+    """The name of the image for `release`, made now if it is not there.
+
+    Raises BuildError with the end of the output when neither a mirror nor a registry gives it.
+    """
+    name = tag(release)
+    with state.locked(state.base() / "image", wait_s=BUILD_TIMEOUT_S):
+        if exists(client, name):
+            return name
+        if packages.has_apt():
+            from_mirror(client, release, listen)
+        else:
+            from_registry(client, release, listen)
+    return name
+
+
+def exists(client: docker.DockerClient, name: str) -> bool:
+    """Whether the engine has the image."""
+    try:
+        client.images.get(name)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def from_mirror(
+    client: docker.DockerClient, release: str, listen: Listener, address: str | None = None
+) -> None:
+    """Make the image from a Debian mirror: `address`, else this machine's own, else mmdebstrap's default."""
+    packages.install(TOOLS, listen)
+    source = address or mirror.from_this_machine()
+    cache = platformdirs.user_cache_path("provisioner") / "lab"
+    cache.mkdir(parents=True, exist_ok=True)
+    # One fixed name: what a killed run leaves is overwritten by the next.
+    archive = cache / f"{release}.tar"
+    try:
+        with step(listen, HOST, f"install Debian {release} into an image"):
+            listen(Waiting(HOST, "mmdebstrap (one to two minutes, once)"))
+            run(bootstrap_command(release, archive, source), timeout_s=BUILD_TIMEOUT_S, hint=_hint(release))
+        with step(listen, HOST, "import the image"):
+            _import(client, archive, tag(release))
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _hint(release: str) -> str:
+    return f"is {release} a Debian release, and is the mirror in /etc/apt reachable (apt-get update)?"
+
+
+def bootstrap_command(release: str, archive: Path, source: str | None) -> list[str]:
+    """The mmdebstrap call that writes the root file system of `release` to `archive` (a tar file)."""
+    return [
+        "mmdebstrap",
+        "--variant=minbase",
+        f"--include={','.join(CONTENTS)}",
+        f"--customize-hook={_folder() / 'node.sh'}",
+        release,
+        str(archive),
+        *([source] if source else []),
+    ]
+
+
+def _import(client: docker.DockerClient, archive: Path, name: str) -> None:
+    repository, _, version = name.partition(":")
+    try:
+        client.api.import_image_from_file(str(archive), repository=repository, tag=version)
+    except APIError as error:
+        raise BuildError(
+            f"the engine refuses the image: {error.explanation}", hint="is the disk full?"
+        ) from error
+
+
+def from_registry(
+    client: docker.DockerClient, release: str, listen: Listener, base: str | None = None
+) -> None:
+    """Make the image from `base` (a registry's `debian:RELEASE` when None) with the Dockerfile."""
+    with step(listen, HOST, f"build the image from {base or f'debian:{release}'}"):
+        try:
+            client.images.build(
+                path=str(_folder()),
+                tag=tag(release),
+                buildargs={"BASE": base or f"debian:{release}", "PACKAGES": " ".join(CONTENTS)},
+                rm=True,
+                forcerm=True,
+            )
+        except ImageBuildError as error:
+            output = "".join(str(line.get("stream", "")) for line in error.build_log)
+            raise BuildError(
+                f"building the image failed: {error.msg}", hint=_hint(release), details=last_lines(output)
+            ) from error
+        except DockerException as error:
+            raise BuildError(
+                f"building the image failed: {error}", hint="can the engine reach a registry?"
+            ) from error

@@ -1,0 +1,68 @@
+"""The inventory a lab gives: ordinary Ansible YAML, the same as for servers of one's own. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import yaml
+
+from provisioner.inventory.model import Role
+from provisioner.labs import state
+from provisioner.labs.machines import USER
+from provisioner.labs.spec import SSH_PORT, Machine
+
+# What the offline bundle holds: Debian 12's source package `kubernetes`.
+KUBERNETES_VERSION = "1.20.2"
+HEADER = """\
+# The machines of the lab "{lab}" and the cluster on them. Made by `provisioner lab up`; yours to edit: what you
+# change here is kept. File names are relative to this file.
+"""
+
+
+def text(lab: str, machines: Iterable[Machine]) -> str:
+    """The inventory file of `lab`."""
+    members = tuple(machines)
+    groups = {
+        "control_plane": _group(members, Role.CONTROL_PLANE),
+        "workers": _group(members, Role.WORKER),
+    }
+    data = {"all": {"vars": _variables(lab), "children": groups}}
+    return HEADER.format(lab=lab) + yaml.safe_dump(data, sort_keys=False)
+
+
+def _variables(lab: str) -> dict[str, object]:
+    return {
+        "ansible_user": USER,
+        "ansible_ssh_private_key_file": state.KEY,
+        "ansible_become": True,
+        "cluster": {
+            "name": lab,
+            "kubernetes_version": KUBERNETES_VERSION,
+            "runtime": {"type": "docker"},
+            "network": {"type": "bridge"},
+            "pod_cidr": "10.244.0.0/16",
+            "service_cidr": "10.96.0.0/12",
+            "package_source": {"type": "bundle", "path": "auto"},
+            "ssh": {"known_hosts": state.KNOWN_HOSTS},
+            "nested": True,
+        },
+    }
+
+
+def _group(machines: Iterable[Machine], role: Role) -> dict[str, object]:
+    return {"hosts": {machine.name: _host(machine) for machine in machines if machine.role is role}}
+
+
+def _host(machine: Machine) -> dict[str, object]:
+    address = str(machine.address)
+    variables: dict[str, object] = {"ansible_host": machine.ssh_host}
+    variables |= {} if machine.ssh_port == SSH_PORT else {"ansible_port": machine.ssh_port}
+    # Reached through a published port, a machine still speaks to the others from its own address.
+    return variables | ({} if machine.ssh_host == address else {"node_ip": address})
+
+
+def known_hosts(machine: Machine, keys: Iterable[str]) -> str:
+    """The lines of a known_hosts file for one machine, under the name ssh looks it up by."""
+    standard = machine.ssh_port == SSH_PORT
+    name = machine.ssh_host if standard else f"[{machine.ssh_host}]:{machine.ssh_port}"
+    return "".join(f"{name} {key}\n" for key in keys)

@@ -1,0 +1,144 @@
+"""What a lab keeps on this machine, in one private directory: its key, its host keys, its inventory, its record.
+
+<state>/labs/<name>/    id_ed25519  known_hosts  inventory.yaml  lab.json     gone after `down`
+<state>/engine/         dockerd.log  dockerd.pid                              an engine started by hand
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from provisioner.errors import LabError, LockHeldError
+
+STATE_VARIABLE = "PROVISIONER_STATE_DIR"
+KEY, KNOWN_HOSTS, INVENTORY, RECORD = "id_ed25519", "known_hosts", "inventory.yaml", "lab.json"
+# Part of host names of containers and of a network's name; short, so that container names stay valid host names.
+POLL_S = 0.2
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+def base() -> Path:
+    """Where everything is kept: $PROVISIONER_STATE_DIR, else the user's state directory."""
+    given = os.environ.get(STATE_VARIABLE)
+    return Path(given).absolute() if given else platformdirs.user_state_path("provisioner")
+
+
+def directory(name: str) -> Path:
+    """The directory of the lab `name`, whether it exists or not. Raises LabError for a name that cannot be one."""
+    if not NAME_PATTERN.fullmatch(name):
+        raise LabError(
+            f"{name!r} cannot be the name of a lab",
+            hint="use lower-case letters, digits and dashes, a letter first, at most 31 characters",
+        )
+    return base() / "labs" / name
+
+
+def engine_directory() -> Path:
+    """Log and pid file of an engine that was started by hand."""
+    return base() / "engine"
+
+
+def names() -> tuple[str, ...]:
+    """Labs that have a state directory, sorted."""
+    return tuple(sorted(path.name for path in (base() / "labs").glob("*/")))
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file in one step, so that whoever reads it sees the old or the new one. Mode is set before content."""
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def public_key(home: Path) -> str:
+    """The lab's public key in OpenSSH's form; the pair is made (0600) when there is none."""
+    path = home / KEY
+    if not path.exists():
+        write(path, _new_private_key())
+    private = serialization.load_ssh_private_key(path.read_bytes(), password=None)
+    public = private.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return f"{public.decode()} provisioner-lab-{home.name}\n"
+
+
+def _new_private_key() -> str:
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.OpenSSH,
+            serialization.NoEncryption(),
+        )
+        .decode()
+    )
+
+
+def forget(home: Path) -> None:
+    """Remove a directory of the state and the empty directories above it."""
+    shutil.rmtree(home, ignore_errors=True)
+    for parent in (home.parent, home.parent.parent):
+        if parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()
+
+
+@contextmanager
+def locked(home: Path, wait_s: float = 0.0) -> Iterator[Path]:
+    """Hold `home` (made 0700 when missing) for this process; the lock goes with the process or the directory.
+
+    Raises LockHeldError when another run still holds it after `wait_s`.
+    """
+    deadline_s = time.monotonic() + wait_s
+    while (descriptor := _locked_descriptor(home)) is None:
+        if time.monotonic() >= deadline_s:
+            raise LockHeldError(
+                f"another run works on {home}", hint="wait until it has ended, then run again"
+            )
+        time.sleep(POLL_S)
+    try:
+        yield home
+    finally:
+        os.close(descriptor)
+
+
+def _locked_descriptor(home: Path) -> int | None:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    if _is_still(home, descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _is_still(home: Path, descriptor: int) -> bool:
+    """Whether the locked directory is the one at that path: its last holder may have removed it."""
+    try:
+        return os.path.samestat(home.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,35 @@
+#!/bin/sh
+# PID 1 of a lab machine: gives systemd the mounts a real machine has, then becomes systemd.
+# It runs again at every start, so everything here may be repeated.
+set -eu
+
+# The engine hands the control groups and /sys over read-only when the container is not privileged.
+while read -r _ target _; do
+    case $target in
+        /sys/fs/cgroup | /sys/fs/cgroup/*) mount -o remount,bind,rw "$target" ;;
+    esac
+done < /proc/mounts
+mount -o remount,rw /sys
+
+# The kubelet shares volume mounts with pods; containers start with private propagation.
+mount --make-rshared /
+
+# Containers see the firmware's UUID of the machine they run on: every lab machine would have the same.
+uuid=/sys/class/dmi/id/product_uuid
+if [ -e "$uuid" ]; then
+    [ -e /var/lib/lab-product-uuid ] || cat /proc/sys/kernel/random/uuid > /var/lib/lab-product-uuid
+    mount --bind /var/lib/lab-product-uuid "$uuid"
+fi
+
+# Where even root may not raise limits (capability 24, CAP_SYS_RESOURCE), containers inside need a gentler runc.
+bounding=0x$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status)
+if [ $((bounding >> 24 & 1)) -eq 0 ]; then
+    install -m 0755 /usr/local/lib/lab/runc.sh /usr/local/sbin/runc
+else
+    rm -f /usr/local/sbin/runc
+fi
+
+# Host keys belong to the machine, not to the image; only missing ones are made.
+ssh-keygen -A
+
+exec /sbin/init
