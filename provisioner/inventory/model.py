@@ -15,15 +15,43 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from provisioner.inventory.values import Endpoint, Taint, Version
 
-# RFC 1123: names of clusters and nodes.
-DnsName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+# RFC 1123: names of clusters and nodes, labels joined by dots.
+DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+# A name or an IPv4 address, or an IPv6 address (two colons or more); never something ssh would take for an option.
+ADDRESS = r"^([A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9.]+)?)$"
+# A name (`*.` before it allowed) or an address in a certificate.
+SAN = r"^(\*\.)?[A-Za-z0-9:]([-A-Za-z0-9.:]*[A-Za-z0-9:])?$"
+USER = r"^[A-Za-z0-9_][-A-Za-z0-9_.@\\]*\$?$"
+JUMP_HOST = r"^([A-Za-z0-9_][-A-Za-z0-9_.]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?$"
+FLAG = r"^[a-z][-a-z0-9]*$"
+SIZE = r"^\d+[kmg]$"
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+
+
+def _text_only(value: object) -> object:
+    """Addresses and file names arrive as text; a bare number would become an address of its own."""
+    if isinstance(value, bool | int | float) or value == "":
+        raise ValueError("must be text")
+    return value
+
+
+DnsName = Annotated[str, StringConstraints(pattern=DNS_NAME, max_length=253)]
 # Inventories are YAML: addresses arrive as text, which strict mode would refuse.
-Network4 = Annotated[IPv4Network, Field(strict=False)]
-Address4 = Annotated[IPv4Address, Field(strict=False)]
-FilePath = Annotated[Path, Field(strict=False)]
+Network4 = Annotated[IPv4Network, Field(strict=False), BeforeValidator(_text_only)]
+Address4 = Annotated[IPv4Address, Field(strict=False), BeforeValidator(_text_only)]
+FilePath = Annotated[Path, Field(strict=False), BeforeValidator(_text_only)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Arguments = dict[str, str]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Address = Annotated[str, StringConstraints(pattern=ADDRESS)]
+User = Annotated[str, StringConstraints(pattern=USER)]
+San = Annotated[str, StringConstraints(pattern=SAN)]
+Arguments = dict[Annotated[str, StringConstraints(pattern=FLAG)], str]
+Labels = dict[
+    Annotated[str, StringConstraints(pattern=LABEL_KEY)],
+    Annotated[str, StringConstraints(pattern=LABEL_VALUE)],
+]
 
 
 def _as_tuple(value: object) -> object:
@@ -31,6 +59,7 @@ def _as_tuple(value: object) -> object:
 
 
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
+Sans = Annotated[tuple[San, ...], BeforeValidator(_as_tuple)]
 Taints = Annotated[tuple[Taint, ...], BeforeValidator(_as_tuple)]
 
 
@@ -44,7 +73,7 @@ class DockerRuntime(Model):
     """Docker with the systemd cgroup driver; the kubelet talks to it itself up to Kubernetes 1.23."""
 
     type: Literal["docker"] = "docker"
-    log_max_size: str = Field(default="100m", pattern=r"^\d+[kmg]$", description="When a container's log is rotated.")
+    log_max_size: str = Field(default="100m", pattern=SIZE, description="When a container's log is rotated.")
     registry_mirrors: Texts = Field(default=(), description="Addresses of mirrors of Docker Hub.")
 
 
@@ -52,51 +81,74 @@ class BridgeNetwork(Model):
     """The plain `bridge` plug-in and one static route per node; all machines share one network segment."""
 
     type: Literal["bridge"] = "bridge"
-    mtu: int = Field(default=1500, ge=576, le=9000, description="Largest packet on the pods' network, in bytes.")
+    mtu: int = Field(
+        default=1500, ge=576, le=9000, description="Largest packet on the pods' network, in bytes."
+    )
 
 
 class BundleSource(Model):
     """Packages and images come from an offline bundle, through the SSH connection."""
 
     type: Literal["bundle"] = "bundle"
-    path: Annotated[Path, Field(strict=False)] = Field(
+    path: FilePath = Field(
         default=Path("auto"),
         description="The bundle's directory, relative to the inventory; `auto` is the one that `bundle build` made.",
     )
-    port: Port = Field(default=7642, description="The port on each node's loopback where the bundle is served.")
 
 
 class Ssh(Model):
     """How the machines are reached."""
 
     known_hosts: FilePath | None = Field(
-        default=None, description="Host keys of the cluster, relative to the inventory; ~/.ssh/known_hosts otherwise."
+        default=None,
+        description="Host keys of the cluster, relative to the inventory; ~/.ssh/known_hosts otherwise.",
     )
-    jump_host: str | None = Field(default=None, description="A machine to go through, as [user@]host[:port].")
-    connect_timeout_s: int = Field(default=15, ge=1, le=600)
-    keepalive_s: int = Field(default=15, ge=1, le=600)
+    jump_host: str | None = Field(
+        default=None, pattern=JUMP_HOST, description="A machine to go through, as [user@]host[:port]."
+    )
+    connect_timeout_s: int = Field(
+        default=15, ge=1, le=600, description="Give up connecting after so many seconds."
+    )
+    keepalive_s: int = Field(
+        default=15, ge=1, le=600, description="Seconds between signs of life on a quiet line."
+    )
     parallel: int = Field(default=20, ge=1, le=500, description="How many machines are worked on at once.")
 
 
 class ClusterSettings(Model):
     """What stands under `cluster:` in `all.vars`."""
 
-    name: DnsName = "kubernetes"
-    kubernetes_version: Version
-    runtime: DockerRuntime = DockerRuntime()
-    network: BridgeNetwork = BridgeNetwork()
-    package_source: BundleSource = BundleSource()
-    pod_cidr: Network4 = IPv4Network("10.244.0.0/16")
-    service_cidr: Network4 = IPv4Network("10.96.0.0/12")
-    dns_domain: DnsName = "cluster.local"
-    control_plane_endpoint: Endpoint | None = Field(
-        default=None, description="Where the API server is reached, host:port; the first control plane otherwise."
+    name: DnsName = Field(default="kubernetes", description="The cluster's name, also in the kubeconfig.")
+    kubernetes_version: Version = Field(description="The full version, such as 1.20.2.")
+    runtime: DockerRuntime = Field(default=DockerRuntime(), description="What runs the containers.")
+    network: BridgeNetwork = Field(default=BridgeNetwork(), description="The pods' network plug-in.")
+    package_source: BundleSource = Field(
+        default=BundleSource(), description="Where Kubernetes' packages and images come from."
     )
-    extra_sans: Texts = Field(default=(), description="More names and addresses for the API server's certificate.")
-    api_server_extra_args: Arguments = {}
-    controller_manager_extra_args: Arguments = {}
-    scheduler_extra_args: Arguments = {}
-    ssh: Ssh = Ssh()
+    pod_cidr: Network4 = Field(
+        default=IPv4Network("10.244.0.0/16"), description="The pods' network; every node gets a /24 of it."
+    )
+    service_cidr: Network4 = Field(
+        default=IPv4Network("10.96.0.0/12"), description="The network of the Services' virtual addresses."
+    )
+    dns_domain: DnsName = Field(default="cluster.local", description="The DNS domain of Services and pods.")
+    control_plane_endpoint: Endpoint | None = Field(
+        default=None,
+        description="Where the API server is reached, host:port; the first control plane otherwise.",
+    )
+    extra_sans: Sans = Field(
+        default=(), description="More names and addresses for the API server's certificate."
+    )
+    api_server_extra_args: Arguments = Field(
+        default={}, description="Flags for kube-apiserver, without the leading dashes."
+    )
+    controller_manager_extra_args: Arguments = Field(
+        default={}, description="Flags for kube-controller-manager, without the leading dashes."
+    )
+    scheduler_extra_args: Arguments = Field(
+        default={}, description="Flags for kube-scheduler, without the leading dashes."
+    )
+    ssh: Ssh = Field(default=Ssh(), description="How the machines are reached.")
     nested: bool = Field(
         default=False,
         description="The machines are containers: swap of the host is accepted, kube-proxy leaves conntrack alone.",
@@ -106,15 +158,29 @@ class ClusterSettings(Model):
 class HostVariables(Model):
     """What may stand in `vars` of a group or at a host; Ansible's own names where Ansible has one."""
 
-    ansible_host: Text | None = None
-    ansible_port: Port = 22
-    ansible_user: Text | None = None
-    ansible_ssh_private_key_file: FilePath | None = None
-    ansible_become: bool = False
-    node_ip: Address4 | None = Field(default=None, description="The address the node uses; measured when left out.")
-    node_labels: Arguments = {}
-    node_taints: Taints | None = Field(default=None, description="Left out: kubeadm's own choice. []: none.")
-    kubelet_extra_args: Arguments = {}
+    ansible_host: Address | None = Field(
+        default=None, description="Address or DNS name to connect to; the host's name otherwise."
+    )
+    ansible_port: Port = Field(default=22, description="The port of the SSH server.")
+    ansible_user: User | None = Field(
+        default=None, description="Who to log in as; what SSH would choose otherwise."
+    )
+    ansible_ssh_private_key_file: FilePath | None = Field(
+        default=None,
+        description="The private key, relative to the inventory; the SSH agent's keys otherwise.",
+    )
+    ansible_become: bool = Field(default=False, description="Use sudo (without a password) for everything.")
+    node_ip: Address4 | None = Field(
+        default=None, description="The address the node uses; measured when left out."
+    )
+    node_labels: Labels = Field(default={}, description="Labels of the node.")
+    node_taints: Taints | None = Field(
+        default=None,
+        description="Taints of the node, as key=value:Effect. Left out: kubeadm's own choice. []: none.",
+    )
+    kubelet_extra_args: Arguments = Field(
+        default={}, description="Flags for the kubelet, without the leading dashes."
+    )
 
 
 class Role(StrEnum):
@@ -135,7 +201,7 @@ class Host(Model):
     private_key_file: Path | None = None
     become: bool = False
     node_ip: IPv4Address | None = None
-    node_labels: Arguments = {}
+    node_labels: Labels = {}
     node_taints: tuple[Taint, ...] | None = None
     kubelet_extra_args: Arguments = {}
     groups: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Versions and compatibility as data, each row with its source."""

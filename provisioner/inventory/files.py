@@ -1,0 +1,61 @@
+"""The files an inventory names: are they there, and are they safe? The only part that looks at the disk again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from provisioner.inventory.findings import Finding, KeyPath
+from provisioner.inventory.model import Cluster
+
+# The bundle that `provisioner bundle build` made and keeps in the user's cache.
+AUTO = Path("auto")
+
+
+def resolve(path: Path, inventory: Path) -> Path:
+    """`~` is the home directory; a relative name starts at the inventory's directory."""
+    try:
+        return inventory.absolute().parent / path.expanduser()
+    except RuntimeError:  # the home directory of an unknown user: the file is reported as missing
+        return inventory.absolute().parent / path
+
+
+def findings(cluster: Cluster) -> Iterator[Finding]:
+    """Missing or unsafe files; paths as in `rules`."""
+    keys = {host.private_key_file: host.name for host in reversed(cluster.hosts) if host.private_key_file}
+    for key, host in reversed(keys.items()):
+        yield from _private_key(key, ("hosts", host, "private_key_file"))
+    bundle = cluster.settings.package_source.path
+    if bundle != AUTO and not bundle.is_dir():
+        path = ("settings", "package_source", "path")
+        what = "is not a directory" if bundle.exists() else "does not exist"
+        yield Finding(
+            "missing-file",
+            path,
+            f"the bundle {bundle} {what}",
+            "make one with `provisioner bundle build`, or write `auto`",
+        )
+
+
+def _private_key(key: Path, path: KeyPath) -> Iterator[Finding]:
+    if not key.exists():
+        yield Finding(
+            "missing-file",
+            path,
+            f"the private key {key} does not exist",
+            f"make one with `ssh-keygen -t ed25519 -f {key}`, or name another",
+        )
+    elif not key.is_file():
+        yield Finding(
+            "missing-file", path, f"the private key {key} is not a file", "name the private key itself"
+        )
+    elif key.suffix == ".pub":
+        yield Finding(
+            "public-key",
+            path,
+            f"{key} is the public half of a key",
+            f"name the private half: {key.with_suffix('')}",
+        )
+    elif key.stat().st_mode & 0o077:
+        # ssh refuses such keys too.
+        yield Finding("open-key", path, f"the private key {key} can be read by others", f"chmod 600 {key}")

@@ -1,0 +1,48 @@
+"""What is wrong with an inventory before it has a line number: the path of the value, and words for people."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from provisioner.errors import Severity
+
+# Keys and indices from the top of the file (or of the `Cluster`) down to a value.
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong at `path`.
+
+    `needs` are the values it was concluded from: where one of them is wrong itself, the conclusion is not worth
+    showing. `line` is set only where the path alone does not tell it (the second of two equal keys).
+    """
+
+    rule: str
+    path: KeyPath
+    message: str
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+    needs: tuple[KeyPath, ...] = ()
+    line: int = 0
+
+
+def dotted(path: KeyPath) -> str:
+    """`all.vars.cluster.extra_sans[0]`."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return text.removeprefix(".")
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.75) -> str:
+    """The known word that `word` was probably meant to be; empty when none is close."""
+    matches = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=cutoff)
+    return matches[0] if matches else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The hint for a misspelt word, or the list of what is known."""
+    names = sorted(known)
+    match = nearest(word, names, 0.6)
+    return f"did you mean `{match}`?" if match else f"known here: {', '.join(names)}"

@@ -1,0 +1,154 @@
+"""Pydantic's findings as sentences: what is expected, what was found, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from provisioner.inventory import model as names
+from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
+from provisioner.inventory.yaml_lines import Tagged
+
+_PATTERNS = {
+    names.DNS_NAME: "a DNS name (lower-case letters, digits, `-` and `.`)",
+    names.ADDRESS: "a host name or an IP address, without port or prefix length",
+    names.SAN: "a host name or an IP address",
+    names.USER: "a user name",
+    names.JUMP_HOST: "a machine to go through, as [user@]host[:port]",
+    names.FLAG: "the name of a flag without its leading dashes, such as `max-pods`",
+    names.SIZE: "a size such as 100m",
+    names.LABEL_KEY: "a label's key such as `disk` or `example.com/disk`",
+    names.LABEL_VALUE: "a label's value: at most 63 letters, digits, `-`, `_` and `.`",
+}
+
+# By pydantic's type of error; https://docs.pydantic.dev/latest/errors/validation_errors/
+_EXPECTED = {
+    "string_type": "text",
+    "path_type": "a file name",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "dict_type": "a mapping (lines of `key: value`)",
+    "model_type": "a mapping (lines of `key: value`)",
+    "tuple_type": "a list (lines of `- value`)",
+    "ip_v4_network": "a network such as 10.244.0.0/16",
+    "ip_v4_address": "an IPv4 address such as 192.168.56.11",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "string_too_short": "text that is not empty",
+    "string_too_long": "at most {max_length} characters",
+    "literal_error": "{expected}",
+}
+
+_WRONG_TYPE = frozenset(key for key in _EXPECTED if key.endswith(("_type", "_from_float")))
+
+
+def findings(
+    error: ValidationError, model: type[BaseModel], path: KeyPath, texts: Mapping[KeyPath, str], skip: int = 0
+) -> Iterator[Finding]:
+    """What pydantic found below `path`: `texts` are the scalars as written in the file, `skip` is how many of the
+    model's keys `path` names already."""
+    for details in error.errors(include_url=False):
+        where = (*path, *_location(details)[skip:])
+        if details["type"] == "extra_forbidden":
+            known = fields_at(model, details["loc"][:-1])
+            yield Finding("unknown-key", where, "this key is not known", did_you_mean(str(where[-1]), known))
+        elif details["type"] == "missing":
+            yield Finding("missing-key", where, "this key is missing", _purpose(model, details["loc"]))
+        else:
+            yield _wrong_value(details, where, texts.get(where))
+
+
+def found(value: object, written: str | None = None) -> str:
+    """A value of the file in words."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return f"`{written or value}`, which YAML reads as {str(value).lower()}"
+        case int() | float():
+            return f"the number {written or value}"
+        case str():
+            return f"the text `{value}`" if value else "empty text"
+        case Tagged():
+            return f"a value tagged {value.tag}"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case _:
+            return f"`{written or value}`, which YAML reads as a {type(value).__name__}"
+
+
+def fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> Mapping[str, object]:
+    """The keys that may stand at a place inside a model."""
+    for key in location:
+        below = model.model_fields[str(key)].annotation
+        kinds = [
+            kind
+            for kind in (below, *get_args(below))
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        model = kinds[0]
+    return model.model_fields
+
+
+def _location(details: ErrorDetails) -> KeyPath:
+    """Pydantic marks a bad key of a mapping by a `[key]` of its own; a number as key is text in a path."""
+    location = details["loc"]
+    return (*location[:-2], str(location[-2])) if location and location[-1] == "[key]" else location
+
+
+def _purpose(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    field = fields_at(model, location[:-1])[str(location[-1])]
+    return f"add it: {description}" if (description := getattr(field, "description", None)) else "add it"
+
+
+def _wrong_value(details: ErrorDetails, path: KeyPath, written: str | None) -> Finding:
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    reads_text = kind == "value_error"
+    if reads_text and isinstance(value, str) and value:
+        return Finding("bad-value", path, str(context["error"]))
+    if kind == "string_pattern_mismatch":
+        expected = _PATTERNS.get(context["pattern"], f"text like {context['pattern']}")
+    else:
+        expected = "text" if reads_text else _EXPECTED.get(kind, details["msg"]).format_map(context)
+    rule = "wrong-type" if reads_text or kind in _WRONG_TYPE else "bad-value"
+    return Finding(
+        rule, path, f"expected {expected}, found {found(value, written)}", _remedy(details, written)
+    )
+
+
+def _remedy(details: ErrorDetails, written: str | None) -> str:
+    kind, value = details["type"], details["input"]
+    if kind in ("string_type", "path_type", "value_error") and isinstance(value, bool | int | float):
+        return f'put it in quotes: "{written or value}"'
+    if kind == "int_type" and isinstance(value, str) and value.isdecimal():
+        return f"write it without quotes: {value}"
+    if kind == "bool_type":
+        return f"write {'false' if str(value).lower() in ('no', 'off', 'false', '0') else 'true'}, without quotes"
+    if kind == "tuple_type" and isinstance(value, str):
+        return f"write it as a list of one: [{value}]"
+    return _nearby(kind, value, details.get("ctx", {}))
+
+
+def _nearby(kind: str, value: object, context: dict[str, Any]) -> str:
+    if kind == "ip_v4_network" and isinstance(value, str):
+        return _meant_network(value)
+    if kind == "literal_error":
+        choices = [choice.strip("'") for choice in context["expected"].replace(" or ", ", ").split(", ")]
+        match = nearest(str(value), choices, 0.6)
+        return f"did you mean `{match}`?" if match else f"what can be chosen: {', '.join(choices)}"
+    return ""
+
+
+def _meant_network(text: str) -> str:
+    """`10.244.1.0/16` has bits beyond its prefix: the network that was meant."""
+    try:
+        return f"did you mean `{IPv4Network(text, strict=False)}`?"
+    except ValueError:
+        return "IPv4 address, a slash, and a prefix length from 0 to 32"

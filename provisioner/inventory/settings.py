@@ -1,0 +1,71 @@
+"""The cluster's settings: found at their one place, checked, with file names made absolute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from provisioner.catalog import kubernetes
+from provisioner.inventory import files, messages
+from provisioner.inventory.findings import Finding, KeyPath
+from provisioner.inventory.model import ClusterSettings
+from provisioner.inventory.variables import Variable, unreadable
+
+PLACE: KeyPath = ("all", "vars", "cluster")
+
+
+def find(variables: Iterable[Variable]) -> tuple[Variable | None, tuple[Finding, ...]]:
+    """The variable `cluster` of `all.vars`; anywhere else it is an error, and so is its absence."""
+    given = tuple(variable for variable in variables if variable.name == "cluster")
+    right = next((variable for variable in given if variable.path == PLACE), None)
+    wrong = tuple(
+        Finding(
+            "misplaced", variable.path, "`cluster` is one for all machines", "move it to all.vars.cluster"
+        )
+        for variable in given
+        if variable.path != PLACE
+    )
+    if right or wrong:
+        return right, wrong
+    newest = kubernetes.supported()[-1]
+    example = f'kubernetes_version: "{newest.series}.{newest.last_patch}"'
+    hint = f"add to `vars:` of `all:` a mapping `cluster:` with at least {example}"
+    return None, (Finding("missing-key", PLACE, "the settings of the cluster are missing", hint),)
+
+
+def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[ClusterSettings, tuple[Finding, ...]]:
+    """The settings; where something is wrong with one, its default, so that the others can still be looked at."""
+    refused = tuple(unreadable(variable.value, variable.path))
+    paths = {finding.path for finding in refused}
+    try:
+        return ClusterSettings.model_validate(variable.value), refused
+    except ValidationError as error:
+        found = messages.findings(error, ClusterSettings, variable.path, texts)
+        bad = {details["loc"][0] for details in error.errors() if details["loc"]}
+        trial = _without(variable.value, bad)
+        return trial, refused + tuple(finding for finding in found if finding.path not in paths)
+
+
+def fallback() -> ClusterSettings:
+    """All defaults, for an inventory without settings; the version is one that no rule complains about."""
+    row = kubernetes.supported()[-1]
+    return ClusterSettings.model_validate({"kubernetes_version": f"{row.series}.{row.last_patch}"})
+
+
+def absolute(settings: ClusterSettings, inventory: Path) -> ClusterSettings:
+    """The same settings with file names resolved against the inventory's directory."""
+    ssh, source = settings.ssh, settings.package_source
+    if ssh.known_hosts:
+        ssh = ssh.model_copy(update={"known_hosts": files.resolve(ssh.known_hosts, inventory)})
+    if source.path != files.AUTO:
+        source = source.model_copy(update={"path": files.resolve(source.path, inventory)})
+    return settings.model_copy(update={"ssh": ssh, "package_source": source})
+
+
+def _without(value: object, bad: set[Any]) -> ClusterSettings:
+    given = value if isinstance(value, dict) else {}
+    good = {key: below for key, below in given.items() if key not in bad}
+    return ClusterSettings.model_validate({"kubernetes_version": fallback().kubernetes_version, **good})

@@ -1,0 +1,134 @@
+"""YAML with line numbers: the value as PyYAML (and so Ansible) reads it, and for every path in it the line and the
+text as written. Equal keys in one mapping, which PyYAML lets pass, are found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import yaml
+
+from provisioner.inventory.findings import Finding, KeyPath
+
+# What PyYAML says, and what people usually did.
+_CAUSES = {
+    "cannot start any token": "indent with spaces, never with tabs; quote text that begins with @, % or a backtick",
+    "mapping values are not allowed": "check the indentation; text that contains `: ` must stand in quotes",
+    "expected <block end>": "check the indentation: keys of one mapping stand below each other",
+    "could not find expected ':'": "a key needs `: ` after it; check the indentation of this line and the one before",
+    "unhashable": "text that begins with `{` must stand in quotes",
+    "undefined alias": "define the anchor with `&name` before it is used with `*name`",
+    "single document": "keep one inventory in one file: remove the second `---`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A value with a tag that plain YAML does not know, such as `!vault`."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file: its value, for each path the line (from 1) of its key and, for scalars, the text as written."""
+
+    value: object
+    lines: Mapping[KeyPath, int]
+    texts: Mapping[KeyPath, str]
+    findings: tuple[Finding, ...] = ()
+
+    def line(self, path: KeyPath) -> int:
+        """The line of the value, or of the nearest thing around it that is in the file."""
+        around = (path[:length] for length in range(len(path), 0, -1))
+        return next((self.lines[part] for part in around if part in self.lines), 1)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which keeps unknown tags as `Tagged` for whoever reads that value."""
+
+
+_Loader.add_constructor(None, lambda loader, node: Tagged(node.tag))
+
+
+def read(text: str) -> Document:
+    """Read one YAML document; a syntax error becomes the document's only finding."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return Document(None, {}, {})
+        findings = tuple(_duplicates(node))
+        value = loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return Document(None, {}, {}, (_syntax(error),))
+    places = tuple(_places(node, ()))
+    return Document(
+        value,
+        {path: line for path, line, _ in places},
+        {path: text for path, _, text in places if text is not None},
+        findings,
+    )
+
+
+def _syntax(error: Exception) -> Finding:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+    hint = next((cause for words, cause in _CAUSES.items() if words in problem), "")
+    line = mark.line + 1 if mark else 1
+    return Finding(
+        "yaml",
+        (),
+        f"this is not valid YAML: {problem}",
+        hint or "check this line and the one before it",
+        line=line,
+    )
+
+
+def _key(node: yaml.Node) -> str:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else "?"
+
+
+def _children(node: yaml.Node) -> Iterator[tuple[str | int, yaml.Node, yaml.Node]]:
+    """Key or index, the node whose line counts, and the node below."""
+    if isinstance(node, yaml.MappingNode):
+        yield from ((_key(key), key, value) for key, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from ((index, item, item) for index, item in enumerate(node.value))
+
+
+def _places(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int, str | None]]:
+    for key, at, below in _children(node):
+        text = below.value if isinstance(below, yaml.ScalarNode) else None
+        yield (*path, key), at.start_mark.line + 1, text
+        yield from _places(below, (*path, key))
+
+
+def _duplicates(root: yaml.Node) -> Iterator[Finding]:
+    """Walks every node once, also where aliases make a loop."""
+    seen: set[int] = set()
+    ahead: list[tuple[yaml.Node, KeyPath]] = [(root, ())]
+    while ahead:
+        node, path = ahead.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        ahead += [(below, (*path, key)) for key, _, below in _children(node)]
+        if isinstance(node, yaml.MappingNode):
+            yield from _equal_keys(node, path)
+
+
+def _equal_keys(node: yaml.MappingNode, path: KeyPath) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for key, at, _ in _children(node):
+        line = at.start_mark.line + 1
+        if key in first and isinstance(at, yaml.ScalarNode) and at.tag != "tag:yaml.org,2002:merge":
+            yield Finding(
+                "duplicate-key",
+                (*path, key),
+                f"this key stands here a second time, first in line {first[str(key)]}",
+                "YAML would silently take the last one: keep one of them",
+                line=line,
+            )
+        first.setdefault(str(key), line)
