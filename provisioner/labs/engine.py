@@ -1,7 +1,7 @@
 """Docker Engine on this machine: found where it is, installed and started where it is not.
 
-Where systemd is init, the engine is its service. Elsewhere it is started by hand and belongs to this project: it is
-stopped when the last lab goes down (what it has stored stays).
+Where systemd is init, the engine is its service. Elsewhere it is started by hand and belongs to this project:
+it is stopped when the last lab goes down (what it has stored stays).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from provisioner.labs.processes import last_lines, run
 HOST = "engine"
 PACKAGES = ("docker.io",)
 START_TIMEOUT_S = 60.0
+GRANT_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 # Another run may be installing the engine right now.
 INSTALL_WAIT_S = 600.0
@@ -49,7 +50,7 @@ def reachable(timeout_s: float = 60.0) -> docker.DockerClient | None:
 
 
 def _where() -> dict[str, object]:
-    """DOCKER_HOST and its companions; else the context of the command line (Docker Desktop has its own socket)."""
+    """DOCKER_HOST and its companions; else the command line's context (Docker Desktop has its own socket)."""
     given: dict[str, object] = docker.utils.kwargs_from_env()
     if given:
         return given
@@ -65,11 +66,10 @@ def ensure(listen: Listener) -> docker.DockerClient:
     client = reachable()
     if client is not None:
         return client
-    _refuse_what_cannot_be_mended()
+    _refuse_another_engine()
     with state.locked(state.engine_directory(), wait_s=INSTALL_WAIT_S):
-        if not installed():
-            listen(Note(f"There is no Docker Engine here; installing: {' '.join(PACKAGES)}"))
-            packages.install(PACKAGES, listen)
+        if not installed() and not SOCKET.is_socket():
+            _install(listen)
         with step(listen, HOST, "start Docker Engine"):
             return _start(listen)
 
@@ -79,33 +79,59 @@ def installed() -> bool:
     return packages.has_program("dockerd")
 
 
-def _refuse_what_cannot_be_mended() -> None:
+def _refuse_another_engine() -> None:
     given = os.environ.get("DOCKER_HOST")
     if given:
         raise LabError(
             f"no Docker Engine answers at DOCKER_HOST={given}",
             hint="start that engine, or unset DOCKER_HOST to use the one of this machine",
         )
-    if SOCKET.is_socket() and not os.access(SOCKET, os.W_OK):
+
+
+def _install(listen: Listener) -> None:
+    if not packages.has_apt():
+        raise LabError(
+            "no Docker Engine answers, and on this system it cannot be installed for you",
+            hint="install and start Docker Desktop or Docker Engine: https://docs.docker.com/get-docker/",
+        )
+    listen(Note(f"There is no Docker Engine here; these packages will be installed: {' '.join(PACKAGES)}"))
+    packages.install(PACKAGES, listen)
+
+
+def _refuses_us() -> bool:
+    return SOCKET.is_socket() and not os.access(SOCKET, os.R_OK | os.W_OK)
+
+
+def _let_us_in(listen: Listener) -> None:
+    """Grant this user the socket until the engine restarts; only with sudo, which would allow it anyway."""
+    prefix = packages.root_prefix()
+    if not prefix:
         raise LabError(
             f"you may not use the Docker Engine of this machine ({SOCKET})",
-            hint="run as root, or: sudo usermod -aG docker $USER, then log in again",
+            hint="run as root, or ask an administrator for: usermod -aG docker USER; then log in again",
+        )
+    packages.install(("acl",), listen)
+    with step(listen, HOST, "grant this user the engine's socket, until the engine restarts"):
+        run(
+            [*prefix, "setfacl", "--modify", f"user:{os.getuid()}:rw", str(SOCKET)], timeout_s=GRANT_TIMEOUT_S
         )
 
 
 def _start(listen: Listener) -> docker.DockerClient:
+    if _refuses_us():
+        _let_us_in(listen)
+    client = reachable()
+    if client is not None:
+        return client
     prefix = packages.root_prefix()
-    if prefix is None:
+    if prefix is None or not installed():
         raise LabError(
-            "Docker Engine is installed but does not run, and you may not start it",
-            hint="ask an administrator to start it (systemctl start docker), or run as root",
+            "Docker Engine does not run, and you may not start it",
+            hint="start it (systemctl start docker, or Docker Desktop), or run as root",
         )
     if Path("/run/systemd/system").is_dir():
-        run(
-            [*prefix, "systemctl", "start", "docker.service"],
-            timeout_s=START_TIMEOUT_S,
-            hint="journalctl -u docker",
-        )
+        argv = [*prefix, "systemctl", "start", "docker.service"]
+        run(argv, timeout_s=START_TIMEOUT_S, hint="read: journalctl -u docker")
         return _answering(listen, alive=lambda: True)
     process = _start_by_hand(prefix)
     return _answering(listen, alive=lambda: process.poll() is None)
@@ -136,7 +162,8 @@ def _answering(listen: Listener, alive: Callable[[], bool]) -> docker.DockerClie
         client = reachable()
         if client is not None:
             return client
-        _refuse_what_cannot_be_mended()
+        if _refuses_us():
+            _let_us_in(listen)
         time.sleep(POLL_S)
     log = _log_file().read_text(errors="replace") if _log_file().exists() else ""
     raise LabError(
@@ -184,6 +211,6 @@ def _terminate(pid: int) -> None:
 
 
 def is_local_linux() -> bool:
-    """Whether containers' addresses are reached from here: not so where the engine lives in a virtual machine."""
+    """Whether containers' addresses are reached from here: not where the engine is in a virtual machine."""
     given = os.environ.get("DOCKER_HOST", "unix://")
     return sys.platform == "linux" and given.startswith("unix://")

@@ -1,14 +1,15 @@
-"""The image of a lab machine: a freshly installed Debian server with systemd, sshd and sudo, and nothing of Kubernetes.
+"""The image of a lab machine: a freshly installed Debian server with systemd, sshd and sudo, no Kubernetes.
 
-It is made from a Debian mirror (mmdebstrap, then import) where this machine has apt, else from a registry's `debian`
-image with a Dockerfile; both run the same node.sh. Its tag is a hash of its recipe, so it is made again only when the
-recipe has changed, and a tag only exists when the whole image does.
+It is made from a Debian mirror (mmdebstrap, then import) where this machine can, else from a registry's
+`debian` image with a Dockerfile; both run the same node.sh. Its tag is a hash of its recipe, so it is made
+again only when the recipe has changed, and a tag only exists when the whole image does.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import docker
@@ -28,7 +29,7 @@ TOOLS = ("mmdebstrap", "debian-archive-keyring")
 BUILD_TIMEOUT_S = 1800.0
 FILES = ("Dockerfile", "entry.sh", "node.sh", "runc.sh", "sshd.conf")
 ENTRY = "/usr/local/lib/lab/entry.sh"
-# What Debian's installer puts on a server, as far as a container can use it. No Python: the product needs none there.
+# What Debian's installer puts on a server, as far as a container can use it. No Python: none is needed.
 CONTENTS = (
     *("systemd", "systemd-sysv", "dbus", "kmod", "procps", "less", "lsb-release"),
     *("openssh-server", "sudo", "ca-certificates", "curl", "gnupg"),
@@ -63,14 +64,33 @@ def ensure(client: docker.DockerClient, release: str, listen: Listener) -> str:
     Raises BuildError with the end of the output when neither a mirror nor a registry gives it.
     """
     name = tag(release)
-    with state.locked(state.base() / "image", wait_s=BUILD_TIMEOUT_S):
+    with state.locked(_cache(), wait_s=BUILD_TIMEOUT_S):
         if exists(client, name):
             return name
-        if packages.has_apt():
+        if _can_bootstrap():
             from_mirror(client, release, listen)
         else:
             from_registry(client, release, listen)
+        _remove_older(client, release)
     return name
+
+
+def _cache() -> Path:
+    return platformdirs.user_cache_path("provisioner") / "lab"
+
+
+def _can_bootstrap() -> bool:
+    may_install = packages.root_prefix() is not None
+    return packages.has_apt() and (may_install or not packages.missing_packages(TOOLS))
+
+
+def _remove_older(client: docker.DockerClient, release: str) -> None:
+    """Images of former recipes; those of labs that still exist stay, because the engine refuses."""
+    made = [name for image in client.images.list(REPOSITORY) for name in image.tags]
+    for name in made:
+        if name.startswith(f"{REPOSITORY}:{release}-") and name != tag(release):
+            with suppress(APIError):
+                client.images.remove(name)
 
 
 def exists(client: docker.DockerClient, name: str) -> bool:
@@ -87,15 +107,14 @@ def from_mirror(
 ) -> None:
     """Make the image from a Debian mirror: `address`, else this machine's own, else mmdebstrap's default."""
     packages.install(TOOLS, listen)
-    source = address or mirror.from_this_machine()
-    cache = platformdirs.user_cache_path("provisioner") / "lab"
-    cache.mkdir(parents=True, exist_ok=True)
     # One fixed name: what a killed run leaves is overwritten by the next.
-    archive = cache / f"{release}.tar"
+    archive = _cache() / f"{release}.tar"
+    _cache().mkdir(parents=True, exist_ok=True)
+    command = bootstrap_command(release, archive, address or mirror.from_this_machine())
     try:
         with step(listen, HOST, f"install Debian {release} into an image"):
-            listen(Waiting(HOST, "mmdebstrap (one to two minutes, once)"))
-            run(bootstrap_command(release, archive, source), timeout_s=BUILD_TIMEOUT_S, hint=_hint(release))
+            listen(Waiting(HOST, "mmdebstrap (about a minute, once)"))
+            run([*(packages.root_prefix() or ()), *command], timeout_s=BUILD_TIMEOUT_S, hint=_hint(release))
         with step(listen, HOST, "import the image"):
             _import(client, archive, tag(release))
     finally:
@@ -111,6 +130,8 @@ def bootstrap_command(release: str, archive: Path, source: str | None) -> list[s
     return [
         "mmdebstrap",
         "--variant=minbase",
+        # A root file system that a killed run would throw away anyway need not wait for the disk.
+        "--dpkgopt=force-unsafe-io",
         f"--include={','.join(CONTENTS)}",
         f"--customize-hook={_folder() / 'node.sh'}",
         release,

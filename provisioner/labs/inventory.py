@@ -14,8 +14,8 @@ from provisioner.labs.spec import SSH_PORT, Machine
 # What the offline bundle holds: Debian 12's source package `kubernetes`.
 KUBERNETES_VERSION = "1.20.2"
 HEADER = """\
-# The machines of the lab "{lab}" and the cluster on them. Made by `provisioner lab up`; yours to edit: what you
-# change here is kept. File names are relative to this file.
+# The machines of the lab "{lab}" and the cluster on them. Made by `provisioner lab up` and yours to edit:
+# what you change here is kept. File names are relative to this file.
 """
 
 

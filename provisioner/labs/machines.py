@@ -6,7 +6,8 @@ import io
 import socket
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ USER_ID = 1000
 BOOT_TIMEOUT_S = 120.0
 POLL_S = 0.3
 BANNER_TIMEOUT_S = 2.0
-# Container storage cannot lie on a container's own overlay; the kubelet and etcd want a real file system, too.
+# Overlay does not lie on overlay, which a container's own files are; kubelet and etcd want a real disk, too.
 VOLUMES = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
 HOST_MODULES = "/lib/modules"
 BOOTED = ("running", "degraded")
@@ -53,7 +54,7 @@ def find(client: docker.DockerClient, lab: str) -> dict[str, Container]:
 
 
 def bring_up(frame: Frame, machine: Machine, existing: Container | None, listen: Listener) -> None:
-    """Make what is missing of one machine: the container, its key, its start; then wait until it has booted."""
+    """Make what is missing of one machine (container, key, start) and wait until it has booted."""
     running = existing is not None and existing.status == "running"
     with step(listen, machine.name, "boot", Outcome.OK if running else Outcome.CHANGED):
         container = existing or _create(frame, machine)
@@ -101,7 +102,7 @@ def host_config(spec: LabSpec, rights: Rights, machine: Machine) -> Mapping[str,
 
 
 def _put_key(container: Container, public_key: str) -> None:
-    """The lab's key for the login user, as a cloud image gets it at its first boot. The container need not run."""
+    """The lab's key for the login user, as a cloud image gets it; the container need not run."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         folder = tarfile.TarInfo(".ssh")
@@ -169,17 +170,14 @@ def _not_booted(container: Container, machine: Machine, message: str) -> LabErro
 
 
 def host_keys(container: Container) -> tuple[str, ...]:
-    """The public host keys of a running machine (`TYPE KEY`), over the engine's channel and not the network."""
-    files = " ".join(f"/etc/ssh/ssh_host_{kind}_key.pub" for kind in ("ed25519", "ecdsa", "rsa"))
-    output = container.exec_run(["cat", *files.split()]).output
+    """The public host keys of a running machine (`TYPE KEY`), by way of the engine and not the network."""
+    files = [f"/etc/ssh/ssh_host_{kind}_key.pub" for kind in ("ed25519", "ecdsa", "rsa")]
+    output = container.exec_run(["cat", *files], stderr=False).output
     lines = (line.split() for line in bytes(output).decode().splitlines())
     return tuple(f"{words[0]} {words[1]}" for words in lines if len(words) > 1)
 
 
-def remove(containers: Iterable[Container]) -> None:
-    """Remove containers with their anonymous volumes, running or not; one that is gone already is fine."""
-    for container in containers:
-        try:
-            container.remove(force=True, v=True)
-        except NotFound:
-            continue
+def remove(container: Container) -> None:
+    """Remove a container with its anonymous volumes, running or not; one that is gone already is fine."""
+    with suppress(NotFound):
+        container.remove(force=True, v=True)

@@ -1,4 +1,4 @@
-"""Which Debian mirror this machine itself uses, read from its apt sources. Pure but for `from_this_machine`."""
+"""Which Debian mirror this machine itself uses, read from its apt sources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Source:
 
 
 def parse_deb822(text: str) -> Iterator[Source]:
-    """Sources of a `.sources` file (deb822 paragraphs): one per URI and suite; disabled and deb-src ones left out."""
+    """Sources of a `.sources` file (deb822), one per URI and suite, without disabled and deb-src ones."""
     for paragraph in text.split("\n\n"):
         fields = _fields(paragraph)
         if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() == "no":

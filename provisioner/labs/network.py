@@ -16,11 +16,11 @@ from provisioner.errors import LabError
 from provisioner.labs.rights import LABEL
 
 ROUTES = Path("/proc/net/route")
-# Private ranges (RFC 1918) that neither Docker (172.17-31, 192.168.0-240 in /20 steps from the low end), kubeadm's
-# usual pod and service ranges, nor home routers take by themselves; then the benchmark range of RFC 2544.
+# Ranges that neither kubeadm's usual pod and service ranges nor home routers take, and Docker last: private
+# ones (RFC 1918), then the one for benchmarks (RFC 2544).
 CANDIDATES = (IPv4Network("10.213.0.0/16"), IPv4Network("172.31.0.0/16"), IPv4Network("198.18.0.0/16"))
 PREFIX = 24
-# Columns of /proc/net/route: Iface Destination Gateway Flags RefCnt Use Metric Mask; little-endian hexadecimal.
+# Columns of /proc/net/route (proc(5)): Iface Destination Gateway Flags RefCnt Use Metric Mask, hexadecimal.
 DESTINATION, MASK = 1, 7
 
 

@@ -1,4 +1,4 @@
-"""System packages of this machine, as far as the lab and the bundle builder need them: found, named, installed."""
+"""System packages of this machine that the lab and the bundle builder need: found, named, installed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def install_programs(programs: Mapping[str, str], listen: Listener) -> tuple[str
 
 
 def root_prefix() -> tuple[str, ...] | None:
-    """What goes before a command so that it runs as root: nothing, `sudo`, or None when neither is possible."""
+    """What goes before a command to run it as root: nothing, `sudo`, or None when neither is possible."""
     if os.geteuid() == 0:
         return ()
     if shutil.which("sudo") is None:
@@ -77,7 +77,7 @@ def _right_to_install(missing: tuple[str, ...]) -> tuple[str, ...]:
     if not has_apt():
         raise LabError(
             f"cannot install {names}: this is neither Debian nor Ubuntu",
-            hint="install Docker Desktop or Docker Engine (https://docs.docker.com/get-docker/), start it, run again",
+            hint="install them by this system's own means, then run again",
         )
     prefix = root_prefix()
     if prefix is None:

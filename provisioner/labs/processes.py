@@ -20,7 +20,7 @@ def last_lines(output: str, count: int = LAST_LINES) -> str:
 def run(argv: Sequence[str], *, timeout_s: float, hint: str = "") -> str:
     """Run `argv` without a terminal and return its output and errors as one text.
 
-    Raises BuildError with the command to paste and its last lines when it fails, is missing, or takes too long.
+    Raises BuildError with the command and its last lines when it fails, is missing or takes too long.
     """
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     pasted = shlex.join(argv)

@@ -1,4 +1,4 @@
-"""What a machine's container may do: privileged where the host grants it, else the same by name, less one capability."""
+"""What a machine's container may do: privileged where the host grants it, else all but one capability."""
 
 from __future__ import annotations
 

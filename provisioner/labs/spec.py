@@ -1,4 +1,4 @@
-"""What a lab should be and what it is, as values: sizes asked for, machines, their names and addresses. Pure."""
+"""What a lab should be and what it is, as values: sizes asked for, machines, names and addresses. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provisioner.inventory.model import Role
 
 # Debian releases a machine can have; every one is tried by the end-to-end tests.
 RELEASES = ("bookworm", "trixie")
-# Control planes count from .10 of the network, workers from its middle, so that adding one kind never moves the other.
+# Control planes count from .10 of the network, workers from its middle: more of one never move the other.
 FIRST_CONTROL_PLANE = 10
 SSH_PORT = 22
 LOOPBACK = "127.0.0.1"
@@ -23,10 +23,10 @@ LEAST_MEMORY_MIB = 512
 
 @dataclass(frozen=True, slots=True)
 class LabSpec:
-    """What the user asks for. `memory_mib` and `cpus` are limits per machine; None shares what the host has.
+    """What the user asks for. `memory_mib` and `cpus` are limits per machine, None for no limit.
 
-    `subnet` None takes a free one. `ssh_port` publishes the machines' sshd on 127.0.0.1 from that port upwards; None
-    reaches them at their addresses, which works where the engine runs on this machine and not in a virtual one.
+    `subnet` None takes a free one. `ssh_port` publishes the machines' sshd on 127.0.0.1 from that port on;
+    None reaches them at their addresses, which works where the engine runs on this machine itself.
     """
 
     name: str = "lab"
@@ -102,7 +102,7 @@ def _fits(spec: LabSpec, subnet: IPv4Network) -> bool:
 
 
 def machines(spec: LabSpec, subnet: IPv4Network) -> tuple[Machine, ...]:
-    """The machines of `spec` in the network `subnet`: cp1, cp2, ..., w1, w2, ...; the same ones every time."""
+    """The machines of `spec` in the network `subnet`: cp1, cp2, ..., w1, w2, ...; the same every time."""
     half = subnet.num_addresses // 2
     planes = [
         _machine(spec, f"cp{i + 1}", Role.CONTROL_PLANE, subnet[FIRST_CONTROL_PLANE + 1 + i], i)
@@ -122,7 +122,7 @@ def _machine(spec: LabSpec, name: str, role: Role, address: IPv4Address, ports_a
 
 
 def grown(recorded: LabSpec | None, asked: LabSpec) -> LabSpec:
-    """What an existing lab becomes when `asked` is asked for: more machines, never fewer, the rest as it was made.
+    """What an existing lab becomes when `asked` is asked for: more machines, never fewer, the rest as it was.
 
     Raises LabError when `asked` wants what only a new lab can have: another release, subnet or way in.
     """

@@ -1,4 +1,4 @@
-"""What a lab keeps on this machine, in one private directory: its key, its host keys, its inventory, its record.
+"""What a lab keeps on this machine, in one private directory: key, host keys, inventory, record.
 
 <state>/labs/<name>/    id_ed25519  known_hosts  inventory.yaml  lab.json     gone after `down`
 <state>/engine/         dockerd.log  dockerd.pid                              an engine started by hand
@@ -24,7 +24,9 @@ from provisioner.errors import LabError, LockHeldError
 
 STATE_VARIABLE = "PROVISIONER_STATE_DIR"
 KEY, KNOWN_HOSTS, INVENTORY, RECORD = "id_ed25519", "known_hosts", "inventory.yaml", "lab.json"
-# Part of host names of containers and of a network's name; short, so that container names stay valid host names.
+# The inventory as it was made, to tell whether the user has edited theirs.
+INVENTORY_MADE = ".inventory.made.yaml"
+# It becomes part of the names of containers and of a network.
 POLL_S = 0.2
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
@@ -36,7 +38,7 @@ def base() -> Path:
 
 
 def directory(name: str) -> Path:
-    """The directory of the lab `name`, whether it exists or not. Raises LabError for a name that cannot be one."""
+    """The directory of the lab `name`, whether it exists or not. Raises LabError when it cannot be a name."""
     if not NAME_PATTERN.fullmatch(name):
         raise LabError(
             f"{name!r} cannot be the name of a lab",
@@ -56,7 +58,7 @@ def names() -> tuple[str, ...]:
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file in one step, so that whoever reads it sees the old or the new one. Mode is set before content."""
+    """Replace a file in one step: whoever reads it sees the old or the new one. The mode is set first."""
     descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -102,7 +104,7 @@ def forget(home: Path) -> None:
 
 @contextmanager
 def locked(home: Path, wait_s: float = 0.0) -> Iterator[Path]:
-    """Hold `home` (made 0700 when missing) for this process; the lock goes with the process or the directory.
+    """Hold `home` (made 0700 when missing) for this process; the lock ends with the process or the directory.
 
     Raises LockHeldError when another run still holds it after `wait_s`.
     """

@@ -23,7 +23,10 @@ ln -s /etc/machine-id "$root/var/lib/dbus/machine-id"
 # No login prompt on a console that belongs to the host.
 chroot "$root" systemctl mask getty.target console-getty.service
 
+echo 'LANG=C.UTF-8' > "$root/etc/default/locale"
+
 # The machines are offline, and a container image's habit of never starting services must not stay.
 rm -rf "$root"/etc/apt/sources.list.d/* "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
-rm -f "$root"/etc/apt/apt.conf.d/docker-* "$root"/etc/dpkg/dpkg.cfg.d/docker* "$root/usr/sbin/policy-rc.d"
+rm -f "$root"/etc/apt/apt.conf.d/docker-* "$root/usr/sbin/policy-rc.d"
+rm -f "$root"/etc/dpkg/dpkg.cfg.d/docker* "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 : > "$root/etc/apt/sources.list"
