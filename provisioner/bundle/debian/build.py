@@ -1,0 +1,129 @@
+"""The front door: what is ready is found, what is half done goes on, and what cannot be built says so before
+anything is begun.
+
+The cache holds finished bundles (`debian-RELEASE-VERSION-ARCHITECTURE-KEY`) and, beside them, the stages they
+were made of, which make the next one cheap: `discard_stages` frees their space.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from provisioner.bundle.debian.mirror import Source, named, of_machine
+from provisioner.bundle.debian.recipe import KUBERNETES_VERSION, Recipe
+from provisioner.bundle.debian.stages import stages
+from provisioner.bundle.debian.workspace import Stage, finish, only_one, remove_tree
+from provisioner.bundle.manifest import MANIFEST
+from provisioner.bundle.reading import load, verify
+from provisioner.core.report import Listener, ignore
+from provisioner.errors import BuildError, BundleError
+
+TOOLS = {"mmdebstrap": "mmdebstrap", "setpriv": "util-linux", "unshare": "util-linux", "umount": "mount"}
+GIB = 2**30
+# Measured for one bundle: root, source, Go's cache and results together 4 GiB; a second version 1 GiB more.
+NEEDED_FRESH_GIB, NEEDED_AGAIN_GIB = 5, 2
+
+
+def default_cache() -> Path:
+    """Where bundles are kept: `bundles` in this program's directory of the user's cache."""
+    return user_cache_path("provisioner") / "bundles"
+
+
+def build(
+    cache: Path,
+    listen: Listener = ignore,
+    *,
+    kubernetes_version: str = KUBERNETES_VERSION,
+    mirror: str = "",
+    architecture: str = "",
+) -> Path:
+    """Give the directory of a whole bundle, built now unless it is ready; goes on where a killed build was.
+
+    `mirror` is a Debian mirror's address; else this machine's own is used. `architecture` is this machine's
+    unless given. UsageError for a version that cannot be built, BundleError when this machine cannot build,
+    LockHeldError when another build works in this cache, BuildError when a step fails.
+    """
+    recipe = Recipe(kubernetes_version, architecture=architecture or machine_architecture())
+    if bundle := ready(cache, recipe):
+        return bundle
+    require(cache)
+    sources = named(mirror, recipe.release) if mirror else of_machine(Path("/etc"), recipe.release)
+    try:
+        with only_one(cache):
+            return _build(cache, recipe, sources, listen)
+    except OSError as error:
+        raise BuildError(
+            f"building the bundle failed: {error.filename or cache}: {error.strerror or error}",
+            hint="Mend that and run the same again: finished stages are kept.",
+        ) from error
+
+
+def ready(cache: Path, recipe: Recipe) -> Path | None:
+    """The bundle's directory when it is in the cache and whole, else None."""
+    path = cache / stages(recipe)[-1].directory
+    return path if (path / MANIFEST).is_file() and not verify(load(path)) else None
+
+
+def discard_stages(cache: Path) -> None:
+    """Free the space of everything a finished bundle does not need; bundles stay."""
+    with only_one(cache):
+        for path in cache.iterdir():
+            if path.is_dir() and not (path / MANIFEST).is_file():
+                remove_tree(path)
+
+
+def require(cache: Path) -> None:
+    """BundleError unless this machine can build: Linux, root, the tools, and room on the disk."""
+    if sys.platform != "linux":
+        raise BundleError("a bundle can only be built on Linux", hint="Build it there and copy the directory here.")
+    if os.geteuid() != 0:
+        raise BundleError("building a bundle needs root (it runs in a root directory of its own)", hint="Use sudo.")
+    if absent := sorted({package for tool, package in TOOLS.items() if not shutil.which(tool)}):
+        raise BundleError(
+            f"building a bundle needs {', '.join(absent)}",
+            hint=f"sudo apt-get install {' '.join(absent)}",
+        )
+    _require_room(cache)
+
+
+def machine_architecture() -> str:
+    """Debian's name of this machine's architecture; BundleError where there is no dpkg."""
+    try:
+        command = ["dpkg", "--print-architecture"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        raise BundleError(
+            "a bundle can only be built where there is dpkg",
+            hint="Build it on a Debian or Ubuntu and copy the directory here.",
+        ) from None
+
+
+def _build(cache: Path, recipe: Recipe, sources: tuple[Source, ...], listen: Listener) -> Path:
+    row = stages(recipe, sources)
+    _drop_damaged(cache, row[-1])
+    for stage in row[:-1]:
+        finish(stage, cache, listen)
+    return finish(row[-1], cache, listen)
+
+
+def _drop_damaged(cache: Path, bundle: Stage) -> None:
+    # We are here because the bundle is not ready, so whatever has its name is damaged.
+    remove_tree(cache / bundle.directory)
+
+
+def _require_room(cache: Path) -> None:
+    begun = (cache / "kept").is_dir()
+    needed_gib = NEEDED_AGAIN_GIB if begun else NEEDED_FRESH_GIB
+    place = next(path for path in (cache, *cache.parents) if path.exists())
+    free_gib = shutil.disk_usage(place).free / GIB
+    if free_gib < needed_gib:
+        raise BundleError(
+            f"{place}: {free_gib:.1f} GiB are free, building a bundle needs {needed_gib} GiB",
+            hint="Free some space, or name another directory for the cache.",
+        )

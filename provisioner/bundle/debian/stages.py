@@ -1,0 +1,85 @@
+"""The build as a row of stages, in order. A stage's inputs are the recipe's data that its code uses; when the
+code itself changes what comes out, its number in REVISIONS goes up.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from provisioner.bundle.debian.assembly import make_bundle
+from provisioner.bundle.debian.debs import cni_deb, kubernetes_debs, make_debs, shipped
+from provisioner.bundle.debian.images import PROXY_TOOLS, make_images
+from provisioner.bundle.debian.mirror import Source
+from provisioner.bundle.debian.programs import FETCH, GO, PREPARE, linker_flags, make_programs, make_source
+from provisioner.bundle.debian.recipe import (
+    BUILD_TOOLS,
+    CRI_TOOLS,
+    IMAGE_ROLES,
+    IMAGE_SOURCES,
+    PROBE_IMAGE,
+    PROGRAMS,
+    Recipe,
+)
+from provisioner.bundle.debian.repository import INDEX_AND_SIGN, from_debian, make_repository
+from provisioner.bundle.debian.root import APT_SETTINGS, make_root
+from provisioner.bundle.debian.workspace import Stage
+from provisioner.bundle.manifest import FORMAT
+
+REVISIONS = {"root": 1, "source": 1, "programs": 1, "debs": 1, "images": 1, "repository": 1, "bundle": 1}
+
+
+def stages(recipe: Recipe, sources: tuple[Source, ...] = ()) -> tuple[Stage, ...]:
+    """Every stage, each after those it needs; the last is the bundle. The mirror is no part of any key."""
+    root = Stage(
+        "root",
+        f"make a Debian {recipe.release} to build in (about a minute)",
+        partial(make_root, recipe, sources),
+        (REVISIONS["root"], recipe.release, recipe.architecture, BUILD_TOOLS, IMAGE_SOURCES, APT_SETTINGS),
+    )
+    source = Stage(
+        "source",
+        "fetch and prepare the source of Kubernetes (about a minute)",
+        make_source,
+        (REVISIONS["source"], FETCH, PREPARE, GO),
+        (root,),
+    )
+    programs = Stage(
+        "programs",
+        f"compile Kubernetes {recipe.kubernetes_version} (about 7 minutes from nothing)",
+        partial(make_programs, recipe),
+        (REVISIONS["programs"], linker_flags(recipe.kubernetes_version), PROGRAMS),
+        (root, source),
+    )
+    return root, source, programs, *_results(recipe, root, source, programs)
+
+
+def _results(recipe: Recipe, root: Stage, source: Stage, programs: Stage) -> tuple[Stage, ...]:
+    debs = Stage(
+        "debs",
+        "make the packages of Kubernetes",
+        partial(make_debs, recipe),
+        (REVISIONS["debs"], recipe.package_version, kubernetes_debs(), cni_deb([])),
+        (root, programs),
+    )
+    images = Stage(
+        "images",
+        "write the container images",
+        partial(make_images, recipe),
+        (REVISIONS["images"], PROXY_TOOLS, PROBE_IMAGE, shipped("serve-name"), sorted(IMAGE_ROLES.items())),
+        (root, source, programs),
+    )
+    repository = Stage(
+        "repository",
+        "fetch the packages nodes need and sign the repository",
+        partial(make_repository, recipe),
+        (REVISIONS["repository"], from_debian(), INDEX_AND_SIGN),
+        (root, debs),
+    )
+    bundle = Stage(
+        f"debian-{recipe.release}-{recipe.kubernetes_version}-{recipe.architecture}",
+        "put the bundle together",
+        partial(make_bundle, recipe),
+        (REVISIONS["bundle"], FORMAT, CRI_TOOLS),
+        (source, images, repository),
+    )
+    return debs, images, repository, bundle
