@@ -16,7 +16,6 @@ from provisioner.bundle.debian.root import Root, work_root
 from provisioner.bundle.debian.workspace import Work
 from provisioner.bundle.image_archive import Entry, File, Folder, Image, Link, write
 from provisioner.bundle.manifest import Role
-from provisioner.errors import BuildError
 
 INDEX = "index.json"
 PAUSE = "pause"
@@ -148,15 +147,13 @@ def _with_libraries(root: Root, paths: Iterable[str]) -> tuple[Entry, ...]:
     programs = tuple(paths)
     loaded = libraries(root.read(["ldd", *(f"/{path}" for path in programs)]))
     links = [Link(name, f"usr/{name}") for name in MERGED]
-    files = [File(path, _real(root, path)) for path in (*programs, *loaded)]
-    return (*links, *files, Folder("tmp", 0o1777))
+    return (*links, *_files(root, (*programs, *loaded)), Folder("tmp", 0o1777))
 
 
-def _real(root: Root, path: str) -> Path:
-    real = (root.path / path).resolve()
-    if not real.is_relative_to(root.path.resolve()) or not real.is_file():
-        raise BuildError(f"/{path} of the build root is not a file in it", hint="Report this: it is a bug.")
-    return real
+def _files(root: Root, paths: tuple[str, ...]) -> list[File]:
+    # Symbolic links are followed as the root sees them, not as this machine does.
+    real = root.read(["realpath", "--canonicalize-existing", *(f"/{path}" for path in paths)]).split()
+    return [File(path, root.path / target.lstrip("/")) for path, target in zip(paths, real, strict=True)]
 
 
 def _probe(root: Root) -> Draft:
