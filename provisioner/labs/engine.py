@@ -67,11 +67,19 @@ def ensure(listen: Listener) -> docker.DockerClient:
     if client is not None:
         return client
     _refuse_another_engine()
-    with state.locked(state.engine_directory(), wait_s=INSTALL_WAIT_S):
-        if not installed() and not SOCKET.is_socket():
-            _install(listen)
-        with step(listen, HOST, "start Docker Engine"):
-            return _start(listen)
+    with state.locked(state.engine_directory(), wait_s=INSTALL_WAIT_S) as home:
+        try:
+            return _made_to_answer(listen)
+        finally:
+            if not any(home.iterdir()):
+                state.forget(home)
+
+
+def _made_to_answer(listen: Listener) -> docker.DockerClient:
+    if not installed() and not SOCKET.is_socket():
+        _install(listen)
+    with step(listen, HOST, "start Docker Engine"):
+        return _start(listen)
 
 
 def installed() -> bool:
@@ -112,9 +120,7 @@ def _let_us_in(listen: Listener) -> None:
         )
     packages.install(("acl",), listen)
     with step(listen, HOST, "grant this user the engine's socket, until the engine restarts"):
-        run(
-            [*prefix, "setfacl", "--modify", f"user:{os.getuid()}:rw", str(SOCKET)], timeout_s=GRANT_TIMEOUT_S
-        )
+        run([*prefix, "setfacl", "--modify", f"user:{os.getuid()}:rw", str(SOCKET)], timeout_s=GRANT_TIMEOUT_S)
 
 
 def _start(listen: Listener) -> docker.DockerClient:
@@ -150,9 +156,7 @@ def _start_by_hand(prefix: tuple[str, ...]) -> subprocess.Popen[bytes]:
     _pid_file().unlink(missing_ok=True)
     argv = [*prefix, "dockerd", f"--pidfile={_pid_file()}", f"--group={os.getgid()}"]
     with _log_file().open("ab") as log:
-        return subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
-        )
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
 
 
 def _answering(listen: Listener, alive: Callable[[], bool]) -> docker.DockerClient:

@@ -102,9 +102,7 @@ def exists(client: docker.DockerClient, name: str) -> bool:
     return True
 
 
-def from_mirror(
-    client: docker.DockerClient, release: str, listen: Listener, address: str | None = None
-) -> None:
+def from_mirror(client: docker.DockerClient, release: str, listen: Listener, address: str | None = None) -> None:
     """Make the image from a Debian mirror: `address`, else this machine's own, else mmdebstrap's default."""
     packages.install(TOOLS, listen)
     # One fixed name: what a killed run leaves is overwritten by the next.
@@ -145,14 +143,10 @@ def _import(client: docker.DockerClient, archive: Path, name: str) -> None:
     try:
         client.api.import_image_from_file(str(archive), repository=repository, tag=version)
     except APIError as error:
-        raise BuildError(
-            f"the engine refuses the image: {error.explanation}", hint="is the disk full?"
-        ) from error
+        raise BuildError(f"the engine refuses the image: {error.explanation}", hint="is the disk full?") from error
 
 
-def from_registry(
-    client: docker.DockerClient, release: str, listen: Listener, base: str | None = None
-) -> None:
+def from_registry(client: docker.DockerClient, release: str, listen: Listener, base: str | None = None) -> None:
     """Make the image from `base` (a registry's `debian:RELEASE` when None) with the Dockerfile."""
     with step(listen, HOST, f"build the image from {base or f'debian:{release}'}"):
         try:
@@ -169,6 +163,4 @@ def from_registry(
                 f"building the image failed: {error.msg}", hint=_hint(release), details=last_lines(output)
             ) from error
         except DockerException as error:
-            raise BuildError(
-                f"building the image failed: {error}", hint="can the engine reach a registry?"
-            ) from error
+            raise BuildError(f"building the image failed: {error}", hint="can the engine reach a registry?") from error

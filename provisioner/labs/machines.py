@@ -122,9 +122,7 @@ def _start(container: Container, machine: Machine) -> None:
     except APIError as error:
         text = str(error.explanation)
         taken = "already allocated" in text or "already in use" in text
-        hint = (
-            f"is something else using port {machine.ssh_port} or address {machine.address}?" if taken else ""
-        )
+        hint = f"is something else using port {machine.ssh_port} or address {machine.address}?" if taken else ""
         raise LabError(f"{machine.name} does not start: {text}", hint=hint) from error
 
 

@@ -50,9 +50,7 @@ def root_prefix() -> tuple[str, ...] | None:
     if shutil.which("sudo") is None:
         return None
     asks = [] if sys.stdin.isatty() else ["--non-interactive"]
-    allowed = subprocess.run(
-        ["sudo", *asks, "--validate"], check=False, capture_output=not sys.stdin.isatty()
-    )
+    allowed = subprocess.run(["sudo", *asks, "--validate"], check=False, capture_output=not sys.stdin.isatty())
     return ("sudo", "--non-interactive") if allowed.returncode == 0 else None
 
 

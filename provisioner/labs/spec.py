@@ -134,14 +134,10 @@ def grown(recorded: LabSpec | None, asked: LabSpec) -> LabSpec:
         ("ssh port", recorded.ssh_port, asked.ssh_port if asked.ssh_port is not None else recorded.ssh_port),
     )
     found = [
-        Problem("lab", what, f"the lab was made with {has}, not {wants}")
-        for what, has, wants in fixed
-        if has != wants
+        Problem("lab", what, f"the lab was made with {has}, not {wants}") for what, has, wants in fixed if has != wants
     ]
     if found:
-        raise LabError(
-            f"the lab {asked.name} exists and is different", found, hint="take it down first (lab down)"
-        )
+        raise LabError(f"the lab {asked.name} exists and is different", found, hint="take it down first (lab down)")
     return replace(
         asked,
         control_planes=max(recorded.control_planes, asked.control_planes),

@@ -76,9 +76,7 @@ def public_key(home: Path) -> str:
     if not path.exists():
         write(path, _new_private_key())
     private = serialization.load_ssh_private_key(path.read_bytes(), password=None)
-    public = private.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
+    public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return f"{public.decode()} provisioner-lab-{home.name}\n"
 
 
@@ -111,9 +109,7 @@ def locked(home: Path, wait_s: float = 0.0) -> Iterator[Path]:
     deadline_s = time.monotonic() + wait_s
     while (descriptor := _locked_descriptor(home)) is None:
         if time.monotonic() >= deadline_s:
-            raise LockHeldError(
-                f"another run works on {home}", hint="wait until it has ended, then run again"
-            )
+            raise LockHeldError(f"another run works on {home}", hint="wait until it has ended, then run again")
         time.sleep(POLL_S)
     try:
         yield home
