@@ -1,0 +1,168 @@
+"""What is wrong with a machine, as sentences: pure functions from what was seen and wished to what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from cryptography import x509
+
+from provisioner.inventory.values import Version
+from provisioner.verification.seen import Inode, Route, Seen, Unit
+
+KUBERNETES_PACKAGES = ("kubeadm", "kubectl", "kubelet")
+# An engine is one of these sets; the names are Debian's and Docker's own.
+ENGINES = (("docker.io", "containerd"), ("docker-ce", "containerd.io"))
+PLUG_INS = frozenset({"bridge", "host-local", "loopback", "portmap"})
+SECRET_SUFFIXES = (".key", ".conf")
+CERTIFICATE_DAYS = 30
+
+
+def wrong_versions(packages: Mapping[str, str], wished: Version) -> list[str]:
+    """Kubernetes packages that are missing or of another version; a package's version is `1.20.2-1`."""
+    seen = {name: packages.get(name) for name in KUBERNETES_PACKAGES}
+    return [
+        f"{name} is {version}, not {wished}" if version else f"{name} is not installed"
+        for name, version in seen.items()
+        if not version or not version.startswith((f"{wished}-", f"{wished}+"))
+    ]
+
+
+def engine(packages: Mapping[str, str]) -> tuple[str, ...]:
+    """The packages of the container engine that is installed; empty when none is complete."""
+    return next((names for names in ENGINES if all(name in packages for name in names)), ())
+
+
+def not_held(packages: Mapping[str, str], holds: frozenset[str]) -> list[str]:
+    """Packages that the next `apt-get upgrade` would replace; what is not installed is another finding."""
+    names = [name for name in (*KUBERNETES_PACKAGES, *engine(packages)) if name in packages]
+    return [f"{name} is not held" for name in names if name not in holds]
+
+
+def unit_problems(units: Mapping[str, Unit], name: str) -> list[str]:
+    """A service that does not run, or would not after a reboot."""
+    unit = units.get(name)
+    if unit is None:
+        return [f"{name} does not exist"]
+    running = [] if unit.active == "active/running" else [f"{name} is {unit.active}, not running"]
+    enabled = [] if unit.file == "enabled" else [f"{name} is {unit.file or 'not enabled'}: it will not start at boot"]
+    return running + enabled
+
+
+def sysctl_at_boot(lines: Iterable[tuple[str, str]], name: str) -> str | None:
+    """The value a reboot will bring, None when no file says. `lines` are pairs of (path, line).
+
+    sysctl.d(5): files are sorted by their name whatever their directory is, the last word wins, and a file in
+    /etc hides one of the same name in /run, that one those in /usr.
+    """
+    values = [
+        value.strip()
+        for _, line in sorted(_not_hidden(lines), key=lambda pair: PurePosixPath(pair[0]).name)
+        for key, equals, value in [line.partition("=")]
+        if equals and key.strip().removeprefix("-").replace("/", ".") == name
+    ]
+    return values[-1] if values else None
+
+
+def _not_hidden(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    lines = list(lines)
+    order = ("/etc/", "/run/", "/usr/local/", "/usr/")
+    winners: dict[str, str] = {}
+    for path in sorted({path for path, _ in lines}, key=lambda path: [not path.startswith(top) for top in order]):
+        winners.setdefault(PurePosixPath(path).name, path)
+    return [(path, line) for path, line in lines if path in winners.values()]
+
+
+def missing_modules(seen: Seen) -> list[str]:
+    """Kernel features that are not there, or were loaded by hand and will be missing after a reboot."""
+    present = {
+        "overlay": "overlay" in seen.filesystems,
+        "br_netfilter": "net.bridge.bridge-nf-call-iptables" in seen.sysctls,
+    }
+    now = [f"the kernel has no {name}" for name, there in present.items() if not there]
+    loose = [name for name in present if name in seen.loaded_modules and name not in seen.modules_at_boot]
+    return now + [f"{name} is loaded but will not be after a reboot" for name in loose]
+
+
+def readable_secrets(files: Mapping[str, Inode]) -> list[str]:
+    """Private keys and kubeconfigs that anyone but root can read or change."""
+    return [f"{path} is {_mode(inode)}" for path, inode in secret_files(files) if not _root_only(inode)]
+
+
+def secret_files(files: Mapping[str, Inode]) -> Iterator[tuple[str, Inode]]:
+    """Regular files that hold a private key: kubeconfigs, *.key, the kubelet's own *.pem, static pods' manifests."""
+    for path, inode in files.items():
+        kubelet_key = path.startswith("/var/lib/kubelet/pki/") and path.endswith((".pem", ".key"))
+        kubernetes = path.startswith("/etc/kubernetes/") and path.endswith((*SECRET_SUFFIXES, ".yaml"))
+        if inode.kind == "f" and (kubelet_key or kubernetes):
+            yield path, inode
+
+
+def writable_by_others(files: Mapping[str, Inode]) -> list[str]:
+    """Anything of Kubernetes that someone else than root could change."""
+    ours = ((path, inode) for path, inode in files.items() if inode.kind != "l")
+    return [
+        f"{path} is {_mode(inode)}" for path, inode in ours if inode.mode & 0o022 or not inode.owner.startswith("root:")
+    ]
+
+
+def _root_only(inode: Inode) -> bool:
+    return inode.mode & 0o077 == 0 and inode.owner == "root:root"
+
+
+def _mode(inode: Inode) -> str:
+    return f"{inode.mode:04o} {inode.owner}"
+
+
+def absent(files: Mapping[str, Inode], paths: Iterable[str]) -> list[str]:
+    """Which of these paths are not there, as one finding."""
+    missing = [path for path in paths if path not in files]
+    return [f"missing: {', '.join(missing)}"] if missing else []
+
+
+def certificate_problems(certificates: Mapping[str, str], now: datetime) -> list[str]:
+    """Certificates that cannot be read, are not valid yet, or expire within 30 days."""
+    return [f"{path} {text}" for path, pem in certificates.items() if (text := _certificate_problem(pem, now))]
+
+
+def _certificate_problem(pem: str, now: datetime) -> str:
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode())[0]
+    except ValueError:
+        return "is not a certificate"
+    # Machines' clocks may be half a minute apart; see the check of the clock.
+    if found.not_valid_before_utc > now + timedelta(minutes=1):
+        return f"is not valid before {found.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+    left = found.not_valid_after_utc - now
+    if left < timedelta(0):
+        return f"expired on {found.not_valid_after_utc:%Y-%m-%d}"
+    return f"expires in {left.days} days" if left < timedelta(days=CERTIFICATE_DAYS) else ""
+
+
+def missing_routes(routes: Iterable[Route], wished: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Other nodes' pods that cannot be routed to; `wished` is `{node: (pod CIDR, node address)}`."""
+    via = {route.destination: route.via for route in routes}
+    return [
+        f"no route to {cidr} of {node}" if cidr not in via else f"{cidr} of {node} goes via {via[cidr]}, not {address}"
+        for node, (cidr, address) in wished.items()
+        if via.get(cidr) != address
+    ]
+
+
+def fleeting_routes(seen: Seen, wished: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Routes that nothing would set again after a reboot."""
+    lasting = "\n".join(line for path, line in seen.route_files if _read_at_boot(path, seen))
+    return [
+        f"nothing sets the route to {cidr} of {node} again after a reboot"
+        for node, (cidr, _) in wished.items()
+        if cidr not in lasting
+    ]
+
+
+def _read_at_boot(path: str, seen: Seen) -> bool:
+    """A network manager's file, an enabled unit, or a file that an enabled unit names."""
+    if path.startswith(("/etc/systemd/network/", "/etc/network/", "/etc/netplan/", "/etc/NetworkManager/")):
+        return True
+    users = (unit for unit, line in seen.unit_files if path in line)
+    return any(PurePosixPath(unit).name in seen.enabled for unit in (path, *users))

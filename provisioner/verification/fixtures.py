@@ -1,0 +1,107 @@
+"""What a check can ask for. Each is looked at once per verification, whatever the number of checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import testinfra
+
+from provisioner.inventory.model import Cluster, Host
+from provisioner.verification import objects
+from provisioner.verification import survey as surveys
+from provisioner.verification.expect import NotChecked
+from provisioner.verification.items import CLUSTER, SESSION, STREAM
+from provisioner.verification.kubectl import Kubectl
+from provisioner.verification.objects import Node
+from provisioner.verification.seen import Seen
+from provisioner.verification.session import Looked, Session, Unreachable
+from provisioner.verification.survey import Asked, Survey
+
+
+@pytest.fixture(scope="session", name="session")
+def _session(request: pytest.FixtureRequest) -> Session:
+    """The verification itself."""
+    return request.config.stash[SESSION]
+
+
+@pytest.fixture(scope="session", name="say")
+def _say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tell whoever watches what the check waits for."""
+    stream = request.config.stash[STREAM]
+    return lambda what: stream.waiting(CLUSTER, what)
+
+
+@pytest.fixture(scope="session", name="cluster")
+def _cluster(session: Session) -> Cluster:
+    """The inventory: what is wished."""
+    return session.cluster
+
+
+@pytest.fixture(name="machine")
+def _machine(host: Any, cluster: Cluster) -> Host:
+    """The inventory's host that testinfra's `host` is connected to."""
+    return cluster.host(host.backend.hostname)
+
+
+@pytest.fixture(name="answer")
+def _answer(machine: Host, session: Session) -> Looked | Unreachable:
+    """Whether the machine answered, and what."""
+    return session.looks[machine.name]
+
+
+@pytest.fixture(name="seen")
+def _seen(machine: Host, answer: Looked | Unreachable) -> Seen:
+    """What the machine shows of itself."""
+    if isinstance(answer, Unreachable):
+        raise NotChecked(machine.name, f"{machine.name} did not answer")
+    return answer.seen
+
+
+@pytest.fixture(scope="session", name="kubectl")
+def _kubectl(session: Session) -> Kubectl:
+    """Run kubectl on a healthy control plane."""
+    if session.leader is None:
+        raise NotChecked(CLUSTER, "no control plane answers")
+    return session.leader
+
+
+@pytest.fixture(scope="session", name="nodes")
+def _nodes(kubectl: Kubectl) -> Mapping[str, Node]:
+    """All nodes of the cluster by name."""
+    return objects.nodes(kubectl.json("get", "nodes"))
+
+
+@pytest.fixture(name="node")
+def _node(machine: Host, nodes: Mapping[str, Node]) -> Node:
+    """The machine's own node."""
+    if machine.name not in nodes:
+        raise NotChecked(machine.name, f"the cluster has no node {machine.name}")
+    return nodes[machine.name]
+
+
+@pytest.fixture(name="other_nodes")
+def _other_nodes(node: Node, nodes: Mapping[str, Node]) -> Mapping[str, tuple[str, str]]:
+    """`{name: (pod CIDR, address)}` of every other node that has pods' addresses to give."""
+    others = (other for other in nodes.values() if other.name != node.name and other.pod_cidr)
+    return {other.name: (other.pod_cidr, other.address) for other in others}
+
+
+@pytest.fixture(scope="session", name="has_dns")
+def _has_dns(kubectl: Kubectl) -> bool:
+    """A DNS server is deployed; a bundle may lack it."""
+    found = kubectl("get", "deployments", "--namespace=kube-system", "--selector=k8s-app=kube-dns", "--output=name")
+    return bool(found.strip())
+
+
+@pytest.fixture(scope="session", name="survey")
+def _survey(
+    session: Session, kubectl: Kubectl, nodes: Mapping[str, Node], has_dns: bool, say: Callable[[str], None]
+) -> Survey:
+    """What the probes on all ready nodes heard; nothing is left of them."""
+    ready = [host.name for host in session.cluster.hosts if host.name in nodes and nodes[host.name].ready]
+    there = [host for host in session.hosts if isinstance(session.looks[host.name], Looked) and host.name in ready]
+    hosts = {host.name: testinfra.get_host(session.spec(host)) for host in there}
+    name = f"kubernetes.default.svc.{session.cluster.settings.dns_domain}" if has_dns else ""
+    return surveys.take(kubectl, Asked(ready, hosts, name), say)

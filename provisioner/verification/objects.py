@@ -1,0 +1,155 @@
+"""What the cluster says of itself: its nodes and system pods as values, and what is wrong with them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.inventory.model import Host
+from provisioner.inventory.values import Taint, Version
+
+# Why a container will not start by waiting; see kubernetes/pkg/kubelet/images/types.go.
+_HOPELESS = frozenset(
+    {
+        "ErrImageNeverPull",
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "InvalidImageName",
+        "CreateContainerConfigError",
+    }
+)
+# Taints that the cluster sets by itself to tell a node's condition: kubernetes.io, "Taints and Tolerations".
+_CONDITION = "node.kubernetes.io/"
+_STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A Kubernetes node object; `why` is the kubelet's word when it is not ready."""
+
+    name: str
+    ready: bool
+    why: str
+    version: str
+    address: str
+    pod_cidr: str
+    labels: Mapping[str, str]
+    taints: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod; `waiting` is why a container does not run, `ip` empty until it has one."""
+
+    name: str
+    node: str
+    phase: str
+    ready: bool
+    ip: str = ""
+    waiting: str = ""
+
+    @property
+    def fine(self) -> bool:
+        """It runs and says so, or has done its work."""
+        return self.phase == "Succeeded" or (self.phase == "Running" and self.ready)
+
+    @property
+    def hopeless(self) -> bool:
+        """Waiting longer will not help."""
+        return self.waiting in _HOPELESS
+
+    def __str__(self) -> str:
+        """`etcd-cp1 on cp1 is Running but not ready`."""
+        state = self.waiting or ("Running but not ready" if self.phase == "Running" else self.phase)
+        return f"{self.name} on {self.node or 'no node'} is {state}"
+
+
+def nodes(listed: dict[str, Any]) -> dict[str, Node]:
+    """Nodes by name from `kubectl get nodes -o json`."""
+    return {node.name: node for node in map(_node, listed["items"])}
+
+
+def _node(item: dict[str, Any]) -> Node:
+    status, spec, metadata = item["status"], item["spec"], item["metadata"]
+    ready: dict[str, str] = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), {})
+    addresses = (a["address"] for a in status.get("addresses", []) if a["type"] == "InternalIP")
+    return Node(
+        name=metadata["name"],
+        ready=ready.get("status") == "True",
+        why=ready.get("message", "the kubelet has not reported"),
+        version=status["nodeInfo"]["kubeletVersion"],
+        address=next(addresses, ""),
+        pod_cidr=spec.get("podCIDR", ""),
+        labels=metadata.get("labels", {}),
+        taints=frozenset(_taint(taint) for taint in spec.get("taints", [])),
+    )
+
+
+def _taint(item: dict[str, str]) -> str:
+    return str(Taint(item["key"], item.get("value", ""), item["effect"]))
+
+
+def pods(listed: dict[str, Any]) -> tuple[Pod, ...]:
+    """Pods from `kubectl get pods -o json`."""
+    return tuple(_pod(item) for item in listed["items"])
+
+
+def _pod(item: dict[str, Any]) -> Pod:
+    status = item.get("status", {})
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
+    states = (container.get("state", {}) for container in status.get("containerStatuses", []))
+    waiting = (state["waiting"].get("reason", "waiting") for state in states if "waiting" in state)
+    return Pod(
+        name=item["metadata"]["name"],
+        node=item["spec"].get("nodeName", ""),
+        phase=status.get("phase", "Unknown"),
+        ready=conditions.get("Ready") == "True",
+        ip=status.get("podIP", ""),
+        waiting=next(waiting, ""),
+    )
+
+
+def not_ready(node: Node | None, wished: Version) -> list[str]:
+    """A node that is missing, not Ready, or of another version."""
+    if node is None:
+        return ["the cluster has no node of this name"]
+    ready = [] if node.ready else [f"the node is not Ready: {node.why}"]
+    version = [] if node.version == f"v{wished}" else [f"the node runs {node.version}, not v{wished}"]
+    return ready + version
+
+
+def label_problems(node: Node, host: Host) -> list[str]:
+    """Wished labels that are missing or different; other labels are nobody's fault."""
+    seen = {key: node.labels.get(key) for key in host.node_labels}
+    return [
+        f"label {key} is {'missing' if seen[key] is None else repr(seen[key])}, wished {value!r}"
+        for key, value in host.node_labels.items()
+        if seen[key] != value
+    ]
+
+
+def taint_problems(node: Node, host: Host) -> list[str]:
+    """Taints that are missing or too many, where the inventory says which ones the node has."""
+    if host.node_taints is None:
+        return []
+    wished = {str(taint) for taint in host.node_taints}
+    seen = {taint for taint in node.taints if not taint.startswith(_CONDITION)}
+    missing = [f"taint {taint} is missing" for taint in sorted(wished - seen)]
+    return missing + [f"taint {taint} is not wished" for taint in sorted(seen - wished)]
+
+
+def expected_pods(control_planes: Iterable[str], every_node: Iterable[str]) -> list[tuple[str, str]]:
+    """(how its name begins, node) of each pod that a kubeadm cluster has in kube-system."""
+    static = [(f"{part}-{name}", name) for name in control_planes for part in _STATIC_PODS]
+    return static + [("kube-proxy-", name) for name in every_node]
+
+
+def absent_pods(seen: Iterable[Pod], expected: Iterable[tuple[str, str]]) -> list[str]:
+    """Pods that kubeadm makes and that are not there at all."""
+    seen = tuple(seen)
+    return [
+        f"there is no {start.rstrip('-')} on {node}"
+        for start, node in expected
+        if not any(pod.name.startswith(start) and pod.node == node for pod in seen)
+    ]

@@ -1,0 +1,128 @@
+"""The suite's pytest plug-in, for `provisioner verify` and for a CI of one's own:
+
+    pytest --pyargs provisioner.verification.suite -p provisioner.verification.plugin --inventory inventory.yaml
+
+It gives the fixtures of `fixtures.py`, and testinfra's `host` for every host of the inventory; tests of one's own
+in the same run have them too.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provisioner.errors import ProvisionerError
+from provisioner.inventory.loader import load
+from provisioner.inventory.model import Cluster
+from provisioner.verification.items import SESSION, STREAM, machine_name, rule, title
+from provisioner.verification.session import Session
+from provisioner.verification.stream import Stream
+
+pytest_plugins = ("provisioner.verification.fixtures",)
+
+_DIRECTORY = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+CONTROL_PLANE = "control_plane"
+# What is checked first: a machine that does not answer explains all the rest; pods are given the longest time.
+_ORDER = (
+    "test_machine",
+    "test_packages",
+    "test_services",
+    "test_kernel",
+    "test_files",
+    "test_control_plane",
+    "test_kubernetes",
+    "test_network",
+    "test_system_pods",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the suite."""
+    group = parser.getgroup("provisioner")
+    group.addoption("--inventory", metavar="FILE", help="the inventory of the cluster to verify")
+    group.addoption("--limit", metavar="NAMES", help="check only these hosts or groups, separated by commas")
+    group.addoption("--events-fd", type=int, metavar="N", help="write one JSON line per event to this descriptor")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known."""
+    config.addinivalue_line("markers", f"{CONTROL_PLANE}: only for machines that run the API server")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Read the inventory and tell testinfra which hosts there are; pytest.UsageError when that is not possible."""
+    config = session.config
+    if not config.option.inventory:
+        raise pytest.UsageError("--inventory FILE is needed: which cluster is to be verified?")
+    try:
+        cluster = load(Path(config.option.inventory))
+    except ProvisionerError as error:
+        raise pytest.UsageError("\n".join([error.message, *map(str, getattr(error, "problems", ()))])) from error
+    # mkdtemp makes it readable by its owner only; a short name, because a socket's path may not be long.
+    directory = tempfile.TemporaryDirectory(prefix="pv-")
+    begun = Session(cluster, chosen(cluster, config.option.limit), Path(directory.name))
+    config.stash[SESSION], config.stash[_DIRECTORY] = begun, directory
+    config.stash[STREAM] = Stream.open(config.option.events_fd)
+    config.option.hosts = config.option.hosts or ",".join(map(begun.spec, begun.hosts))
+
+
+def chosen(cluster: Cluster, limit: str | None) -> frozenset[str]:
+    """Names of the hosts to check; `limit` names hosts, groups or roles (pytest.UsageError for a stranger)."""
+    if not limit:
+        return frozenset(host.name for host in cluster.hosts)
+    words = {word.strip() for word in limit.split(",")}
+    found = {host.name: words & {host.name, host.role.value, *host.groups} for host in cluster.hosts}
+    strangers = words.difference(*found.values())
+    if strangers:
+        raise pytest.UsageError(f"--limit: no host or group is called {', '.join(sorted(strangers))}")
+    return frozenset(name for name, matched in found.items() if matched)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close the connections, remove the private directory."""
+    if SESSION in config.stash:
+        config.stash[SESSION].close()
+        config.stash[_DIRECTORY].cleanup()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what does not concern a host; put machines before what runs on them. Foreign tests come last."""
+    cluster = config.stash[SESSION].cluster
+    strange = [
+        item for item in items if item.get_closest_marker(CONTROL_PLANE) and not _is_control_plane(item, cluster)
+    ]
+    if strange:
+        config.hook.pytest_deselected(items=strange)
+    items[:] = sorted((item for item in items if item not in strange), key=_rank)
+
+
+def _is_control_plane(item: pytest.Item, cluster: Cluster) -> bool:
+    return machine_name(item) in {host.name for host in cluster.control_planes}
+
+
+def _rank(item: pytest.Item) -> int:
+    module = item.module.__name__.rpartition(".")[2] if isinstance(item, pytest.Function) else ""
+    return _ORDER.index(module) if module in _ORDER else len(_ORDER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Say that a check begins."""
+    item.config.stash[STREAM].began(machine_name(item), title(item))
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say how a check ended. A failing tear-down is a failure of its own."""
+    report = yield
+    if report.when == "call" or not report.passed:
+        error = call.excinfo.value if call.excinfo else None
+        item.config.stash[STREAM].ended((rule(item), machine_name(item), title(item)), report, error)
+    return report

@@ -1,0 +1,198 @@
+"""`verify`: run the suite in a pytest of its own and turn what it says into events and findings.
+
+A process of its own, because pytest changes the interpreter it lives in, and a user's own pytest configuration and
+plug-ins are none of our business.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, Any
+
+from provisioner.core.report import Listener, Outcome, PhaseBegan, StepBegan, StepEnded, Waiting
+from provisioner.errors import Problem, ProvisionerError, UsageError
+from provisioner.inventory.model import Cluster
+
+SUITE = "provisioner.verification.suite"
+_PLUGIN = "provisioner.verification.plugin"
+# pytest's own exit codes: 0 all passed, 1 some failed, 4 usage; https://docs.pytest.org/en/stable/reference/exit-codes.html
+_ANSWERS = (0, 1)
+_USAGE = 4
+# The suite removes its probes when it is interrupted; that takes as long as a namespace needs to go.
+_CLEAN_UP_S = 90
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationResult:
+    """How the suite ended. `not_checked` counts checks that another failure made impossible (never fine)."""
+
+    passed: int
+    failed: tuple[Problem, ...]
+    seconds: float
+    not_checked: int = 0
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong, and everything was looked at."""
+        return not self.failed
+
+
+def verify(
+    cluster: Cluster, listen: Listener, *, limit: frozenset[str] | None = None, junit: Path | None = None
+) -> VerificationResult:
+    """Check the machines and look through the cluster; nothing stays behind on either.
+
+    `limit` names hosts. UsageError when there is no such host or `junit` cannot be written; ProvisionerError when
+    the suite itself broke. What is wrong with the cluster is no error but the result.
+    """
+    began_s = time.monotonic()
+    names = tuple(host.name for host in cluster.hosts if limit is None or host.name in limit)
+    _check_usage(names, limit, junit)
+    listen(PhaseBegan("verify", names))
+    ended = list(_events(_command(cluster, names if limit else (), junit), listen))
+    return replace(result(ended), seconds=time.monotonic() - began_s)
+
+
+def _check_usage(names: tuple[str, ...], limit: frozenset[str] | None, junit: Path | None) -> None:
+    strangers = sorted((limit or frozenset()) - set(names))
+    if strangers or not names:
+        raise UsageError(
+            f"the inventory has no host {', '.join(strangers)}", hint="`provisioner inventory show` lists them"
+        )
+    if junit and not (junit.absolute().parent.is_dir() and os.access(junit.absolute().parent, os.W_OK)):
+        raise UsageError(f"cannot write {junit}", hint="make its directory first")
+
+
+def _command(cluster: Cluster, names: Sequence[str], junit: Path | None) -> list[str]:
+    """Call pytest without anyone's configuration, conftest or plug-ins but testinfra's and ours."""
+    suite = str(files(SUITE))
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--pyargs",
+        SUITE,
+        f"--rootdir={suite}",
+        f"-c{os.devnull}",
+        "--noconftest",
+    ]
+    command += ["-pno:cacheprovider", "-ppytest11.testinfra", f"-p{_PLUGIN}", f"--inventory={cluster.path}", "-q"]
+    limit = [f"--limit={','.join(names)}"] if names else []
+    return [*command, *limit, *([f"--junitxml={junit.absolute()}"] if junit else [])]
+
+
+def _environment() -> dict[str, str]:
+    """Ours without pytest's own variables; https://docs.pytest.org/en/stable/reference/reference.html."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+def _events(command: list[str], listen: Listener) -> Iterator[dict[str, Any]]:
+    """Run pytest, pass on what happens while it happens, give what has ended."""
+    with tempfile.TemporaryFile() as output, _pytest(command, output) as (process, pipe):
+        for line in pipe:
+            event = json.loads(line)
+            tell(event, listen)
+            if event["event"] == "ended":
+                yield event
+        _check_exit(process.wait(), output)
+
+
+@contextmanager
+def _pytest(command: list[str], output: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
+    """A running pytest and the pipe it tells its story on; it is joined in every case.
+
+    Ctrl-C is for us alone (hence the new session): we pass it on once, and pytest removes the probes.
+    """
+    reading, writing = os.pipe()
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        process = subprocess.Popen(
+            [*command, f"--events-fd={writing}"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(writing,),
+            env=_environment(),
+            start_new_session=True,
+        )
+        os.close(writing)
+        try:
+            yield process, pipe
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_CLEAN_UP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _check_exit(code: int, output: IO[bytes]) -> None:
+    if code in _ANSWERS:
+        return
+    output.seek(0)
+    lines = output.read().decode(errors="replace").strip().splitlines()
+    if code == _USAGE:
+        raise UsageError("the verification could not begin", details="\n".join(lines[-10:]))
+    raise ProvisionerError(f"the verification itself broke (pytest: {code})", details="\n".join(lines[-20:]))
+
+
+def tell(event: dict[str, Any], listen: Listener) -> None:
+    """A line of the suite as an event."""
+    if event["event"] == "began":
+        listen(StepBegan(event["host"], event["title"]))
+    elif event["event"] == "waiting":
+        listen(Waiting(event["host"], event["what"]))
+    else:
+        outcome = _OUTCOMES.get(event["outcome"], Outcome.FAILED)
+        listen(StepEnded(event["host"], event["title"], outcome, event["seconds"], event["message"]))
+
+
+# What could not be checked is no news by itself: its cause is told as a failure.
+_OUTCOMES = {"passed": Outcome.OK, "skipped": Outcome.SKIPPED, "not checked": Outcome.SKIPPED}
+
+
+def result(ended: Iterable[dict[str, Any]]) -> VerificationResult:
+    """Count what has ended. What could not be checked is told once, by the failure that is its cause."""
+    ended = tuple(ended)
+    outcomes = Counter(event["outcome"] for event in ended)
+    causes = Counter(event["cause"] for event in ended if event["cause"])
+    return VerificationResult(
+        passed=outcomes["passed"],
+        failed=tuple(_problems([event for event in ended if event["outcome"] == "failed"], causes)),
+        seconds=sum(event["seconds"] for event in ended),
+        not_checked=causes.total(),
+        skipped=tuple(
+            f"{event['host']}: {event['title']} ({event['message']})"
+            for event in ended
+            if event["outcome"] == "skipped"
+        ),
+    )
+
+
+def _problems(failed: Iterable[dict[str, Any]], causes: Counter[str]) -> Iterator[Problem]:
+    left = Counter(causes)
+    for event in failed:
+        count = left.pop(event["host"], 0)
+        more = f" (so {count} more checks could not be made)" if count else ""
+        yield Problem(event["rule"], event["host"], f"{event['message']}{more}", event["hint"])
+    for host, count in left.items():
+        yield Problem("not_checked", host, f"{count} checks could not be made")

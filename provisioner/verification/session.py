@@ -1,0 +1,104 @@
+"""One verification: the cluster, the machines to check, and what was seen of them, each looked at once."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import testinfra
+
+from provisioner.inventory.model import Cluster, Host
+from provisioner.verification import connection, kubectl, seen
+from provisioner.verification.kubectl import Kubectl
+from provisioner.verification.seen import SCRIPT, Seen
+
+CONFIG = "ssh_config"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a machine showed, and how many seconds its clock is ahead of ours (0 when it cannot be told apart)."""
+
+    seen: Seen
+    clock_ahead_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A machine that did not answer, and why."""
+
+    message: str
+    hint: str
+
+
+class Session:
+    """What all checks of one verification share; made by the plug-in, which also closes it."""
+
+    def __init__(self, cluster: Cluster, checked: frozenset[str], directory: Path) -> None:
+        """`checked` are the names of the hosts to check; `directory` is private and empty."""
+        self.cluster = cluster
+        self.checked = checked
+        self.config = directory / CONFIG
+        self.config.write_text(connection.ssh_config(cluster, directory), encoding="utf-8")
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The hosts to check, in the inventory's order."""
+        return tuple(host for host in self.cluster.hosts if host.name in self.checked)
+
+    def spec(self, host: Host) -> str:
+        """What testinfra calls this host."""
+        return connection.host_spec(host, self.config, self.cluster.settings.ssh.connect_timeout_s)
+
+    @cached_property
+    def looks(self) -> dict[str, Looked | Unreachable]:
+        """All hosts to check and all control planes, looked at side by side, one round trip each."""
+        wanted = [
+            host for host in self.cluster.hosts if host.name in self.checked or host in self.cluster.control_planes
+        ]
+        with ThreadPoolExecutor(self.cluster.settings.ssh.parallel) as pool:
+            return dict(zip((host.name for host in wanted), pool.map(self._look, wanted), strict=True))
+
+    def _look(self, host: Host) -> Looked | Unreachable:
+        prefix = seen.pod_prefix(str(self.cluster.settings.pod_cidr))
+        return look(testinfra.get_host(self.spec(host)), prefix)
+
+    @cached_property
+    def leader(self) -> Kubectl | None:
+        """Run kubectl on the first control plane whose own API server is well."""
+        for host in self.cluster.control_planes:
+            found = self.looks[host.name]
+            if isinstance(found, Looked) and found.seen.readyz == "ok":
+                return Kubectl(host.name, testinfra.get_host(self.spec(host)))
+        return None
+
+    def close(self) -> None:
+        """End the connections."""
+        connection.close(self.cluster, self.config)
+
+
+def look(host: Any, pod_prefix: str) -> Looked | Unreachable:
+    """Send the script to one machine."""
+    separator = secrets.token_hex(8)
+    began_s = time.time()
+    try:
+        code, output, errors = kubectl.run(host, "/bin/bash -c %s look %s %s", SCRIPT, separator, pod_prefix)
+    except kubectl.LostError as error:
+        return Unreachable(*connection.why_unreachable(str(error), 255))
+    if separator not in output:
+        return Unreachable(*connection.why_unreachable(errors, code))
+    try:
+        found = seen.read(output, separator)
+    except ValueError as error:
+        return Unreachable(str(error), "look at the machine's load and its log")
+    return Looked(found, clock_ahead_s(found.clock_s, began_s, time.time()))
+
+
+def clock_ahead_s(there_s: float, began_s: float, ended_s: float) -> float:
+    """How far a clock read between two moments of ours is ahead (or, negative, behind); 0 when it fits."""
+    return max(there_s - ended_s, 0.0) + min(there_s - began_s, 0.0)

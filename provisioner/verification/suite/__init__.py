@@ -1,0 +1,1 @@
+"""The checks: each is a plain pytest function whose docstring is what a report calls it."""

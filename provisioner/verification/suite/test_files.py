@@ -1,0 +1,34 @@
+"""Files: there, and closed to those whom they do not concern."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from provisioner.verification import findings
+from provisioner.verification.expect import expect_none
+from provisioner.verification.seen import Seen
+
+_NODE_FILES = ("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt", "/var/lib/kubelet/config.yaml")
+
+
+def test_node_files(seen: Seen) -> None:
+    """The files that make a machine a node are there"""
+    expect_none(findings.absent(seen.files, _NODE_FILES))
+
+
+def test_secrets_are_closed(seen: Seen) -> None:
+    """Private keys and kubeconfigs are root's alone"""
+    expect_none(findings.readable_secrets(seen.files), "chmod 600, chown root:root, and ask who has read it")
+
+
+def test_nobody_else_may_write(seen: Seen) -> None:
+    """Nobody but root can change what the node runs on"""
+    expect_none(findings.writable_by_others(seen.files), "chmod go-w, chown root")
+
+
+def test_certificates(seen: Seen) -> None:
+    """Certificates are valid for at least 30 days"""
+    expect_none(
+        findings.certificate_problems(seen.certificates, datetime.now(UTC)),
+        "`kubeadm certs renew all` on control planes; kubelets renew their own",
+    )

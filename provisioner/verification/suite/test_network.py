@@ -1,0 +1,94 @@
+"""The pods' network: configured, routed now and after a reboot, and everyone reaches everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from provisioner.inventory.model import Cluster, Host
+from provisioner.verification import findings
+from provisioner.verification.expect import NotChecked, expect_none
+from provisioner.verification.items import CLUSTER
+from provisioner.verification.objects import Node
+from provisioner.verification.seen import Seen
+from provisioner.verification.survey import Answers, Heard, Survey, unheard
+
+_ROUTES = "the pods' network of this node is not set up: `provisioner apply` mends it"
+_IMAGE = "its image comes from the bundle: `provisioner apply` loads it"
+_PROXY = "kube-proxy sets the Service's rules: kubectl -n kube-system logs -l k8s-app=kube-proxy"
+_FIREWALL = "check routes and the firewall between these nodes (iptables FORWARD, security groups)"
+
+Others = Mapping[str, tuple[str, str]]
+
+
+def test_plug_in_configuration(seen: Seen, node: Node, cluster: Cluster) -> None:
+    """The pods' network is configured, once"""
+    files = [path for path in seen.cni_files if path.endswith((".conf", ".conflist", ".json"))]
+    if not files:
+        expect_none(["/etc/cni/net.d has no configuration"])
+    mine = [path for path in files if f'"type": "{cluster.settings.network.type}"' in seen.cni_files[path]]
+    others = [f"{path} is another network's configuration" for path in files if path not in mine]
+    ranges = [f"{path} does not give out {node.pod_cidr}" for path in mine if node.pod_cidr not in seen.cni_files[path]]
+    expect_none(others + ranges)
+
+
+def test_routes(seen: Seen, other_nodes: Others) -> None:
+    """There is a route to the pods of every other node"""
+    expect_none(findings.missing_routes(seen.routes, other_nodes), _ROUTES)
+
+
+def test_routes_last(seen: Seen, other_nodes: Others) -> None:
+    """The routes will be there after a reboot"""
+    expect_none(findings.fleeting_routes(seen, other_nodes), _ROUTES)
+
+
+def test_probe(survey: Survey, machine: Host, nodes: Mapping[str, Node]) -> None:
+    """A pod starts on the node"""
+    if machine.name in survey.pods:
+        return
+    if machine.name in survey.missing:
+        expect_none([f"the probe on {machine.name} {survey.missing[machine.name]}"], _IMAGE)
+    if machine.name in nodes and nodes[machine.name].ready:
+        raise NotChecked(CLUSTER, survey.trouble)
+    raise NotChecked(machine.name, f"{machine.name} is not Ready")
+
+
+def test_probes_are_gone(survey: Survey) -> None:
+    """The probes come and go"""
+    expect_none([survey.trouble] if survey.trouble else [], "")
+
+
+def _heard(heard: Heard, machine: Host) -> Answers | str:
+    if machine.name not in heard:
+        raise NotChecked(machine.name, f"no probe runs on {machine.name}")
+    return heard[machine.name]
+
+
+def test_pod_reaches_pods(survey: Survey, machine: Host) -> None:
+    """A pod on the node reaches the pod on every node"""
+    expect_none(unheard(_heard(survey.pods, machine), f"the pod on {machine.name}", service=False), _FIREWALL)
+
+
+def test_pod_reaches_service(survey: Survey, machine: Host) -> None:
+    """A pod on the node reaches a Service"""
+    expect_none(unheard(_heard(survey.pods, machine), f"the pod on {machine.name}", service=True), _PROXY)
+
+
+def test_machine_reaches_pods(survey: Survey, machine: Host) -> None:
+    """The machine reaches the pod on every node"""
+    expect_none(unheard(_heard(survey.machines, machine), machine.name, service=False), _FIREWALL)
+
+
+def test_machine_reaches_service(survey: Survey, machine: Host) -> None:
+    """The machine reaches a Service"""
+    expect_none(unheard(_heard(survey.machines, machine), machine.name, service=True), _PROXY)
+
+
+def test_dns(survey: Survey, machine: Host, has_dns: bool) -> None:
+    """A pod on the node can look up the names of Services"""
+    if not has_dns:
+        pytest.skip("the cluster has no DNS server")
+    heard = _heard(survey.names, machine)
+    wrong = [heard] if isinstance(heard, str) else [answer.text for answer in heard if not answer.ok]
+    expect_none(wrong, "kubectl -n kube-system get pods -l k8s-app=kube-dns")

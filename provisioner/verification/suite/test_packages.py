@@ -1,0 +1,29 @@
+"""Packages: there, at the wished version, and staying so."""
+
+from __future__ import annotations
+
+from provisioner.inventory.model import Cluster
+from provisioner.verification import findings
+from provisioner.verification.expect import expect_none
+from provisioner.verification.seen import Seen
+
+
+def test_kubernetes_version(seen: Seen, cluster: Cluster) -> None:
+    """kubeadm, kubectl and kubelet are installed at the wished version"""
+    expect_none(findings.wrong_versions(seen.packages, cluster.settings.kubernetes_version))
+
+
+def test_container_engine(seen: Seen) -> None:
+    """A container engine is installed"""
+    expect_none([] if findings.engine(seen.packages) else ["neither docker.io nor docker-ce is installed"])
+
+
+def test_network_plug_ins(seen: Seen) -> None:
+    """The network plug-ins are where the kubelet looks for them"""
+    missing = sorted(findings.PLUG_INS - seen.plug_ins)
+    expect_none([f"/opt/cni/bin lacks {', '.join(missing)}"] if missing else [])
+
+
+def test_holds(seen: Seen) -> None:
+    """The packages are held, so that an upgrade of the machine leaves them alone"""
+    expect_none(findings.not_held(seen.packages, seen.holds))

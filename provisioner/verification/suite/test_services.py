@@ -1,0 +1,37 @@
+"""Services: running now, running after a reboot, and answering."""
+
+from __future__ import annotations
+
+from provisioner.verification import findings
+from provisioner.verification.expect import expect_none
+from provisioner.verification.seen import Seen
+
+_KUBELET_PORT = 10250
+
+
+def test_container_engine_runs(seen: Seen) -> None:
+    """The container engine is running and enabled"""
+    expect_none(findings.unit_problems(seen.units, "docker.service"))
+
+
+def test_cgroup_driver(seen: Seen) -> None:
+    """The container engine uses the systemd cgroup driver"""
+    driver = seen.cgroup_driver
+    wrong = [f"the running engine's cgroup driver is {driver}"] if driver else ["the engine does not answer"]
+    expect_none([] if driver == "systemd" else wrong)
+
+
+def test_kubelet_runs(seen: Seen) -> None:
+    """The kubelet is running and enabled"""
+    expect_none(findings.unit_problems(seen.units, "kubelet.service"), "journalctl -u kubelet tells why it stopped")
+
+
+def test_kubelet_healthy(seen: Seen) -> None:
+    """The kubelet says that it is well"""
+    said = repr(seen.healthz) if seen.healthz else "nothing"
+    expect_none([] if seen.healthz == "ok" else [f"localhost:10248/healthz answers {said}"])
+
+
+def test_kubelet_listens(seen: Seen) -> None:
+    """The kubelet's port is open"""
+    expect_none([] if _KUBELET_PORT in seen.listening else [f"nothing listens on port {_KUBELET_PORT}"])

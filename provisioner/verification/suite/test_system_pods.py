@@ -1,0 +1,31 @@
+"""The cluster's own pods. Kubernetes 1.20 reports static pods ready more than a minute after their start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from provisioner.inventory.model import Cluster
+from provisioner.verification.expect import expect_none
+from provisioner.verification.kubectl import Kubectl
+from provisioner.verification.objects import Node, Pod, absent_pods, expected_pods, pods
+from provisioner.verification.waiting import until
+
+# Startup probes of 1.20 are reported about 75 s after a static pod's start; twice that.
+_READY_TIMEOUT_S = 150
+_HINT = "kubectl -n kube-system get pods -o wide; kubectl -n kube-system describe pod NAME"
+
+
+def test_system_pods(kubectl: Kubectl, nodes: Mapping[str, Node], cluster: Cluster, say: Callable[[str], None]) -> None:
+    """The cluster's own pods run and are ready"""
+    ready = {node.name for node in nodes.values() if node.ready}
+
+    def look() -> tuple[Pod, ...]:
+        return pods(kubectl.json("get", "pods", "--namespace=kube-system"))
+
+    def left(seen: tuple[Pod, ...]) -> str:
+        """A pod of a dead node will not get better by waiting."""
+        return next((str(pod) for pod in seen if not pod.fine and not pod.hopeless and pod.node in {*ready, ""}), "")
+
+    seen = until(look, left, _READY_TIMEOUT_S, say)
+    expected = expected_pods((host.name for host in cluster.control_planes), nodes)
+    expect_none([*absent_pods(seen, expected), *(str(pod) for pod in seen if not pod.fine)], _HINT)

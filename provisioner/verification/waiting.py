@@ -1,0 +1,24 @@
+"""Waiting for a condition, with a deadline, saying for what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T], left: Callable[[T], str], timeout_s: float, say: Callable[[str], None]) -> T:
+    """Look until nothing is left to wait for (`left` gives no words) or time is over; what was seen last."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        seen = look()
+        words = left(seen)
+        if not words or time.monotonic() > deadline:
+            return seen
+        say(words)
+        time.sleep(_PAUSE_S)
+
+
+_PAUSE_S = 0.5
