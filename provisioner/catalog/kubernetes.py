@@ -9,9 +9,10 @@ from dataclasses import dataclass
 class Release:
     """One minor release.
 
-    `series` is `1.20`; `last_patch` the last one that upstream published; `kubeadm_api` the version of kubeadm's
-    configuration to write; `coredns`, `etcd`, `pause` the tags of the images that kubeadm asks for (of the last
-    patch; `kubeadm config images list` on a machine has the last word); `source` is where the row was read.
+    `series` is `1.20`; `last_patch` the last one that upstream published; `kubeadm_api` the version of
+    kubeadm's configuration to write; `coredns`, `etcd`, `pause` the tags of the images that kubeadm asks for
+    (of the last patch; `kubeadm config images list` on a machine has the last word); `source` is where the
+    row was read.
     """
 
     series: str

@@ -1,4 +1,4 @@
-"""All parts of the reading put together: a parsed file becomes a `Draft`, as complete as its errors let it be."""
+"""All parts of the reading put together: a parsed file becomes a `Draft`, as complete as its errors allow."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from provisioner.inventory.yaml_lines import Document
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The cluster, and what is wrong with its file; with errors, values that are wrong have their defaults."""
+    """The cluster, and what is wrong with its file; values that are wrong have their defaults."""
 
     cluster: Cluster
     findings: tuple[Finding, ...]
 
 
 def build(document: Document, inventory: Path) -> Draft:
-    """The draft of a file; `inventory` is where it lies. Looks at the files it names."""
+    """The draft of a file that is a mapping; `inventory` is where it lies. Looks at the files it names."""
     said = tuple(groups.read(document.value))
     broken = tuple(entry for entry in said if isinstance(entry, Finding))
     statements = tuple(entry for entry in said if not isinstance(entry, Finding))
@@ -52,14 +52,16 @@ def _variables(statements: Iterable[groups.Statement]) -> Iterator[Variable]:
 
 
 def _concluded(cluster: Cluster, grown: Tree, found: tuple[Finding, ...], broken: bool) -> Iterator[Finding]:
-    """What the rules say, as paths into the file; not where it follows from something that is wrong already, nor
-    that hosts are missing where hosts could not be read."""
-    wrong = tuple(finding.path for finding in found if finding.severity is Severity.ERROR)
+    """What the rules say, as paths into the file.
+
+    Not where it follows from something that is wrong already, nor that hosts are missing where hosts could
+    not be read.
+    """
+    errors = tuple(finding for finding in found if finding.severity is Severity.ERROR)
+    wrong = tuple(path for finding in errors for path in (finding.path, *finding.needs))
     for finding in (*rules.findings(cluster), *files.findings(cluster)):
         needs = finding.needs or (finding.path,)
-        if any(_follows(need, _in_file(need, grown), wrong) for need in needs) or (
-            broken and ("hosts",) in needs
-        ):
+        if any(_follows(need, _in_file(need, grown), wrong) for need in needs) or (broken and ("hosts",) in needs):
             continue
         path = _in_file(finding.path, grown)
         yield Finding(finding.rule, path, finding.message, finding.hint, finding.severity)
@@ -74,9 +76,7 @@ def _in_file(path: KeyPath, grown: Tree) -> KeyPath:
             host = next(host for host in grown.hosts if host.name == name)
             return hosts.place(host, str(field))
         case _:
-            return next(
-                (place for group, place in grown.groups.items() if roles.is_about_control(group)), ("all",)
-            )
+            return next((place for group, place in grown.groups.items() if roles.is_about_control(group)), ("all",))
 
 
 def _follows(need: KeyPath, path: KeyPath, wrong: Iterable[KeyPath]) -> bool:

@@ -1,4 +1,4 @@
-"""The files an inventory names: are they there, and are they safe? The only part that looks at the disk again."""
+"""The files an inventory names: are they there, and are they safe? The only part that looks at them."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def _private_key(key: Path, path: KeyPath) -> Iterator[Finding]:
             f"make one with `ssh-keygen -t ed25519 -f {key}`, or name another",
         )
     elif not key.is_file():
-        yield Finding(
-            "missing-file", path, f"the private key {key} is not a file", "name the private key itself"
-        )
+        yield Finding("missing-file", path, f"the private key {key} is not a file", "name the private key itself")
     elif key.suffix == ".pub":
         yield Finding(
             "public-key",

@@ -1,4 +1,4 @@
-"""What is wrong with an inventory before it has a line number: the path of the value, and words for people."""
+"""What is wrong with an inventory, before it has a line number: the value's path, and words for people."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ KeyPath = tuple[str | int, ...]
 class Finding:
     """One thing that is wrong at `path`.
 
-    `needs` are the values it was concluded from: where one of them is wrong itself, the conclusion is not worth
-    showing. `line` is set only where the path alone does not tell it (the second of two equal keys).
+    `needs` are the values it was concluded from: where one of them is wrong itself, the conclusion is not
+    worth showing. `line` is set only where the path alone does not tell it (the second of two equal keys).
     """
 
     rule: str

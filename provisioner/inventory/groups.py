@@ -54,15 +54,18 @@ class Member:
 Statement = Named | Child | GroupVariables | Member
 
 
+def not_a_mapping(value: object) -> tuple[Finding, ...]:
+    """What to say about a file that is no inventory at all."""
+    what = "is empty" if value is None else f"is {found(value)}"
+    example = "see inventories/existing-servers.yaml for an example"
+    message = f"an inventory is a mapping that begins with `all:`, this file {what}"
+    return (Finding("not-an-inventory", (), message, example),)
+
+
 def read(value: object) -> Iterator[Statement | Finding]:
-    """All statements of an inventory, which is a mapping of groups; what is not one is a finding."""
+    """All statements of an inventory, a mapping of groups; where there is none to make, what is wrong."""
     if not isinstance(value, dict):
-        yield Finding(
-            "wrong-type",
-            (),
-            f"an inventory is a mapping that begins with `all:`, this is {found(value)}",
-            "see inventories/existing-servers.yaml for an example",
-        )
+        yield from not_a_mapping(value)
         return
     for name, content in value.items():
         yield from _group(name, content, (str(name),))
@@ -86,7 +89,7 @@ def _group(name: object, value: object, path: KeyPath) -> Iterator[Statement | F
 
 
 def _mapping(value: object, path: KeyPath, expected: str) -> Iterator[tuple[str, object]]:
-    """The entries of a mapping that may be left empty; a single text stands for one empty entry, as in Ansible."""
+    """The entries of a mapping that may be empty; a single text stands for one empty entry, as in Ansible."""
     if isinstance(value, str):
         value = {value: None}
     if isinstance(value, list):
@@ -110,9 +113,7 @@ def _mapping(value: object, path: KeyPath, expected: str) -> Iterator[tuple[str,
             ),
         )
     else:
-        yield from (
-            (key if isinstance(key, str) else str(key), content) for key, content in (value or {}).items()
-        )
+        yield from ((key if isinstance(key, str) else str(key), content) for key, content in (value or {}).items())
 
 
 def _variables_of(group: str, value: object, path: KeyPath) -> Iterator[Statement | Finding]:
@@ -158,8 +159,6 @@ def _members(group: str, pattern: str, value: object, path: KeyPath) -> Iterator
     try:
         names = ranges.expand(plain)
     except ValueError as error:
-        yield Finding(
-            "bad-range", path, f"in the host pattern `{pattern}` {error}", "for example worker[1:3]"
-        )
+        yield Finding("bad-range", path, f"in the host pattern `{pattern}` {error}", "for example worker[1:3]")
         names = (plain,)
     yield from (Member(group, name, path, variables) for name in names)

@@ -6,18 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from provisioner.errors import InventoryError, Problem, Severity
-from provisioner.inventory import building, yaml_lines
+from provisioner.inventory import building, groups, yaml_lines
 from provisioner.inventory.findings import Finding, dotted
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.yaml_lines import Document
 
-_EMPTY = Finding(
-    "empty", (), "the inventory is empty", "see inventories/existing-servers.yaml for an example"
-)
-
 
 def load(path: Path) -> Cluster:
-    """The cluster an inventory file describes. InventoryError carries all problems; warnings alone do not raise."""
+    """The cluster that a file describes; InventoryError carries all problems, warnings alone do not raise."""
     cluster, problems = check(path)
     if cluster is None:
         errors = sum(problem.severity is Severity.ERROR for problem in problems)
@@ -26,20 +22,17 @@ def load(path: Path) -> Cluster:
 
 
 def check(path: Path) -> tuple[Cluster | None, tuple[Problem, ...]]:
-    """The cluster and everything worth saying about its inventory, errors first; None when there are errors."""
+    """The cluster (None when there are errors) and all that is worth saying about its file, errors first."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         hint = "name the inventory file" if path.is_dir() else "see inventories/ for examples"
         return None, (Problem("unreadable", str(path), f"cannot be read: {error.strerror}", hint),)
     except UnicodeDecodeError as error:
-        return None, (
-            Problem("unreadable", str(path), f"is not UTF-8 text (byte {error.start})", "save it as UTF-8"),
-        )
+        return None, (Problem("unreadable", str(path), f"is not UTF-8 text (byte {error.start})", "save it as UTF-8"),)
     document = yaml_lines.read(text)
-    if document.value is None:
-        found = document.findings or (_EMPTY,)
-        return None, _problems(found, document, path)
+    if not isinstance(document.value, dict):
+        return None, _problems(document.findings or groups.not_a_mapping(document.value), document, path)
     draft = building.build(document, path)
     problems = _problems(draft.findings, document, path)
     sound = all(problem.severity is Severity.WARNING for problem in problems)
@@ -47,7 +40,9 @@ def check(path: Path) -> tuple[Cluster | None, tuple[Problem, ...]]:
 
 
 def _problems(found: Iterable[Finding], document: Document, path: Path) -> tuple[Problem, ...]:
-    lines = {finding: finding.line or document.line(finding.path) for finding in found}
+    """One finding is enough for the same rule at the same place, such as a range of misnamed hosts."""
+    once = {(finding.rule, finding.path, finding.line): finding for finding in reversed(tuple(found))}
+    lines = {finding: finding.line or document.line(finding.path) for finding in reversed(once.values())}
     order = sorted(lines, key=lambda finding: (finding.severity is Severity.WARNING, lines[finding]))
     return tuple(_problem(finding, f"{path}:{lines[finding]}") for finding in order)
 

@@ -41,7 +41,6 @@ _EXPECTED = {
     "less_than_equal": "at most {le}",
     "string_too_short": "text that is not empty",
     "string_too_long": "at most {max_length} characters",
-    "literal_error": "{expected}",
 }
 
 _WRONG_TYPE = frozenset(key for key in _EXPECTED if key.endswith(("_type", "_from_float")))
@@ -50,17 +49,21 @@ _WRONG_TYPE = frozenset(key for key in _EXPECTED if key.endswith(("_type", "_fro
 def findings(
     error: ValidationError, model: type[BaseModel], path: KeyPath, texts: Mapping[KeyPath, str], skip: int = 0
 ) -> Iterator[Finding]:
-    """What pydantic found below `path`: `texts` are the scalars as written in the file, `skip` is how many of the
-    model's keys `path` names already."""
-    for details in error.errors(include_url=False):
+    """What pydantic found below `path`.
+
+    `texts` are the scalars as written in the file; `skip` is how many keys of the model `path` has already.
+    """
+    every = error.errors(include_url=False)
+    unknown = {details["loc"] for details in every if details["type"] == "extra_forbidden"}
+    for details in every:
+        location = details["loc"]
         where = (*path, *_location(details)[skip:])
-        if details["type"] == "extra_forbidden":
-            known = fields_at(model, details["loc"][:-1])
-            yield Finding("unknown-key", where, "this key is not known", did_you_mean(str(where[-1]), known))
-        elif details["type"] == "missing":
-            yield Finding("missing-key", where, "this key is missing", _purpose(model, details["loc"]))
-        else:
+        if location in unknown:
+            yield _unknown_key(where, fields_at(model, location[:-1]))
+        elif details["type"] != "missing":
             yield _wrong_value(details, where, texts.get(where))
+        elif not any(_misspelt(other, location) for other in unknown):
+            yield Finding("missing-key", where, "this key is missing", _purpose(model, location))
 
 
 def found(value: object, written: str | None = None) -> str:
@@ -88,11 +91,7 @@ def fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> Mappin
     """The keys that may stand at a place inside a model."""
     for key in location:
         below = model.model_fields[str(key)].annotation
-        kinds = [
-            kind
-            for kind in (below, *get_args(below))
-            if isinstance(kind, type) and issubclass(kind, BaseModel)
-        ]
+        kinds = [kind for kind in (below, *get_args(below)) if isinstance(kind, type) and issubclass(kind, BaseModel)]
         model = kinds[0]
     return model.model_fields
 
@@ -103,9 +102,22 @@ def _location(details: ErrorDetails) -> KeyPath:
     return (*location[:-2], str(location[-2])) if location and location[-1] == "[key]" else location
 
 
+def _unknown_key(path: KeyPath, known: Mapping[str, object]) -> Finding:
+    """What follows from the key that was meant being absent need not be said."""
+    word = str(path[-1])
+    meant = nearest(word, known, 0.6)
+    needs: tuple[KeyPath, ...] = ((*path[:-1], meant),) if meant else ()
+    return Finding("unknown-key", path, "this key is not known", did_you_mean(word, known), needs=needs)
+
+
+def _misspelt(unknown: tuple[int | str, ...], missing: tuple[int | str, ...]) -> bool:
+    return unknown[:-1] == missing[:-1] and nearest(str(unknown[-1]), [str(missing[-1])], 0.6) != ""
+
+
 def _purpose(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     field = fields_at(model, location[:-1])[str(location[-1])]
-    return f"add it: {description}" if (description := getattr(field, "description", None)) else "add it"
+    description = str(getattr(field, "description", None) or "")
+    return f"add it: {description[:1].lower()}{description[1:]}"
 
 
 def _wrong_value(details: ErrorDetails, path: KeyPath, written: str | None) -> Finding:
@@ -113,14 +125,14 @@ def _wrong_value(details: ErrorDetails, path: KeyPath, written: str | None) -> F
     reads_text = kind == "value_error"
     if reads_text and isinstance(value, str) and value:
         return Finding("bad-value", path, str(context["error"]))
+    if kind == "literal_error":
+        return Finding("bad-value", path, f"`{written or value}` is not one of the choices", _remedy(details, written))
     if kind == "string_pattern_mismatch":
         expected = _PATTERNS.get(context["pattern"], f"text like {context['pattern']}")
     else:
         expected = "text" if reads_text else _EXPECTED.get(kind, details["msg"]).format_map(context)
     rule = "wrong-type" if reads_text or kind in _WRONG_TYPE else "bad-value"
-    return Finding(
-        rule, path, f"expected {expected}, found {found(value, written)}", _remedy(details, written)
-    )
+    return Finding(rule, path, f"expected {expected}, found {found(value, written)}", _remedy(details, written))
 
 
 def _remedy(details: ErrorDetails, written: str | None) -> str:
@@ -130,7 +142,8 @@ def _remedy(details: ErrorDetails, written: str | None) -> str:
     if kind == "int_type" and isinstance(value, str) and value.isdecimal():
         return f"write it without quotes: {value}"
     if kind == "bool_type":
-        return f"write {'false' if str(value).lower() in ('no', 'off', 'false', '0') else 'true'}, without quotes"
+        meant = str(value).lower() not in ("no", "off", "false", "0")
+        return f"write {str(meant).lower()}, without quotes"
     if kind == "tuple_type" and isinstance(value, str):
         return f"write it as a list of one: [{value}]"
     return _nearby(kind, value, details.get("ctx", {}))

@@ -1,7 +1,7 @@
-"""The inventory as a value: one `Cluster` with its settings and its hosts, everything merged, nothing to look up.
+"""The inventory as a value: one `Cluster` with its settings and its hosts, all merged, nothing to look up.
 
-`ClusterSettings` is what stands under `cluster:` in `all.vars`, `HostVariables` what may stand at a group or a
-host. Both are strict (no silent conversion), frozen, and refuse keys that they do not know.
+`ClusterSettings` is what stands under `cluster:` in `all.vars`, `HostVariables` what may stand at a group or
+a host. Both are strict (no silent conversion), frozen, and refuse keys that they do not know.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from provisioner.inventory.values import Endpoint, Taint, Version
 
 # RFC 1123: names of clusters and nodes, labels joined by dots.
 DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-# A name or an IPv4 address, or an IPv6 address (two colons or more); never something ssh would take for an option.
+# A name, an IPv4 address, or an IPv6 address (two colons or more); never what ssh would take for an option.
 ADDRESS = r"^([A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9.]+)?)$"
 # A name (`*.` before it allowed) or an address in a certificate.
 SAN = r"^(\*\.)?[A-Za-z0-9:]([-A-Za-z0-9.:]*[A-Za-z0-9:])?$"
@@ -81,9 +81,7 @@ class BridgeNetwork(Model):
     """The plain `bridge` plug-in and one static route per node; all machines share one network segment."""
 
     type: Literal["bridge"] = "bridge"
-    mtu: int = Field(
-        default=1500, ge=576, le=9000, description="Largest packet on the pods' network, in bytes."
-    )
+    mtu: int = Field(default=1500, ge=576, le=9000, description="Largest packet on the pods' network, in bytes.")
 
 
 class BundleSource(Model):
@@ -92,7 +90,7 @@ class BundleSource(Model):
     type: Literal["bundle"] = "bundle"
     path: FilePath = Field(
         default=Path("auto"),
-        description="The bundle's directory, relative to the inventory; `auto` is the one that `bundle build` made.",
+        description="The bundle's directory, relative to the inventory; `auto`: what `bundle build` made.",
     )
 
 
@@ -106,12 +104,8 @@ class Ssh(Model):
     jump_host: str | None = Field(
         default=None, pattern=JUMP_HOST, description="A machine to go through, as [user@]host[:port]."
     )
-    connect_timeout_s: int = Field(
-        default=15, ge=1, le=600, description="Give up connecting after so many seconds."
-    )
-    keepalive_s: int = Field(
-        default=15, ge=1, le=600, description="Seconds between signs of life on a quiet line."
-    )
+    connect_timeout_s: int = Field(default=15, ge=1, le=600, description="Give up connecting after so many seconds.")
+    keepalive_s: int = Field(default=15, ge=1, le=600, description="Seconds between signs of life on a quiet line.")
     parallel: int = Field(default=20, ge=1, le=500, description="How many machines are worked on at once.")
 
 
@@ -136,9 +130,7 @@ class ClusterSettings(Model):
         default=None,
         description="Where the API server is reached, host:port; the first control plane otherwise.",
     )
-    extra_sans: Sans = Field(
-        default=(), description="More names and addresses for the API server's certificate."
-    )
+    extra_sans: Sans = Field(default=(), description="More names and addresses for the API server's certificate.")
     api_server_extra_args: Arguments = Field(
         default={}, description="Flags for kube-apiserver, without the leading dashes."
     )
@@ -151,7 +143,7 @@ class ClusterSettings(Model):
     ssh: Ssh = Field(default=Ssh(), description="How the machines are reached.")
     nested: bool = Field(
         default=False,
-        description="The machines are containers: swap of the host is accepted, kube-proxy leaves conntrack alone.",
+        description="The machines are containers: swap is accepted, kube-proxy leaves conntrack alone.",
     )
 
 
@@ -162,25 +154,19 @@ class HostVariables(Model):
         default=None, description="Address or DNS name to connect to; the host's name otherwise."
     )
     ansible_port: Port = Field(default=22, description="The port of the SSH server.")
-    ansible_user: User | None = Field(
-        default=None, description="Who to log in as; what SSH would choose otherwise."
-    )
+    ansible_user: User | None = Field(default=None, description="Who to log in as; what SSH would choose otherwise.")
     ansible_ssh_private_key_file: FilePath | None = Field(
         default=None,
         description="The private key, relative to the inventory; the SSH agent's keys otherwise.",
     )
     ansible_become: bool = Field(default=False, description="Use sudo (without a password) for everything.")
-    node_ip: Address4 | None = Field(
-        default=None, description="The address the node uses; measured when left out."
-    )
+    node_ip: Address4 | None = Field(default=None, description="The address the node uses; measured when left out.")
     node_labels: Labels = Field(default={}, description="Labels of the node.")
     node_taints: Taints | None = Field(
         default=None,
         description="Taints of the node, as key=value:Effect. Left out: kubeadm's own choice. []: none.",
     )
-    kubelet_extra_args: Arguments = Field(
-        default={}, description="Flags for the kubelet, without the leading dashes."
-    )
+    kubelet_extra_args: Arguments = Field(default={}, description="Flags for the kubelet, without the leading dashes.")
 
 
 class Role(StrEnum):
@@ -208,7 +194,7 @@ class Host(Model):
 
 
 class Cluster(Model):
-    """What the user asked for. `path` is the inventory file; file names in the settings are absolute already."""
+    """What the user asked for. `path` is the inventory file; all file names are absolute already."""
 
     path: Path
     settings: ClusterSettings

@@ -1,4 +1,4 @@
-"""Host patterns of Ansible inventories: `worker[1:3]`, `w[01:10:2]`, `db-[a:c]`, `rack[1:2]-n[1:4]`, `web1:2222`.
+"""Host patterns of Ansible inventories: `worker[1:3]`, `w[01:10:2]`, `db-[a:c]`, `r[1:2]n[1:4]`, `web1:2222`.
 
 Both ends belong to the range; leading zeros of the start fix the width
 (https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html#adding-ranges-of-hosts).
@@ -17,7 +17,7 @@ _RANGE = re.compile(r"\[([^\[\]]*)\]")
 
 
 def expand(pattern: str) -> tuple[str, ...]:
-    """All names a pattern stands for, the last range running fastest; ValueError says what is wrong with it."""
+    """All names a pattern stands for, the last range running fastest; ValueError says what is wrong."""
     texts = _RANGE.split(pattern)
     if any(bracket in text for text in texts[::2] for bracket in "[]"):
         raise ValueError("a bracket of the range is missing")
@@ -29,7 +29,7 @@ def expand(pattern: str) -> tuple[str, ...]:
 
 
 def split_port(pattern: str) -> tuple[str, int | None]:
-    """`web1:2222` is the pattern `web1` and port 2222, as in Ansible; colons inside a range are not a port."""
+    """`web1:2222` is `web1` and port 2222, as in Ansible; colons inside a range are not a port."""
     match = re.fullmatch(r"([^:]*(?:\[[^\]]*\][^:\[]*)*):(\d{1,5})", pattern)
     return (match[1], int(match[2])) if match else (pattern, None)
 

@@ -66,8 +66,8 @@ def without_role(tree: Tree) -> Iterator[Finding]:
     for host in lost:
         if not misspelt.keys() & set(host.groups):
             yield Finding(
-                "no-role", host.path, f"`{host.name}` is in neither `control_plane` nor `workers` and is left out",
-                "put it into one of these groups, or remove it", Severity.WARNING,
+                "no-role", host.path, f"`{host.name}` has no role and is left out",
+                "put it into the group `control_plane` or `workers`, or remove it", Severity.WARNING,
             )  # fmt: skip
 
 

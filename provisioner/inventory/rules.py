@@ -1,5 +1,5 @@
-"""What must hold between the values of a cluster. Pure: a `Cluster` in, findings out, whose paths lead into the
-`Cluster` (`settings.pod_cidr`, `hosts.worker1.port`); the loader knows where in the file that is.
+"""What must hold between the values of a cluster. Pure: a `Cluster` in, findings out, whose paths lead into
+the `Cluster` (`settings.pod_cidr`, `hosts.worker1.port`); `building.py` knows where in the file that is.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from provisioner.errors import Severity
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster, Host
 
-# kube-controller-manager's --node-cidr-mask-size for IPv4, and how many bits kubeadm lets it differ from the pods'
-# network (PodSubnetNodeMaskMaxDiff in cmd/kubeadm/app/constants/constants.go).
+# kube-controller-manager's --node-cidr-mask-size for IPv4, and how many bits kubeadm lets it differ from the
+# pods' network (PodSubnetNodeMaskMaxDiff in cmd/kubeadm/app/constants/constants.go).
 NODE_PREFIX = 24
 NODE_PREFIX_MAX_DIFF = 16
 # kube-apiserver takes at most 20 bits; the cluster's DNS has the tenth address.
 SERVICE_PREFIXES = range(12, 29)
-# https://kubernetes.io/docs/reference/networking/ports-and-protocols/
-_PORTS = {2379: "etcd", 2380: "etcd", 6443: "the API server", 10250: "the kubelet", 10256: "kube-proxy"}
-_NODE_PORTS = range(30000, 32768)
 
 _SETTINGS: KeyPath = ("settings",)
 
@@ -38,9 +35,7 @@ def _of(host: Host, field: str) -> KeyPath:
 def _no_control_plane(cluster: Cluster) -> Iterator[Finding]:
     if not cluster.control_planes:
         message = "no machine is a control plane" if cluster.hosts else "no machine has a role"
-        yield Finding(
-            "no-control-plane", ("hosts",), message, "put at least one host into the group `control_plane`"
-        )
+        yield Finding("no-control-plane", ("hosts",), message, "put at least one host into the group `control_plane`")
 
 
 def _same_address(cluster: Cluster) -> Iterator[Finding]:
@@ -89,7 +84,7 @@ def _machine_in_network(cluster: Cluster) -> Iterator[Finding]:
             for name, network in _networks(cluster):
                 if address and address in network:
                     yield Finding(
-                        "overlapping-networks",
+                        "address-in-network",
                         (*_SETTINGS, name),
                         f"{name} {network} contains {address}, an address of `{host.name}`",
                         f"choose a {name} that no machine has an address in",
@@ -112,7 +107,7 @@ def _pod_network_size(cluster: Cluster) -> Iterator[Finding]:
     path = (*_SETTINGS, "pod_cidr")
     if room < machines:
         needed = NODE_PREFIX - (machines - 1).bit_length()
-        why = f"a /{network.prefixlen} holds {room} of the /{NODE_PREFIX} that each node gets, and there are {machines} nodes"
+        why = f"a /{network.prefixlen} holds {room} of the /{NODE_PREFIX} that each of {machines} nodes gets"
         yield Finding("small-network", path, why, f"take at least a /{needed}")
     if network.prefixlen < NODE_PREFIX - NODE_PREFIX_MAX_DIFF:
         smallest = NODE_PREFIX - NODE_PREFIX_MAX_DIFF
@@ -128,7 +123,7 @@ def _service_network_size(cluster: Cluster) -> Iterator[Finding]:
     network, path = cluster.settings.service_cidr, (*_SETTINGS, "service_cidr")
     most, least = SERVICE_PREFIXES[0], SERVICE_PREFIXES[-1]
     if network.prefixlen > least:
-        why = f"a /{network.prefixlen} has {network.num_addresses} addresses, and the cluster's DNS takes the tenth"
+        why = f"a /{network.prefixlen} has {network.num_addresses} addresses, and DNS takes the tenth"
         yield Finding("small-network", path, why, f"take at least a /{least}, better a /16")
     if network.prefixlen < most:
         yield Finding(
@@ -144,9 +139,7 @@ def _version(cluster: Cluster) -> Iterator[Finding]:
     row = kubernetes.release(version.series)
     if row is None:
         known = ", ".join(release.series for release in kubernetes.supported())
-        yield Finding(
-            "unsupported-version", path, f"Kubernetes {version} is not supported", f"supported are {known}"
-        )
+        yield Finding("unsupported-version", path, f"Kubernetes {version} is not supported", f"supported are {known}")
     elif version.patch > row.last_patch:
         last = f"{row.series}.{row.last_patch}"
         yield Finding(
@@ -169,24 +162,11 @@ def _endpoint(cluster: Cluster) -> Iterator[Finding]:
         )
 
 
-def _bundle_port(cluster: Cluster) -> Iterator[Finding]:
-    port = cluster.settings.package_source.port
-    owner = "NodePort Services" if port in _NODE_PORTS else _PORTS.get(port)
-    if owner:
-        path = (*_SETTINGS, "package_source", "port")
-        yield Finding(
-            "reserved-port",
-            path,
-            f"port {port} on the nodes belongs to {owner}",
-            "leave it out (7642 is the default) or choose another",
-        )
-
-
 def _not_root(cluster: Cluster) -> Iterator[Finding]:
     for host in cluster.hosts:
         if host.user not in (None, "root") and not host.become:
             yield Finding(
-                "not-root", _of(host, "user"), f"`{host.user}` on `{host.name}` is probably not root, which is needed",
+                "not-root", _of(host, "user"), f"`{host.user}` on `{host.name}` is hardly root, as is needed",
                 "add `ansible_become: true` (sudo without a password)", Severity.WARNING,
                 needs=(_of(host, "user"), _of(host, "become")),
             )  # fmt: skip
@@ -202,6 +182,5 @@ _RULES: tuple[Callable[[Cluster], Iterator[Finding]], ...] = (
     _service_network_size,
     _version,
     _endpoint,
-    _bundle_port,
     _not_root,
 )

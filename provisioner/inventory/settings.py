@@ -22,9 +22,7 @@ def find(variables: Iterable[Variable]) -> tuple[Variable | None, tuple[Finding,
     given = tuple(variable for variable in variables if variable.name == "cluster")
     right = next((variable for variable in given if variable.path == PLACE), None)
     wrong = tuple(
-        Finding(
-            "misplaced", variable.path, "`cluster` is one for all machines", "move it to all.vars.cluster"
-        )
+        Finding("misplaced", variable.path, "`cluster` is one for all machines", "move it to all.vars.cluster")
         for variable in given
         if variable.path != PLACE
     )
@@ -37,7 +35,7 @@ def find(variables: Iterable[Variable]) -> tuple[Variable | None, tuple[Finding,
 
 
 def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[ClusterSettings, tuple[Finding, ...]]:
-    """The settings; where something is wrong with one, its default, so that the others can still be looked at."""
+    """The settings; the default for one that is wrong, so that the others can still be looked at."""
     refused = tuple(unreadable(variable.value, variable.path))
     paths = {finding.path for finding in refused}
     try:

@@ -20,8 +20,10 @@ Variables = Mapping[str, Variable]
 
 @dataclass(frozen=True, slots=True)
 class TreeHost:
-    """A host with the names of all its groups (sorted, without `all`) and its merged variables; `path` is where it
-    is named first."""
+    """A host with the names of all its groups (sorted, without `all`) and its merged variables.
+
+    `path` is where it is named first.
+    """
 
     name: str
     path: KeyPath
@@ -61,9 +63,7 @@ def _parents(statements: Iterable[Statement], groups: Iterable[str]) -> dict[str
 
 
 def _loop(cycle: list[str], statements: Iterable[Statement]) -> Finding:
-    links = (
-        said for said in statements if isinstance(said, Child) and said.child in cycle and said.group in cycle
-    )
+    links = (said for said in statements if isinstance(said, Child) and said.child in cycle and said.group in cycle)
     path = max((link.path for link in links), key=len, default=("all",))
     return Finding(
         "group-loop",
@@ -76,7 +76,7 @@ def _loop(cycle: list[str], statements: Iterable[Statement]) -> Finding:
 def _ranks(
     order: Iterable[str], parents: Mapping[str, frozenset[str]], statements: tuple[Statement, ...]
 ) -> dict[str, tuple[tuple[int, int, str], Variables]]:
-    """For each group how strong it is (depth, priority, name) and its variables; `order` has parents first."""
+    """For each group its rank (depth, priority, name) and its variables; `order` has parents first."""
     variables: dict[str, dict[str, Variable]] = {}
     for said in statements:
         if isinstance(said, GroupVariables):
@@ -85,8 +85,7 @@ def _ranks(
     for group in order:
         depth[group] = max((depth[parent] + 1 for parent in parents[group]), default=0)
     return {
-        group: ((depth[group], _priority(variables.get(group, {})), group), variables.get(group, {}))
-        for group in depth
+        group: ((depth[group], _priority(variables.get(group, {})), group), variables.get(group, {})) for group in depth
     }
 
 

@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class _Text:
-    """A value that is written as text in an inventory: pydantic reads it through `parse`, JSON shows `str`."""
+    """A value that is text in an inventory: pydantic reads it through `parse`, JSON shows `str`."""
 
     pattern = ""
 

@@ -1,4 +1,4 @@
-"""What a variable of a group or a host means here: read, left alone, or refused because ignoring it would mislead."""
+"""What a variable of a group or a host means here: read, left alone, or refused where that misleads."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 _FIELD = {name: field for field, known in NAMES.items() for name in known}
 
-_PASSWORDS = frozenset(
+PASSWORDS = frozenset(
     {
-        "ansible_password", "ansible_ssh_pass", "ansible_ssh_password", "ansible_become_password", "ansible_become_pass",
-        "ansible_sudo_pass", "ansible_sudo_password", "ansible_private_key_passphrase",
-        "ansible_ssh_private_key_passphrase",
+        "ansible_password", "ansible_ssh_pass", "ansible_ssh_password",
+        "ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_sudo_password",
+        "ansible_private_key_passphrase", "ansible_ssh_private_key_passphrase",
     }
 )  # fmt: skip
 
 # Variables with one meaning that is also ours: these values say what happens anyway, others are refused.
-_ONLY: Mapping[str, tuple[str, ...]] = {
+ONLY: Mapping[str, tuple[str, ...]] = {
     "ansible_connection": ("ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh"),
     "ansible_become_method": ("sudo", "ansible.builtin.sudo"),
     "ansible_become_user": ("root",),
@@ -44,7 +44,7 @@ _ONLY_HINTS = {
     "ansible_become_user": "everything runs as root: remove this line",
 }
 
-_NOT_READ = {
+NOT_READ = {
     **dict.fromkeys(
         (
             "ansible_ssh_common_args",
@@ -62,10 +62,11 @@ _NOT_READ = {
 
 _HARMLESS = frozenset(
     {
-        "ansible_python_interpreter", "ansible_group_priority", "ansible_shell_type", "ansible_shell_executable",
-        "ansible_pipelining", "ansible_ssh_pipelining", "ansible_ssh_transfer_method", "ansible_ssh_executable",
-        "ansible_ssh_retries", "ansible_ssh_timeout", "ansible_timeout", "ansible_remote_tmp", "ansible_become_exe",
-        "ansible_become_flags", "ansible_ssh_args", "ansible_ssh_use_tty",
+        "ansible_python_interpreter", "ansible_group_priority", "ansible_shell_type",
+        "ansible_shell_executable", "ansible_pipelining", "ansible_ssh_pipelining", "ansible_ssh_executable",
+        "ansible_ssh_transfer_method", "ansible_ssh_retries", "ansible_ssh_timeout", "ansible_timeout",
+        "ansible_remote_tmp", "ansible_become_exe", "ansible_become_flags", "ansible_ssh_args",
+        "ansible_ssh_use_tty",
     }
 )  # fmt: skip
 
@@ -100,22 +101,20 @@ def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[object, tupl
 def judge(variable: Variable) -> Iterator[Finding]:
     """What to say about a variable that is not read."""
     name, value = variable.name, variable.value
-    if name in _PASSWORDS:
+    if name in PASSWORDS:
         yield Finding(
             "password",
             variable.path,
             "no passwords in inventories",
             "use an SSH key, and sudo without a password",
         )
-    elif name in _ONLY and value not in _ONLY[name]:
+    elif name in ONLY and value not in ONLY[name]:
         yield Finding("unsupported", variable.path, f"{name} is {messages.found(value)}", _ONLY_HINTS[name])
-    elif name in _NOT_READ:
-        yield Finding(
-            "not-read", variable.path, "this variable is not read here", _NOT_READ[name], Severity.WARNING
-        )
+    elif name in NOT_READ:
+        yield Finding("not-read", variable.path, "this variable is not read here", NOT_READ[name], Severity.WARNING)
     elif name == "ansible_group_priority" and not isinstance(value, int):
         yield Finding("wrong-type", variable.path, f"expected a whole number, found {messages.found(value)}")
-    elif name not in _HARMLESS and name not in _ONLY:
+    elif name not in _HARMLESS and name not in ONLY:
         yield _unknown(variable)
 
 
@@ -134,12 +133,10 @@ def unreadable(value: object, path: KeyPath) -> Iterator[Finding]:
                 "vault",
                 path,
                 "this value is encrypted with ansible-vault",
-                "nothing secret belongs into an inventory here: use SSH keys, and write other values in the clear",
+                "nothing secret belongs here: use SSH keys, and write other values in the clear",
             )
         case Tagged(tag=tag):
-            yield Finding(
-                "tag", path, f"the YAML tag {tag} is not known", "write the plain value without a tag"
-            )
+            yield Finding("tag", path, f"the YAML tag {tag} is not known", "write the plain value without a tag")
         case dict():
             for key, below in value.items():
                 yield from unreadable(below, (*path, str(key)))
@@ -168,12 +165,12 @@ def _unknown(variable: Variable) -> Finding:
         "unknown-variable",
         variable.path,
         f"the variable `{name}` is not known and left alone",
-        "",
+        "remove it if nothing of yours reads it",
         Severity.WARNING,
     )
 
 
 def _meant(name: str) -> str:
-    """Ansible's prefix makes all its names alike, so the rest is compared; who forgot the prefix meant it too."""
+    """Ansible's prefix makes all its names alike, so only the rest is compared."""
     known = {field.removeprefix("ansible_"): field for field in (*_FIELD, "cluster")}
     return known.get(nearest(name.removeprefix("ansible_"), known), "")

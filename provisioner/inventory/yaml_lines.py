@@ -1,5 +1,5 @@
-"""YAML with line numbers: the value as PyYAML (and so Ansible) reads it, and for every path in it the line and the
-text as written. Equal keys in one mapping, which PyYAML lets pass, are found here.
+"""YAML with line numbers: the value as PyYAML (and so Ansible) reads it, and for every path in it the line
+and the text as written. Equal keys in one mapping, which PyYAML lets pass, are found here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from provisioner.inventory.findings import Finding, KeyPath
 
 # What PyYAML says, and what people usually did.
 _CAUSES = {
-    "cannot start any token": "indent with spaces, never with tabs; quote text that begins with @, % or a backtick",
+    "cannot start any token": "indent with spaces, never with tabs; quote text that begins with @ or %",
     "mapping values are not allowed": "check the indentation; text that contains `: ` must stand in quotes",
     "expected <block end>": "check the indentation: keys of one mapping stand below each other",
-    "could not find expected ':'": "a key needs `: ` after it; check the indentation of this line and the one before",
+    "could not find expected ':'": "a key needs `: ` after it; check the indentation here and above",
     "unhashable": "text that begins with `{` must stand in quotes",
+    "recursion": "something in this file contains itself, or is nested without end",
+    "special characters": "remove the control characters: an editor can show them",
     "undefined alias": "define the anchor with `&name` before it is used with `*name`",
     "single document": "keep one inventory in one file: remove the second `---`",
 }
@@ -32,7 +34,7 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file: its value, for each path the line (from 1) of its key and, for scalars, the text as written."""
+    """A YAML file: its value, and for each path the line (from 1) of its key and, for scalars, the text."""
 
     value: object
     lines: Mapping[KeyPath, int]
@@ -54,16 +56,16 @@ _Loader.add_constructor(None, lambda loader, node: Tagged(node.tag))
 
 def read(text: str) -> Document:
     """Read one YAML document; a syntax error becomes the document's only finding."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return Document(None, {}, {})
         findings = tuple(_duplicates(node))
         value = loader.construct_document(node)
+        places = tuple(_places(node, ()))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return Document(None, {}, {}, (_syntax(error),))
-    places = tuple(_places(node, ()))
     return Document(
         value,
         {path: line for path, line, _ in places},
@@ -74,16 +76,11 @@ def read(text: str) -> Document:
 
 def _syntax(error: Exception) -> Finding:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     hint = next((cause for words, cause in _CAUSES.items() if words in problem), "")
+    message = f"this is not valid YAML: {problem}"
     line = mark.line + 1 if mark else 1
-    return Finding(
-        "yaml",
-        (),
-        f"this is not valid YAML: {problem}",
-        hint or "check this line and the one before it",
-        line=line,
-    )
+    return Finding("yaml", (), message, hint or "check this line and the one before it", line=line)
 
 
 def _key(node: yaml.Node) -> str:
