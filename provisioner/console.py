@@ -1,0 +1,259 @@
+"""The only place that prints. On a terminal: one live line per running step, with the time it takes; elsewhere plain
+lines; with `--json` one event a line, the report last.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.syntax import Syntax
+from rich.table import Table
+
+from provisioner.core.plan import Plan, PlayPlan
+from provisioner.core.report import (
+    CommandRan,
+    Event,
+    Found,
+    Note,
+    Outcome,
+    PhaseBegan,
+    Report,
+    StepBegan,
+    StepEnded,
+    Waiting,
+)
+from provisioner.errors import ProblemsError, ProvisionerError, Severity
+
+_MARKS = {Outcome.OK: "[green]✓[/]", Outcome.CHANGED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.SKIPPED: "-"}
+
+
+class Show(Protocol):
+    """How a command shows what happens: for people or for machines."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+
+    def plan(self, plan: Plan, *, verbose: bool) -> None:
+        """Show the steps of a plan."""
+
+    def report(self, report: Report) -> None:
+        """Show the end of a run."""
+
+    def error(self, error: ProvisionerError, log: str) -> None:
+        """Show an error, and where the log is."""
+
+    def close(self) -> None:
+        """End what is live."""
+
+
+class Human:
+    """For people."""
+
+    def __init__(self, console: Console, errors: Console, *, verbose: bool = False) -> None:
+        """`errors` is standard error."""
+        self.console = console
+        self.errors = errors
+        self._verbose = verbose
+        self._lock = threading.Lock()
+        self._tasks: dict[tuple[str, str], Any] = {}
+        self._progress = Progress(
+            SpinnerColumn(), TextColumn("{task.fields[host]:<8}"), TextColumn("{task.description}"), TimeElapsedColumn(),
+            console=console, transient=True,
+        )  # fmt: skip
+        self._began_s = time.monotonic()
+        if console.is_terminal:
+            self._progress.start()
+
+    def __call__(self, event: Event) -> None:
+        """One line per beginning or end; a running step is a live line on a terminal."""
+        with self._lock:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case PhaseBegan(title):
+                self.console.print(f"[bold]{escape(title)}[/]")
+            case StepBegan(host, title):
+                self._begin(host, title)
+            case StepEnded(host, title, outcome, seconds, detail):
+                self._end(host, title, outcome, seconds)
+                if detail:
+                    self.console.print(f"      {escape(detail)}", highlight=False)
+            case Waiting(host, what):
+                self._waiting(host, what)
+            case Found(problem):
+                colour = "red" if problem.severity is Severity.ERROR else "yellow"
+                self.console.print(f"[{colour}]{problem.severity.value}[/] {escape(str(problem))}", highlight=False)
+            case Note(text):
+                self.console.print(escape(text), highlight=False)
+            case CommandRan(host, command, code, seconds):
+                if self._verbose:
+                    self.console.print(f"    [dim]{host}: $ {escape(_one_line(command))} → {code}, {seconds:.1f} s[/]", highlight=False)
+
+    def _begin(self, host: str, title: str) -> None:
+        if self.console.is_terminal:
+            self._tasks[host, title] = self._progress.add_task(escape(_one_line(title)), host=host, total=None)
+
+    def _end(self, host: str, title: str, outcome: Outcome, seconds: float) -> None:
+        task = self._tasks.pop((host, title), None)
+        if task is not None:
+            self._progress.remove_task(task)
+        text = f"  {_MARKS[outcome]} {host:<8} {escape(_one_line(title))}"
+        self.console.print(f"{text} [dim]{_duration(seconds)}[/]", highlight=False)
+
+    def _waiting(self, host: str, what: str) -> None:
+        tasks = [task for (name, _), task in self._tasks.items() if name == host]
+        if tasks:
+            title = self._progress.tasks[self._progress.task_ids.index(tasks[-1])].description.split(" — ")[0]
+            self._progress.update(tasks[-1], description=f"{title} — {escape(_one_line(what))}")
+        elif not self.console.is_terminal:
+            self.console.print(f"  … {host:<8} {escape(_one_line(what))}", highlight=False)
+
+    def plan(self, plan: Plan, *, verbose: bool) -> None:
+        """The steps by play; the same step on several hosts is one line."""
+        self.close()
+        for play in plan.plays:
+            if play.steps:
+                self.console.print(f"[bold]{escape(play.title)}[/]")
+                self._play(play, verbose=verbose)
+
+    def _play(self, play: PlayPlan, *, verbose: bool) -> None:
+        grouped: dict[tuple[str, str, str], list[str]] = {}
+        for step in play.steps:
+            change = step.change
+            grouped.setdefault((change.summary, change.waits_for, change.diff), []).append(step.host)
+        for (summary, waits_for, diff), hosts in grouped.items():
+            waits = f" [dim](not known yet: {escape(waits_for)})[/]" if waits_for else ""
+            self.console.print(f"  [cyan]{' '.join(hosts):<10}[/] {escape(_one_line(summary))}{waits}", highlight=False)
+            if verbose and diff:
+                self.console.print(Syntax(diff.rstrip("\n"), "diff", background_color="default", word_wrap=True))
+
+    def report(self, report: Report) -> None:
+        """One line that says how it went, and one for each host that is not as it should be."""
+        self.close()
+        for host, told in report.hosts.items():
+            if told.failed:
+                self.console.print(f"[red]✗ {host}[/] is not converged", highlight=False)
+        for text in report.skipped:
+            self.console.print(f"[yellow]skipped[/] {escape(text)}", highlight=False)
+        trips = max((told.round_trips for told in report.hosts.values()), default=0)
+        words = _words(report)
+        self.console.print(
+            f"[bold]{words}[/] [dim]{len(report.hosts)} machine(s), at most {trips} round trips each, {_duration(report.seconds)}[/]",
+            highlight=False,
+        )
+
+    def error(self, error: ProvisionerError, log: str) -> None:
+        """What, where, what to do next; then what there is to read."""
+        self.close()
+        show_error(self.errors, error, log)
+
+    def close(self) -> None:
+        """End the live lines."""
+        if self._progress.live.is_started:
+            self._progress.stop()
+
+
+class Machine:
+    """One JSON object a line; the last one is the report."""
+
+    def __init__(self, console: Console) -> None:
+        """Lines go to `console`, unwrapped."""
+        self.console = console
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """The event with its kind."""
+        fields = dataclasses.asdict(event)
+        self.line({"event": _snake(type(event).__name__), **fields})
+
+    def line(self, value: dict[str, object]) -> None:
+        """Any object as a line."""
+        with self._lock:
+            self.console.out(json.dumps(value, default=str), highlight=False)
+
+    def plan(self, plan: Plan, *, verbose: bool) -> None:
+        """One line per step."""
+        for play in plan.plays:
+            for step in play.steps:
+                change = step.change
+                self.line({
+                    "event": "step_planned", "play": play.title, "host": step.host, "key": step.key,
+                    "summary": change.summary, "diff": change.diff, "waits_for": change.waits_for,
+                })  # fmt: skip
+
+    def report(self, report: Report) -> None:
+        """The report as the last line."""
+        fields = dataclasses.asdict(report)
+        self.line({name: value for name, value in fields.items() if value or name in {"result", "changed", "hosts"}})
+
+    def error(self, error: ProvisionerError, log: str) -> None:
+        """The error as a line; it ends the stream when there is no report."""
+        self.line({"event": "error", **error_fields(error), "log": log})
+
+    def close(self) -> None:
+        """Nothing is live."""
+
+
+def error_fields(error: ProvisionerError) -> dict[str, object]:
+    """An error as plain data."""
+    problems = error.problems if isinstance(error, ProblemsError) else ()
+    return {
+        "result": "failed",
+        "exit_code": error.exit_code,
+        "message": error.message,
+        "hint": error.hint,
+        "details": error.details,
+        "problems": [dataclasses.asdict(problem) for problem in problems],
+    }
+
+
+def show_error(console: Console, error: ProvisionerError, log: str) -> None:
+    """An error on one screen."""
+    console.print(f"[bold red]error[/] {escape(error.message)}", highlight=False)
+    for line in error.details.splitlines()[-14:]:
+        console.print(f"    [dim]{escape(line)}[/]", highlight=False)
+    for problem in error.problems if isinstance(error, ProblemsError) else ():
+        colour = "red" if problem.severity is Severity.ERROR else "yellow"
+        console.print(f"  [{colour}]•[/] {escape(str(problem))}", highlight=False)
+    if error.hint:
+        console.print(f"  → {escape(error.hint)}", highlight=False)
+    if log:
+        console.print(f"  [dim]log: {escape(log)}[/]", highlight=False, soft_wrap=True)
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    """A plain table."""
+    drawn = Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for row in rows:
+        drawn.add_row(*(escape(cell) for cell in row))
+    return drawn
+
+
+def _words(report: Report) -> str:
+    if report.result == "changes":
+        return f"{report.changed} step(s) would be done."
+    if report.result == "failed":
+        return f"Failed; {report.changed} step(s) were done."
+    return f"{report.changed} step(s) done." if report.changed else "Nothing to do: everything is as the inventory says."
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else line[:159] + "…"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

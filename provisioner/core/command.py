@@ -1,0 +1,126 @@
+"""A command for a host, its result, and a batch: many commands in one round trip.
+
+A batch travels as one shell script over the standard input of one `sh`. So nothing of it can be seen in the
+arguments of a process but the arguments of the commands themselves, and those may not hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from provisioner.inventory.values import Secret
+
+# sshd and sudo hand over different search paths; the tools we call live in these.
+_SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# `timeout` answers 124 when time ran out, 137 when it had to kill.
+TIMED_OUT = frozenset({124, 137})
+_GRACE_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One program with its arguments, run as root. `accepts` are the exit codes that are answers, not failures.
+
+    `stdin` is text; a `Secret` is masked wherever the command is shown. `private` output is not logged.
+    """
+
+    argv: tuple[str, ...]
+    stdin: str | Secret = ""
+    accepts: frozenset[int] = frozenset({0})
+    timeout_s: int = 60
+    private: bool = False
+
+    def __post_init__(self) -> None:
+        """Arguments are text and never secret: everyone on the machine can read them (TypeError)."""
+        if not self.argv or not all(type(word) is str for word in self.argv):
+            raise TypeError(
+                f"the arguments of a command are plain text, and a secret may not be one: {self.argv!r}"
+            )
+
+    def __str__(self) -> str:
+        """As one would type it, shortened, the input left out."""
+        words = [word if len(word) <= 200 else word[:200] + "…" for word in self.argv]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command answered."""
+
+    exit_code: int
+    stdout: str = ""
+    stderr: str = ""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Exit code 0."""
+        return self.exit_code == 0
+
+    def tail(self, lines: int = 10) -> str:
+        """The last lines of what it said, errors last."""
+        text = (self.stdout.rstrip() + "\n" + self.stderr.rstrip()).strip()
+        return "\n".join(text.splitlines()[-lines:])
+
+
+def shell(
+    script: str,
+    *arguments: str,
+    stdin: str | Secret = "",
+    timeout_s: int = 60,
+    accepts: frozenset[int] = frozenset({0}),
+) -> Command:
+    """A command that is a small POSIX shell script; values come as `$1`, `$2`, ... and are never pasted in."""
+    argv = ("/bin/sh", "-euc", script.strip(), "sh", *arguments)
+    return Command(argv, stdin=stdin, timeout_s=timeout_s, accepts=accepts)
+
+
+def script(commands: Sequence[Command], separator: str, *, stop: bool) -> str:
+    """The batch as a shell script that marks on both streams where each command begins and ends.
+
+    Everything stands inside one pair of braces, so a script that arrives cut off runs nothing. With `stop`, a
+    command whose exit code is not accepted is the last one. `separator` must be unguessable.
+    """
+    lines = ["{", f"PATH={_SEARCH_PATH} LC_ALL=C.UTF-8; export PATH LC_ALL; umask 022"]
+    for number, command in enumerate(commands):
+        accepted = "|".join(str(code) for code in sorted(command.accepts))
+        lines += [
+            _mark(separator, "begin", number),
+            f"{_input(command)}timeout -k {_GRACE_S} {command.timeout_s} {shlex.join(command.argv)}{_no_input(command)}",
+            "code=$?",
+            _mark(separator, "end", number, '"$code"'),
+        ]
+        if stop:
+            lines.append(f"case $code in {accepted}) ;; *) exit 0 ;; esac")
+    return "\n".join([*lines, "exit 0", "}", ""])
+
+
+def _mark(separator: str, word: str, number: int, code: str = "0") -> str:
+    line = f"printf '\\n%s {word} %d %d\\n' {separator} {number} {code}"
+    return f"{line}; {line} >&2"
+
+
+def _input(command: Command) -> str:
+    text = command.stdin.reveal() if isinstance(command.stdin, Secret) else command.stdin
+    # printf is part of the shell: what it prints is in no process's arguments.
+    return f"printf %s {shlex.quote(text)} | " if text else ""
+
+
+def _no_input(command: Command) -> str:
+    return "" if command.stdin else " </dev/null"
+
+
+def split(text: str, separator: str) -> dict[int, tuple[int | None, str]]:
+    """Cut one stream of a batch into `{number: (exit code or None while it runs, output)}`."""
+    found: dict[int, tuple[int | None, str]] = {}
+    pattern = re.compile(
+        rf"\n{separator} begin (?P<number>\d+) 0\n(?P<output>.*?)(?:\n{separator} end (?P=number) (?P<code>\d+)\n|\Z)",
+        re.DOTALL,
+    )
+    for match in pattern.finditer(text):
+        code = match["code"]
+        found[int(match["number"])] = (int(code) if code is not None else None, match["output"])
+    return found

@@ -1,0 +1,272 @@
+"""Facts: what a machine is and our steps never change. State: what they do change and plays depend on.
+
+One script per host tells both; it needs nothing but a POSIX shell, coreutils, iproute2 and systemd.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface
+
+from provisioner.core.command import Command, Result, shell
+
+_SECTION = "=== "
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An IPv4 address of a machine on one of its interfaces, with the interface's MTU in bytes."""
+
+    interface: str
+    ip: IPv4Interface
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What a machine is. Memory in MiB, times in seconds, disk in MiB."""
+
+    hostname: str
+    distribution: str
+    release: str
+    codename: str
+    architecture: str
+    kernel: str
+    cpus: int
+    memory_mib: int
+    disk_free_mib: int
+    cgroup_version: int
+    init: str
+    machine_id: str
+    clock_s: float
+    user_home: str
+    user: str
+    addresses: tuple[Address, ...]
+
+    def interface_of(self, ip: IPv4Address) -> Address | None:
+        """The interface that has this address."""
+        return next((address for address in self.addresses if address.ip.ip == ip), None)
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What our steps change and plays ask for: how far this machine is on its way into a cluster."""
+
+    init_begun: bool = False
+    join_begun: bool = False
+    has_admin_conf: bool = False
+    has_kubelet_conf: bool = False
+    has_manifests: bool = False
+    ca_certificate: str = ""
+    kubelet_ca: str = ""
+    listening: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def initialised(self) -> bool:
+        """`kubeadm init` has come to its end here."""
+        return self.has_admin_conf and not self.init_begun
+
+    @property
+    def joined(self) -> bool:
+        """The machine is a node: `kubeadm init` or `kubeadm join` has come to its end here."""
+        return self.has_kubelet_conf and not self.join_begun and not self.init_begun
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """A Kubernetes node object, the parts that plays need."""
+
+    name: str
+    ready: bool
+    version: str
+    pod_cidr: str
+    internal_ip: str
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """The cluster as a leader sees it. `run_tokens` are ids of join tokens that runs of ours have made."""
+
+    version: str
+    configuration: str
+    ca_certificate: str
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    run_tokens: tuple[str, ...] = ()
+
+
+_HOST_SCRIPT = r"""
+. /etc/os-release
+home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6)
+echo "hostname=$(hostname)"
+echo "distribution=${ID:-}"
+echo "release=${VERSION_ID:-}"
+echo "codename=${UBUNTU_CODENAME:-${VERSION_CODENAME:-}}"
+echo "architecture=$(dpkg --print-architecture 2>/dev/null || uname -m)"
+echo "kernel=$(uname -r)"
+echo "cpus=$(nproc)"
+echo "memory_mib=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)"
+echo "disk_free_mib=$(df -Pm /var | awk 'NR == 2 { print $4 }')"
+if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then echo cgroup_version=2; else echo cgroup_version=1; fi
+echo "init=$(cat /proc/1/comm)"
+echo "machine_id=$(cat /etc/machine-id 2>/dev/null || :)"
+echo "clock_s=$(date +%s.%N)"
+echo "user_home=$home"
+echo "user=${SUDO_USER:-$(id -un)}"
+echo "=== addresses"
+ip -j addr show
+echo "=== state"
+for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.conf; do
+  if [ -e "/etc/kubernetes/$name" ]; then echo "$name"; fi
+done
+if ls /etc/kubernetes/manifests/*.yaml >/dev/null 2>&1; then echo manifests; fi
+echo "=== ca"
+cat /etc/kubernetes/pki/ca.crt 2>/dev/null || :
+echo "=== kubelet-ca"
+awk '$1 == "certificate-authority-data:" { print $2 }' /etc/kubernetes/kubelet.conf 2>/dev/null || :
+echo "=== listening"
+ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' || :
+"""
+
+# Reads only what it prints; a token's secret never leaves the cluster.
+_CLUSTER_SCRIPT = r"""
+echo "=== api"
+if [ -e /etc/kubernetes/admin.conf ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && command -v kubectl >/dev/null; then
+  export KUBECONFIG=/etc/kubernetes/admin.conf
+  if kubectl --request-timeout=10s get --raw=/readyz >/dev/null 2>&1; then
+    echo reachable
+    echo "=== version"
+    kubectl get --raw=/version
+    echo
+    echo "=== configuration"
+    kubectl -n kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'
+    echo
+    echo "=== nodes"
+    kubectl get nodes -o go-template='{{range .items}}{"name":{{printf "%q" .metadata.name}},"pod_cidr":"{{with .spec.podCIDR}}{{.}}{{end}}","version":"{{.status.nodeInfo.kubeletVersion}}","ready":"{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}","internal_ip":"{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}}{{end}}{{end}}","labels":{ {{- range $key, $value := .metadata.labels}}{{printf "%q" $key}}:{{printf "%q" $value}},{{end}}"":""},"taints":[{{range .spec.taints}}"{{.key}}{{with .value}}={{.}}{{end}}:{{.effect}}",{{end}}""]}{{"\n"}}{{end}}'
+    echo "=== tokens"
+    kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o go-template='{{range .items}}{{.metadata.name}} {{with .data.description}}{{base64decode .}}{{end}}{{"\n"}}{{end}}'
+  else
+    echo unreachable
+  fi
+fi
+"""
+
+
+def look(*, leader: bool) -> Command:
+    """The one command that tells facts and state; on a control plane it also asks the API server."""
+    return shell(_HOST_SCRIPT + (_CLUSTER_SCRIPT if leader else ""), timeout_s=60)
+
+
+def sections(text: str) -> dict[str, str]:
+    """Cut the script's output at its `=== name` lines; what stands before the first is called `host`."""
+    found: dict[str, list[str]] = {"host": []}
+    current = found["host"]
+    for line in text.splitlines():
+        if line.startswith(_SECTION):
+            current = found.setdefault(line.removeprefix(_SECTION), [])
+        else:
+            current.append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
+def read_facts(seen: Result) -> HostFacts:
+    """Facts from the script's output; ValueError when the machine did not answer as a Linux machine does."""
+    parts = sections(seen.stdout)
+    told = dict(line.partition("=")[::2] for line in parts["host"].splitlines())
+    return HostFacts(
+        **{name: told.get(name, "") for name in _TEXT},
+        cpus=int(told["cpus"]),
+        memory_mib=int(told["memory_mib"]),
+        disk_free_mib=int(told["disk_free_mib"]),
+        cgroup_version=int(told["cgroup_version"]),
+        clock_s=float(told["clock_s"]),
+        addresses=_addresses(parts["addresses"]),
+    )
+
+
+_TEXT = (
+    "hostname",
+    "distribution",
+    "release",
+    "codename",
+    "architecture",
+    "kernel",
+    "init",
+    "machine_id",
+    "user_home",
+    "user",
+)
+
+
+def _addresses(text: str) -> tuple[Address, ...]:
+    return tuple(
+        Address(link["ifname"], IPv4Interface(f"{entry['local']}/{entry['prefixlen']}"), link["mtu"])
+        for link in json.loads(text)
+        for entry in link["addr_info"]
+        if entry["family"] == "inet"
+    )
+
+
+def read_state(seen: Result) -> HostState:
+    """State from the same output."""
+    parts = sections(seen.stdout)
+    names = set(parts["state"].split())
+    return HostState(
+        init_begun="provisioner/init-begun" in names,
+        join_begun="provisioner/join-begun" in names,
+        has_admin_conf="admin.conf" in names,
+        has_kubelet_conf="kubelet.conf" in names,
+        has_manifests="manifests" in names,
+        ca_certificate=parts["ca"],
+        kubelet_ca=parts["kubelet-ca"].strip(),
+        listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),
+    )
+
+
+def _listening(line: str) -> tuple[int, str]:
+    address, _, owner = line.partition(" ")
+    return int(address.rpartition(":")[2]), owner.split('"')[1] if '"' in owner else ""
+
+
+def read_cluster(seen: Result) -> ClusterState | None:
+    """The cluster from a leader's output; None when there is none yet or its API server does not answer."""
+    parts = sections(seen.stdout)
+    if parts.get("api", "").strip() != "reachable":
+        return None
+    nodes = [_node(json.loads(line)) for line in parts["nodes"].splitlines() if line.strip()]
+    return ClusterState(
+        version=json.loads(parts["version"])["gitVersion"].removeprefix("v"),
+        configuration=parts["configuration"],
+        ca_certificate=parts["ca"],
+        nodes={node.name: node for node in nodes},
+        run_tokens=tuple(_run_tokens(parts["tokens"])),
+    )
+
+
+def _node(told: dict[str, object]) -> NodeState:
+    labels, taints = told["labels"], told["taints"]
+    assert isinstance(labels, dict) and isinstance(taints, list)  # noqa: S101 - the shape is our own template's
+    return NodeState(
+        name=str(told["name"]),
+        ready=told["ready"] == "True",
+        version=str(told["version"]).removeprefix("v"),
+        pod_cidr=str(told["pod_cidr"]),
+        internal_ip=str(told["internal_ip"]),
+        labels={key: value for key, value in labels.items() if key},
+        taints=tuple(taint for taint in taints if taint),
+    )
+
+
+# What the description of a join token of ours begins with; the next run finds leftovers by it.
+RUN_TOKEN = "provisioner run"  # noqa: S105 - a description, not a secret
+
+
+def _run_tokens(text: str) -> list[str]:
+    rows = (line.partition(" ")[::2] for line in text.splitlines())
+    return [
+        name.removeprefix("bootstrap-token-")
+        for name, description in rows
+        if description.startswith(RUN_TOKEN)
+    ]

@@ -1,0 +1,73 @@
+"""A play says which hosts, how many at once, and what is wished for each of them, given what is known so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from provisioner.core.facts import ClusterState, HostFacts, HostState
+from provisioner.inventory.values import Secret
+
+if TYPE_CHECKING:
+    from provisioner.bundle.reading import Bundle
+    from provisioner.core.resource import Resource
+    from provisioner.inventory.model import Cluster, Host
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a play may know. Randomness, time and secrets are made by the engine and come in here.
+
+    `facts` and `states` hold the hosts that were reached; `live` is the cluster as its leader sees it, None as long
+    as there is none.
+    """
+
+    cluster: Cluster
+    bundle: Bundle
+    bundle_key: str = ""
+    facts: Mapping[str, HostFacts] = field(default_factory=dict)
+    states: Mapping[str, HostState] = field(default_factory=dict)
+    live: ClusterState | None = None
+    join_token: Secret = field(default_factory=lambda: Secret("", "join token"))
+    now_s: float = 0.0
+    limit: frozenset[str] = frozenset()
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The hosts that this run works on: reached, and within its limit."""
+        return tuple(host for host in self.cluster.hosts if host.name in self.facts and host.name in self.limit)
+
+    @property
+    def leader(self) -> Host:
+        """A control plane that carries the cluster, or the one that will be initialised."""
+        planes = [host for host in self.cluster.control_planes if host.name in self.facts]
+        return next((host for host in planes if self.states[host.name].initialised), planes[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One part of a procedure. `at_once` bounds the hosts worked on in parallel; None is the run's own bound."""
+
+    title: str
+    hosts: Callable[[View], tuple[Host, ...]]
+    desired: Callable[[View, Host], tuple[Resource, ...]]
+    at_once: int | None = None
+
+
+Playbook = tuple[Play, ...]
+
+
+def all_hosts(view: View) -> tuple[Host, ...]:
+    """Every host of the run."""
+    return view.hosts
+
+
+def the_leader(view: View) -> tuple[Host, ...]:
+    """The leader alone, whether or not the run is limited to other hosts: it is where these are admitted."""
+    return (view.leader,)
+
+
+def the_leader_if_chosen(view: View) -> tuple[Host, ...]:
+    """The leader, unless the run is limited to other hosts."""
+    return tuple(host for host in (view.leader,) if host.name in view.limit)

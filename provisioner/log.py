@@ -1,0 +1,83 @@
+"""A run leaves a trace: one file with everything that happened, each command with its result, secrets masked."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from provisioner.core.report import (
+    CommandRan,
+    Event,
+    Found,
+    Note,
+    PhaseBegan,
+    StepBegan,
+    StepEnded,
+    Waiting,
+)
+from provisioner.paths import state_directory
+
+
+class Log:
+    """A listener that writes to a file only its owner can read; usable as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the file, 0600, and the directory it lies in."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = path
+        path.touch(mode=0o600)
+        self._file = path.open("a", encoding="utf-8")
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Write the event, with the time."""
+        self.write(describe(event))
+
+    def write(self, text: str) -> None:
+        """Write a line, or several, behind one time stamp."""
+        stamp = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(f"{stamp} {text}\n")
+                self._file.flush()
+
+    def __enter__(self) -> Self:
+        """The log itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the file; what still arrives afterwards is dropped."""
+        with self._lock:
+            self._file.close()
+
+
+def new_log(command: str) -> Log:
+    """A new log file, named after the moment and the command."""
+    stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S.%f")
+    return Log(state_directory() / "logs" / f"{stamp}-{command.replace(' ', '-')}.log")
+
+
+def describe(event: Event) -> str:
+    """An event as a line of the log; a command's output follows it, indented."""
+    match event:
+        case PhaseBegan(title, hosts):
+            return f"== {title} ({', '.join(hosts)})"
+        case StepBegan(host, title):
+            return f"{host}: begins: {title}"
+        case StepEnded(host, title, outcome, seconds, detail):
+            return f"{host}: {outcome.value} after {seconds:.1f} s: {title}{_indented(detail)}"
+        case CommandRan(host, command, code, seconds, output):
+            return f"{host}: $ {command}  -> {code} in {seconds:.2f} s{_indented(output)}"
+        case Waiting(host, what):
+            return f"{host}: waits for {what}"
+        case Found(problem):
+            return f"{problem.severity.value}: [{problem.rule}] {problem}"
+        case Note(text):
+            return text
+
+
+def _indented(text: str) -> str:
+    return "".join(f"\n    {line}" for line in text.splitlines())

@@ -1,0 +1,1 @@
+"""The network plug-ins, one file each."""

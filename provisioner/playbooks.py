@@ -1,0 +1,20 @@
+"""The tables of contents: each playbook is a tuple of plays, read from top to bottom."""
+
+from __future__ import annotations
+
+from provisioner.core.play import Play, Playbook, all_hosts, the_leader, the_leader_if_chosen
+from provisioner.networks import bridge
+from provisioner.plays import control_plane, kubernetes_packages, machine, nodes, runtime, workers
+from provisioner.plays.derived import joining
+
+BRING_UP: Playbook = (
+    Play("machine", all_hosts, machine.desired),
+    Play("container runtime", all_hosts, runtime.desired),
+    Play("kubernetes packages", all_hosts, kubernetes_packages.desired),
+    Play("control plane", the_leader_if_chosen, control_plane.desired),
+    Play("join token", the_leader, workers.token),
+    Play("workers", joining, workers.desired),
+    Play("join token removed", the_leader, workers.token_gone),
+    Play("pod network", all_hosts, bridge.desired),
+    Play("nodes", the_leader, nodes.desired),
+)

@@ -1,0 +1,130 @@
+"""Values that several plays need and that follow from the inventory and the facts: decided here, once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from ipaddress import AddressValueError, IPv4Address
+
+from asn1crypto import pem, x509
+
+from provisioner.bundle.manifest import Kind
+from provisioner.catalog.kubernetes import release
+from provisioner.core.facts import Address, HostFacts
+from provisioner.core.play import View
+from provisioner.inventory.model import Host, Role
+from provisioner.inventory.values import Endpoint
+
+# The kubelet up to 1.23 talks to Docker through a shim of its own, which listens here.
+DOCKERSHIM_SOCKET = "/var/run/dockershim.sock"
+# Interfaces that container engines and network plug-ins make; an address of theirs is never a node's.
+_VIRTUAL = (
+    "lo",
+    "docker",
+    "br-",
+    "cni",
+    "veth",
+    "flannel",
+    "cali",
+    "tunl",
+    "vxlan",
+    "kube-",
+    "cilium",
+    "weave",
+    "virbr",
+)
+
+
+def candidates(facts: HostFacts) -> tuple[Address, ...]:
+    """Addresses that a node might use: not loopback, not of a virtual interface, not link-local."""
+    return tuple(
+        address
+        for address in facts.addresses
+        if not address.interface.startswith(_VIRTUAL)
+        and not address.ip.is_link_local
+        and not address.ip.is_loopback
+    )
+
+
+def node_address(view: View, host: Host) -> Address | None:
+    """The address and interface this node uses; None when there is none to choose.
+
+    In order: `node_ip`; the address of the inventory when the machine itself has it; the first candidate that no
+    other machine has too (VirtualBox gives every machine 10.0.2.15).
+    """
+    facts = view.facts[host.name]
+    if host.node_ip:
+        return facts.interface_of(host.node_ip)
+    try:
+        named = facts.interface_of(IPv4Address(host.address))
+    except AddressValueError:
+        named = None
+    others = {
+        address.ip.ip
+        for name, other in view.facts.items()
+        if name != host.name
+        for address in other.addresses
+    }
+    return named or next((address for address in candidates(facts) if address.ip.ip not in others), None)
+
+
+def node_ip(view: View, host: Host) -> str:
+    """The node's address as text; preflight has made sure that there is one."""
+    address = node_address(view, host)
+    return str(address.ip.ip) if address else ""
+
+
+def api_endpoint(view: View) -> Endpoint:
+    """Where the API server is reached: as the inventory says, or at the leader."""
+    return view.cluster.settings.control_plane_endpoint or Endpoint(node_ip(view, view.leader))
+
+
+def needs_joining(view: View, host: Host) -> bool:
+    """A worker that is not in the cluster yet, or not any more."""
+    if host.role is not Role.WORKER:
+        return False
+    known = view.live is None or host.name in view.live.nodes
+    return not (view.states[host.name].joined and known)
+
+
+def joining(view: View) -> tuple[Host, ...]:
+    """All workers of this run that have to join."""
+    return tuple(host for host in view.hosts if needs_joining(view, host))
+
+
+def ca_pin(certificate: str) -> str:
+    """`sha256:` and the hash of the certificate's public key (its SubjectPublicKeyInfo, DER), as kubeadm wants it."""
+    # Not the stricter `cryptography`: the CA of an old kubeadm has serial number 0, which it is about to refuse.
+    _, _, der = pem.unarmor(certificate.encode())
+    key = x509.Certificate.load(der).public_key
+    return f"sha256:{hashlib.sha256(key.dump()).hexdigest()}"
+
+
+def same_ca(certificate: str, kubelet_ca: str) -> bool:
+    """Whether a kubelet.conf (its base64 field) trusts this CA certificate."""
+    return base64.b64decode(kubelet_ca).strip() == certificate.encode().strip()
+
+
+def kubeadm_template(view: View, verb: str) -> str:
+    """The template for `init` or `join`: one per version of kubeadm's API, chosen by the Kubernetes release."""
+    row = release(view.cluster.settings.kubernetes_version.series)
+    if row is None:
+        raise ValueError(
+            f"the inventory's rules let an unsupported version through: {view.cluster.settings.kubernetes_version}"
+        )
+    return f"kubeadm/{row.kubeadm_api}/{verb}.yaml.j2"
+
+
+def missing_dns(view: View) -> str:
+    """Why there will be no CoreDNS, or nothing when the bundle has it."""
+    names = [content.name for content in view.bundle.of_kind(Kind.IMAGE)]
+    if any("coredns" in name for name in names):
+        return ""
+    reasons = [item.reason for item in view.bundle.manifest.missing if "coredns" in item.name.lower()]
+    return reasons[0] if reasons else "the bundle has no image of it"
+
+
+def skipped(view: View) -> tuple[str, ...]:
+    """What a cluster usually has and this one will not, in words for the plan and the report."""
+    reason = missing_dns(view)
+    return (f"CoreDNS (cluster DNS) is left out: {reason}",) if reason else ()

@@ -1,0 +1,32 @@
+"""What every machine needs before anything else: its packages in order, kernel modules and settings, no swap."""
+
+from __future__ import annotations
+
+from provisioner.core.play import View
+from provisioner.core.resource import Resource
+from provisioner.inventory.model import Host
+from provisioner.resources.files import File
+from provisioner.resources.kernel import Modules, SwapOff, Sysctls
+from provisioner.resources.packages import PackageDatabase
+from provisioner.templating import render
+
+# kubernetes.io, "Container Runtimes", and the bridge plug-in's need for br_netfilter; see docs/explanation.
+MODULES = ("overlay", "br_netfilter")
+SYSCTLS = (
+    ("net.bridge.bridge-nf-call-ip6tables", "1"),
+    ("net.bridge.bridge-nf-call-iptables", "1"),
+    ("net.ipv4.ip_forward", "1"),
+)
+
+
+def desired(view: View, host: Host) -> tuple[Resource, ...]:
+    """Modules before settings: the bridge settings exist only once br_netfilter is loaded."""
+    swap = () if view.cluster.settings.nested else (SwapOff(),)
+    return (
+        PackageDatabase(),
+        File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
+        Modules(MODULES),
+        File("/etc/sysctl.d/99-provisioner.conf", render("machine/sysctl.conf.j2", settings=SYSCTLS)),
+        Sysctls(SYSCTLS),
+        *swap,
+    )

@@ -1,0 +1,28 @@
+"""What is wished for the nodes as Kubernetes sees them: labels, taints, and that they are Ready."""
+
+from __future__ import annotations
+
+from provisioner.core.play import View
+from provisioner.core.resource import Later, Resource
+from provisioner.inventory.model import Host
+from provisioner.resources.kubectl import NodeMarks, NodesReady
+
+
+def desired(view: View, host: Host) -> tuple[Resource, ...]:
+    """On the leader, for every node of this run."""
+    marks = tuple(
+        _marks(view, node) for node in view.hosts if node.node_labels or node.node_taints is not None
+    )
+    return (*marks, NodesReady(tuple(node.name for node in view.hosts)))
+
+
+def _marks(view: View, node: Host) -> Resource:
+    now = view.live.nodes.get(node.name) if view.live else None
+    if now is None:
+        return Later(
+            f"labels and taints of {node.name}",
+            f"label and taint {node.name}",
+            "the node, which is not in the cluster yet",
+        )
+    taints = None if node.node_taints is None else tuple(str(taint) for taint in node.node_taints)
+    return NodeMarks(node.name, tuple(sorted(node.node_labels.items())), taints, now)

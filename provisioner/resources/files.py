@@ -1,0 +1,131 @@
+"""Files with content, owner and mode; files that must not be there; copies of a file that only the host knows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.resource import Change, text_diff
+from provisioner.inventory.values import Secret
+
+# A secret's content stays on the host: only its hash is asked for.
+_PROBE = """
+if [ ! -e "$1" ]; then echo absent; exit 0; fi
+stat -c '%a %U:%G' -- "$1"
+if [ "$2" = secret ]; then sha256sum <"$1"; else cat -- "$1"; fi
+"""
+
+# Written beside its place and moved, so that nobody ever sees half a file; closed to others before it has content.
+# The name is always the same: what a killed run left is overwritten.
+_WRITE = """
+mkdir -p -- "$(dirname -- "$1")"
+new="$(dirname -- "$1")/.$(basename -- "$1").provisioner"
+(umask 077; cat >"$new")
+chown -- "$3" "$new"
+chmod -- "$2" "$new"
+mv -fT -- "$new" "$1"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file with this content. A `Secret` content is never shown, compared by hash, and wants mode 0600."""
+
+    path: str
+    content: str | Secret
+    mode: int = 0o644
+    owner: str = "root:root"
+
+    @property
+    def key(self) -> str:
+        """`file PATH`."""
+        return f"file {self.path}"
+
+    def probe(self) -> Command:
+        """Mode, owner, and content (or its hash)."""
+        return shell(_PROBE, self.path, "secret" if isinstance(self.content, Secret) else "text")
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Create, rewrite, or correct owner and mode."""
+        head, _, body = seen.stdout.partition("\n")
+        wished_head = f"{self.mode:o} {self.owner}"
+        if head.strip() == "absent":
+            return self._write(f"create {self.path} ({self.mode:04o})", "")
+        if body != self._comparable():
+            return self._write(f"change {self.path}", body)
+        if head != wished_head:
+            fix = shell('chown -- "$3" "$1"; chmod -- "$2" "$1"', self.path, f"{self.mode:o}", self.owner)
+            return Change(f"set {self.path} to {wished_head} (is {head})", (fix,))
+        return None
+
+    def _comparable(self) -> str:
+        if isinstance(self.content, Secret):
+            return hashlib.sha256(self.content.reveal().encode()).hexdigest() + "  -\n"
+        return self.content
+
+    def _write(self, summary: str, before: str) -> Change:
+        write = shell(_WRITE, self.path, f"{self.mode:o}", self.owner, stdin=self.content)
+        if isinstance(self.content, Secret):
+            return Change(summary, (write,), diff=f"(content not shown: {self.content})\n")
+        return Change(summary, (write,), diff=text_diff(before, self.content, self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A file that must not be there."""
+
+    path: str
+
+    @property
+    def key(self) -> str:
+        """`file PATH`."""
+        return f"file {self.path}"
+
+    def probe(self) -> Command:
+        """Is it there?"""
+        return shell('if [ -e "$1" ]; then echo present; fi', self.path)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Remove it."""
+        if not seen.stdout.strip():
+            return None
+        return Change(f"remove {self.path}", (shell('rm -f -- "$1"', self.path),))
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateCopy:
+    """A copy, for `user` alone (0600), of a file that only the host knows, such as its admin.conf."""
+
+    source: str
+    path: str
+    user: str
+
+    @property
+    def key(self) -> str:
+        """`copy PATH`."""
+        return f"copy {self.path}"
+
+    def probe(self) -> Command:
+        """Is the copy equal, and its owner and mode right?"""
+        return shell(
+            'if ! cmp -s -- "$1" "$2"; then echo differs; exit 0; fi; stat -c "%a %U" -- "$2"',
+            self.source,
+            self.path,
+        )
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Copy it again, through a closed temporary file."""
+        if seen.stdout.strip() == f"600 {self.user}":
+            return None
+        script = """
+        directory=$(dirname -- "$2")
+        install -d -m 0700 -o "$3" -g "$(id -gn -- "$3")" -- "$directory"
+        install -m 0600 -o "$3" -g "$(id -gn -- "$3")" -- "$1" "$2.provisioner"
+        mv -fT -- "$2.provisioner" "$2"
+        """
+        return Change(
+            f"copy {self.source} to {self.path} (0600, {self.user})",
+            (shell(script, self.source, self.path, self.user),),
+        )

@@ -1,0 +1,48 @@
+"""Container images that the runtime has, loaded from archives of the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.resource import Change
+
+# apt-helper is on every Debian and Ubuntu, checks the hash itself, and needs neither curl nor wget.
+_LOAD = """
+archive=/var/lib/provisioner/image.tar.gz
+trap 'rm -f "$archive"' EXIT
+mkdir -p /var/lib/provisioner
+source=$(cat "$1")
+case $source in
+  file:*) printf '%s  %s\\n' "$3" "${source#file:}/$2" | sha256sum --check --quiet; docker load --quiet --input "${source#file:}/$2" ;;
+  *) /usr/lib/apt/apt-helper -qq download-file "$source/$2" "$archive" "SHA256:$3"; docker load --quiet --input "$archive" ;;
+esac
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of this name in Docker, from `archive` (a path inside the bundle) with that SHA-256."""
+
+    name: str
+    archive: str
+    sha256: str
+    place: str
+
+    @property
+    def key(self) -> str:
+        """`image NAME`."""
+        return f"image {self.name}"
+
+    def probe(self) -> Command:
+        """Its id, or nothing."""
+        return shell('docker image inspect --format "{{.Id}}" "$1" 2>/dev/null || :', self.name)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Load it."""
+        if seen.stdout.strip():
+            return None
+        return Change(
+            f"load image {self.name}", (shell(_LOAD, self.place, self.archive, self.sha256, timeout_s=900),)
+        )

@@ -1,0 +1,145 @@
+"""What kubeadm does on a host: init and join. Both may be killed at any moment and entered again.
+
+A marker file says that one of them has begun; it is removed when it has come to its end. So a half-made node is
+known for what it is, and is reset before the next try; a node that merely does not answer is never reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.resource import Change, text_diff
+from provisioner.inventory.values import Secret
+
+INIT_MARKER = "/etc/kubernetes/provisioner/init-begun"
+JOIN_MARKER = "/etc/kubernetes/provisioner/join-begun"
+ADMIN_CONF = "/etc/kubernetes/admin.conf"
+# On the reference machine init takes 14 s and join 6 to 25 s; slow disks and networks take minutes.
+_KUBEADM_TIMEOUT_S = 900
+
+_BEGIN = """
+mkdir -p /etc/kubernetes/provisioner
+if [ -e "$1" ]; then kubeadm reset --force --cri-socket "$2"; fi
+: >"$1"
+"""
+# The configuration holds a token and comes over standard input, so that it is never a file.
+_RUN = """
+marker=$1 verb=$2 skip=$3; shift 3
+set -- "$verb" --config /dev/stdin "$@"
+if [ -n "$skip" ]; then set -- "$@" --skip-phases "$skip"; fi
+kubeadm "$@"
+"""
+# The controller manager gives a new node its part of the pods' network a moment after it has joined.
+_WAIT_NODE = """
+export KUBECONFIG=$1
+for second in $(seq "$3"); do
+  if [ -n "$(kubectl --request-timeout=5s get node "$2" -o 'jsonpath={.spec.podCIDR}' 2>/dev/null)" ]; then exit 0; fi
+  sleep 1
+done
+echo "the node $2 did not appear in the cluster with a pod CIDR within $3 s" >&2
+exit 1
+"""
+_NODE_DEADLINE_S = 120
+
+
+def _wait_node(kubeconfig: str, name: str) -> Command:
+    return shell(_WAIT_NODE, kubeconfig, name, str(_NODE_DEADLINE_S), timeout_s=2 * _NODE_DEADLINE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """The first control plane. `configuration` is the whole kubeadm file, with the run's token in it."""
+
+    node: str
+    configuration: Secret
+    cri_socket: str
+    shown: str = ""
+    skip_phases: tuple[str, ...] = ()
+    ignored_checks: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """`kubeadm init`."""
+        return "kubeadm init"
+
+    def probe(self) -> Command:
+        """Not begun, begun, or done."""
+        return shell(
+            'if [ -e "$1" ]; then echo begun; elif [ -e "$2" ]; then echo done; fi', INIT_MARKER, ADMIN_CONF
+        )
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Make the cluster; a half-made one is reset first."""
+        if seen.stdout.strip() == "done":
+            return None
+        again = " again, after a reset: the last try did not come to its end" if seen.stdout.strip() else ""
+        skipped = f", without {', '.join(self.skip_phases)}" if self.skip_phases else ""
+        flags = ["--skip-token-print"]
+        if self.ignored_checks:
+            flags.append(f"--ignore-preflight-errors={','.join(self.ignored_checks)}")
+        commands = (
+            shell(_BEGIN, INIT_MARKER, self.cri_socket, timeout_s=300),
+            shell(
+                _RUN,
+                INIT_MARKER,
+                "init",
+                ",".join(self.skip_phases),
+                *flags,
+                stdin=self.configuration,
+                timeout_s=_KUBEADM_TIMEOUT_S,
+            ),
+            _wait_node(ADMIN_CONF, self.node),
+            Command(("rm", "-f", INIT_MARKER)),
+        )
+        return Change(
+            f"kubeadm init{again}{skipped}", commands, diff=text_diff("", self.shown, "kubeadm configuration")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A further node. `present` is whether the cluster has a node object of that name."""
+
+    node: str
+    configuration: Secret
+    cri_socket: str
+    present: bool
+    ignored_checks: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """`kubeadm join`."""
+        return "kubeadm join"
+
+    def probe(self) -> Command:
+        """Not begun, begun, or done."""
+        return shell(
+            'if [ -e "$1" ]; then echo begun; elif [ -e "$2" ]; then echo done; fi',
+            JOIN_MARKER,
+            "/etc/kubernetes/kubelet.conf",
+        )
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Join; what an earlier try or an earlier cluster life left is reset first."""
+        state = seen.stdout.strip()
+        if state == "done" and self.present:
+            return None
+        why = {
+            "begun": ", after a reset: the last try did not come to its end",
+            "done": ", after a reset: the cluster has no such node",
+        }
+        flags = [f"--ignore-preflight-errors={','.join(self.ignored_checks)}"] if self.ignored_checks else []
+        # A node that lost its object counts as begun, so that the same reset serves it.
+        lost = (shell('mkdir -p "$(dirname "$1")"; : >"$1"', JOIN_MARKER),) if state == "done" else ()
+        commands = (
+            *lost,
+            shell(_BEGIN, JOIN_MARKER, self.cri_socket, timeout_s=300),
+            shell(
+                _RUN, JOIN_MARKER, "join", "", *flags, stdin=self.configuration, timeout_s=_KUBEADM_TIMEOUT_S
+            ),
+            _wait_node("/etc/kubernetes/kubelet.conf", self.node),
+            Command(("rm", "-f", JOIN_MARKER)),
+        )
+        return Change(f"kubeadm join{why.get(state, '')}", commands)

@@ -1,0 +1,244 @@
+"""Objects in the cluster, wished for on a leader through its own kubectl and admin.conf."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.facts import NodeState
+from provisioner.core.resource import Change
+from provisioner.inventory.values import Secret
+from provisioner.resources.kubeadm import ADMIN_CONF
+
+_ENV = f"export KUBECONFIG={ADMIN_CONF}; "
+
+
+def kubectl(*arguments: str, stdin: str | Secret = "", timeout_s: int = 60) -> Command:
+    """One kubectl command with the administrator's rights."""
+    return Command(("kubectl", f"--kubeconfig={ADMIN_CONF}", *arguments), stdin=stdin, timeout_s=timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiReady:
+    """The API server of a cluster that exists answers; after a reboot it takes its time."""
+
+    deadline_s: int = 300
+
+    @property
+    def key(self) -> str:
+        """`API server`."""
+        return "API server"
+
+    def probe(self) -> Command:
+        """Is it ready?"""
+        return shell(_ENV + "kubectl --request-timeout=5s get --raw=/readyz 2>/dev/null || :")
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Wait, with a deadline."""
+        if seen.stdout.strip() == "ok":
+            return None
+        script = _ENV + """
+        until [ "$(kubectl --request-timeout=5s get --raw=/readyz 2>&1)" = ok ]; do
+          if [ "$1" -le "$(($(date +%s) - began))" ]; then
+            kubectl --request-timeout=5s get --raw=/readyz; exit 1
+          fi
+          sleep 2
+        done
+        """
+        wait = shell("began=$(date +%s); " + script, str(self.deadline_s), timeout_s=self.deadline_s + 30)
+        return Change("wait until the API server answers", (wait,))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Objects as YAML, applied; compared by the API server itself (`kubectl diff`)."""
+
+    name: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """`manifest NAME`."""
+        return f"manifest {self.name}"
+
+    def probe(self) -> Command:
+        """The difference, as the API server would make it; `absent` when there is no API server yet."""
+        script = _ENV + (
+            'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then echo "(no cluster yet)"; exit 0; fi; '
+            "code=0; kubectl diff -f - || code=$?; if [ $code -gt 1 ]; then exit $code; fi"
+        )
+        return shell(script, stdin=self.text)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Apply what differs."""
+        if not seen.stdout.strip():
+            return None
+        return Change(f"apply {self.name}", (kubectl("apply", "-f", "-", stdin=self.text),), diff=seen.stdout)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinToken:
+    """The token of one joining run: minutes of life, made on a leader, signed into cluster-info before it is used."""
+
+    token: Secret
+    manifest: Secret
+    wanted_by: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """`join token`."""
+        return "join token"
+
+    @property
+    def id(self) -> str:
+        """The token's public half."""
+        return self.token.reveal().partition(".")[0]
+
+    def probe(self) -> Command:
+        """Is this token there and signed?"""
+        script = (
+            'export KUBECONFIG="$1"; if [ ! -e "$1" ]; then exit 0; fi; '
+            'kubectl --request-timeout=10s -n kube-public get configmap cluster-info -o "jsonpath={.data.jws-kubeconfig-$2}" 2>/dev/null || :'
+        )
+        return shell(script, ADMIN_CONF, self.id)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Make it and wait for its signature; a cluster that this plan makes is born with it."""
+        if seen.stdout.strip() or "kubeadm init" in changed:
+            return None
+        wait = """
+        export KUBECONFIG="$1"
+        for second in $(seq 60); do
+          if [ -n "$(kubectl -n kube-public get configmap cluster-info -o "jsonpath={.data.jws-kubeconfig-$2}")" ]; then exit 0; fi
+          sleep 1
+        done
+        echo "the token was not signed into cluster-info within 60 s; is the controller manager running?" >&2
+        exit 1
+        """
+        commands = (
+            kubectl("apply", "-f", "-", stdin=self.manifest),
+            shell(wait, ADMIN_CONF, self.id, timeout_s=120),
+        )
+        return Change(f"make a join token for {', '.join(self.wanted_by)}", commands)
+
+
+@dataclass(frozen=True, slots=True)
+class RunTokensGone:
+    """No join token of a run is left, neither this run's nor one of a run that was killed."""
+
+    leftovers: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """`join tokens gone`."""
+        return "join tokens gone"
+
+    def probe(self) -> Command:
+        """Which of the tokens that the look has found are still there."""
+        script = _ENV + (
+            'if [ $# = 0 ] || [ ! -e "$KUBECONFIG" ]; then exit 0; fi; '
+            'for id in "$@"; do kubectl -n kube-system get secret "bootstrap-token-$id" --ignore-not-found -o name; done'
+        )
+        return shell(script, *self.leftovers)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Remove them; a token that this plan makes is removed too."""
+        found = [line.rpartition("bootstrap-token-")[2] for line in seen.stdout.split()]
+        if not found and not {"join token", "kubeadm init"} & changed:
+            return None
+        remove = kubectl(
+            "-n",
+            "kube-system",
+            "delete",
+            "--ignore-not-found",
+            *(f"secret/bootstrap-token-{id}" for id in found),
+        )
+        return Change("remove the join token", (remove,) if found else ())
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMarks:
+    """Labels and, where the inventory speaks of them, taints of one node."""
+
+    node: str
+    labels: tuple[tuple[str, str], ...]
+    taints: tuple[str, ...] | None
+    now: NodeState
+
+    @property
+    def key(self) -> str:
+        """`labels and taints of NODE`."""
+        return f"labels and taints of {self.node}"
+
+    def probe(self) -> Command:
+        """Nothing: the look at the cluster has brought them."""
+        return shell(":")
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Set what differs; labels that the inventory does not name stay as they are."""
+        labels = [f"{key}={value}" for key, value in self.labels if self.now.labels.get(key) != value]
+        wished, present = set(self.taints or ()), set(self._own_taints())
+        added, removed = sorted(wished - present), sorted(present - wished) if self.taints is not None else []
+        commands = []
+        if labels:
+            commands.append(kubectl("label", "--overwrite", "node", self.node, *labels))
+        if added or removed:
+            commands.append(
+                kubectl(
+                    "taint", "--overwrite", "node", self.node, *(f"{taint}-" for taint in removed), *added
+                )
+            )
+        if not commands:
+            return None
+        lines = [
+            *(f"+label {label}" for label in labels),
+            *(f"+taint {t}" for t in added),
+            *(f"-taint {t}" for t in removed),
+        ]
+        return Change(
+            f"label and taint {self.node}", tuple(commands), diff="".join(f"{line}\n" for line in lines)
+        )
+
+    def _own_taints(self) -> list[str]:
+        # node.kubernetes.io/ taints are the controllers' own (not-ready, unreachable, ...).
+        return [taint for taint in self.now.taints if not taint.startswith("node.kubernetes.io/")]
+
+
+@dataclass(frozen=True, slots=True)
+class NodesReady:
+    """Every node of the inventory is Ready."""
+
+    nodes: tuple[str, ...]
+    deadline_s: int = 300
+
+    @property
+    def key(self) -> str:
+        """`nodes ready`."""
+        return "nodes ready"
+
+    def probe(self) -> Command:
+        """The names of the nodes that are Ready."""
+        script = _ENV + (
+            'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then exit 0; fi; '
+            "kubectl --request-timeout=10s get nodes -o "
+            '\'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}\' 2>/dev/null || :'
+        )
+        return shell(script)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Wait, with a deadline."""
+        ready = {line.split()[0] for line in seen.stdout.splitlines() if line.endswith(" True")}
+        missing = [node for node in self.nodes if node not in ready]
+        if not missing:
+            return None
+        wait = kubectl(
+            "wait",
+            "--for=condition=Ready",
+            f"--timeout={self.deadline_s}s",
+            *(f"node/{node}" for node in missing),
+            timeout_s=self.deadline_s + 30,
+        )
+        return Change(
+            f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready", (wait,)
+        )

@@ -1,0 +1,78 @@
+"""systemd services. That one must restart is read from the machine: a configuration newer than the process."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.resource import Change
+
+_PROBE = """
+systemctl show "$1" -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload
+started=$(systemctl show "$1" --timestamp=us+utc -p ExecMainStartTimestamp --value)
+echo "started=$(date -d "${started:-@0}" +%s.%N)"
+shift
+for path in "$@"; do
+  if [ -e "$path" ]; then echo "newest=$(stat -c %.3Y -- "$path") $path"; fi
+done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that is enabled and, with `running`, active and not older than its configuration files.
+
+    `follows` are keys of resources after whose change it restarts; the files of `configuration` count among them.
+    """
+
+    unit: str
+    running: bool = True
+    configuration: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """`service UNIT`."""
+        return f"service {self.unit}"
+
+    def probe(self) -> Command:
+        """What systemd says of it, when it started, and when its configuration was written."""
+        return shell(_PROBE, self.unit, *self.configuration)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Enable, start or restart, and say why."""
+        told = [line.partition("=")[::2] for line in seen.stdout.splitlines()]
+        now = dict(told)
+        newest = [value.split(" ", 1) for name, value in told if name == "newest"]
+        actions, reasons = [], []
+        if now.get("NeedDaemonReload") == "yes":
+            reasons.append("its unit file has changed")
+        if now.get("UnitFileState") != "enabled":
+            actions.append("enable")
+        if self.running:
+            reasons += self._why_restart(float(now["started"]), newest, changed)
+            if now.get("ActiveState") != "active":
+                actions.append("start")
+            elif reasons:
+                actions.append("restart")
+        if not actions and not reasons:
+            return None
+        words = " and ".join(actions) or "reload the unit file of"
+        because = f" ({'; '.join(dict.fromkeys(reasons))})" if reasons and "start" not in actions else ""
+        return Change(
+            f"{words} {self.unit}{because}",
+            self._commands(actions),
+            diff=f"-{now.get('ActiveState')}, {now.get('UnitFileState')}\n",
+        )
+
+    def _why_restart(self, started_s: float, newest: list[list[str]], changed: AbstractSet[str]) -> list[str]:
+        keys = {*self.follows, *(f"file {path}" for path in self.configuration)}
+        following = [key.partition(" ")[2] for key in sorted(keys & changed)]
+        newer = [path for written, path in newest if float(written) > started_s]
+        return [f"{path} is newer" for path in dict.fromkeys([*following, *newer])]
+
+    def _commands(self, actions: list[str]) -> tuple[Command, ...]:
+        reload = Command(("systemctl", "daemon-reload"))
+        verbs = tuple(Command(("systemctl", verb, self.unit), timeout_s=180) for verb in actions)
+        return (reload, *verbs)

@@ -1,0 +1,134 @@
+"""What a command on a cluster works with: the inventory, the bundle, the open fleet, and the procedure on them."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioner import preflight
+from provisioner.bundle import reading
+from provisioner.bundle.debian.build import default_cache
+from provisioner.bundle.manifest import MANIFEST
+from provisioner.bundle.reading import Bundle
+from provisioner.core.play import View
+from provisioner.core.report import Listener, Waiting
+from provisioner.engine import Run
+from provisioner.errors import BundleError, UsageError
+from provisioner.fleet import Fleet
+from provisioner.inventory.model import Cluster, Role
+from provisioner.inventory.values import Secret, Version
+from provisioner.playbooks import BRING_UP
+from provisioner.plays.bundle_access import UPLOADED, closed, opened
+from provisioner.transports.protocol import Transport
+from provisioner.transports.ssh import SshTransport
+
+_TOKEN_ALPHABET = string.ascii_lowercase + string.digits
+
+
+def new_token() -> Secret:
+    """A bootstrap token in kubeadm's form, six and sixteen characters, from the system's randomness."""
+    parts = ("".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(length)) for length in (6, 16))
+    return Secret(".".join(parts), "join token")
+
+
+def chosen(cluster: Cluster, limit: str) -> frozenset[str]:
+    """The names of a `--limit` (hosts and groups, separated by commas); UsageError for one that is unknown."""
+    if not limit:
+        return frozenset(host.name for host in cluster.hosts)
+    names: set[str] = set()
+    for word in (word.strip() for word in limit.split(",")):
+        found = {host.name for host in cluster.hosts if word in (host.name, *host.groups)}
+        if not found:
+            known = ", ".join(host.name for host in cluster.hosts)
+            raise UsageError(f"--limit {word}: no host or group has that name", hint=f"There are: {known}.")
+        names |= found
+    return frozenset(names)
+
+
+def find_bundle(cluster: Cluster) -> Bundle:
+    """The bundle that the inventory names; `auto` is the newest one built here for that Kubernetes version."""
+    version = cluster.settings.kubernetes_version
+    path = cluster.settings.package_source.path
+    bundle = reading.load(_newest(version) if path == Path("auto") else path)
+    if bundle.manifest.kubernetes_version != str(version):
+        raise BundleError(
+            f"{bundle.path}: the bundle holds Kubernetes {bundle.manifest.kubernetes_version}, the inventory wants {version}",
+            hint="Make them the same: cluster.kubernetes_version, or another bundle.",
+        )
+    return bundle
+
+
+def _newest(version: Version) -> Path:
+    found = [path.parent for path in default_cache().glob(f"*-{version}-*/{MANIFEST}")]
+    if not found:
+        raise BundleError(
+            f"there is no bundle of Kubernetes {version} on this machine",
+            hint="Build it with `provisioner bundle build`, or name one: cluster.package_source.path.",
+        )
+    return max(found, key=lambda path: (path / MANIFEST).stat().st_mtime)
+
+
+@contextmanager
+def open_fleet(cluster: Cluster, names: Iterable[str]) -> Iterator[Fleet]:
+    """Transports to these hosts, connected when they are first used, and closed at the end."""
+    hosts = [host for host in cluster.hosts if host.name in set(names)]
+    transports = {host.name: SshTransport(host, cluster.settings.ssh) for host in hosts}
+    with ThreadPoolExecutor(cluster.settings.ssh.parallel) as executor:
+        try:
+            yield Fleet(transports, executor)
+        finally:
+            # Cuts what still runs, so that an interrupted run ends at once.
+            for transport in transports.values():
+                transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A cluster, ready to be planned and applied."""
+
+    cluster: Cluster
+    bundle: Bundle
+    run: Run
+    view: View
+
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> ExitStack:
+        """Give these hosts access to the bundle, which is checked first; closing the result takes it away again."""
+        reading.require_whole(self.bundle)
+        stack = ExitStack()
+        names = tuple(content.path for content in self.bundle.manifest.contents)
+
+        def work(host: str, transport: Transport) -> None:
+            port = stack.enter_context(transport.serve(self.bundle.path))
+            if port is None:
+                self.run.listen(Waiting(host, "the bundle to be uploaded: its sshd forbids forwarding"))
+                transport.send_tree(self.bundle.path, names, UPLOADED)
+            address = f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}"
+            transport.run([opened(address)])
+
+        errors = fleet.each(hosts, work).bad
+        stack.callback(fleet.each, [host for host in hosts if host not in errors], lambda _, transport: transport.run([closed()]))
+        return stack
+
+
+@contextmanager
+def open_session(cluster: Cluster, listen: Listener, limit: str = "") -> Iterator[Session]:
+    """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on."""
+    names = chosen(cluster, limit)
+    bundle = find_bundle(cluster)
+    view = View(
+        cluster,
+        bundle,
+        bundle_key=bundle.apt_key.read_text(),
+        join_token=new_token(),
+        now_s=time.time(),
+        limit=names,
+    )
+    planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
+    with open_fleet(cluster, names | planes) as fleet:
+        yield Session(cluster, bundle, Run(BRING_UP, fleet, preflight.rules, listen), view)

@@ -1,0 +1,80 @@
+"""Running the steps of one host: all their commands in one batch, with an event for each step as it happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from provisioner.core.command import TIMED_OUT, Command, Result
+from provisioner.core.plan import Step
+from provisioner.core.report import CommandRan, Listener, Outcome, StepBegan, StepEnded
+from provisioner.errors import ProvisionerError, StepError
+from provisioner.transports.protocol import Transport
+
+
+def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> list[Step]:
+    """Run them in order; returns the steps, or raises StepError for the first command that fails.
+
+    A step without commands counts as done: what it stands for has come about by other steps.
+    """
+    commands = [(step, command) for step in steps for command in step.change.commands]
+    if not commands:
+        return []
+    progress = _Progress([step for step, _ in commands], listen)
+    try:
+        results = transport.run([command for _, command in commands], began=progress.began)
+    except ProvisionerError:
+        progress.end(Outcome.FAILED)
+        raise
+    for (step, command), result in zip(commands, results, strict=False):
+        listen(
+            CommandRan(step.host, str(command), result.exit_code, result.seconds, _output(command, result))
+        )
+    (step, command), result = commands[len(results) - 1], results[-1]
+    if result.exit_code not in command.accepts:
+        progress.end(Outcome.FAILED)
+        raise _failure(step, command, result)
+    progress.end(Outcome.CHANGED)
+    return [step for step in steps if step.change.commands]
+
+
+class _Progress:
+    """Turns the beginnings of commands into beginnings and ends of steps."""
+
+    def __init__(self, steps: Sequence[Step], listen: Listener) -> None:
+        self._steps = steps
+        self._listen = listen
+        self._now: Step | None = None
+        self._since_s = 0.0
+
+    def began(self, number: int) -> None:
+        """The command of that number has begun."""
+        step = self._steps[number]
+        if step is not self._now:
+            self.end(Outcome.CHANGED)
+            self._now, self._since_s = step, time.monotonic()
+            self._listen(StepBegan(step.host, step.change.summary))
+
+    def end(self, outcome: Outcome) -> None:
+        """The step that runs has ended."""
+        if self._now is not None:
+            seconds = time.monotonic() - self._since_s
+            self._listen(StepEnded(self._now.host, self._now.change.summary, outcome, seconds))
+            self._now = None
+
+
+def _output(command: Command, result: Result) -> str:
+    return "(not logged)" if command.private else (result.stdout + result.stderr).strip()
+
+
+def _failure(step: Step, command: Command, result: Result) -> StepError:
+    if result.exit_code in TIMED_OUT:
+        why = f"was not done within {command.timeout_s} s"
+    else:
+        why = f"failed with exit code {result.exit_code}"
+    said = "" if command.private else result.tail()
+    return StepError(
+        f"{step.host}: {step.change.summary}: {why}",
+        details=f"$ {command}\n{said}",
+        hint="The other machines are as they should be. Mend the cause and run the same command again: it goes on from here.",
+    )

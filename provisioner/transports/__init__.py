@@ -1,0 +1,1 @@
+"""How a host is spoken to. Only this folder knows SSH."""

@@ -1,0 +1,143 @@
+"""Opening an SSH connection with strict host keys, and saying clearly why it could not be opened."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import socket
+from pathlib import Path
+
+import fabric
+import paramiko
+from paramiko.ssh_exception import NoValidConnectionsError
+
+from provisioner.errors import UnreachableError
+from provisioner.inventory.model import Host, Ssh
+
+
+class _Strict(paramiko.MissingHostKeyPolicy):
+    """Refuse a key that nobody has confirmed."""
+
+    def __init__(self, host: Host, known_hosts: Path) -> None:
+        self._host = host
+        self._known_hosts = known_hosts
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        """Always UnreachableError, with the fingerprint to compare."""
+        raise UnreachableError(
+            f"{self._host.name}: the host key of {hostname} is not known",
+            details=f"It shows {key.get_name()} {fingerprint(key)}; {self._known_hosts} does not have it.",
+            hint="Compare it with the machine's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there), "
+            "then run `provisioner trust` to confirm it once.",
+        )
+
+
+def fingerprint(key: paramiko.PKey) -> str:
+    """`SHA256:...`, as OpenSSH prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+
+
+def known_hosts_path(ssh: Ssh) -> Path:
+    """The file with the host keys of this cluster."""
+    return ssh.known_hosts or Path("~/.ssh/known_hosts").expanduser()
+
+
+def connect(host: Host, ssh: Ssh) -> fabric.Connection:
+    """An open connection, kept alive; UnreachableError says what is wrong, where, and what to do."""
+    connection = fabric.Connection(
+        host.address,
+        user=host.user,
+        port=host.port,
+        connect_timeout=ssh.connect_timeout_s,
+        gateway=_gateway(host, ssh),
+        connect_kwargs=_login(host, ssh),
+    )
+    try:
+        _check_keys(connection, host, ssh)
+        connection.open()
+        connection.transport.set_keepalive(ssh.keepalive_s)
+    except UnreachableError:
+        connection.close()
+        raise
+    except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
+        connection.close()
+        raise _explain(error, host, ssh) from error
+    return connection
+
+
+def _login(host: Host, ssh: Ssh) -> dict[str, object]:
+    """How to log in: the inventory's key alone when it names one, else the agent's and the user's own keys."""
+    own: dict[str, object] = {
+        "banner_timeout": ssh.connect_timeout_s * 2,
+        "auth_timeout": ssh.connect_timeout_s * 2,
+    }
+    if host.private_key_file:
+        return {
+            **own,
+            "key_filename": [str(host.private_key_file)],
+            "look_for_keys": False,
+            "allow_agent": False,
+        }
+    return own
+
+
+def _check_keys(connection: fabric.Connection, host: Host, ssh: Ssh) -> None:
+    """Fabric would accept every key: load those we know and refuse the rest."""
+    known = known_hosts_path(ssh)
+    for path in (known, *(() if ssh.known_hosts else (Path("/etc/ssh/ssh_known_hosts"),))):
+        if path.exists():
+            connection.client.load_host_keys(str(path)) if os.access(
+                path, os.W_OK
+            ) else connection.client.load_system_host_keys(str(path))
+    connection.client.set_missing_host_key_policy(_Strict(host, known))
+
+
+def _gateway(host: Host, ssh: Ssh) -> fabric.Connection | None:
+    if not ssh.jump_host:
+        return None
+    gateway = fabric.Connection(
+        ssh.jump_host, connect_timeout=ssh.connect_timeout_s, connect_kwargs=_login(host, ssh)
+    )
+    _check_keys(gateway, host, ssh)
+    return gateway
+
+
+def _explain(error: Exception, host: Host, ssh: Ssh) -> UnreachableError:
+    where = f"{host.name}: {host.address}:{host.port}"
+    login = f"as {host.user}" if host.user else "as you"
+    if isinstance(error, paramiko.BadHostKeyException):
+        return UnreachableError(
+            f"{where}: its host key has CHANGED; someone may be in between, or the machine was reinstalled",
+            details=f"known: {fingerprint(error.expected_key)}\nshown: {fingerprint(error.key)}",
+            hint=f"If the machine was reinstalled: `ssh-keygen -R {host.address} -f {known_hosts_path(ssh)}`, then `provisioner trust`.",
+        )
+    if isinstance(error, paramiko.AuthenticationException):
+        key = host.private_key_file or "your agent's and your own keys"
+        return UnreachableError(
+            f"{where}: the login {login} was refused",
+            details=f"tried {key}",
+            hint="Is the public key in that user's ~/.ssh/authorized_keys there? Are ansible_user and ansible_ssh_private_key_file right?",
+        )
+    if isinstance(error, socket.gaierror):
+        return UnreachableError(
+            f"{where}: there is no address for that name", hint="Correct ansible_host, or the name service."
+        )
+    if isinstance(error, NoValidConnectionsError | ConnectionRefusedError):
+        return UnreachableError(
+            f"{where}: nothing answers at that port",
+            hint="Is the machine up, and sshd running? Is ansible_port right?",
+        )
+    if isinstance(error, TimeoutError):
+        return UnreachableError(
+            f"{where}: no answer within {ssh.connect_timeout_s} s",
+            hint="Is the machine up and reachable from here (firewall, VPN)? A longer wait: cluster.ssh.connect_timeout_s.",
+        )
+    if "not a valid" in str(error) or isinstance(error, ValueError):
+        return UnreachableError(
+            f"{where}: the private key cannot be used: {error}",
+            hint="Is it a private key, without a passphrase?",
+        )
+    return UnreachableError(
+        f"{where}: {error or type(error).__name__}", hint="Try `ssh -v` to the same machine to see more."
+    )

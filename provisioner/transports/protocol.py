@@ -1,0 +1,53 @@
+"""What the engine asks of a transport. The same contract tests hold every implementation to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from provisioner.core.command import Command, Result
+
+# Called with the number of a command when it begins on the host.
+Began = Callable[[int], None]
+
+
+def nobody(number: int) -> None:
+    """For whoever does not want to know."""
+
+
+class Transport(Protocol):
+    """One host. Everything raises UnreachableError when the host cannot be spoken to (any more)."""
+
+    @property
+    def round_trips(self) -> int:
+        """How many batches have been sent."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long this host has been connected to and spoken to, in all."""
+        ...
+
+    def open(self) -> None:
+        """Connect, if not connected."""
+        ...
+
+    def run(
+        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody
+    ) -> tuple[Result, ...]:
+        """Run a batch as root in one round trip; with `stop`, up to and including the first that fails."""
+        ...
+
+    def send_tree(self, root: Path, names: Sequence[str], directory: str) -> None:
+        """Put files below `root` into a directory of the host, as root."""
+        ...
+
+    def serve(self, root: Path) -> AbstractContextManager[int | None]:
+        """Serve `root` over HTTP on a port of the host's loopback; None where the host forbids forwarding."""
+        ...
+
+    def close(self) -> None:
+        """End the connection; a later call opens it again."""
+        ...

@@ -1,0 +1,266 @@
+"""SSH by Fabric, with its sharp edges walled off here: Fabric accepts every host key, reads our stdin, changes the
+arguments it is given, and opens connections lazily from whatever thread comes first.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import select
+import tarfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, cast
+
+import fabric
+import paramiko
+
+from provisioner.bundle.serve import serve_connection
+from provisioner.core.command import Command, Result, script, split
+from provisioner.errors import UnreachableError
+from provisioner.inventory.model import Host, Ssh
+from provisioner.transports.connect import connect
+from provisioner.transports.protocol import Began, nobody
+
+_CHUNK_BYTES = 256 * 1024
+# How long beyond the commands' own time limits an answer may take to arrive.
+_GRACE_S = 60
+
+
+class SshTransport:
+    """One host over one SSH connection. It can be pickled: the copy connects anew."""
+
+    def __init__(self, host: Host, ssh: Ssh) -> None:
+        """Nothing is opened yet."""
+        self.host = host
+        self._ssh = ssh
+        self._connection: fabric.Connection | None = None
+        self._round_trips = 0
+        self._seconds = 0.0
+
+    def __reduce__(self) -> tuple[type[SshTransport], tuple[Host, Ssh]]:
+        """Pickle the wish to connect, not the connection."""
+        return SshTransport, (self.host, self._ssh)
+
+    @property
+    def round_trips(self) -> int:
+        """How many batches have been sent."""
+        return self._round_trips
+
+    @property
+    def seconds(self) -> float:
+        """How long this host has been connected to and spoken to, in all."""
+        return self._seconds
+
+    def open(self) -> None:
+        """Connect with strict host keys; UnreachableError says what went wrong and what to do."""
+        if self._connection is None:
+            with self._timed():
+                self._connection = connect(self.host, self._ssh)
+
+    def close(self) -> None:
+        """End the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def run(
+        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody
+    ) -> tuple[Result, ...]:
+        """Run a batch as root in one round trip."""
+        if not commands:
+            return ()
+        separator = secrets.token_hex(16)
+        deadline_s = sum(command.timeout_s for command in commands) + _GRACE_S
+        batch = _Batch(separator, began)
+        channel = self._channel("/bin/sh -s")
+        with channel, self._timed():
+            channel.settimeout(deadline_s)
+            try:
+                channel.sendall(script(commands, separator, stop=stop).encode())
+                channel.shutdown_write()
+                batch.read(channel, deadline_s)
+            except OSError as error:
+                raise self._lost(str(error) or type(error).__name__) from error
+        self._round_trips += 1
+        results = batch.results()
+        self._check(results, commands, batch, stop)
+        return results
+
+    def send_tree(self, root: Path, names: Sequence[str], directory: str) -> None:
+        """Put files into a directory of the host through one tar stream."""
+        channel = self._channel(f"/bin/sh -c 'umask 022; mkdir -p {directory} && tar -x -C {directory}'")
+        with channel:
+            try:
+                with tarfile.open(
+                    fileobj=cast(IO[bytes], _Writer(channel)), mode="w|", bufsize=_CHUNK_BYTES
+                ) as archive:
+                    for name in names:
+                        archive.add(root / name, arcname=name, filter=_as_root)
+                channel.shutdown_write()
+                code = channel.recv_exit_status()
+            except OSError as error:
+                raise self._lost(f"while sending files: {error}") from error
+            said = channel.makefile_stderr("rb").read().decode(errors="replace")
+        self._round_trips += 1
+        if code:
+            raise UnreachableError(
+                f"{self.host.name}: could not store files in {directory}",
+                details=said,
+                hint="Is its disk full?",
+            )
+
+    @contextmanager
+    def serve(self, root: Path) -> Iterator[int | None]:
+        """Serve `root` on a free port of the host's loopback, as long as the block lasts."""
+        transport = self._transport()
+
+        def answer(channel: paramiko.Channel, origin: object, server: object) -> None:
+            threading.Thread(target=serve_connection, args=(channel, root), daemon=True).start()
+
+        try:
+            port = transport.request_port_forward("127.0.0.1", 0, answer)
+        except paramiko.SSHException:
+            yield None
+            return
+        try:
+            yield port
+        finally:
+            if transport.is_active():
+                transport.cancel_port_forward("127.0.0.1", port)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds += time.monotonic() - began_s
+
+    def _transport(self) -> paramiko.Transport:
+        self.open()
+        assert self._connection is not None  # noqa: S101 - open() has set it
+        transport = self._connection.client.get_transport()
+        if transport is None or not transport.is_active():
+            raise self._lost("the connection is gone")
+        return cast(paramiko.Transport, transport)
+
+    def _channel(self, program: str) -> paramiko.Channel:
+        try:
+            channel = self._transport().open_session(timeout=self._ssh.connect_timeout_s)
+            # No terminal: nothing may ever prompt. `sudo -n` fails instead of asking.
+            channel.exec_command(f"sudo -n -- {program}" if self.host.become else program)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise self._lost(str(error) or type(error).__name__) from error
+        return channel
+
+    def _lost(self, why: str) -> UnreachableError:
+        self.close()
+        return UnreachableError(
+            f"{self.host.name}: the connection to {self.host.address} was lost: {why}",
+            hint="Nothing needs to be undone: run the same command again when the machine answers.",
+        )
+
+    def _check(
+        self, results: tuple[Result, ...], commands: Sequence[Command], batch: _Batch, stop: bool
+    ) -> None:
+        """A batch that is cut off without a failing command means that nobody ran it to its end."""
+        done = len(results) == len(commands)
+        failed = bool(results) and results[-1].exit_code not in commands[len(results) - 1].accepts
+        if done or (stop and failed):
+            return
+        if "password is required" in batch.stderr or "no new privileges" in batch.stderr:
+            raise UnreachableError(
+                f"{self.host.name}: sudo asks for a password", details=batch.stderr.strip(),
+                hint="Give the login user passwordless sudo (NOPASSWD in /etc/sudoers.d), or log in as root.",
+            )  # fmt: skip
+        raise UnreachableError(
+            f"{self.host.name}: the machine did not run our commands to their end",
+            details=batch.stderr.strip()[-500:] or f"the shell ended with code {batch.code}",
+            hint="Is sudo installed, and may the login user use it? Did the machine restart?",
+        )
+
+
+class _Batch:
+    """What arrives from a running batch: both streams, and when each command began and ended."""
+
+    def __init__(self, separator: str, began: Began) -> None:
+        self._separator = separator
+        self._began = began
+        self._mark = re.compile(rf"\n{separator} (begin|end) (\d+) (\d+)\n")
+        self._position = 0
+        self._times: dict[tuple[str, int], float] = {}
+        self._stdout = bytearray()
+        self._stderr = bytearray()
+        self.code = 0
+
+    @property
+    def stderr(self) -> str:
+        """All of it, marks included."""
+        return self._stderr.decode(errors="replace")
+
+    def read(self, channel: paramiko.Channel, deadline_s: float) -> None:
+        """Read until the other side has ended; TimeoutError after the deadline."""
+        until = time.monotonic() + deadline_s
+        while not self._ended(channel):
+            if time.monotonic() > until:
+                raise TimeoutError(f"no answer within {deadline_s:.0f} s")
+            select.select([channel], [], [], 1.0)
+            self._take(channel)
+        self.code = channel.recv_exit_status()
+
+    def _ended(self, channel: paramiko.Channel) -> bool:
+        transport = channel.get_transport()
+        if not transport.is_active() and not channel.exit_status_ready():
+            raise OSError("the connection broke")
+        silent = not channel.recv_ready() and not channel.recv_stderr_ready()
+        return silent and channel.exit_status_ready() and channel.eof_received
+
+    def _take(self, channel: paramiko.Channel) -> None:
+        while channel.recv_ready():
+            self._stdout += channel.recv(_CHUNK_BYTES)
+        while channel.recv_stderr_ready():
+            self._stderr += channel.recv_stderr(_CHUNK_BYTES)
+        # A mark may have arrived in part only: look again from a little before the end of what was seen.
+        text = self._stdout.decode(errors="replace")
+        for mark in self._mark.finditer(text, max(0, self._position - 100)):
+            moment = (mark[1], int(mark[2]))
+            if moment not in self._times:
+                self._times[moment] = time.monotonic()
+                if mark[1] == "begin":
+                    self._began(int(mark[2]))
+        self._position = len(text)
+
+    def results(self) -> tuple[Result, ...]:
+        """The results of the commands that came to their end, in order."""
+        out = split(self._stdout.decode(errors="replace"), self._separator)
+        err = split(self._stderr.decode(errors="replace"), self._separator)
+        return tuple(
+            Result(code, text, err.get(number, (None, ""))[1], self._seconds(number))
+            for number, (code, text) in sorted(out.items())
+            if code is not None
+        )
+
+    def _seconds(self, number: int) -> float:
+        return self._times.get(("end", number), 0.0) - self._times.get(("begin", number), 0.0)
+
+
+class _Writer:
+    """A channel as a file to write to."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+
+    def write(self, data: Any) -> int:
+        """Send all of it."""
+        self._channel.sendall(data)
+        return len(data)
+
+
+def _as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
