@@ -41,12 +41,19 @@ class BundleHandler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> BytesIO | BinaryIO | None:
         """Answer 404 for all but regular files within the directory; else as the standard library."""
-        root = Path(self.directory).resolve()
-        file = Path(self.translate_path(self.path)).resolve()
-        if self.path.split("?")[0].endswith("/") or not file.is_file() or not file.is_relative_to(root):
+        if not self._may_be_served():
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         return super().send_head()
+
+    def _may_be_served(self) -> bool:
+        if self.path.split("?")[0].endswith("/"):
+            return False
+        try:
+            file = Path(self.translate_path(self.path)).resolve()
+            return file.is_file() and file.is_relative_to(Path(self.directory).resolve())
+        except (OSError, ValueError):  # a name that no file can have
+            return False
 
     def copyfile(self, source: IO[bytes], outputfile: IO[bytes]) -> None:  # type: ignore[override]
         """Send in chunks that fill an SSH window instead of the library's small ones."""

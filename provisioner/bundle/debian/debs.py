@@ -130,7 +130,7 @@ def _kubelet() -> Deb:
         texts={
             f"{UNITS}/kubelet.service": shipped("kubelet.service"),
             "etc/default/kubelet": shipped("kubelet.default"),
-            "etc/kubernetes/manifests/.kubelet-keep": "",
+            # None in etc/kubernetes/manifests: kubeadm join of 1.20 wants that directory empty, dot-files included.
             "var/lib/kubelet/.kubelet-keep": "",
         },
         scripts={name: shipped(f"kubelet.{name}") for name in ("postinst", "prerm", "postrm")},
