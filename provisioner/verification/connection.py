@@ -65,15 +65,14 @@ def close(cluster: Cluster, config: Path) -> None:
             subprocess.run(command, capture_output=True, timeout=_CLOSE_TIMEOUT_S, check=False)
 
 
-def why_unreachable(stderr: str, exit_code: int) -> tuple[str, str]:
+def why_unreachable(said: str) -> tuple[str, str]:
     """In words why a host did not answer, and what to do about it, from what ssh or sudo said."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    said = lines[-1] if lines else f"the connection ended with exit code {exit_code} and no word"
-    hints = (hint for part, hint in _HINTS if part.lower() in stderr.lower())
-    return said.removeprefix("ssh: "), next(hints, _TRY_BY_HAND)
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    hints = (hint for part, hint in _HINTS if part in said.lower())
+    return (lines[-1] if lines else "no word from ssh").removeprefix("ssh: "), next(hints, _TRY_BY_HAND)
 
 
-_TRY_BY_HAND = "try `provisioner ssh HOST`"
+_TRY_BY_HAND = "`provisioner ssh` tries it by hand"
 _HINTS = (
     (
         "identification has changed",

@@ -51,12 +51,20 @@ def _answer(machine: Host, session: Session) -> Looked | Unreachable:
     return session.looks[machine.name]
 
 
-@pytest.fixture(name="seen")
-def _seen(machine: Host, answer: Looked | Unreachable) -> Seen:
-    """What the machine shows of itself."""
+@pytest.fixture(name="looked")
+def _looked(machine: Host, answer: Looked | Unreachable) -> Looked:
+    """What a machine that answers has shown, be it much or little."""
     if isinstance(answer, Unreachable):
         raise NotChecked(machine.name, f"{machine.name} did not answer")
-    return answer.seen
+    return answer
+
+
+@pytest.fixture(name="seen")
+def _seen(machine: Host, looked: Looked) -> Seen:
+    """What the machine shows of itself to root."""
+    if not looked.seen.is_root:
+        raise NotChecked(machine.name, "only root sees what is to be checked")
+    return looked.seen
 
 
 @pytest.fixture(scope="session", name="kubectl")

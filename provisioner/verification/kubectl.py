@@ -20,7 +20,13 @@ class KubectlError(AskError):
 
 
 class LostError(AskError):
-    """The connection to the machine broke."""
+    """The connection to the machine broke, or never was; `said` is all that ssh said."""
+
+    def __init__(self, said: str) -> None:
+        """The message is the last line."""
+        lines = [line for line in said.splitlines() if line.strip()]
+        super().__init__(f"lost the connection: {lines[-1] if lines else 'no word from ssh'}")
+        self.said = said
 
 
 def run(host: Any, command: str, *arguments: str) -> tuple[int, str, str]:
@@ -29,8 +35,7 @@ def run(host: Any, command: str, *arguments: str) -> tuple[int, str, str]:
         answer = host.run(command, *arguments)
     except RuntimeError as error:
         # testinfra's ssh back end raises its whole result when ssh itself ends with 255.
-        lines = str(error.args[0].stderr).strip().splitlines() if error.args else []
-        raise LostError(f"lost the connection: {lines[-1] if lines else error}") from error
+        raise LostError(str(error.args[0].stderr)) from error
     return answer.rc, answer.stdout, answer.stderr
 
 

@@ -23,14 +23,18 @@ PORT = 8080
 START_TIMEOUT_S = 60
 DELETE_TIMEOUT_S = 60
 # The Service's rules reach the nodes about a second after its pods are ready: five tries, a second apart.
+# nc and not wget, which in Debian's static busybox has no timeout.
 _ASK = r"""
 ask() {
   tries=0
   while [ $tries -lt 5 ]; do
-    if answer=$(wget -q -T 2 -O - "http://$2/" 2>&1); then echo "$1 ok $answer"; return; fi
+    answer=$(printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 nc -w 2 "${2%:*}" "${2#*:}" 2>&1)
+    case $answer in
+      *'200 OK'*) echo "$1 ok $(echo "$answer" | tail -n 1)"; return ;;
+    esac
     tries=$((tries + 1)); sleep 1
   done
-  echo "$1 failed $answer"
+  echo "$1 failed $(echo "${answer:-no answer in 5 s}" | tail -n 1)"
 }
 while [ $# -gt 0 ]; do ask "$1" "$2" & shift 2; done
 wait

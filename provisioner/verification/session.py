@@ -87,11 +87,11 @@ def look(host: Any, pod_prefix: str) -> Looked | Unreachable:
     separator = secrets.token_hex(8)
     began_s = time.time()
     try:
-        code, output, errors = kubectl.run(host, "/bin/bash -c %s look %s %s", SCRIPT, separator, pod_prefix)
+        _, output, errors = kubectl.run(host, "/bin/bash -c %s look %s %s", SCRIPT, separator, pod_prefix)
     except kubectl.LostError as error:
-        return Unreachable(*connection.why_unreachable(str(error), 255))
+        return Unreachable(*connection.why_unreachable(error.said))
     if separator not in output:
-        return Unreachable(*connection.why_unreachable(errors, code))
+        return Unreachable(*connection.why_unreachable(errors))
     try:
         found = seen.read(output, separator)
     except ValueError as error:

@@ -46,7 +46,8 @@ class Asked:
 class Survey:
     """What was heard, by node: the answers, or why the question could not be put.
 
-    `missing` are nodes without a probe, with the reason; `trouble` is what kept the survey from its end.
+    `missing` are nodes without a probe, with the reason; `trouble` is what kept the survey from its end; `idle`
+    when there was no node to survey.
     """
 
     pods: Heard = field(default_factory=dict)
@@ -54,14 +55,17 @@ class Survey:
     names: Heard = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
+    idle: bool = False
 
 
 def take(kubectl: Kubectl, asked: Asked, say: Callable[[str], None]) -> Survey:
     """The whole walk; whatever goes wrong is in the answer, and the probes are removed."""
+    if not asked.nodes:
+        return Survey(idle=True)
     survey = Survey()
     try:
         with probes.running(kubectl, asked.nodes, say) as started:
-            survey = _ask_all(kubectl, asked, started)
+            survey = _ask_all(kubectl, asked, started) if started.pods else Survey(missing=started.missing)
             say("the probes' namespace to go away")
     except AskError as error:
         survey = replace(survey, trouble=str(error))

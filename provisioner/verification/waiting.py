@@ -12,12 +12,15 @@ T = TypeVar("T")
 def until(look: Callable[[], T], left: Callable[[T], str], timeout_s: float, say: Callable[[str], None]) -> T:
     """Look until nothing is left to wait for (`left` gives no words) or time is over; what was seen last."""
     deadline = time.monotonic() + timeout_s
+    said = ""
     while True:
         seen = look()
         words = left(seen)
         if not words or time.monotonic() > deadline:
             return seen
-        say(words)
+        if words != said:
+            say(words)
+            said = words
         time.sleep(_PAUSE_S)
 
 

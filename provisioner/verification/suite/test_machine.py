@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from provisioner.inventory.model import Host
 from provisioner.verification.expect import expect_none
-from provisioner.verification.seen import Seen
 from provisioner.verification.session import Looked, Unreachable
 
 # TLS and tokens bear less than a minute; etcd less, but between its own members.
@@ -17,16 +16,16 @@ def test_answers(answer: Looked | Unreachable) -> None:
         expect_none([f"cannot be reached: {answer.message}"], answer.hint)
 
 
-def test_is_root(seen: Seen, machine: Host) -> None:
+def test_is_root(looked: Looked, machine: Host) -> None:
     """We may look at everything there"""
     expect_none(
-        [] if seen.is_root else [f"{machine.user or 'the login user'} is not root"], "set `ansible_become: true`"
+        [] if looked.seen.is_root else [f"{machine.user or 'the login user'} is not root"], "set `ansible_become: true`"
     )
 
 
-def test_clock(answer: Looked | Unreachable, seen: Seen) -> None:
+def test_clock(looked: Looked) -> None:
     """The clock is right"""
-    ahead_s = answer.clock_ahead_s if isinstance(answer, Looked) else 0.0
+    ahead_s = looked.clock_ahead_s
     direction = "ahead of" if ahead_s > 0 else "behind"
     wrong = [f"the clock is {abs(ahead_s):.0f} s {direction} ours"] if abs(ahead_s) > _CLOCK_LIMIT_S else []
     expect_none(wrong, "let chrony or systemd-timesyncd keep the time")

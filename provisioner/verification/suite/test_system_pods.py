@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from provisioner.inventory.model import Cluster
+from provisioner.inventory.model import Role
 from provisioner.verification.expect import expect_none
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import Node, Pod, absent_pods, expected_pods, pods
+from provisioner.verification.session import Session
 from provisioner.verification.waiting import until
 
 # Startup probes of 1.20 are reported about 75 s after a static pod's start; twice that.
@@ -15,17 +16,19 @@ _READY_TIMEOUT_S = 150
 _HINT = "kubectl -n kube-system get pods -o wide; kubectl -n kube-system describe pod NAME"
 
 
-def test_system_pods(kubectl: Kubectl, nodes: Mapping[str, Node], cluster: Cluster, say: Callable[[str], None]) -> None:
+def test_system_pods(kubectl: Kubectl, nodes: Mapping[str, Node], session: Session, say: Callable[[str], None]) -> None:
     """The cluster's own pods run and are ready"""
     ready = {node.name for node in nodes.values() if node.ready}
 
     def look() -> tuple[Pod, ...]:
-        return pods(kubectl.json("get", "pods", "--namespace=kube-system"))
+        found = pods(kubectl.json("get", "pods", "--namespace=kube-system"))
+        return tuple(pod for pod in found if pod.node in {*session.checked, ""})
 
     def left(seen: tuple[Pod, ...]) -> str:
         """A pod of a dead node will not get better by waiting."""
         return next((str(pod) for pod in seen if not pod.fine and not pod.hopeless and pod.node in {*ready, ""}), "")
 
     seen = until(look, left, _READY_TIMEOUT_S, say)
-    expected = expected_pods((host.name for host in cluster.control_planes), nodes)
+    leaders = [host.name for host in session.hosts if host.role is Role.CONTROL_PLANE]
+    expected = expected_pods(leaders, session.checked & set(nodes))
     expect_none([*absent_pods(seen, expected), *(str(pod) for pod in seen if not pod.fine)], _HINT)
