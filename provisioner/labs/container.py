@@ -7,7 +7,7 @@ finds what to remove by its label, with or without a record of it.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,9 +50,8 @@ def up(spec: LabSpec, listen: Listener) -> Lab:
     """
     check(spec)
     home = state.directory(spec.name)
-    client = engine.ensure(listen)
     packages.install_programs({"ssh": "openssh-client"}, listen)
-    with state.locked(home):
+    with closing(engine.ensure(listen)) as client, state.locked(home):
         try:
             prepared = _prepared(client, spec, listen)
         except BaseException:
@@ -120,7 +119,8 @@ def status(name: str) -> tuple[Machine, ...]:
             f"the lab {name} exists, but Docker Engine does not answer",
             hint="provisioner lab up starts both",
         )
-    states = {machine: container.status for machine, container in machines.find(client, name).items()}
+    with closing(client):
+        states = {machine: container.status for machine, container in machines.find(client, name).items()}
     return tuple(replace(one, state=states.get(one.name, one.state)) for one in record.machines(remembered))
 
 
@@ -155,7 +155,8 @@ def down(name: str, listen: Listener) -> None:
     client = engine.reachable() or _engine_to_clean(name, listen)
     with state.locked(home):
         if client is not None:
-            _remove(client, name, listen)
+            with closing(client):
+                _remove(client, name, listen)
         state.forget(home)
     if client is not None:
         engine.stop_engine(listen)

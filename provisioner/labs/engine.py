@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import docker
@@ -39,14 +41,23 @@ POOL_SIZE = 64
 def reachable(timeout_s: float = 60.0) -> docker.DockerClient | None:
     """A client of the engine that the user's `docker` command would talk to, or None when none answers there.
 
-    `timeout_s` is how long each later request may take.
+    `timeout_s` is how long each later request may take. The caller closes the client.
     """
     try:
-        client = docker.DockerClient(timeout=timeout_s, max_pool_size=POOL_SIZE, **_where())
-        client.ping()
+        where = _where()
+        if not _listens(str(where.get("base_url", f"unix://{SOCKET}"))):
+            return None
+        return docker.DockerClient(timeout=timeout_s, max_pool_size=POOL_SIZE, **where)
     except (DockerException, OSError):
         return None
-    return client
+
+
+def _listens(address: str) -> bool:
+    """Whether somebody is behind a local socket; docker-py leaks its own when nobody is."""
+    if not address.startswith("unix://"):
+        return True
+    with closing(socket.socket(socket.AF_UNIX)) as probe:
+        return probe.connect_ex("/" + address.removeprefix("unix://").lstrip("/")) == 0
 
 
 def _where() -> dict[str, object]:
@@ -59,7 +70,7 @@ def _where() -> dict[str, object]:
 
 
 def ensure(listen: Listener) -> docker.DockerClient:
-    """A client of a running engine, which is installed and started when there is none.
+    """A client of a running engine, which is installed and started when there is none. The caller closes it.
 
     Raises LabError when that is not possible here, saying what to do; BuildError when the installation fails.
     """
@@ -193,13 +204,20 @@ def stop_engine(listen: Listener) -> bool:
     What it stores under /var/lib/docker (the machines' image) stays.
     """
     pid = started_by_us()
-    client = reachable()
-    if pid is None or (client is not None and client.containers.list(all=True)):
+    if pid is None or _is_in_use():
         return False
     with step(listen, HOST, "stop Docker Engine"):
         _terminate(pid)
         state.forget(state.engine_directory())
     return True
+
+
+def _is_in_use() -> bool:
+    client = reachable()
+    if client is None:
+        return False
+    with closing(client):
+        return bool(client.containers.list(all=True))
 
 
 def _terminate(pid: int) -> None:

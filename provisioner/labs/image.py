@@ -68,9 +68,9 @@ def ensure(client: docker.DockerClient, release: str, listen: Listener) -> str:
         if exists(client, name):
             return name
         if _can_bootstrap():
-            from_mirror(client, release, listen)
+            from_mirror(client, release, name, listen)
         else:
-            from_registry(client, release, listen)
+            from_registry(client, release, name, listen)
         _remove_older(client, release)
     return name
 
@@ -102,8 +102,10 @@ def exists(client: docker.DockerClient, name: str) -> bool:
     return True
 
 
-def from_mirror(client: docker.DockerClient, release: str, listen: Listener, address: str | None = None) -> None:
-    """Make the image from a Debian mirror: `address`, else this machine's own, else mmdebstrap's default."""
+def from_mirror(
+    client: docker.DockerClient, release: str, name: str, listen: Listener, address: str | None = None
+) -> None:
+    """Make the image `name` from a Debian mirror: `address`, this machine's own, or mmdebstrap's default."""
     packages.install(TOOLS, listen)
     # One fixed name: what a killed run leaves is overwritten by the next.
     archive = _cache() / f"{release}.tar"
@@ -114,7 +116,7 @@ def from_mirror(client: docker.DockerClient, release: str, listen: Listener, add
             listen(Waiting(HOST, "mmdebstrap (about a minute, once)"))
             run([*(packages.root_prefix() or ()), *command], timeout_s=BUILD_TIMEOUT_S, hint=_hint(release))
         with step(listen, HOST, "import the image"):
-            _import(client, archive, tag(release))
+            _import(client, archive, name)
     finally:
         archive.unlink(missing_ok=True)
 
@@ -146,13 +148,15 @@ def _import(client: docker.DockerClient, archive: Path, name: str) -> None:
         raise BuildError(f"the engine refuses the image: {error.explanation}", hint="is the disk full?") from error
 
 
-def from_registry(client: docker.DockerClient, release: str, listen: Listener, base: str | None = None) -> None:
-    """Make the image from `base` (a registry's `debian:RELEASE` when None) with the Dockerfile."""
+def from_registry(
+    client: docker.DockerClient, release: str, name: str, listen: Listener, base: str | None = None
+) -> None:
+    """Make the image `name` from `base` (a registry's `debian:RELEASE` when None) with the Dockerfile."""
     with step(listen, HOST, f"build the image from {base or f'debian:{release}'}"):
         try:
             client.images.build(
                 path=str(_folder()),
-                tag=tag(release),
+                tag=name,
                 buildargs={"BASE": base or f"debian:{release}", "PACKAGES": " ".join(CONTENTS)},
                 rm=True,
                 forcerm=True,
