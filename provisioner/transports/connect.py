@@ -62,7 +62,7 @@ def connect(host: Host, ssh: Ssh) -> fabric.Connection:
         raise
     except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
         connection.close()
-        raise _explain(error, host, ssh) from error
+        raise explain(error, host, ssh) from error
     return connection
 
 
@@ -96,28 +96,29 @@ def _check_keys(connection: fabric.Connection, host: Host, ssh: Ssh) -> None:
 def _gateway(host: Host, ssh: Ssh) -> fabric.Connection | None:
     if not ssh.jump_host:
         return None
-    gateway = fabric.Connection(
-        ssh.jump_host, connect_timeout=ssh.connect_timeout_s, connect_kwargs=_login(host, ssh)
-    )
+    gateway = fabric.Connection(ssh.jump_host, connect_timeout=ssh.connect_timeout_s, connect_kwargs=_login(host, ssh))
     _check_keys(gateway, host, ssh)
     return gateway
 
 
-def _explain(error: Exception, host: Host, ssh: Ssh) -> UnreachableError:
+def explain(error: Exception, host: Host, ssh: Ssh) -> UnreachableError:
+    """What went wrong with a connection, in words, with a way out."""
     where = f"{host.name}: {host.address}:{host.port}"
     login = f"as {host.user}" if host.user else "as you"
     if isinstance(error, paramiko.BadHostKeyException):
         return UnreachableError(
             f"{where}: its host key has CHANGED; someone may be in between, or the machine was reinstalled",
             details=f"known: {fingerprint(error.expected_key)}\nshown: {fingerprint(error.key)}",
-            hint=f"If the machine was reinstalled: `ssh-keygen -R {host.address} -f {known_hosts_path(ssh)}`, then `provisioner trust`.",
+            hint=f"If the machine was reinstalled: `ssh-keygen -R {host.address} -f {known_hosts_path(ssh)}`, "
+            "then `provisioner trust`.",
         )
     if isinstance(error, paramiko.AuthenticationException):
         key = host.private_key_file or "your agent's and your own keys"
         return UnreachableError(
             f"{where}: the login {login} was refused",
             details=f"tried {key}",
-            hint="Is the public key in that user's ~/.ssh/authorized_keys there? Are ansible_user and ansible_ssh_private_key_file right?",
+            hint="Is the public key in that user's ~/.ssh/authorized_keys there? "
+            "Are ansible_user and ansible_ssh_private_key_file right?",
         )
     if isinstance(error, socket.gaierror):
         return UnreachableError(
@@ -131,7 +132,8 @@ def _explain(error: Exception, host: Host, ssh: Ssh) -> UnreachableError:
     if isinstance(error, TimeoutError):
         return UnreachableError(
             f"{where}: no answer within {ssh.connect_timeout_s} s",
-            hint="Is the machine up and reachable from here (firewall, VPN)? A longer wait: cluster.ssh.connect_timeout_s.",
+            hint="Is the machine up and reachable from here (firewall, VPN)? "
+            "A longer wait: cluster.ssh.connect_timeout_s.",
         )
     if "not a valid" in str(error) or isinstance(error, ValueError):
         return UnreachableError(
@@ -141,3 +143,13 @@ def _explain(error: Exception, host: Host, ssh: Ssh) -> UnreachableError:
     return UnreachableError(
         f"{where}: {error or type(error).__name__}", hint="Try `ssh -v` to the same machine to see more."
     )
+
+
+def ssh_argv(host: Host, ssh: Ssh) -> list[str]:
+    """The `ssh` call that opens a shell on the host, as strict about host keys as we are."""
+    options = [f"UserKnownHostsFile={known_hosts_path(ssh)}", "StrictHostKeyChecking=yes"]
+    key = ["-i", str(host.private_key_file), "-o", "IdentitiesOnly=yes"] if host.private_key_file else []
+    jump = ["-J", ssh.jump_host] if ssh.jump_host else []
+    login = ["-l", host.user] if host.user else []
+    flags = [word for option in options for word in ("-o", option)]
+    return ["ssh", *flags, *key, *jump, *login, "-p", str(host.port), host.address]

@@ -34,9 +34,7 @@ class Transport(Protocol):
         """Connect, if not connected."""
         ...
 
-    def run(
-        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody
-    ) -> tuple[Result, ...]:
+    def run(self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody) -> tuple[Result, ...]:
         """Run a batch as root in one round trip; with `stop`, up to and including the first that fails."""
         ...
 

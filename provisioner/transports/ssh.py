@@ -67,9 +67,7 @@ class SshTransport:
         if connection is not None:
             connection.close()
 
-    def run(
-        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody
-    ) -> tuple[Result, ...]:
+    def run(self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody) -> tuple[Result, ...]:
         """Run a batch as root in one round trip."""
         if not commands:
             return ()
@@ -164,9 +162,7 @@ class SshTransport:
             hint="Nothing needs to be undone: run the same command again when the machine answers.",
         )
 
-    def _check(
-        self, results: tuple[Result, ...], commands: Sequence[Command], batch: _Batch, stop: bool
-    ) -> None:
+    def _check(self, results: tuple[Result, ...], commands: Sequence[Command], batch: _Batch, stop: bool) -> None:
         """A batch that is cut off without a failing command means that nobody ran it to its end."""
         done = len(results) == len(commands)
         failed = bool(results) and results[-1].exit_code not in commands[len(results) - 1].accepts
@@ -217,7 +213,7 @@ class _Batch:
         if not transport.is_active() and not channel.exit_status_ready():
             raise OSError("the connection broke")
         silent = not channel.recv_ready() and not channel.recv_stderr_ready()
-        return silent and channel.exit_status_ready() and channel.eof_received
+        return silent and channel.exit_status_ready() and bool(channel.eof_received)
 
     def _take(self, channel: paramiko.Channel) -> None:
         while channel.recv_ready():

@@ -1,0 +1,51 @@
+"""The command line: arguments, one call, an exit code. The only place that exits."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+import typer
+
+from provisioner import __version__
+from provisioner.cli import bundle, cluster, inventory, lab
+
+app = typer.Typer(
+    name="provisioner",
+    help="Turns machines into Kubernetes clusters with kubeadm.",
+    epilog="Start with `provisioner lab up`, or see docs/how-to/existing-servers.md for machines of your own.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cluster.register(app)
+app.add_typer(inventory.app, name="inventory")
+app.add_typer(lab.app, name="lab")
+app.add_typer(bundle.app, name="bundle")
+
+INTERRUPTED = 130
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
+    if version:
+        typer.echo(f"provisioner {__version__}")
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Run the command line. Exit codes: see provisioner/errors.py; 130 when interrupted."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        typer.echo("interrupted; run the same command again to go on", err=True)
+        code = INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        typer.echo("this is a defect of provisioner; please report it with the text above", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,153 @@
+"""The commands on a cluster, at the top level: plan, apply, verify, status, token, kubeconfig, ssh, run, facts, trust."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from provisioner.cli import reading, work
+from provisioner.cli.common import (
+    InventoryOption,
+    JsonOption,
+    LimitOption,
+    VerboseOption,
+    find_inventory,
+    frame,
+    load_cluster,
+)
+from provisioner.core.report import Note
+from provisioner.errors import UsageError
+from provisioner.inventory import loader
+from provisioner.transports.connect import ssh_argv
+
+CHANGES = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application, in the order in which the help shows them."""
+    app.command(epilog="Example: provisioner plan -i inventory.yaml -v")(plan)
+    app.command(epilog="Example: provisioner apply -i inventory.yaml --limit worker2")(apply)
+    app.command(epilog="Example: provisioner verify --junit report.xml")(verify)
+    app.command(epilog="Example: provisioner status")(status)
+    app.command(epilog="Example: sudo $(provisioner token --ttl 2h), on the machine that joins")(token)
+    app.command(epilog="Example: provisioner kubeconfig --merge")(kubeconfig)
+    app.command(epilog="Example: provisioner ssh cp1")(ssh)
+    app.command(epilog="Example: provisioner run --limit workers -- systemctl is-active kubelet")(run)
+    app.command(epilog="Example: provisioner facts --json")(facts)
+    app.command(epilog="Example: provisioner trust -i inventory.yaml")(trust)
+
+
+def plan(
+    inventory: InventoryOption = None,
+    limit: LimitOption = "",
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 10 when something would change.")] = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what apply would do. Nothing is changed."""
+    with frame("plan", as_json=as_json, verbose=verbose) as told:
+        outcome = work.plan(load_cluster(inventory, told), told, limit)
+        told.show.plan(outcome.plan, verbose=verbose)
+        told.show.report(outcome.report)
+        if exit_code and outcome.plan.steps:
+            raise typer.Exit(CHANGES)
+
+
+def apply(
+    inventory: InventoryOption = None,
+    limit: LimitOption = "",
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the machines what the inventory says. Run it again at any time: it goes on, or finds nothing to do."""
+    with frame("apply", as_json=as_json, verbose=verbose) as told:
+        work.apply(load_cluster(inventory, told), told, limit)
+
+
+def verify(
+    inventory: InventoryOption = None,
+    limit: LimitOption = "",
+    junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Check that nothing is left to do, then look at every machine and through the cluster with code of its own."""
+    with frame("verify", as_json=as_json, verbose=verbose) as told:
+        work.verify(load_cluster(inventory, told), told, limit, junit)
+
+
+def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+    """Show every machine: can it be reached, is it a node, is the node Ready."""
+    with frame("status", as_json=as_json) as told:
+        reading.status(load_cluster(inventory, told), told, as_json=as_json)
+
+
+def token(
+    inventory: InventoryOption = None,
+    ttl: Annotated[str, typer.Option(help="How long it is valid: 30m, 2h, 24h.")] = "24h",
+) -> None:
+    """Make a join token and print the command that joins a machine with it."""
+    with frame("token") as told:
+        told.show.console.out(reading.join_command(load_cluster(inventory, told), told, ttl), highlight=False)
+
+
+def kubeconfig(
+    inventory: InventoryOption = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Merge into ~/.kube/config (or -o FILE).")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; `-` prints it.")] = None,
+) -> None:
+    """Fetch the administrator's kubeconfig, readable for you alone."""
+    with frame("kubeconfig") as told:
+        reading.kubeconfig(load_cluster(inventory, told), told, output, merge=merge)
+
+
+def ssh(
+    host: Annotated[str, typer.Argument(help="The machine's name in the inventory.")],
+    command: Annotated[list[str] | None, typer.Argument(help="A command to run there.")] = None,
+    inventory: InventoryOption = None,
+) -> None:
+    """Open a shell on a machine, with the inventory's key and host keys."""
+    with frame("ssh"):
+        cluster = loader.load(find_inventory(inventory))
+        names = [known.name for known in cluster.hosts]
+        if host not in names:
+            raise UsageError(f"there is no host {host} in the inventory", hint=f"There are: {', '.join(names)}.")
+        argv = ssh_argv(cluster.host(host), cluster.settings.ssh)
+    os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606 - the user asked for this shell
+
+
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command, behind `--`.")],
+    inventory: InventoryOption = None,
+    limit: LimitOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Run a command on all machines, or on some, as root; fails when it fails anywhere."""
+    with frame("run", as_json=as_json) as told:
+        text = command[0] if len(command) == 1 else shlex.join(command)
+        reading.run_everywhere(load_cluster(inventory, told), told, limit, text)
+
+
+def facts(inventory: InventoryOption = None, limit: LimitOption = "", as_json: JsonOption = False) -> None:
+    """Show what the machines are."""
+    with frame("facts", as_json=as_json) as told:
+        reading.facts(load_cluster(inventory, told), told, limit, as_json=as_json)
+
+
+def trust(
+    inventory: InventoryOption = None,
+    limit: LimitOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: the network in between is trusted.")] = False,
+) -> None:
+    """Learn the machines' host keys once: shows each fingerprint and asks."""
+    with frame("trust") as told:
+        cluster = load_cluster(inventory, told)
+        for name, offer in reading.unknown_keys(cluster, limit).items():
+            told(Note(f"{name}: {offer.algorithm} {offer.fingerprint}"))
+            if yes or typer.confirm(f"Is that the key of {name}?"):
+                offer.confirm()
+                told(Note(f"{name}: written to {offer.path}"))

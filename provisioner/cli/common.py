@@ -1,0 +1,100 @@
+"""What all commands share: their options, and the frame in which they run, show, log and fail."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from provisioner.console import Human, Machine
+from provisioner.core.report import Event, Found, Note
+from provisioner.errors import ProvisionerError, UsageError
+from provisioner.inventory import loader
+from provisioner.inventory.model import Cluster
+from provisioner.labs import state
+from provisioner.log import Log, new_log
+
+InventoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--inventory", "-i", envvar="PROVISIONER_INVENTORY",
+        help="The inventory file. [default: ./inventory.yaml, or the only lab's]",
+    ),
+]  # fmt: skip
+LimitOption = Annotated[str, typer.Option("--limit", help="Only these hosts or groups, separated by commas.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show diffs and commands.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON event a line, the report last.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How this command shows what happens, and its log. Called with an event, it tells both."""
+
+    show: Human | Machine
+    log: Log
+
+    def __call__(self, event: Event) -> None:
+        """Tell the log, then whoever looks."""
+        self.log(event)
+        self.show(event)
+
+    def fail(self, error: ProvisionerError) -> None:
+        """Show an error and write it down."""
+        self.log.write(f"error: {error.message}\n{error.details}\n{error.hint}".strip())
+        self.show.error(error, str(self.log.path))
+
+
+@contextmanager
+def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iterator[Frame]:
+    """Run a command's work: errors are shown and become exit codes, the log is closed, live lines end."""
+    console = Console(soft_wrap=not _is_terminal(), highlight=False)
+    show = Machine(console) if as_json else Human(console, Console(stderr=True), verbose=verbose)
+    with new_log(command) as log:
+        told = Frame(show, log)
+        try:
+            yield told
+        except ProvisionerError as error:
+            told.fail(error)
+            raise typer.Exit(error.exit_code) from None
+        finally:
+            show.close()
+
+
+def _is_terminal() -> bool:
+    return os.isatty(1)
+
+
+def find_inventory(path: Path | None) -> Path:
+    """The inventory to use: as asked, else ./inventory.yaml, else the one of the only lab; UsageError else."""
+    if path is not None:
+        return path
+    here = Path("inventory.yaml")
+    if here.exists():
+        return here
+    labs = [state.directory(name) / state.INVENTORY for name in state.names()]
+    found = [lab for lab in labs if lab.exists()]
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(
+        "no inventory was named, and there is no inventory.yaml here",
+        hint="Name one with -i FILE; " + (f"there are {len(found)} labs" if found else "or start with `provisioner lab up`."),
+    )
+
+
+def load_cluster(path: Path | None, told: Frame) -> Cluster:
+    """Load the inventory; its warnings are shown, its errors raised."""
+    file = find_inventory(path)
+    if path is None:
+        told.log(Note(f"inventory: {file}"))
+    cluster, problems = loader.check(file)
+    if cluster is None:
+        return loader.load(file)
+    for problem in problems:
+        told(Found(problem))
+    return loader.load(file)

@@ -1,0 +1,137 @@
+"""`provisioner lab`: machines to play on, and the cluster on them, with one command."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from provisioner.bundle.debian.build import build, default_cache
+from provisioner.cli import work
+from provisioner.cli.common import Frame, JsonOption, VerboseOption, frame
+from provisioner.console import Human, table
+from provisioner.core.report import Note, PhaseBegan
+from provisioner.engine import Outcome
+from provisioner.inventory import loader
+from provisioner.inventory.model import Cluster
+from provisioner.kubeconfig import default_path
+from provisioner.labs import container, packages, state
+from provisioner.labs.spec import LabSpec, Machine
+
+app = typer.Typer(help="Machines to play on: containers that behave like servers.", no_args_is_help=True)
+
+NameOption = Annotated[str, typer.Option("--name", help="The lab's name; several can be up side by side.")]
+# Written when a verification has passed, with the time; a run that changes something removes it.
+VERIFIED = "verified"
+
+
+@app.command(epilog="Example: provisioner lab up --workers 3")
+def up(
+    name: NameOption = "lab",
+    control_planes: Annotated[int, typer.Option(min=1, help="How many control planes.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="How many workers.")] = 2,
+    release: Annotated[str, typer.Option(help="The machines' Debian release.")] = "bookworm",
+    memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. [default: what the host has]")] = None,
+    cpus: Annotated[float | None, typer.Option(help="Processors of each machine. [default: what the host has]")] = None,
+    mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. [default: this machine's own]")] = "",
+    machines_only: Annotated[bool, typer.Option("--machines-only", help="No cluster, only machines.")] = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make machines, bring up a real cluster on them, verify it. Run again, it goes on or finds nothing to do."""
+    spec = LabSpec(name, control_planes, workers, release, memory_mib=memory_mib, cpus=cpus)
+    spec = replace(spec, ssh_port=container.default_ssh_port())
+    with frame("lab up", as_json=as_json, verbose=verbose) as told:
+        told(PhaseBegan("machines"))
+        packages.install_programs({"mmdebstrap": "mmdebstrap", "ssh": "openssh-client"}, told)
+        lab = container.up(spec, told)
+        if machines_only:
+            told(Note(f"inventory: {lab.inventory}"))
+            return
+        told(PhaseBegan("offline bundle"))
+        build(default_cache(), told, mirror=mirror)
+        cluster = loader.load(lab.inventory)
+        _bring_up(cluster, told, state.directory(name) / VERIFIED)
+
+
+def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
+    outcome = work.apply(cluster, told)
+    if outcome.report.changed:
+        verified.unlink(missing_ok=True)
+    if verified.exists():
+        told(Note(f"nothing changed since {verified.read_text().strip()}, when it was verified; `provisioner verify` looks again"))
+    else:
+        work.verify(cluster, told)
+        verified.write_text(time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
+    _farewell(cluster, outcome, told)
+
+
+def _farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
+    """What one wants to know now: the nodes, the kubeconfig, what to try, how to take it down."""
+    live = outcome.view.live
+    path = default_path(cluster)
+    name = cluster.path.parent.name
+    flag = "" if name == "lab" else f" --name {name}"
+    if live and isinstance(told.show, Human):
+        rows = (
+            (node.name, "Ready" if node.ready else "NotReady", node.version, node.internal_ip, node.pod_cidr)
+            for node in live.nodes.values()
+        )
+        told.show.console.print(table(("node", "state", "version", "address", "pods"), rows))
+    worker = cluster.workers[0].name if cluster.workers else cluster.hosts[0].name
+    told(Note(
+        f"kubeconfig  {path}\n"
+        f"try         provisioner status\n"
+        f"            provisioner ssh {cluster.control_planes[0].name} kubectl get pods -A -o wide\n"
+        f"            provisioner run --limit {worker} -- docker ps\n"
+        f"take down   {'make down' if not flag else f'provisioner lab down{flag}'}"
+    ))  # fmt: skip
+
+
+@app.command(epilog="Example: provisioner lab down")
+def down(name: NameOption = "lab", as_json: JsonOption = False) -> None:
+    """Remove the lab: machines, network, volumes, keys. The image and the bundle stay, as a cache."""
+    with frame("lab down", as_json=as_json) as told:
+        container.down(name, told)
+
+
+@app.command(epilog="Example: provisioner lab status")
+def status(as_json: JsonOption = False) -> None:
+    """Show the labs and their machines."""
+    with frame("lab status", as_json=as_json) as told:
+        rows = [(name, *_row(machine)) for name in state.names() for machine in container.status(name)]
+        if as_json or not rows:
+            for row in rows:
+                told(Note(" ".join(row)))
+            if not rows:
+                told(Note("no lab is up; `provisioner lab up` makes one"))
+            return
+        told.show.console.print(table(("lab", "machine", "role", "address", "ssh", "state"), rows))
+
+
+def _row(machine: Machine) -> tuple[str, ...]:
+    ssh = f"{machine.ssh_host}:{machine.ssh_port}"
+    return (machine.name, machine.role.value, str(machine.address), ssh, machine.state)
+
+
+@app.command(epilog="Example: provisioner lab ssh w1")
+def ssh(
+    machine: Annotated[str, typer.Argument(help="The machine's name.")],
+    command: Annotated[list[str] | None, typer.Argument(help="A command to run there.")] = None,
+    name: NameOption = "lab",
+) -> None:
+    """Open a shell on a machine of the lab."""
+    with frame("lab ssh"):
+        argv = container.ssh_command(name, machine)
+    os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606 - the user asked for this shell
+
+
+@app.command(epilog="Example: provisioner lab inventory >inventory.yaml")
+def inventory(name: NameOption = "lab") -> None:
+    """Print the lab's inventory."""
+    with frame("lab inventory") as told:
+        told.show.console.out(container.inventory(name).rstrip(), highlight=False)

@@ -1,0 +1,175 @@
+"""The commands that only look, or do one small thing: status, facts, token, kubeconfig, run, trust."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import typer
+import yaml
+
+from provisioner import engine
+from provisioner import kubeconfig as kubeconfigs
+from provisioner.cli.common import Frame
+from provisioner.console import table
+from provisioner.core.command import shell
+from provisioner.core.facts import ClusterState
+from provisioner.core.play import View
+from provisioner.core.report import Note, Outcome, StepEnded
+from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
+from provisioner.inventory.model import Cluster
+from provisioner.plays.derived import ca_pin
+from provisioner.plays.workers import token_manifest
+from provisioner.resources.kubectl import kubectl
+from provisioner.session import Session, chosen, new_token, open_fleet, open_session
+from provisioner.transports.protocol import Transport
+from provisioner.transports.trust import Offer, offered_key
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# A token is a key to the cluster: nobody needs one that outlives a month.
+_LONGEST_S = 30 * 86400
+
+
+def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
+    """A row per machine; exits 4 when one cannot be reached, 6 when a node is missing or not Ready."""
+    with open_session(cluster, told) as session:
+        view, errors = engine.look_at(session.run, session.view, session.run.fleet.transports)
+    rows = [_status_row(view, name, errors.get(name)) for name in session.run.fleet.transports]
+    if as_json:
+        for row in rows:
+            told.show.console.out(_json(dict(zip(_STATUS, row, strict=True))), highlight=False)
+    else:
+        told.show.close()
+        told.show.console.print(table(_STATUS, rows))
+    for error in errors.values():
+        told.fail(error)
+    if errors:
+        raise typer.Exit(UnreachableError.exit_code)
+    if any(row[2] != "Ready" for row in rows):
+        raise typer.Exit(6)
+
+
+_STATUS = ("machine", "role", "node", "version", "address", "pods")
+
+
+def _status_row(view: View, name: str, error: ProvisionerError | None) -> tuple[str, ...]:
+    role = view.cluster.host(name).role.value.replace("_", " ")
+    node = view.live.nodes.get(name) if view.live else None
+    if error is not None:
+        return (name, role, "unreachable", "", view.cluster.host(name).address, "")
+    if node is None:
+        known = "no API" if view.live is None and any(state.initialised for state in view.states.values()) else "not a node"
+        return (name, role, known, "", view.cluster.host(name).address, "")
+    return (name, role, "Ready" if node.ready else "NotReady", node.version, node.internal_ip, node.pod_cidr)
+
+
+def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:
+    """What each machine is."""
+    with _looked(cluster, told, limit) as (_, view):
+        names = [name for name in view.facts if name in view.limit]
+        if as_json:
+            for name in names:
+                told.show.console.out(_json({"host": name, **dataclasses.asdict(view.facts[name])}), highlight=False)
+            return
+        rows = ((name, *_fact_row(view, name)) for name in names)
+        told.show.close()
+        told.show.console.print(table(("machine", "system", "kernel", "cpus", "memory", "free disk", "addresses"), rows))
+
+
+def _fact_row(view: View, name: str) -> tuple[str, ...]:
+    told = view.facts[name]
+    addresses = ", ".join(f"{a.interface} {a.ip}" for a in told.addresses if not a.ip.is_loopback)
+    system = f"{told.distribution} {told.codename} {told.architecture}"
+    return (system, told.kernel, str(told.cpus), f"{told.memory_mib} MiB", f"{told.disk_free_mib} MiB", addresses)
+
+
+def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
+    """A fresh token, valid for `ttl`, in a command to paste on the machine that joins."""
+    life_s = _seconds(ttl)
+    with _looked(cluster, told, "") as (session, view):
+        live = _live(view)
+        token = new_token()
+        expires = datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=life_s)
+        manifest = token_manifest(token, expires=expires, description="made by provisioner token")
+        (result,) = session.run.fleet.transports[view.leader.name].run([kubectl("apply", "-f", "-", stdin=manifest)])
+        if not result.ok:
+            raise StepError(f"{view.leader.name}: the token could not be made", details=result.tail())
+        endpoint = yaml.safe_load(live.configuration)["controlPlaneEndpoint"]
+    pin = ca_pin(live.ca_certificate)
+    return f"kubeadm join {endpoint} --token {token.reveal()} --discovery-token-ca-cert-hash {pin}"
+
+
+def _seconds(ttl: str) -> int:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", ttl)
+    if not match or not 60 <= int(match[1]) * _UNITS_S[match[2]] <= _LONGEST_S:
+        raise UsageError(f"--ttl {ttl} is not a time from 1m to 30d", hint="Write it as 30m, 2h or 24h.")
+    return int(match[1]) * _UNITS_S[match[2]]
+
+
+def kubeconfig(cluster: Cluster, told: Frame, output: Path | None, *, merge: bool) -> None:
+    """Fetch and write, merge, or print the administrator's kubeconfig."""
+    with _looked(cluster, told, "") as (session, view):
+        text = kubeconfigs.fetch(session.run.fleet.transports[view.leader.name], view.leader.name)
+    name = cluster.settings.name
+    if str(output) == "-":
+        sys.stdout.write(yaml.safe_dump(kubeconfigs.renamed(text, name), sort_keys=False))
+        return
+    path = output or (Path("~/.kube/config").expanduser() if merge else kubeconfigs.default_path(cluster))
+    kubeconfigs.save(path, text, name, merge=merge)
+    told(Note(f"{'merged into' if merge else 'written to'} {path}; try: kubectl --kubeconfig {path} get nodes"))
+
+
+def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None:
+    """Run a shell command on the chosen machines, show what each says; StepError names those where it failed."""
+    names = chosen(cluster, limit)
+    command = shell(text, timeout_s=3600)
+    with open_fleet(cluster, names) as fleet:
+
+        def work(host: str, transport: Transport) -> int:
+            (result,) = transport.run([command])
+            outcome = Outcome.OK if result.ok else Outcome.FAILED
+            told(StepEnded(host, text, outcome, result.seconds, (result.stdout + result.stderr).rstrip()))
+            return result.exit_code
+
+        answers = fleet.each([host.name for host in cluster.hosts if host.name in names], work)
+    engine.stop_for(answers.bad)
+    failed = [f"{host} ({code})" for host, code in answers.good.items() if code]
+    if failed:
+        raise StepError(f"the command failed on {', '.join(failed)}")
+
+
+def unknown_keys(cluster: Cluster, limit: str) -> dict[str, Offer]:
+    """The host keys that machines show and nobody has confirmed yet."""
+    names = chosen(cluster, limit)
+    offers = {host.name: offered_key(host, cluster.settings.ssh) for host in cluster.hosts if host.name in names}
+    return {name: offer for name, offer in offers.items() if not offer.known}
+
+
+@contextmanager
+def _looked(cluster: Cluster, told: Frame, limit: str) -> Iterator[tuple[Session, View]]:
+    with open_session(cluster, told, limit) as session:
+        view, errors = engine.look_at(session.run, session.view, session.run.fleet.transports)
+        engine.stop_for({host: error for host, error in errors.items() if host in _needed(cluster, limit)})
+        yield session, view
+
+
+def _needed(cluster: Cluster, limit: str) -> frozenset[str]:
+    """Without a limit the leader alone has to answer; a limit names who must."""
+    return chosen(cluster, limit) if limit else frozenset(host.name for host in cluster.control_planes)
+
+
+def _live(view: View) -> ClusterState:
+    if view.live is None:
+        raise StepError("there is no cluster that answers", hint="`provisioner status` shows more; `provisioner apply` makes it.")
+    return view.live
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=str)
