@@ -65,9 +65,13 @@ class Human:
         self._lock = threading.Lock()
         self._tasks: dict[tuple[str, str], Any] = {}
         self._progress = Progress(
-            SpinnerColumn(), TextColumn("{task.fields[host]:<8}"), TextColumn("{task.description}"), TimeElapsedColumn(),
-            console=console, transient=True,
-        )  # fmt: skip
+            SpinnerColumn(),
+            TextColumn("{task.fields[host]:<8}"),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
         self._began_s = time.monotonic()
         if console.is_terminal:
             self._progress.start()
@@ -96,7 +100,9 @@ class Human:
                 self.console.print(escape(text), highlight=False)
             case CommandRan(host, command, code, seconds):
                 if self._verbose:
-                    self.console.print(f"    [dim]{host}: $ {escape(_one_line(command))} → {code}, {seconds:.1f} s[/]", highlight=False)
+                    self.console.print(
+                        f"    [dim]{host}: $ {escape(_one_line(command))} → {code}, {seconds:.1f} s[/]", highlight=False
+                    )
 
     def _begin(self, host: str, title: str) -> None:
         if self.console.is_terminal:
@@ -145,11 +151,8 @@ class Human:
         for text in report.skipped:
             self.console.print(f"[yellow]skipped[/] {escape(text)}", highlight=False)
         trips = max((told.round_trips for told in report.hosts.values()), default=0)
-        words = _words(report)
-        self.console.print(
-            f"[bold]{words}[/] [dim]{len(report.hosts)} machine(s), at most {trips} round trips each, {_duration(report.seconds)}[/]",
-            highlight=False,
-        )
+        cost = f"{len(report.hosts)} machine(s), at most {trips} round trips each, {_duration(report.seconds)}"
+        self.console.print(f"[bold]{_words(report)}[/] [dim]{cost}[/]", highlight=False)
 
     def error(self, error: ProvisionerError, log: str) -> None:
         """What, where, what to do next; then what there is to read."""
@@ -243,7 +246,9 @@ def _words(report: Report) -> str:
         return f"{report.changed} step(s) would be done."
     if report.result == "failed":
         return f"Failed; {report.changed} step(s) were done."
-    return f"{report.changed} step(s) done." if report.changed else "Nothing to do: everything is as the inventory says."
+    return (
+        f"{report.changed} step(s) done." if report.changed else "Nothing to do: everything is as the inventory says."
+    )
 
 
 def _one_line(text: str) -> str:

@@ -136,7 +136,7 @@ class _Work:
         old = {*hosts, self.view.leader.name} - set(self.errors)
         for host in old:
             self.seen.pop(host, None)
-        self.view, errors = _look(self.run, self.view, old)
+        self.view, errors = look_at(self.run, self.view, old)
         self._note(errors)
 
     def _note(self, errors: Mapping[str, ProvisionerError]) -> None:
@@ -153,8 +153,8 @@ def _look_everywhere(run: Run, view: View) -> tuple[View, Seen]:
     """Connect, look, judge, probe. An unreachable host or an error of preflight ends the run before any change."""
     hosts = tuple(run.fleet.transports)
     run.listen(PhaseBegan("look at the machines", hosts))
-    view, errors = _look(run, view, hosts)
-    _stop_for(errors)
+    view, errors = look_at(run, view, hosts)
+    stop_for(errors)
     problems = run.rules(view)
     for problem in problems:
         run.listen(Found(problem))
@@ -166,11 +166,12 @@ def _look_everywhere(run: Run, view: View) -> tuple[View, Seen]:
     for play in run.playbook:
         for host in play.hosts(view):
             wished[host.name] += play.desired(view, host)
-    _stop_for(_see(run, wished, seen))
+    stop_for(_see(run, wished, seen))
     return view, seen
 
 
-def _look(run: Run, view: View, hosts: Iterable[str]) -> tuple[View, dict[str, ProvisionerError]]:
+def look_at(run: Run, view: View, hosts: Iterable[str]) -> tuple[View, dict[str, ProvisionerError]]:
+    """Facts, state and the cluster from these hosts, in one round trip each; errors by host."""
     planes = {host.name for host in view.cluster.hosts if host.role is Role.CONTROL_PLANE}
 
     def work(host: str, transport: Transport) -> Result:
@@ -198,11 +199,7 @@ def _look(run: Run, view: View, hosts: Iterable[str]) -> tuple[View, dict[str, P
 def _see(run: Run, wished: Mapping[str, Iterable[Resource]], seen: Seen) -> dict[str, ProvisionerError]:
     """Run the probes that have no valid answer yet, one batch per host; returns the hosts that did not answer."""
     missing = {
-        host: tuple(
-            dict.fromkeys(
-                probe for probe in (r.probe() for r in resources) if probe not in seen.get(host, {})
-            )
-        )
+        host: tuple(dict.fromkeys(probe for probe in (r.probe() for r in resources) if probe not in seen.get(host, {})))
         for host, resources in wished.items()
     }
     missing = {host: probes for host, probes in missing.items() if probes}
@@ -241,7 +238,7 @@ def _answers(resources: Iterable[Resource], seen: Mapping[Command, Result]) -> d
     return {resource.key: seen[resource.probe()] for resource in resources}
 
 
-def _stop_for(errors: Mapping[str, ProvisionerError]) -> None:
+def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
     """Before the first change, a host that fails stops the run: all of them are named."""
     if not errors:
         return

@@ -29,19 +29,13 @@ class Fleet:
     transports: Mapping[str, Transport]
     executor: Executor
 
-    def each(
-        self, hosts: Iterable[str], work: Callable[[str, Transport], T], at_once: int | None = None
-    ) -> Answers[T]:
+    def each(self, hosts: Iterable[str], work: Callable[[str, Transport], T], at_once: int | None = None) -> Answers[T]:
         """Do the work on every host and wait for all of it; a ProvisionerError is that host's answer."""
         gate = BoundedSemaphore(at_once) if at_once else None
-        futures = {
-            host: self.executor.submit(_guarded, work, host, self.transports[host], gate) for host in hosts
-        }
+        futures = {host: self.executor.submit(_guarded, work, host, self.transports[host], gate) for host in hosts}
         answers = {host: future.result() for host, future in futures.items()}
         return Answers(
-            good={
-                host: answer for host, answer in answers.items() if not isinstance(answer, ProvisionerError)
-            },
+            good={host: answer for host, answer in answers.items() if not isinstance(answer, ProvisionerError)},
             bad={host: answer for host, answer in answers.items() if isinstance(answer, ProvisionerError)},
         )
 

@@ -48,7 +48,9 @@ class Log:
         """The log itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close the file; what still arrives afterwards is dropped."""
         with self._lock:
             self._file.close()

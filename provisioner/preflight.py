@@ -51,20 +51,29 @@ def _system(view: View) -> Iterator[Problem]:
             hint = "Use a bundle built for that architecture."
             yield Problem("architecture", host.name, f"is {facts.architecture}, the bundle {wished.architecture}", hint)
         if facts.init != "systemd":
-            yield Problem("init", host.name, f"is run by {facts.init or 'an unknown init'}, not by systemd", "Services need systemd.")
+            yield Problem(
+                "init",
+                host.name,
+                f"is run by {facts.init or 'an unknown init'}, not by systemd",
+                "Services need systemd.",
+            )
 
 
 def _size(view: View) -> Iterator[Problem]:
     for host, facts in _each(view):
         if facts.memory_mib < LEAST_MEMORY_MIB[host.role]:
-            message = f"has {facts.memory_mib} MiB of memory, and a {host.role.value} needs {LEAST_MEMORY_MIB[host.role]}"
+            message = (
+                f"has {facts.memory_mib} MiB of memory, and a {host.role.value} needs {LEAST_MEMORY_MIB[host.role]}"
+            )
             yield Problem("memory", host.name, message, "Give the machine more memory.")
         if facts.cpus < LEAST_CPUS[host.role]:
             message = f"has {facts.cpus} processor(s), and a {host.role.value} needs {LEAST_CPUS[host.role]}"
             yield Problem("processors", host.name, message, "Give the machine more processors.")
         if facts.disk_free_mib < LEAST_DISK_MIB and not view.states[host.name].joined:
             message = f"has {facts.disk_free_mib} MiB free below /var, and a new node needs {LEAST_DISK_MIB}"
-            yield Problem("disk", host.name, message, "Make room, for example with `apt-get clean`, or give it a larger disk.")
+            yield Problem(
+                "disk", host.name, message, "Make room, for example with `apt-get clean`, or give it a larger disk."
+            )
 
 
 def _clocks(view: View) -> Iterator[Problem]:
@@ -72,7 +81,12 @@ def _clocks(view: View) -> Iterator[Problem]:
         skew_s = facts.clock_s - view.now_s
         if abs(skew_s) > MOST_CLOCK_SKEW_S:
             message = f"its clock is {abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
-            yield Problem("clock", host.name, message, "Certificates would not be valid: set the clock (chrony, systemd-timesyncd).")
+            yield Problem(
+                "clock",
+                host.name,
+                message,
+                "Certificates would not be valid: set the clock (chrony, systemd-timesyncd).",
+            )
 
 
 def _unique(view: View) -> Iterator[Problem]:
@@ -82,7 +96,10 @@ def _unique(view: View) -> Iterator[Problem]:
         owners["hostname", facts.hostname].append(host.name)
     for (what, value), names in owners.items():
         if value and len(names) > 1:
-            hint = "A cloned machine needs its own: `systemd-machine-id-setup` after emptying /etc/machine-id, `hostnamectl`."
+            hint = (
+                "A cloned machine needs its own: "
+                "`systemd-machine-id-setup` after emptying /etc/machine-id, `hostnamectl`."
+            )
             yield Problem(f"duplicate-{what}", ", ".join(names), f"have the same {what} {value}", hint)
 
 
@@ -90,7 +107,9 @@ def _addresses(view: View) -> Iterator[Problem]:
     for host, _ in _each(view):
         if node_address(view, host) is None:
             wish = f"has no interface with its node_ip {host.node_ip}" if host.node_ip else "has no address of its own"
-            yield Problem("node-address", host.name, wish, "Set node_ip at the host to an address the other machines reach.")
+            yield Problem(
+                "node-address", host.name, wish, "Set node_ip at the host to an address the other machines reach."
+            )
 
 
 def _ports(view: View) -> Iterator[Problem]:
@@ -102,19 +121,30 @@ def _ports(view: View) -> Iterator[Problem]:
         for port, owner in dict.fromkeys(state.listening):
             if port in wanted:
                 message = f"port {port} is taken by {owner or 'another program'}"
-                yield Problem("port-taken", host.name, message, "Kubernetes needs it: stop that program or move it to another port.")
+                yield Problem(
+                    "port-taken",
+                    host.name,
+                    message,
+                    "Kubernetes needs it: stop that program or move it to another port.",
+                )
 
 
 def _foreign(view: View) -> Iterator[Problem]:
     for host, _ in _each(view):
         state = view.states[host.name]
         if state.has_manifests and not state.has_kubelet_conf and not state.init_begun:
-            message = "has parts of a control plane (/etc/kubernetes/manifests) that was not made to its end, and not by us"
-            yield Problem("half-made", host.name, message, "If nothing there is needed: `kubeadm reset` on that machine.")
+            message = (
+                "has parts of a control plane (/etc/kubernetes/manifests) that was not made to its end, and not by us"
+            )
+            yield Problem(
+                "half-made", host.name, message, "If nothing there is needed: `kubeadm reset` on that machine."
+            )
         known = view.live.ca_certificate if view.live else ""
         if known and state.joined and state.kubelet_ca and not same_ca(known, state.kubelet_ca):
             message = "is a node of another cluster"
-            yield Problem("other-cluster", host.name, message, "Take it out of the inventory, or `kubeadm reset` it there first.")
+            yield Problem(
+                "other-cluster", host.name, message, "Take it out of the inventory, or `kubeadm reset` it there first."
+            )
 
 
 def _one_control_plane(view: View) -> Iterator[Problem]:
@@ -132,7 +162,12 @@ def _live(view: View) -> Iterator[Problem]:
     wished = view.cluster.settings
     if view.live.version != str(wished.kubernetes_version):
         message = f"runs Kubernetes {view.live.version}, and the inventory wants {wished.kubernetes_version}"
-        yield Problem("upgrade", view.leader.name, message, "Changing the version of a running cluster is an upgrade, which this version does not do.")
+        yield Problem(
+            "upgrade",
+            view.leader.name,
+            message,
+            "Changing the version of a running cluster is an upgrade, which this version does not do.",
+        )
     now = yaml.safe_load(view.live.configuration) or {}
     pairs = {
         "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(wished.pod_cidr)),
@@ -153,7 +188,11 @@ def _live(view: View) -> Iterator[Problem]:
 def _own(component: dict[str, object]) -> object:
     extra = component.get("extraArgs") or {}
     # kubeadm writes its default into the API server's arguments.
-    return {key: value for key, value in extra.items() if key != "authorization-mode"} if isinstance(extra, dict) else extra
+    return (
+        {key: value for key, value in extra.items() if key != "authorization-mode"}
+        if isinstance(extra, dict)
+        else extra
+    )
 
 
 def _known_api(view: View) -> Iterator[Problem]:
@@ -161,7 +200,12 @@ def _known_api(view: View) -> Iterator[Problem]:
     workers = [host for host in view.hosts if host.role is Role.WORKER and needs_joining(view, host)]
     leader = view.states[view.leader.name]
     if workers and leader.init_begun:
-        yield Problem("init-unfinished", view.leader.name, "an earlier kubeadm init did not come to its end; it is made again", severity=Severity.WARNING)
+        yield Problem(
+            "init-unfinished",
+            view.leader.name,
+            "an earlier kubeadm init did not come to its end; it is made again",
+            severity=Severity.WARNING,
+        )
 
 
 _RULES: tuple[Rule, ...] = (

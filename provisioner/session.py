@@ -58,7 +58,8 @@ def find_bundle(cluster: Cluster) -> Bundle:
     bundle = reading.load(_newest(version) if path == Path("auto") else path)
     if bundle.manifest.kubernetes_version != str(version):
         raise BundleError(
-            f"{bundle.path}: the bundle holds Kubernetes {bundle.manifest.kubernetes_version}, the inventory wants {version}",
+            f"{bundle.path}: the bundle holds Kubernetes {bundle.manifest.kubernetes_version}, "
+            f"the inventory wants {version}",
             hint="Make them the same: cluster.kubernetes_version, or another bundle.",
         )
     return bundle
@@ -112,7 +113,9 @@ class Session:
             transport.run([opened(address)])
 
         errors = fleet.each(hosts, work).bad
-        stack.callback(fleet.each, [host for host in hosts if host not in errors], lambda _, transport: transport.run([closed()]))
+        stack.callback(
+            fleet.each, [host for host in hosts if host not in errors], lambda _, transport: transport.run([closed()])
+        )
         return stack
 
 

@@ -27,9 +27,7 @@ def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> 
         progress.end(Outcome.FAILED)
         raise
     for (step, command), result in zip(commands, results, strict=False):
-        listen(
-            CommandRan(step.host, str(command), result.exit_code, result.seconds, _output(command, result))
-        )
+        listen(CommandRan(step.host, str(command), result.exit_code, result.seconds, _output(command, result)))
     (step, command), result = commands[len(results) - 1], results[-1]
     if result.exit_code not in command.accepts:
         progress.end(Outcome.FAILED)
@@ -76,5 +74,6 @@ def _failure(step: Step, command: Command, result: Result) -> StepError:
     return StepError(
         f"{step.host}: {step.change.summary}: {why}",
         details=f"$ {command}\n{said}",
-        hint="The other machines are as they should be. Mend the cause and run the same command again: it goes on from here.",
+        hint="The other machines are as they should be. "
+        "Mend the cause and run the same command again: it goes on from here.",
     )

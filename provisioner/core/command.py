@@ -36,9 +36,7 @@ class Command:
     def __post_init__(self) -> None:
         """Arguments are text and never secret: everyone on the machine can read them (TypeError)."""
         if not self.argv or not all(type(word) is str for word in self.argv):
-            raise TypeError(
-                f"the arguments of a command are plain text, and a secret may not be one: {self.argv!r}"
-            )
+            raise TypeError(f"the arguments of a command are plain text, and a secret may not be one: {self.argv!r}")
 
     def __str__(self) -> str:
         """As one would type it, shortened, the input left out."""
@@ -89,7 +87,7 @@ def script(commands: Sequence[Command], separator: str, *, stop: bool) -> str:
         accepted = "|".join(str(code) for code in sorted(command.accepts))
         lines += [
             _mark(separator, "begin", number),
-            f"{_input(command)}timeout -k {_GRACE_S} {command.timeout_s} {shlex.join(command.argv)}{_no_input(command)}",
+            _fed(command, f"timeout -k {_GRACE_S} {command.timeout_s} {shlex.join(command.argv)}"),
             "code=$?",
             _mark(separator, "end", number, '"$code"'),
         ]
@@ -103,14 +101,10 @@ def _mark(separator: str, word: str, number: int, code: str = "0") -> str:
     return f"{line}; {line} >&2"
 
 
-def _input(command: Command) -> str:
+def _fed(command: Command, line: str) -> str:
     text = command.stdin.reveal() if isinstance(command.stdin, Secret) else command.stdin
     # printf is part of the shell: what it prints is in no process's arguments.
-    return f"printf %s {shlex.quote(text)} | " if text else ""
-
-
-def _no_input(command: Command) -> str:
-    return "" if command.stdin else " </dev/null"
+    return f"printf %s {shlex.quote(text)} | {line}" if text else f"{line} </dev/null"
 
 
 def split(text: str, separator: str) -> dict[int, tuple[int | None, str]]:

@@ -130,11 +130,22 @@ echo "=== listening"
 ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' || :
 """
 
+# Go templates: one line of JSON per node, whose lists end with an empty entry, and one line per join token.
+_NODES = "".join([
+    '{{range .items}}{"name":{{printf "%q" .metadata.name}},"pod_cidr":"{{with .spec.podCIDR}}{{.}}{{end}}",',
+    '"version":"{{.status.nodeInfo.kubeletVersion}}",',
+    '"ready":"{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}",',
+    '"internal_ip":"{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}}{{end}}{{end}}",',
+    '"labels":{ {{- range $key, $value := .metadata.labels}}{{printf "%q" $key}}:{{printf "%q" $value}},{{end}}"":""},',
+    '"taints":[{{range .spec.taints}}"{{.key}}{{with .value}}={{.}}{{end}}:{{.effect}}",{{end}}""]}{{"\\n"}}{{end}}',
+])  # fmt: skip
+_TOKENS = '{{range .items}}{{.metadata.name}} {{with .data.description}}{{base64decode .}}{{end}}{{"\\n"}}{{end}}'
+
 # Reads only what it prints; a token's secret never leaves the cluster.
 _CLUSTER_SCRIPT = r"""
 echo "=== api"
-if [ -e /etc/kubernetes/admin.conf ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && command -v kubectl >/dev/null; then
-  export KUBECONFIG=/etc/kubernetes/admin.conf
+export KUBECONFIG=/etc/kubernetes/admin.conf
+if [ -e "$KUBECONFIG" ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && command -v kubectl >/dev/null; then
   if kubectl --request-timeout=10s get --raw=/readyz >/dev/null 2>&1; then
     echo reachable
     echo "=== version"
@@ -144,14 +155,14 @@ if [ -e /etc/kubernetes/admin.conf ] && [ ! -e /etc/kubernetes/provisioner/init-
     kubectl -n kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'
     echo
     echo "=== nodes"
-    kubectl get nodes -o go-template='{{range .items}}{"name":{{printf "%q" .metadata.name}},"pod_cidr":"{{with .spec.podCIDR}}{{.}}{{end}}","version":"{{.status.nodeInfo.kubeletVersion}}","ready":"{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}","internal_ip":"{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}}{{end}}{{end}}","labels":{ {{- range $key, $value := .metadata.labels}}{{printf "%q" $key}}:{{printf "%q" $value}},{{end}}"":""},"taints":[{{range .spec.taints}}"{{.key}}{{with .value}}={{.}}{{end}}:{{.effect}}",{{end}}""]}{{"\n"}}{{end}}'
+    kubectl get nodes -o go-template='NODES'
     echo "=== tokens"
-    kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o go-template='{{range .items}}{{.metadata.name}} {{with .data.description}}{{base64decode .}}{{end}}{{"\n"}}{{end}}'
+    kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o go-template='TOKENS'
   else
     echo unreachable
   fi
 fi
-"""
+""".replace("NODES", _NODES).replace("TOKENS", _TOKENS)
 
 
 def look(*, leader: bool) -> Command:
@@ -247,7 +258,8 @@ def read_cluster(seen: Result) -> ClusterState | None:
 
 def _node(told: dict[str, object]) -> NodeState:
     labels, taints = told["labels"], told["taints"]
-    assert isinstance(labels, dict) and isinstance(taints, list)  # noqa: S101 - the shape is our own template's
+    if not isinstance(labels, dict) or not isinstance(taints, list):
+        raise ValueError(f"a node was told in another shape than our template gives: {told}")
     return NodeState(
         name=str(told["name"]),
         ready=told["ready"] == "True",
@@ -265,8 +277,4 @@ RUN_TOKEN = "provisioner run"  # noqa: S105 - a description, not a secret
 
 def _run_tokens(text: str) -> list[str]:
     rows = (line.partition(" ")[::2] for line in text.splitlines())
-    return [
-        name.removeprefix("bootstrap-token-")
-        for name, description in rows
-        if description.startswith(RUN_TOKEN)
-    ]
+    return [name.removeprefix("bootstrap-token-") for name, description in rows if description.startswith(RUN_TOKEN)]

@@ -38,9 +38,7 @@ class Plan:
         return tuple(step for play in self.plays for step in play.steps)
 
 
-def fold(
-    host: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str]
-) -> tuple[Step, ...]:
+def fold(host: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str]) -> tuple[Step, ...]:
     """The steps for one host. `changed` collects the keys that change, so that what depends on them follows."""
     steps = []
     for resource in resources:

@@ -42,9 +42,7 @@ class PodRoutes:
         if not seen.stdout.strip() or f"service {UNIT}" in changed:
             return None
         lines = "".join(f"+{line}\n" for line in seen.stdout.splitlines())
-        return Change(
-            "set the pods' routes and firewall rules", (Command(("systemctl", "restart", UNIT)),), diff=lines
-        )
+        return Change("set the pods' routes and firewall rules", (Command(("systemctl", "restart", UNIT)),), diff=lines)
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
@@ -62,13 +60,9 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         )
         return (conflist, Later(f"file {SCRIPT}", f"write {SCRIPT}", unknown), unit, service)
     routes = tuple(
-        (node.pod_cidr, node.internal_ip)
-        for name, node in sorted(nodes.items())
-        if name != host.name and node.pod_cidr
+        (node.pod_cidr, node.internal_ip) for name, node in sorted(nodes.items()) if name != host.name and node.pod_cidr
     )
-    script = render(
-        "network/bridge/pod-network.sh.j2", pod_cidr=str(view.cluster.settings.pod_cidr), routes=routes
-    )
+    script = render("network/bridge/pod-network.sh.j2", pod_cidr=str(view.cluster.settings.pod_cidr), routes=routes)
     return (_conflist(view, own.pod_cidr), File(SCRIPT, script, mode=0o755), unit, service, PodRoutes(routes))
 
 

@@ -30,6 +30,4 @@ def closed() -> Command:
 
 def repository(view: View) -> AptRepository:
     """The bundle's apt repository as a node sees it."""
-    return AptRepository(
-        "bundle", f"mirror+file:{APT_MIRRORS}", view.bundle_key, directory="/etc/provisioner/apt"
-    )
+    return AptRepository("bundle", f"mirror+file:{APT_MIRRORS}", view.bundle_key, directory="/etc/provisioner/apt")

@@ -22,9 +22,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         *((ApiReady(),) if silent else ()),
         Init(
             node=host.name,
-            configuration=Secret(
-                init_configuration(view, host, view.join_token.reveal()), "kubeadm configuration"
-            ),
+            configuration=Secret(init_configuration(view, host, view.join_token.reveal()), "kubeadm configuration"),
             shown=init_configuration(view, host, str(view.join_token)),
             cri_socket=DOCKERSHIM_SOCKET,
             skip_phases=("addon/coredns",) if missing_dns(view) else (),

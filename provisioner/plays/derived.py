@@ -40,9 +40,7 @@ def candidates(facts: HostFacts) -> tuple[Address, ...]:
     return tuple(
         address
         for address in facts.addresses
-        if not address.interface.startswith(_VIRTUAL)
-        and not address.ip.is_link_local
-        and not address.ip.is_loopback
+        if not address.interface.startswith(_VIRTUAL) and not address.ip.is_link_local and not address.ip.is_loopback
     )
 
 
@@ -59,12 +57,7 @@ def node_address(view: View, host: Host) -> Address | None:
         named = facts.interface_of(IPv4Address(host.address))
     except AddressValueError:
         named = None
-    others = {
-        address.ip.ip
-        for name, other in view.facts.items()
-        if name != host.name
-        for address in other.addresses
-    }
+    others = {address.ip.ip for name, other in view.facts.items() if name != host.name for address in other.addresses}
     return named or next((address for address in candidates(facts) if address.ip.ip not in others), None)
 
 

@@ -10,9 +10,7 @@ from provisioner.resources.kubectl import NodeMarks, NodesReady
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """On the leader, for every node of this run."""
-    marks = tuple(
-        _marks(view, node) for node in view.hosts if node.node_labels or node.node_taints is not None
-    )
+    marks = tuple(_marks(view, node) for node in view.hosts if node.node_labels or node.node_taints is not None)
     return (*marks, NodesReady(tuple(node.name for node in view.hosts)))
 
 

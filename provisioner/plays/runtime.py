@@ -26,10 +26,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         File(DAEMON_JSON, daemon_json(view)),
         Packages("container runtime", wished, source.options),
         Service("docker.service", configuration=(DAEMON_JSON,)),
-        *(
-            Image(image.name, image.path, image.sha256, PLACE)
-            for image in view.bundle.images_for(host.role.value)
-        ),
+        *(Image(image.name, image.path, image.sha256, PLACE) for image in view.bundle.images_for(host.role.value)),
     )
 
 

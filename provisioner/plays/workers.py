@@ -70,9 +70,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         cri_socket=DOCKERSHIM_SOCKET,
     )
     present = host.name in view.live.nodes
-    return (
-        Join(host.name, Secret(text, "join configuration"), DOCKERSHIM_SOCKET, present, ignored_checks(view)),
-    )
+    return (Join(host.name, Secret(text, "join configuration"), DOCKERSHIM_SOCKET, present, ignored_checks(view)),)
 
 
 def token_gone(view: View, host: Host) -> tuple[Resource, ...]:

@@ -11,13 +11,19 @@ from provisioner.core.resource import Change
 # apt-helper is on every Debian and Ubuntu, checks the hash itself, and needs neither curl nor wget.
 _LOAD = """
 archive=/var/lib/provisioner/image.tar.gz
-trap 'rm -f "$archive"' EXIT
 mkdir -p /var/lib/provisioner
 source=$(cat "$1")
 case $source in
-  file:*) printf '%s  %s\\n' "$3" "${source#file:}/$2" | sha256sum --check --quiet; docker load --quiet --input "${source#file:}/$2" ;;
-  *) /usr/lib/apt/apt-helper -qq download-file "$source/$2" "$archive" "SHA256:$3"; docker load --quiet --input "$archive" ;;
+  file:*)
+    archive="${source#file:}/$2"
+    printf '%s  %s\\n' "$3" "$archive" | sha256sum --check --quiet
+    ;;
+  *)
+    trap 'rm -f "$archive"' EXIT
+    /usr/lib/apt/apt-helper -qq download-file "$source/$2" "$archive" "SHA256:$3"
+    ;;
 esac
+docker load --quiet --input "$archive"
 """
 
 
@@ -43,6 +49,4 @@ class Image:
         """Load it."""
         if seen.stdout.strip():
             return None
-        return Change(
-            f"load image {self.name}", (shell(_LOAD, self.place, self.archive, self.sha256, timeout_s=900),)
-        )
+        return Change(f"load image {self.name}", (shell(_LOAD, self.place, self.archive, self.sha256, timeout_s=900),))

@@ -39,9 +39,7 @@ class Modules:
         missing = tuple(name for name in self.names if name not in seen.stdout.split())
         if not missing:
             return None
-        return Change(
-            f"load kernel modules {', '.join(missing)}", (Command(("modprobe", "--all", *missing)),)
-        )
+        return Change(f"load kernel modules {', '.join(missing)}", (Command(("modprobe", "--all", *missing)),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,7 @@ class Sysctls:
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Set those that differ."""
         now = {
-            name.strip(): value.strip()
-            for name, _, value in (line.partition("=") for line in seen.stdout.splitlines())
+            name.strip(): value.strip() for name, _, value in (line.partition("=") for line in seen.stdout.splitlines())
         }
         wrong = [(name, value) for name, value in self.wished if now.get(name) != value]
         if not wrong:
@@ -94,9 +91,9 @@ class SwapOff:
         if not seen.stdout.strip():
             return None
         off = shell(
-            "swapoff -a; new=/etc/.fstab.provisioner; "
-            'awk \'$1 !~ /^#/ && $3 == "swap" { $0 = "# " $0 "  # switched off by provisioner" } { print }\' /etc/fstab >"$new"; '
-            'chmod --reference=/etc/fstab "$new"; mv -fT "$new" /etc/fstab'
+            "swapoff -a; if [ ! -e /etc/fstab ]; then exit 0; fi; new=/etc/.fstab.provisioner; "
+            'awk \'$1 !~ /^#/ && $3 == "swap" { $0 = "# " $0 "  # switched off by provisioner" } { print }\' '
+            '/etc/fstab >"$new"; chmod --reference=/etc/fstab "$new"; mv -fT "$new" /etc/fstab'
         )
         return Change(
             "switch swap off, now and after a reboot",

@@ -66,9 +66,7 @@ class Init:
 
     def probe(self) -> Command:
         """Not begun, begun, or done."""
-        return shell(
-            'if [ -e "$1" ]; then echo begun; elif [ -e "$2" ]; then echo done; fi', INIT_MARKER, ADMIN_CONF
-        )
+        return shell('if [ -e "$1" ]; then echo begun; elif [ -e "$2" ]; then echo done; fi', INIT_MARKER, ADMIN_CONF)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Make the cluster; a half-made one is reset first."""
@@ -136,9 +134,7 @@ class Join:
         commands = (
             *lost,
             shell(_BEGIN, JOIN_MARKER, self.cri_socket, timeout_s=300),
-            shell(
-                _RUN, JOIN_MARKER, "join", "", *flags, stdin=self.configuration, timeout_s=_KUBEADM_TIMEOUT_S
-            ),
+            shell(_RUN, JOIN_MARKER, "join", "", *flags, stdin=self.configuration, timeout_s=_KUBEADM_TIMEOUT_S),
             _wait_node("/etc/kubernetes/kubelet.conf", self.node),
             Command(("rm", "-f", JOIN_MARKER)),
         )

@@ -38,7 +38,9 @@ class ApiReady:
         """Wait, with a deadline."""
         if seen.stdout.strip() == "ok":
             return None
-        script = _ENV + """
+        script = (
+            _ENV
+            + """
         until [ "$(kubectl --request-timeout=5s get --raw=/readyz 2>&1)" = ok ]; do
           if [ "$1" -le "$(($(date +%s) - began))" ]; then
             kubectl --request-timeout=5s get --raw=/readyz; exit 1
@@ -46,6 +48,7 @@ class ApiReady:
           sleep 2
         done
         """
+        )
         wait = shell("began=$(date +%s); " + script, str(self.deadline_s), timeout_s=self.deadline_s + 30)
         return Change("wait until the API server answers", (wait,))
 
@@ -99,7 +102,8 @@ class JoinToken:
         """Is this token there and signed?"""
         script = (
             'export KUBECONFIG="$1"; if [ ! -e "$1" ]; then exit 0; fi; '
-            'kubectl --request-timeout=10s -n kube-public get configmap cluster-info -o "jsonpath={.data.jws-kubeconfig-$2}" 2>/dev/null || :'
+            "kubectl --request-timeout=10s -n kube-public get configmap cluster-info "
+            '-o "jsonpath={.data.jws-kubeconfig-$2}" 2>/dev/null || :'
         )
         return shell(script, ADMIN_CONF, self.id)
 
@@ -110,7 +114,8 @@ class JoinToken:
         wait = """
         export KUBECONFIG="$1"
         for second in $(seq 60); do
-          if [ -n "$(kubectl -n kube-public get configmap cluster-info -o "jsonpath={.data.jws-kubeconfig-$2}")" ]; then exit 0; fi
+          signed=$(kubectl -n kube-public get configmap cluster-info -o "jsonpath={.data.jws-kubeconfig-$2}" || :)
+          if [ -n "$signed" ]; then exit 0; fi
           sleep 1
         done
         echo "the token was not signed into cluster-info within 60 s; is the controller manager running?" >&2
@@ -138,7 +143,8 @@ class RunTokensGone:
         """Which of the tokens that the look has found are still there."""
         script = _ENV + (
             'if [ $# = 0 ] || [ ! -e "$KUBECONFIG" ]; then exit 0; fi; '
-            'for id in "$@"; do kubectl -n kube-system get secret "bootstrap-token-$id" --ignore-not-found -o name; done'
+            'for id in "$@"; do '
+            'kubectl -n kube-system get secret "bootstrap-token-$id" --ignore-not-found -o name; done'
         )
         return shell(script, *self.leftovers)
 
@@ -152,7 +158,7 @@ class RunTokensGone:
             "kube-system",
             "delete",
             "--ignore-not-found",
-            *(f"secret/bootstrap-token-{id}" for id in found),
+            *(f"secret/bootstrap-token-{identity}" for identity in found),
         )
         return Change("remove the join token", (remove,) if found else ())
 
@@ -185,9 +191,7 @@ class NodeMarks:
             commands.append(kubectl("label", "--overwrite", "node", self.node, *labels))
         if added or removed:
             commands.append(
-                kubectl(
-                    "taint", "--overwrite", "node", self.node, *(f"{taint}-" for taint in removed), *added
-                )
+                kubectl("taint", "--overwrite", "node", self.node, *(f"{taint}-" for taint in removed), *added)
             )
         if not commands:
             return None
@@ -196,9 +200,7 @@ class NodeMarks:
             *(f"+taint {t}" for t in added),
             *(f"-taint {t}" for t in removed),
         ]
-        return Change(
-            f"label and taint {self.node}", tuple(commands), diff="".join(f"{line}\n" for line in lines)
-        )
+        return Change(f"label and taint {self.node}", tuple(commands), diff="".join(f"{line}\n" for line in lines))
 
     def _own_taints(self) -> list[str]:
         # node.kubernetes.io/ taints are the controllers' own (not-ready, unreachable, ...).
@@ -222,7 +224,8 @@ class NodesReady:
         script = _ENV + (
             'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then exit 0; fi; '
             "kubectl --request-timeout=10s get nodes -o "
-            '\'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}\' 2>/dev/null || :'
+            "'jsonpath={range .items[*]}{.metadata.name} "
+            '{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}\' 2>/dev/null || :'
         )
         return shell(script)
 
@@ -239,6 +242,4 @@ class NodesReady:
             *(f"node/{node}" for node in missing),
             timeout_s=self.deadline_s + 30,
         )
-        return Change(
-            f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready", (wait,)
-        )
+        return Change(f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready", (wait,))

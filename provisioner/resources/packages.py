@@ -98,9 +98,7 @@ class Packages:
         return Change(_summary(wrong, loose, present), tuple(commands), diff=_details(wrong, loose, present))
 
     def _apt(self, verb: str, *names: str) -> Command:
-        extra = (
-            ("--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades") if names else ()
-        )
+        extra = ("--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades") if names else ()
         return Command((*_APT, *self.options, verb, *extra, *names), timeout_s=INSTALL_TIMEOUT_S)
 
 
@@ -120,8 +118,6 @@ def _summary(wrong: list[tuple[str, str]], loose: list[str], present: dict[str, 
 
 def _details(wrong: list[tuple[str, str]], loose: list[str], present: dict[str, str]) -> str:
     lines = [
-        line
-        for name, version in wrong
-        for line in (f"-{name} {present.get(name, '(none)')}", f"+{name} {version}")
+        line for name, version in wrong for line in (f"-{name} {present.get(name, '(none)')}", f"+{name} {version}")
     ]
     return "".join(f"{line}\n" for line in [*lines, *(f"+{name} (held)" for name in loose)])
