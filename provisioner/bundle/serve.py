@@ -26,7 +26,7 @@ class Connection(Protocol):
     def settimeout(self, timeout: float | None, /) -> None:
         """Give up reading after so many seconds."""
 
-    def makefile(self, *params: Any) -> Any:
+    def makefile(self, mode: Any, bufsize: Any, /) -> Any:
         """A binary file to read from."""
 
     def close(self) -> None:

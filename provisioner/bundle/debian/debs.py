@@ -69,9 +69,9 @@ def make_debs(recipe: Recipe, work: Work) -> None:
         tree = work.into / deb.name
         lay_out(deb, tree, work.done["programs"])
         write_control(deb, tree, version, recipe.architecture)
-        # gzip: nodes unpack it several times faster than xz, and the compiler's output gains little from xz.
+        # gzip: packed and unpacked several times faster than xz, and programs gain little from xz.
         root.run(["chmod", "--recursive", "u=rwX,go=rX", deb.name], "/build/into")
-        pack = ["dpkg-deb", "-Zgzip", "--root-owner-group", "--build", deb.name, "."]
+        pack = ["dpkg-deb", "-Zgzip", "-z6", "--root-owner-group", "--build", deb.name, "."]
         root.run(pack, "/build/into", SOURCE_DATE_EPOCH="0")
         shutil.rmtree(tree)
 

@@ -19,7 +19,7 @@ class FakeChannel:
         self.timeout_s: float | None = None
         self.closed = False
 
-    def makefile(self, *params: object) -> io.BytesIO:
+    def makefile(self, mode: object, bufsize: object, /) -> io.BytesIO:
         return self.request
 
     def sendall(self, data: bytes, /) -> None:
@@ -37,7 +37,7 @@ class FakeChannel:
 class SilentChannel(FakeChannel):
     """A peer that never says anything."""
 
-    def makefile(self, *params: object) -> io.BytesIO:
+    def makefile(self, mode: object, bufsize: object, /) -> io.BytesIO:
         class Silent(io.BytesIO):
             def readline(self, size: int | None = -1, /) -> bytes:
                 raise TimeoutError
