@@ -1,0 +1,43 @@
+# `make up` brings up a real cluster on this machine, `make test` runs every test. Everything else is optional.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+MIRROR ?=
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: up down check test test-fast bench lock clean
+
+up: $(VENV)/ready
+	provisioner lab up $(if $(MIRROR),--mirror $(MIRROR))
+
+down: $(VENV)/ready
+	provisioner lab down
+
+check: $(VENV)/dev
+	ruff format --check .
+	ruff check .
+	mypy
+	pytest -q -n 2 -m "not e2e" tests
+
+test: check
+	pytest -m e2e tests
+
+bench: $(VENV)/dev
+	python -m tests.bench
+
+lock: $(VENV)/dev
+	python -m pip --quiet install 'pip-tools>=7.4,<8'
+	pip-compile --quiet --extra dev pyproject.toml --strip-extras --no-header --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist
+
+# An environment with what users get, and one with what developers need besides; made anew when they change.
+$(VENV)/ready: pyproject.toml requirements.lock
+	PYTHON=$(PYTHON) ./scripts/make-venv $(VENV)
+	touch $@
+
+$(VENV)/dev: $(VENV)/ready
+	$(BIN)/python -m pip --quiet --disable-pip-version-check install --requirement requirements.lock
+	touch $@
