@@ -16,15 +16,17 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from provisioner.bundle.debian.mirror import Source, named, of_machine
+from provisioner.bundle.debian.process import CONTAINED
 from provisioner.bundle.debian.recipe import KUBERNETES_VERSION, Recipe
 from provisioner.bundle.debian.stages import stages
-from provisioner.bundle.debian.workspace import Stage, finish, only_one, remove_tree
+from provisioner.bundle.debian.workspace import finish, only_one, remove_tree
 from provisioner.bundle.manifest import MANIFEST
 from provisioner.bundle.reading import load, verify
 from provisioner.core.report import Listener, ignore
 from provisioner.errors import BuildError, BundleError
 
 TOOLS = {"mmdebstrap": "mmdebstrap", "setpriv": "util-linux", "unshare": "util-linux", "umount": "mount"}
+KEYRINGS, KEYRING_PACKAGE = Path("/usr/share/keyrings"), "debian-archive-keyring"
 GIB = 2**30
 # Measured for one bundle: root, source, Go's cache and results together 4 GiB; a second version 1 GiB more.
 NEEDED_FRESH_GIB, NEEDED_AGAIN_GIB = 5, 2
@@ -67,7 +69,10 @@ def build(
 def ready(cache: Path, recipe: Recipe) -> Path | None:
     """The bundle's directory when it is in the cache and whole, else None."""
     path = cache / stages(recipe)[-1].directory
-    return path if (path / MANIFEST).is_file() and not verify(load(path)) else None
+    try:
+        return path if path.is_dir() and not verify(load(path)) else None
+    except BundleError:
+        return None
 
 
 def discard_stages(cache: Path) -> None:
@@ -79,17 +84,26 @@ def discard_stages(cache: Path) -> None:
 
 
 def require(cache: Path) -> None:
-    """BundleError unless this machine can build: Linux, root, the tools, and room on the disk."""
+    """BundleError unless this machine can build: Linux, root, the tools, namespaces, room on the disk."""
     if sys.platform != "linux":
-        raise BundleError("a bundle can only be built on Linux", hint="Build it there and copy the directory here.")
+        raise BundleError("a bundle is built on Linux only", hint="Build it there and copy the directory.")
     if os.geteuid() != 0:
-        raise BundleError("building a bundle needs root (it runs in a root directory of its own)", hint="Use sudo.")
-    if absent := sorted({package for tool, package in TOOLS.items() if not shutil.which(tool)}):
+        raise BundleError("building a bundle needs root (it enters a Debian of its own)", hint="Use sudo.")
+    if absent := absent_packages():
         raise BundleError(
             f"building a bundle needs {', '.join(absent)}",
             hint=f"sudo apt-get install {' '.join(absent)}",
         )
+    _require_namespaces()
     _require_room(cache)
+
+
+def absent_packages() -> list[str]:
+    """The packages of this machine's distribution that a build needs and that are not installed."""
+    absent = {package for tool, package in TOOLS.items() if not shutil.which(tool)}
+    if not any(KEYRINGS.glob(f"{KEYRING_PACKAGE}.*")):
+        absent.add(KEYRING_PACKAGE)
+    return sorted(absent)
 
 
 def machine_architecture() -> str:
@@ -105,16 +119,21 @@ def machine_architecture() -> str:
 
 
 def _build(cache: Path, recipe: Recipe, sources: tuple[Source, ...], listen: Listener) -> Path:
+    if bundle := ready(cache, recipe):  # another build has just finished it
+        return bundle
     row = stages(recipe, sources)
-    _drop_damaged(cache, row[-1])
-    for stage in row[:-1]:
-        finish(stage, cache, listen)
-    return finish(row[-1], cache, listen)
+    remove_tree(cache / row[-1].directory)  # it is not ready, so what has its name is damaged
+    return [finish(stage, cache, listen) for stage in row][-1]
 
 
-def _drop_damaged(cache: Path, bundle: Stage) -> None:
-    # We are here because the bundle is not ready, so whatever has its name is damaged.
-    remove_tree(cache / bundle.directory)
+def _require_namespaces() -> None:
+    tried = subprocess.run([*CONTAINED, "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        raise BundleError(
+            "root may not make mount and process namespaces here, which building a bundle needs",
+            hint="In a container, give it CAP_SYS_ADMIN; or build elsewhere and copy the directory here.",
+            details=tried.stderr.strip(),
+        )
 
 
 def _require_room(cache: Path) -> None:
