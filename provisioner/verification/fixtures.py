@@ -81,6 +81,17 @@ def _nodes(kubectl: Kubectl) -> Mapping[str, Node]:
     return objects.nodes(kubectl.json("get", "nodes"))
 
 
+@pytest.fixture(scope="session", name="sound")
+def _sound(session: Session, nodes: Mapping[str, Node]) -> frozenset[str]:
+    """Nodes on which a pod can be expected to start: Ready, and their kubelet well.
+
+    The cluster calls a node Ready for 40 s after its kubelet has died.
+    """
+    looks = session.looks.items()
+    ill = {name for name, found in looks if isinstance(found, Looked) and found.seen.is_root and not found.seen.well}
+    return frozenset(name for name, node in nodes.items() if node.ready and name not in ill)
+
+
 @pytest.fixture(name="node")
 def _node(machine: Host, nodes: Mapping[str, Node]) -> Node:
     """The machine's own node."""
@@ -105,11 +116,11 @@ def _has_dns(kubectl: Kubectl) -> bool:
 
 @pytest.fixture(scope="session", name="survey")
 def _survey(
-    session: Session, kubectl: Kubectl, nodes: Mapping[str, Node], has_dns: bool, say: Callable[[str], None]
+    session: Session, kubectl: Kubectl, sound: frozenset[str], has_dns: bool, say: Callable[[str], None]
 ) -> Survey:
     """What the probes on all ready nodes heard; nothing is left of them."""
-    ready = [host.name for host in session.cluster.hosts if host.name in nodes and nodes[host.name].ready]
-    there = [host for host in session.hosts if isinstance(session.looks[host.name], Looked) and host.name in ready]
+    ready = [host.name for host in session.cluster.hosts if host.name in sound]
+    there = [host for host in session.hosts if isinstance(session.looks[host.name], Looked) and host.name in sound]
     hosts = {host.name: testinfra.get_host(session.spec(host)) for host in there}
     name = f"kubernetes.default.svc.{session.cluster.settings.dns_domain}" if has_dns else ""
     return surveys.take(kubectl, Asked(ready, hosts, name), say)

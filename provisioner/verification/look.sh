@@ -60,7 +60,7 @@ section readyz; api_server
 section plug-ins; ls /opt/cni/bin
 section cni; grep -H . /etc/cni/net.d/*
 section routes; ip -4 route show
-section enabled; systemctl list-unit-files --state=enabled --no-legend --plain
+section enabled; find /etc/systemd/system -path '*.wants/*' -printf '%f\n' -o -path '*.requires/*' -printf '%f\n'
 section route-files; grep -rHF "$2" /etc/systemd /etc/network /etc/netplan /etc/NetworkManager /usr/local /usr/lib/systemd/system
 section unit-files; grep -rHE '^Exec|^EnvironmentFile' /etc/systemd/system
 section end

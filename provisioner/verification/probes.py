@@ -34,7 +34,7 @@ ask() {
     esac
     tries=$((tries + 1)); sleep 1
   done
-  echo "$1 failed $(echo "${answer:-no answer in 5 s}" | tail -n 1)"
+  echo "$1 failed $(echo "${answer:-no answer in 5 s}" | head -n 1)"
 }
 while [ $# -gt 0 ]; do ask "$1" "$2" & shift 2; done
 wait

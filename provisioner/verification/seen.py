@@ -68,6 +68,11 @@ class Seen:
     route_files: tuple[tuple[str, str], ...]
     unit_files: tuple[tuple[str, str], ...]
 
+    @property
+    def well(self) -> bool:
+        """The kubelet says so."""
+        return self.healthz == "ok"
+
 
 def pod_prefix(pod_cidr: str) -> str:
     """How every address of an IPv4 network begins, in whole octets: `10.244.` for 10.244.0.0/16."""

@@ -22,7 +22,7 @@ ask() {
   answer=$(timeout 5 bash -c "$get" ask "$2" 2>&1)
   case $answer in
     *"200 OK"*) echo "$1 ok ${answer##*$'\n'}" ;;
-    *) echo "$1 failed $(printf %s "${answer:-no answer in 5 s}" | tail -n 1)" ;;
+    *) echo "$1 failed $(echo "${answer:-no answer in 5 s}" | grep -m 1 . | sed 's/^ask: //')" ;;
   esac
 }
 while [ $# -gt 0 ]; do ask "$1" "$2" & shift 2; done
@@ -80,12 +80,13 @@ def _ask_all(kubectl: Kubectl, asked: Asked, started: Probes) -> Survey:
             node: pool.submit(probes.ask, kubectl, started.namespace, pod, targets) for node, pod in sources.items()
         }
         machines = {node: pool.submit(ask_from, host, targets) for node, host in asked.hosts.items()}
-        names = {
+        looked_up = {
             node: pool.submit(probes.look_up, kubectl, started.namespace, pod, asked.name)
             for node, pod in sources.items()
             if asked.name
         }
-    return Survey(_results(pods), _results(machines), _results(names), started.missing)
+    names = {pod.node: pod.name for pod in started.pods}
+    return Survey(_results(pods, names), _results(machines, names), _results(looked_up, {}), started.missing)
 
 
 def ask_from(host: Any, targets: Mapping[str, str]) -> Answers:
@@ -96,15 +97,23 @@ def ask_from(host: Any, targets: Mapping[str, str]) -> Answers:
     return probes.answers(output, targets)
 
 
-def _results(futures: Mapping[str, Future[Answers]]) -> Heard:
-    return {node: _result(future) for node, future in futures.items()}
+def _results(futures: Mapping[str, Future[Answers]], names: Mapping[str, str]) -> Heard:
+    return {node: _result(future, names) for node, future in futures.items()}
 
 
-def _result(future: Future[Answers]) -> Answers | str:
+def _result(future: Future[Answers], names: Mapping[str, str]) -> Answers | str:
     try:
-        return future.result()
+        return tuple(by_the_right_one(answer, names) for answer in future.result())
     except AskError as error:
         return str(error)
+
+
+def by_the_right_one(answer: Answer, names: Mapping[str, str]) -> Answer:
+    """An answer of somebody else than the target is none; `names` are the pods' names by node."""
+    wished = names.get(answer.target)
+    if not answer.ok or wished in (None, answer.text):
+        return answer
+    return replace(answer, ok=False, text=f"{answer.text} answered instead of {wished}")
 
 
 def unheard(heard: Answers | str, source: str, *, service: bool) -> list[str]:

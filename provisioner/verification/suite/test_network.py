@@ -43,21 +43,21 @@ def test_routes_last(seen: Seen, other_nodes: Others) -> None:
     expect_none(findings.fleeting_routes(seen, other_nodes), _ROUTES)
 
 
-def test_probe(survey: Survey, machine: Host, nodes: Mapping[str, Node]) -> None:
+def test_probe(survey: Survey, machine: Host, sound: frozenset[str]) -> None:
     """A pod starts on the node"""
     if machine.name in survey.pods:
         return
     if machine.name in survey.missing:
         expect_none([f"the probe on {machine.name} {survey.missing[machine.name]}"], _IMAGE)
-    if machine.name in nodes and nodes[machine.name].ready:
+    if machine.name in sound:
         raise NotChecked(CLUSTER, survey.trouble)
-    raise NotChecked(machine.name, f"{machine.name} is not Ready")
+    raise NotChecked(machine.name, f"the node {machine.name} is not well")
 
 
 def test_probes_come_and_go(survey: Survey) -> None:
     """The probes' namespace is made and removed"""
     if survey.idle:
-        raise NotChecked(CLUSTER, "no node is Ready")
+        raise NotChecked(CLUSTER, "no node is well")
     expect_none([survey.trouble] if survey.trouble else [], "")
 
 

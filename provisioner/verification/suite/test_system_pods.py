@@ -16,9 +16,10 @@ _READY_TIMEOUT_S = 150
 _HINT = "kubectl -n kube-system get pods -o wide; kubectl -n kube-system describe pod NAME"
 
 
-def test_system_pods(kubectl: Kubectl, nodes: Mapping[str, Node], session: Session, say: Callable[[str], None]) -> None:
+def test_system_pods(
+    kubectl: Kubectl, nodes: Mapping[str, Node], sound: frozenset[str], session: Session, say: Callable[[str], None]
+) -> None:
     """The cluster's own pods run and are ready"""
-    ready = {node.name for node in nodes.values() if node.ready}
 
     def look() -> tuple[Pod, ...]:
         found = pods(kubectl.json("get", "pods", "--namespace=kube-system"))
@@ -26,7 +27,8 @@ def test_system_pods(kubectl: Kubectl, nodes: Mapping[str, Node], session: Sessi
 
     def left(seen: tuple[Pod, ...]) -> str:
         """A pod of a dead node will not get better by waiting."""
-        return next((str(pod) for pod in seen if not pod.fine and not pod.hopeless and pod.node in {*ready, ""}), "")
+        hopeful = (pod for pod in seen if not pod.fine and not pod.hopeless and pod.node in {*sound, ""})
+        return next(map(str, hopeful), "")
 
     seen = until(look, left, _READY_TIMEOUT_S, say)
     leaders = [host.name for host in session.hosts if host.role is Role.CONTROL_PLANE]
