@@ -31,7 +31,7 @@ class Finding:
 
 def dotted(path: KeyPath) -> str:
     """`all.vars.cluster.extra_sans[0]`."""
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key or repr('')}" for key in path)
     return text.removeprefix(".")
 
 

@@ -61,7 +61,7 @@ def misnamed(hosts: Iterable[TreeHost]) -> Iterator[Finding]:
                 f"at most {LONGEST_NAME} are allowed",
             )
         elif not re.fullmatch(DNS_NAME, host.name):
-            what = f"`{host.name}` cannot be the name of a node" if host.name else "a host has an empty name"
+            what = f"`{host.name}` cannot be the name of a node" if host.name else "the host's name is empty"
             yield Finding(
                 "bad-name",
                 host.path,

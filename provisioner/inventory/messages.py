@@ -32,8 +32,8 @@ _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "bool_type": "true or false",
-    "dict_type": "a mapping (lines of `key: value`)",
-    "model_type": "a mapping (lines of `key: value`)",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
     "tuple_type": "a list (lines of `- value`)",
     "ip_v4_network": "a network such as 10.244.0.0/16",
     "ip_v4_address": "an IPv4 address such as 192.168.56.11",
@@ -117,27 +117,30 @@ def _misspelt(unknown: tuple[int | str, ...], missing: tuple[int | str, ...]) ->
 def _purpose(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
     field = fields_at(model, location[:-1])[str(location[-1])]
     description = str(getattr(field, "description", None) or "")
-    return f"add it: {description[:1].lower()}{description[1:]}"
+    return f"add it: {description[:1].lower()}{description[1:].rstrip('.')}"
 
 
 def _wrong_value(details: ErrorDetails, path: KeyPath, written: str | None) -> Finding:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
-    reads_text = kind == "value_error"
-    if reads_text and isinstance(value, str) and value:
-        return Finding("bad-value", path, str(context["error"]))
-    if kind == "literal_error":
-        return Finding("bad-value", path, f"`{written or value}` is not one of the choices", _remedy(details, written))
-    if kind == "string_pattern_mismatch":
-        expected = _PATTERNS.get(context["pattern"], f"text like {context['pattern']}")
+    rule = (
+        "wrong-type" if kind in _WRONG_TYPE or (not isinstance(value, str) and kind == "value_error") else "bad-value"
+    )
+    if kind == "value_error":
+        message = str(context["error"])
+    elif kind == "literal_error":
+        message = f"`{written or value}` is not one of the choices"
+    elif kind == "string_pattern_mismatch":
+        message = f"expected {_PATTERNS.get(context['pattern'], context['pattern'])}"
     else:
-        expected = "text" if reads_text else _EXPECTED.get(kind, details["msg"]).format_map(context)
-    rule = "wrong-type" if reads_text or kind in _WRONG_TYPE else "bad-value"
-    return Finding(rule, path, f"expected {expected}, found {found(value, written)}", _remedy(details, written))
+        message = f"expected {_EXPECTED.get(kind, details['msg']).format_map(context)}"
+    if message.startswith("expected"):
+        message = f"{message}, found {found(value, written)}"
+    return Finding(rule, path, message, _remedy(details, written))
 
 
 def _remedy(details: ErrorDetails, written: str | None) -> str:
     kind, value = details["type"], details["input"]
-    if kind in ("string_type", "path_type", "value_error") and isinstance(value, bool | int | float):
+    if kind == "string_type" and isinstance(value, bool | int | float):
         return f'put it in quotes: "{written or value}"'
     if kind == "int_type" and isinstance(value, str) and value.isdecimal():
         return f"write it without quotes: {value}"
@@ -146,6 +149,8 @@ def _remedy(details: ErrorDetails, written: str | None) -> str:
         return f"write {str(meant).lower()}, without quotes"
     if kind == "tuple_type" and isinstance(value, str):
         return f"write it as a list of one: [{value}]"
+    if kind in ("model_type", "dict_type"):
+        return "write lines of `key: value` below it"
     return _nearby(kind, value, details.get("ctx", {}))
 
 

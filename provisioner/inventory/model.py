@@ -30,18 +30,22 @@ LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 
 
-def _text_only(value: object) -> object:
+def _text(example: str) -> BeforeValidator:
     """Addresses and file names arrive as text; a bare number would become an address of its own."""
-    if isinstance(value, bool | int | float) or value == "":
-        raise ValueError("must be text")
-    return value
+
+    def only(value: object) -> object:
+        if isinstance(value, bool | int | float) or value == "":
+            raise ValueError(f"expected {example}")
+        return value
+
+    return BeforeValidator(only)
 
 
 DnsName = Annotated[str, StringConstraints(pattern=DNS_NAME, max_length=253)]
 # Inventories are YAML: addresses arrive as text, which strict mode would refuse.
-Network4 = Annotated[IPv4Network, Field(strict=False), BeforeValidator(_text_only)]
-Address4 = Annotated[IPv4Address, Field(strict=False), BeforeValidator(_text_only)]
-FilePath = Annotated[Path, Field(strict=False), BeforeValidator(_text_only)]
+Network4 = Annotated[IPv4Network, Field(strict=False), _text("a network such as 10.244.0.0/16")]
+Address4 = Annotated[IPv4Address, Field(strict=False), _text("an IPv4 address such as 192.168.56.11")]
+FilePath = Annotated[Path, Field(strict=False), _text("a file name, in quotes where it is a number")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Address = Annotated[str, StringConstraints(pattern=ADDRESS)]

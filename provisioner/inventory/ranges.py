@@ -63,9 +63,11 @@ def _step(text: str) -> int:
 def _numbers(first: str, last: str, step: int) -> tuple[str, ...]:
     width = len(first) if first.startswith("0") else 0
     if width > 1 and len(last) != width:
-        raise ValueError(f"with leading zeros both ends are equally long: [{first}:{last.zfill(width)}]")
+        width = max(width, len(last))
+        equal = f"[{first.zfill(width)}:{last.zfill(width)}]"
+        raise ValueError(f"with leading zeros both ends are equally long: write {equal}")
     if int(first) > int(last):
-        raise ValueError(f"the range runs backwards: [{last}:{first}]")
+        raise ValueError(f"the range runs backwards: write [{last}:{first}]")
     if int(last) - int(first) >= MOST_HOSTS * step:
         raise ValueError(f"the range gives more than {MOST_HOSTS} hosts")
     return tuple(str(number).zfill(width) for number in range(int(first), int(last) + 1, step))
@@ -74,5 +76,5 @@ def _numbers(first: str, last: str, step: int) -> tuple[str, ...]:
 def _letters(first: str, last: str, step: int) -> tuple[str, ...]:
     begin, end = ascii_letters.index(first), ascii_letters.index(last)
     if begin > end:
-        raise ValueError(f"the range runs backwards: [{last}:{first}]")
+        raise ValueError(f"the range runs backwards: write [{last}:{first}]")
     return tuple(ascii_letters[begin : end + 1 : step])

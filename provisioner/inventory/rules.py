@@ -107,7 +107,9 @@ def _pod_network_size(cluster: Cluster) -> Iterator[Finding]:
     path = (*_SETTINGS, "pod_cidr")
     if room < machines:
         needed = NODE_PREFIX - (machines - 1).bit_length()
-        why = f"a /{network.prefixlen} holds {room} of the /{NODE_PREFIX} that each of {machines} nodes gets"
+        nodes = "1 node" if machines == 1 else f"{machines} nodes"
+        held = f"a /{network.prefixlen} has room for {room or 'none'}, and the cluster has {nodes}"
+        why = f"each node gets a /{NODE_PREFIX}: {held}"
         yield Finding("small-network", path, why, f"take at least a /{needed}")
     if network.prefixlen < NODE_PREFIX - NODE_PREFIX_MAX_DIFF:
         smallest = NODE_PREFIX - NODE_PREFIX_MAX_DIFF
@@ -166,7 +168,7 @@ def _not_root(cluster: Cluster) -> Iterator[Finding]:
     for host in cluster.hosts:
         if host.user not in (None, "root") and not host.become:
             yield Finding(
-                "not-root", _of(host, "user"), f"`{host.user}` on `{host.name}` is hardly root, as is needed",
+                "not-root", _of(host, "user"), f"`{host.user}` does not become root on `{host.name}`, as is needed",
                 "add `ansible_become: true` (sudo without a password)", Severity.WARNING,
                 needs=(_of(host, "user"), _of(host, "become")),
             )  # fmt: skip

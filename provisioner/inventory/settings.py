@@ -28,9 +28,7 @@ def find(variables: Iterable[Variable]) -> tuple[Variable | None, tuple[Finding,
     )
     if right or wrong:
         return right, wrong
-    newest = kubernetes.supported()[-1]
-    example = f'kubernetes_version: "{newest.series}.{newest.last_patch}"'
-    hint = f"add to `vars:` of `all:` a mapping `cluster:` with at least {example}"
+    hint = 'add to `vars:` of `all:` a mapping `cluster:` with at least `kubernetes_version: "1.20.2"`'
     return None, (Finding("missing-key", PLACE, "the settings of the cluster are missing", hint),)
 
 

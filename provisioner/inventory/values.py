@@ -14,6 +14,7 @@ class _Text:
     """A value that is text in an inventory: pydantic reads it through `parse`, JSON shows `str`."""
 
     pattern = ""
+    example = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -25,7 +26,7 @@ class _Text:
         if isinstance(value, cls):
             return value
         if not isinstance(value, str):
-            raise ValueError(f"must be text in quotes, not {type(value).__name__} {value!r}")
+            raise ValueError(f'expected text in quotes, such as "{cls.example}"')
         return cls.parse(value)
 
     @classmethod
@@ -49,6 +50,7 @@ class Version(_Text):
     patch: int
 
     pattern = r"^v?\d+\.\d+\.\d+$"
+    example = "1.20.2"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -76,6 +78,7 @@ class Endpoint(_Text):
     port: int = 6443
 
     pattern = r"^[A-Za-z0-9.-]+(:\d+)?$"
+    example = "api.example:6443"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -99,6 +102,7 @@ class Taint(_Text):
     effect: str
 
     pattern = r"^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$"
+    example = "dedicated=db:NoSchedule"
 
     @classmethod
     def parse(cls, text: str) -> Self:

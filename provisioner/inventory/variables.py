@@ -70,7 +70,7 @@ _HARMLESS = frozenset(
     }
 )  # fmt: skip
 
-_JINJA = ("{{", "{%", "{#")
+_JINJA = ("{{", "{%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def judge(variable: Variable) -> Iterator[Finding]:
             "use an SSH key, and sudo without a password",
         )
     elif name in ONLY and value not in ONLY[name]:
-        yield Finding("unsupported", variable.path, f"{name} is {messages.found(value)}", _ONLY_HINTS[name])
+        yield Finding("unsupported", variable.path, f"{messages.found(value)} is not supported", _ONLY_HINTS[name])
     elif name in NOT_READ:
         yield Finding("not-read", variable.path, "this variable is not read here", NOT_READ[name], Severity.WARNING)
     elif name == "ansible_group_priority" and not isinstance(value, int):

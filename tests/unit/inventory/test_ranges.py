@@ -33,8 +33,8 @@ def test_patterns(pattern: str, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("pattern", "says"),
     [
-        ("w[3:1]", "runs backwards: [1:3]"),
-        ("w[c:a]", "runs backwards: [a:c]"),
+        ("w[3:1]", "runs backwards: write [1:3]"),
+        ("w[c:a]", "runs backwards: write [a:c]"),
         ("w[1]", "written [first:last]"),
         ("w[]", "written [first:last]"),
         ("w[1:]", "written [first:last]"),
@@ -47,7 +47,7 @@ def test_patterns(pattern: str, names: list[str]) -> None:
         ("w[1:٣]", "from number to number"),
         ("w[1:9:x]", "the step"),
         ("w[1:9:0]", "the step"),
-        ("w[01:100]", "[01:100]"),
+        ("w[01:100]", "write [001:100]"),
         ("w[1:999999999999]", f"more than {MOST_HOSTS}"),
         ("w[1:1000]n[1:1000]", f"more than {MOST_HOSTS}"),
     ],

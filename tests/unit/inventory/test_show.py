@@ -61,7 +61,7 @@ def inventories(draw: some.DrawFn) -> dict[str, Any]:
     return {"all": {"vars": {"cluster": cluster}, "children": groups}}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(inventories())
 def test_shown_and_loaded_again_it_is_the_same_cluster(inventory: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
