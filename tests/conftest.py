@@ -1,0 +1,62 @@
+"""For all tests: the fast ones can reach neither the network nor another program, and golden files are rewritten
+by `pytest tests/golden tests/cases --update-golden`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Never
+
+import pytest
+
+TESTS = Path(__file__).parent
+# Folders whose tests compute; those that run programs are in `shell` (sh alone) and `e2e` (machines).
+PURE = frozenset({"unit", "cases", "golden", "scenarios"})
+
+Golden = Callable[[str, str], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write what is expected anew; review it as a diff")
+
+
+@pytest.fixture(autouse=True)
+def isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fast test that opens a connection or starts a program fails."""
+    if request.path.relative_to(TESTS).parts[0] not in PURE:
+        return
+    for owner, name in (
+        (socket.socket, "connect"),
+        (socket.socket, "bind"),
+        (subprocess.Popen, "__init__"),
+        (os, "system"),
+        (os, "fork"),
+        (os, "posix_spawn"),
+    ):
+        monkeypatch.setattr(owner, name, _forbidden(name))
+
+
+def _forbidden(name: str) -> Callable[..., Never]:
+    def refuse(*arguments: object, **options: object) -> Never:
+        raise AssertionError(f"a fast test may not open connections or start programs ({name})")
+
+    return refuse
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compare a text with a file below tests/golden, or write the file with --update-golden."""
+
+    def compare(name: str, text: str) -> None:
+        path = TESTS / "golden" / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert path.exists(), f"{name} is not there yet: run pytest with --update-golden and review it"
+        assert text == path.read_text(), f"{name} differs: if that is right, run pytest with --update-golden"
+
+    return compare

@@ -1,0 +1,1 @@
+"""Batches run by a real sh on this machine, and nothing else."""
