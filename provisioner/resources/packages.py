@@ -74,9 +74,9 @@ class Packages:
 
     def probe(self) -> Command:
         """Versions, states and holds of these packages."""
+        # Not apt-mark, which reads all of apt's lists to say what dpkg knows itself.
         return shell(
-            "dpkg-query --show --showformat '${Package} ${db:Status-Abbrev} ${Version}\\n' \"$@\" 2>/dev/null || :; "
-            'echo ===; apt-mark showhold "$@"',
+            "dpkg-query --show --showformat '${Package} ${db:Status-Abbrev} ${Version}\\n' \"$@\" 2>/dev/null || :",
             *self.names,
         )
 
@@ -103,10 +103,10 @@ class Packages:
 
 
 def _read(text: str) -> tuple[dict[str, str], set[str]]:
-    rows, _, held = text.partition("===\n")
-    fields = (line.split() for line in rows.splitlines())
-    # The second letter of the state is what is: only `i` is installed and configured.
-    return {row[0]: row[-1] for row in fields if len(row) >= 3 and row[1][1] == "i"}, set(held.split())
+    rows = [row for row in (line.split() for line in text.splitlines()) if len(row) >= 3]
+    # The first letter of the state is what is wanted (`h` is held), the second what is: only `i` is installed and
+    # configured (dpkg-query(1), db:Status-Abbrev).
+    return {row[0]: row[-1] for row in rows if row[1][1] == "i"}, {row[0] for row in rows if row[1][0] == "h"}
 
 
 def _summary(wrong: list[tuple[str, str]], loose: list[str], present: dict[str, str]) -> str:

@@ -9,8 +9,10 @@ from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
 _PROBE = """
-systemctl show "$1" -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload
-started=$(systemctl show "$1" --timestamp=us+utc -p ExecMainStartTimestamp --value)
+told=$(systemctl show "$1" --timestamp=us+utc \
+  -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -p ExecMainStartTimestamp)
+echo "$told"
+started=$(echo "$told" | sed -n 's/^ExecMainStartTimestamp=//p')
 echo "started=$(date -d "${started:-@0}" +%s.%N)"
 shift
 for path in "$@"; do
