@@ -34,6 +34,9 @@ from provisioner.errors import ProblemsError, ProvisionerError, Severity
 
 _MARKS = {Outcome.OK: "[green]✓[/]", Outcome.CHANGED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.SKIPPED: "-"}
 
+# What is well already is counted in the end and not worth a line each.
+_QUIET = frozenset({Outcome.OK, Outcome.SKIPPED})
+
 
 class Show(Protocol):
     """How a command shows what happens: for people or for machines."""
@@ -89,7 +92,7 @@ class Human:
                 self._begin(host, title)
             case StepEnded(host, title, outcome, seconds, detail):
                 self._end(host, title, outcome, seconds)
-                if detail:
+                if detail and self._worth_a_line(outcome):
                     self.console.print(f"      {escape(detail)}", highlight=False)
             case Waiting(host, what):
                 self._waiting(host, what)
@@ -112,8 +115,12 @@ class Human:
         task = self._tasks.pop((host, title), None)
         if task is not None:
             self._progress.remove_task(task)
-        text = f"  {_MARKS[outcome]} {host:<8} {escape(_one_line(title))}"
-        self.console.print(f"{text} [dim]{_duration(seconds)}[/]", highlight=False)
+        if self._worth_a_line(outcome):
+            text = f"  {_MARKS[outcome]} {host:<8} {escape(_one_line(title))}"
+            self.console.print(f"{text} [dim]{_duration(seconds)}[/]", highlight=False)
+
+    def _worth_a_line(self, outcome: Outcome) -> bool:
+        return self._verbose or outcome not in _QUIET
 
     def _waiting(self, host: str, what: str) -> None:
         tasks = [task for (name, _), task in self._tasks.items() if name == host]

@@ -134,7 +134,7 @@ def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None
 
         def work(host: str, transport: Transport) -> int:
             (result,) = transport.run([command])
-            outcome = Outcome.OK if result.ok else Outcome.FAILED
+            outcome = Outcome.CHANGED if result.ok else Outcome.FAILED
             told(StepEnded(host, text, outcome, result.seconds, (result.stdout + result.stderr).rstrip()))
             return result.exit_code
 

@@ -51,13 +51,14 @@ def verify(cluster: Cluster, told: Frame, limit: str = "", junit: Path | None = 
         Problem("plan-not-empty", step.host, f"would {step.change.summary}", "`provisioner apply` does it.")
         for step in outcome.plan.steps
     )
-    told(PhaseBegan("look at the machines and through the cluster"))
     names = frozenset(outcome.view.limit) if limit else None
     found = verify_by_testinfra(cluster, told, limit=names, junit=junit)
     problems = (*left, *found.failed)
     seconds = round(time.monotonic() - began_s, 3)
+    result = "failed" if problems else "ok"
+    not_done = tuple(dict.fromkeys((*outcome.report.skipped, *found.skipped)))
     report = dataclasses.replace(
-        outcome.report, result="failed" if problems else "ok", changed=0, problems=problems, seconds=seconds
+        outcome.report, result=result, changed=0, problems=problems, skipped=not_done, seconds=seconds
     )
     if problems:
         told.fail(VerificationError(f"{len(problems)} finding(s); {found.passed} checks passed", problems))
