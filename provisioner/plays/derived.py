@@ -57,6 +57,8 @@ def node_address(view: View, host: Host) -> Address | None:
         named = facts.interface_of(IPv4Address(host.address))
     except AddressValueError:
         named = None
+    # A machine reached through a port of this one (127.0.0.1) has that address too, and it is not a node's.
+    named = None if named and named.ip.ip.is_loopback else named
     others = {address.ip.ip for name, other in view.facts.items() if name != host.name for address in other.addresses}
     return named or next((address for address in candidates(facts) if address.ip.ip not in others), None)
 

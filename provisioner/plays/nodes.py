@@ -5,7 +5,7 @@ from __future__ import annotations
 from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.model import Host
-from provisioner.resources.kubectl import NodeMarks, NodesReady
+from provisioner.resources.nodes import NodeMarks, NodesReady
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:

@@ -6,12 +6,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.facts import NodeState
 from provisioner.core.resource import Change
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
 
-_ENV = f"export KUBECONFIG={ADMIN_CONF}; "
+# What a small script needs before it calls kubectl.
+ENV = f"export KUBECONFIG={ADMIN_CONF}; "
 
 
 def kubectl(*arguments: str, stdin: str | Secret = "", timeout_s: int = 60) -> Command:
@@ -32,14 +32,14 @@ class ApiReady:
 
     def probe(self) -> Command:
         """Is it ready?"""
-        return shell(_ENV + "kubectl --request-timeout=5s get --raw=/readyz 2>/dev/null || :")
+        return shell(ENV + "kubectl --request-timeout=5s get --raw=/readyz 2>/dev/null || :")
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Wait, with a deadline."""
         if seen.stdout.strip() == "ok":
             return None
         script = (
-            _ENV
+            ENV
             + """
         until [ "$(kubectl --request-timeout=5s get --raw=/readyz 2>&1)" = ok ]; do
           if [ "$1" -le "$(($(date +%s) - began))" ]; then
@@ -67,7 +67,7 @@ class Manifest:
 
     def probe(self) -> Command:
         """The difference, as the API server would make it; `absent` when there is no API server yet."""
-        script = _ENV + (
+        script = ENV + (
             'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then echo "(no cluster yet)"; exit 0; fi; '
             "code=0; kubectl diff -f - || code=$?; if [ $code -gt 1 ]; then exit $code; fi"
         )
@@ -141,7 +141,7 @@ class RunTokensGone:
 
     def probe(self) -> Command:
         """Which of the tokens that the look has found are still there."""
-        script = _ENV + (
+        script = ENV + (
             'if [ $# = 0 ] || [ ! -e "$KUBECONFIG" ]; then exit 0; fi; '
             'for id in "$@"; do '
             'kubectl -n kube-system get secret "bootstrap-token-$id" --ignore-not-found -o name; done'
@@ -161,85 +161,3 @@ class RunTokensGone:
             *(f"secret/bootstrap-token-{identity}" for identity in found),
         )
         return Change("remove the join token", (remove,) if found else ())
-
-
-@dataclass(frozen=True, slots=True)
-class NodeMarks:
-    """Labels and, where the inventory speaks of them, taints of one node."""
-
-    node: str
-    labels: tuple[tuple[str, str], ...]
-    taints: tuple[str, ...] | None
-    now: NodeState
-
-    @property
-    def key(self) -> str:
-        """`labels and taints of NODE`."""
-        return f"labels and taints of {self.node}"
-
-    def probe(self) -> Command:
-        """Nothing: the look at the cluster has brought them."""
-        return shell(":")
-
-    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Set what differs; labels that the inventory does not name stay as they are."""
-        labels = [f"{key}={value}" for key, value in self.labels if self.now.labels.get(key) != value]
-        wished, present = set(self.taints or ()), set(self._own_taints())
-        added, removed = sorted(wished - present), sorted(present - wished) if self.taints is not None else []
-        commands = []
-        if labels:
-            commands.append(kubectl("label", "--overwrite", "node", self.node, *labels))
-        if added or removed:
-            commands.append(
-                kubectl("taint", "--overwrite", "node", self.node, *(f"{taint}-" for taint in removed), *added)
-            )
-        if not commands:
-            return None
-        lines = [
-            *(f"+label {label}" for label in labels),
-            *(f"+taint {t}" for t in added),
-            *(f"-taint {t}" for t in removed),
-        ]
-        return Change(f"label and taint {self.node}", tuple(commands), diff="".join(f"{line}\n" for line in lines))
-
-    def _own_taints(self) -> list[str]:
-        # node.kubernetes.io/ taints are the controllers' own (not-ready, unreachable, ...).
-        return [taint for taint in self.now.taints if not taint.startswith("node.kubernetes.io/")]
-
-
-@dataclass(frozen=True, slots=True)
-class NodesReady:
-    """Every node of the inventory is Ready."""
-
-    nodes: tuple[str, ...]
-    deadline_s: int = 300
-
-    @property
-    def key(self) -> str:
-        """`nodes ready`."""
-        return "nodes ready"
-
-    def probe(self) -> Command:
-        """The names of the nodes that are Ready."""
-        script = _ENV + (
-            'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then exit 0; fi; '
-            "kubectl --request-timeout=10s get nodes -o "
-            "'jsonpath={range .items[*]}{.metadata.name} "
-            '{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}\' 2>/dev/null || :'
-        )
-        return shell(script)
-
-    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Wait, with a deadline."""
-        ready = {line.split()[0] for line in seen.stdout.splitlines() if line.endswith(" True")}
-        missing = [node for node in self.nodes if node not in ready]
-        if not missing:
-            return None
-        wait = kubectl(
-            "wait",
-            "--for=condition=Ready",
-            f"--timeout={self.deadline_s}s",
-            *(f"node/{node}" for node in missing),
-            timeout_s=self.deadline_s + 30,
-        )
-        return Change(f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready", (wait,))

@@ -93,8 +93,9 @@ class Packages:
                 self._apt("update"),
                 self._apt("install", *(f"{name}={version}" for name, version in wrong)),
             ]
-        if loose:
-            commands.append(Command(("apt-mark", "hold", *loose)))
+        # What was held is held again after it was changed: nothing promises that apt keeps that.
+        holds = [name for name in self.names if name in loose or name in dict(wrong)]
+        commands.append(Command(("apt-mark", "hold", *holds)))
         return Change(_summary(wrong, loose, present), tuple(commands), diff=_details(wrong, loose, present))
 
     def _apt(self, verb: str, *names: str) -> Command:

@@ -1,0 +1,104 @@
+"""Node objects: their labels and taints, and that they are Ready."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.facts import NodeState
+from provisioner.core.resource import Change
+from provisioner.resources.kubectl import ENV, kubectl
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMarks:
+    """Labels and, where the inventory speaks of them, taints of one node."""
+
+    node: str
+    labels: tuple[tuple[str, str], ...]
+    taints: tuple[str, ...] | None
+    now: NodeState
+
+    @property
+    def key(self) -> str:
+        """`labels and taints of NODE`."""
+        return f"labels and taints of {self.node}"
+
+    def probe(self) -> Command:
+        """Nothing: the look at the cluster has brought them."""
+        return shell(":")
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Set what differs; labels that the inventory does not name stay as they are."""
+        labels = [f"{key}={value}" for key, value in self.labels if self.now.labels.get(key) != value]
+        wished, present = set(self.taints or ()), set(self.now.taints)
+        added, gone = sorted(wished - present), self._unwished()
+        # A new value overwrites; kubectl refuses to set and remove one key and effect in the same command.
+        removed = [taint for taint in gone if _place(taint) not in {_place(wish) for wish in wished}]
+        commands = []
+        if labels:
+            commands.append(kubectl("label", "--overwrite", "node", self.node, *labels))
+        if added or removed:
+            commands.append(
+                kubectl("taint", "--overwrite", "node", self.node, *(f"{taint}-" for taint in removed), *added)
+            )
+        if not commands:
+            return None
+        lines = [
+            *(f"+label {label}" for label in labels),
+            *(f"+taint {t}" for t in added),
+            *(f"-taint {t}" for t in gone),
+        ]
+        return Change(f"label and taint {self.node}", tuple(commands), diff="".join(f"{line}\n" for line in lines))
+
+    def _unwished(self) -> list[str]:
+        if self.taints is None:
+            return []
+        # node.kubernetes.io/ taints are the controllers' own (not-ready, unreachable, ...).
+        own = {taint for taint in self.now.taints if not taint.startswith("node.kubernetes.io/")}
+        return sorted(own - set(self.taints))
+
+
+def _place(taint: str) -> tuple[str, str]:
+    """Key and effect of `key=value:Effect`: a node has one value for them."""
+    left, _, effect = taint.rpartition(":")
+    return left.partition("=")[0], effect
+
+
+@dataclass(frozen=True, slots=True)
+class NodesReady:
+    """Every node of the inventory is Ready."""
+
+    nodes: tuple[str, ...]
+    deadline_s: int = 300
+
+    @property
+    def key(self) -> str:
+        """`nodes ready`."""
+        return "nodes ready"
+
+    def probe(self) -> Command:
+        """The names of the nodes that are Ready."""
+        script = ENV + (
+            'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then exit 0; fi; '
+            "kubectl --request-timeout=10s get nodes -o "
+            "'jsonpath={range .items[*]}{.metadata.name} "
+            '{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}\' 2>/dev/null || :'
+        )
+        return shell(script)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Wait, with a deadline."""
+        ready = {line.split()[0] for line in seen.stdout.splitlines() if line.endswith(" True")}
+        missing = [node for node in self.nodes if node not in ready]
+        if not missing:
+            return None
+        wait = kubectl(
+            "wait",
+            "--for=condition=Ready",
+            f"--timeout={self.deadline_s}s",
+            *(f"node/{node}" for node in missing),
+            timeout_s=self.deadline_s + 30,
+        )
+        return Change(f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready", (wait,))

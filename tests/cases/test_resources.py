@@ -1,0 +1,250 @@
+"""Every kind of resource: absent, right, wrong and half, as a machine really answers. What follows is in
+`tests/golden/changes/KIND.txt`, rewritten by --update-golden and reviewed as a diff.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pytest
+
+from provisioner.core.facts import NodeState
+from provisioner.core.resource import Later, Resource
+from provisioner.inventory.values import Secret
+from provisioner.networks.bridge import SCRIPT, UNIT, PodRoutes
+from provisioner.resources.files import Absent, File, PrivateCopy
+from provisioner.resources.images import Image
+from provisioner.resources.kernel import Modules, SwapOff, Sysctls
+from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
+from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
+from provisioner.resources.nodes import NodeMarks, NodesReady
+from provisioner.resources.packages import PackageDatabase, Packages
+from provisioner.resources.services import Service
+from tests.builders import TOKEN, node, ok
+from tests.cases.shown import shown
+from tests.conftest import Golden
+
+
+@dataclass(frozen=True)
+class Case:
+    """A wish, what the machine said, and what else the plan changes."""
+
+    title: str
+    wish: Resource
+    seen: str = ""
+    changed: frozenset[str] = frozenset()
+
+
+def after(*keys: str) -> frozenset[str]:
+    return frozenset(keys)
+
+
+MOTD = File("/etc/motd", "hello\nworld\n")
+KEY = File("/etc/app/key", Secret("hunter2", "the app's key"), mode=0o600, owner="root:adm")
+KEY_HASH = hashlib.sha256(b"hunter2").hexdigest()
+COPY = PrivateCopy(ADMIN_CONF, "/home/admin/.kube/config", "admin")
+FILES = (
+    Case("absent", MOTD, "absent\n"),
+    Case("right", MOTD, "644 root:root\nhello\nworld\n"),
+    Case("other content", MOTD, "644 root:root\nhello\nmoon\n"),
+    Case("empty", MOTD, "644 root:root\n"),
+    Case("without its last line end", MOTD, "644 root:root\nhello\nworld"),
+    Case("other mode", MOTD, "600 root:root\nhello\nworld\n"),
+    Case("other owner", MOTD, "644 admin:admin\nhello\nworld\n"),
+    Case("an executable file", File("/usr/local/sbin/x", "#!/bin/sh\n", mode=0o755), "absent\n"),
+    Case("wished empty, and is", File("/etc/empty", ""), "644 root:root\n"),
+    Case("secret, absent", KEY, "absent\n"),
+    Case("secret, right", KEY, f"600 root:adm\n{KEY_HASH}  -\n"),
+    Case("secret, other content", KEY, f"600 root:adm\n{'0' * 64}  -\n"),
+    Case("secret, open to others", KEY, f"644 root:adm\n{KEY_HASH}  -\n"),
+    Case("not wished, absent", Absent("/etc/old"), ""),
+    Case("not wished, present", Absent("/etc/old"), "present\n"),
+    Case("copy, absent or different", COPY, "differs\n"),
+    Case("copy, right", COPY, "600 admin\n"),
+    Case("copy, open to others", COPY, "644 admin\n"),
+    Case("copy, of another user", COPY, "600 root\n"),
+)
+
+MODULES = Modules(("overlay", "br_netfilter"))
+SETTINGS = Sysctls((("net.ipv4.ip_forward", "1"), ("net.bridge.bridge-nf-call-iptables", "1")))
+KERNEL = (
+    Case("no module", MODULES, ""),
+    Case("one module of two", MODULES, "overlay\n"),
+    Case("all modules", MODULES, "overlay\nbr_netfilter\n"),
+    Case("settings as wished", SETTINGS, "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1\n"),
+    Case("one setting wrong", SETTINGS, "net.ipv4.ip_forward = 0\nnet.bridge.bridge-nf-call-iptables = 1\n"),
+    Case("a setting that is not there yet", SETTINGS, "net.ipv4.ip_forward = 1\n"),
+    Case("no swap", SwapOff(), ""),
+    Case("swap now and after a reboot", SwapOff(), "active /dev/vda2\nfstab UUID=0f3a\n"),
+    Case("swap after a reboot only", SwapOff(), "fstab /swapfile\n"),
+)
+
+ROWS = "kubeadm hi  1.20.2-1.1\nkubelet hi  1.20.2-1.1\n"
+TWO = Packages("kubernetes", (("kubeadm", "1.20.2-1.1"), ("kubelet", "1.20.2-1.1")), ("-oDir::Etc::SourceParts=/x",))
+PACKAGES = (
+    Case("none installed", TWO, ""),
+    Case("installed and held", TWO, ROWS),
+    Case("not held", TWO, ROWS.replace("hi", "ii")),
+    Case("one not held", TWO, "kubeadm ii  1.20.2-1.1\nkubelet hi  1.20.2-1.1\n"),
+    Case("another version", TWO, "kubeadm hi  1.20.2-1.1\nkubelet hi  1.19.8-00\n"),
+    Case("one missing", TWO, "kubeadm hi  1.20.2-1.1\n"),
+    Case("removed, its configuration left", TWO, "kubeadm hi  1.20.2-1.1\nkubelet rc  1.20.2-1.1\n"),
+    Case("known to dpkg, never installed", TWO, "kubeadm hi  1.20.2-1.1\nkubelet un \n"),
+    Case("half installed", TWO, "kubeadm hi  1.20.2-1.1\nkubelet iHR 1.20.2-1.1\n"),
+    Case("unpacked, not configured", TWO, "kubeadm hi  1.20.2-1.1\nkubelet hU  1.20.2-1.1\n"),
+    Case("the package database is in order", PackageDatabase(), ""),
+    Case(
+        "an installation was interrupted",
+        PackageDatabase(),
+        "The following packages are only half configured, probably due to problems\n"
+        "configuring them the first time.  The configuration should be retried using\n"
+        "dpkg --configure <package> or the configure menu option in dselect:\n"
+        " docker.io            Linux container runtime\n\n",
+    ),
+    Case("dpkg's journal is not empty", PackageDatabase(), "0001\n"),
+)
+
+DOCKER = Service("docker.service", configuration=("/etc/docker/daemon.json",))
+WAITING = Service("kubelet.service", running=False, configuration=("/etc/default/kubelet",))
+
+
+def systemd(
+    active: str = "active", enabled: str = "enabled", reload: str = "no", started: str = "1795225905.67"
+) -> str:
+    load = "loaded" if enabled else "not-found"
+    return (
+        f"LoadState={load}\nActiveState={active}\nUnitFileState={enabled}\n"
+        f"NeedDaemonReload={reload}\nstarted={started}\n"
+    )
+
+
+WRITTEN_BEFORE = "newest=1795225883.320 /etc/docker/daemon.json\n"
+WRITTEN_AFTER = "newest=1795225999.001 /etc/docker/daemon.json\n"
+NOT_THERE = systemd("inactive", "", started="0.000000000")
+SERVICES = (
+    Case("not installed yet", DOCKER, NOT_THERE),
+    Case("runs as it should", DOCKER, systemd() + WRITTEN_BEFORE),
+    Case("its configuration is newer than the process", DOCKER, systemd() + WRITTEN_AFTER),
+    Case("its configuration will change", DOCKER, systemd() + WRITTEN_BEFORE, after("file /etc/docker/daemon.json")),
+    Case("stopped", DOCKER, systemd("inactive") + WRITTEN_BEFORE),
+    Case("failed", DOCKER, systemd("failed") + WRITTEN_BEFORE),
+    Case("runs, but not after a reboot", DOCKER, systemd(enabled="disabled") + WRITTEN_BEFORE),
+    Case("its unit file has changed", DOCKER, systemd(reload="yes") + WRITTEN_BEFORE),
+    Case("both wrong", DOCKER, systemd("inactive", "disabled")),
+    Case("follows a package", Service("a.service", follows=("packages x",)), systemd(), after("packages x")),
+    Case("only to be enabled, not installed", WAITING, NOT_THERE),
+    Case("only to be enabled, and is", WAITING, systemd("inactive")),
+    Case("only to be enabled, restarts in a loop", WAITING, systemd("activating")),
+    Case("only to be enabled, its unit file has changed", WAITING, systemd("inactive", reload="yes")),
+)
+
+PAUSE = Image("k8s.gcr.io/pause:3.2", "images/pause_3.2.tar", "a" * 64, "/run/provisioner/bundle")
+IMAGES = (
+    Case("absent", PAUSE, ""),
+    Case("present", PAUSE, "k8s.gcr.io/pause:3.2\n<none>:<none>\n"),
+    Case("another version of it", PAUSE, "k8s.gcr.io/pause:3.1\n"),
+)
+
+FILE = Secret("apiVersion: kubeadm.k8s.io/v1beta2\ntoken: hunter2\n", "kubeadm configuration")
+INIT = Init("cp1", FILE, "/run/cri.sock", shown="apiVersion: kubeadm.k8s.io/v1beta2\ntoken: <join token>\n")
+SMALL = Init("cp1", FILE, "/run/cri.sock", skip_phases=("addon/coredns",), ignored_checks=("ImagePull", "Swap"))
+KUBEADM = (
+    Case("init on a fresh machine", INIT, ""),
+    Case("init without an add-on", SMALL, ""),
+    Case("init was killed", INIT, "begun\n"),
+    Case("init is done", INIT, "done\n"),
+    Case("join of a fresh machine", Join("w1", FILE, "/run/cri.sock", present=False), ""),
+    Case("join beside swap", Join("w1", FILE, "/run/cri.sock", present=False, ignored_checks=("Swap",)), ""),
+    Case("join was killed", Join("w1", FILE, "/run/cri.sock", present=False), "begun\n"),
+    Case("join was killed after the node came to be", Join("w1", FILE, "/run/cri.sock", present=True), "begun\n"),
+    Case("joined", Join("w1", FILE, "/run/cri.sock", present=True), "done\n"),
+    Case("joined, but the cluster lost its node", Join("w1", FILE, "/run/cri.sock", present=False), "done\n"),
+)
+
+JOIN_TOKEN = JoinToken(Secret(TOKEN, "join token"), Secret("kind: Secret\n", "bootstrap token"), ("w1", "w2"))
+SPACE = Manifest("probe", "kind: Namespace\n")
+KUBECTL = (
+    Case("API server ready", ApiReady(), "ok"),
+    Case("API server silent", ApiReady(), ""),
+    Case("manifest, no cluster yet", SPACE, "(no cluster yet)\n"),
+    Case("manifest, applied", SPACE, ""),
+    Case("manifest, different", SPACE, "+  name: probe\n"),
+    Case("token, not made", JOIN_TOKEN, ""),
+    Case("token, signed", JOIN_TOKEN, "eyJhbGciOiJIUzI1NiJ9..x"),
+    Case("token, the cluster is born with it", JOIN_TOKEN, "", after("kubeadm init")),
+    Case("no token is left", RunTokensGone(()), ""),
+    Case("a killed run left a token", RunTokensGone(("p9x2la", "zz01aa")), "secret/bootstrap-token-p9x2la\n"),
+    Case("a token that this plan makes", RunTokensGone(()), "", after("join token")),
+    Case("a token that kubeadm init makes", RunTokensGone(()), "", after("kubeadm init")),
+)
+
+
+def marked(labels: dict[str, str], taints: tuple[str, ...]) -> NodeState:
+    return node("w1", 1, labels={"kubernetes.io/hostname": "w1", **labels}, taints=taints)
+
+
+def marks(now: NodeState, taints: tuple[str, ...] | None, **labels: str) -> NodeMarks:
+    return NodeMarks("w1", tuple(sorted(labels.items())), taints, now)
+
+
+NODES = (
+    Case("no labels yet", marks(marked({}, ()), None, disk="ssd", zone="a")),
+    Case("labels as wished, others stay", marks(marked({"disk": "ssd", "by-hand": "x"}, ()), None, disk="ssd")),
+    Case("another value", marks(marked({"disk": "hdd"}, ()), None, disk="ssd")),
+    Case("a taint is missing", marks(marked({}, ()), ("dedicated=db:NoSchedule",))),
+    Case("taints as wished", marks(marked({}, ("dedicated=db:NoSchedule",)), ("dedicated=db:NoSchedule",))),
+    Case("a taint too many", marks(marked({}, ("old:NoExecute", "a=b:NoSchedule")), ("a=b:NoSchedule",))),
+    Case("another value of a taint", marks(marked({}, ("a=old:NoSchedule",)), ("a=new:NoSchedule",))),
+    Case("another effect of a taint", marks(marked({}, ("a=b:NoSchedule",)), ("a=b:NoExecute",))),
+    Case("taints are not spoken of", marks(marked({}, ("by-hand:NoSchedule",)), None)),
+    Case("no taints wished", marks(marked({}, ("node-role.kubernetes.io/master:NoSchedule",)), ())),
+    Case("the controllers' own taints stay", marks(marked({}, ("node.kubernetes.io/not-ready:NoSchedule",)), ())),
+    Case("all ready", NodesReady(("cp1", "w1")), "cp1 True\nw1 True\nw9 False\n"),
+    Case("one not ready", NodesReady(("cp1", "w1")), "cp1 True\nw1 False\n"),
+    Case("one unknown", NodesReady(("cp1", "w1")), "cp1 True\nw1 Unknown\n"),
+    Case("no cluster yet", NodesReady(("cp1", "w1"))),
+)
+
+ROUTES = PodRoutes((("10.244.1.0/24", "10.0.0.21"),))
+NETWORK = (
+    Case("the service is not there", ROUTES, "all of them\n"),
+    Case("all set", ROUTES, ""),
+    Case("lost routes and rules", ROUTES, "route 10.244.1.0/24 via 10.0.0.21\nfirewall rule filter -I FORWARD\n"),
+    Case("the service restarts anyway", ROUTES, "all of them\n", after(f"service {UNIT}")),
+    Case("not known yet", Later(f"file {SCRIPT}", f"write {SCRIPT}", "the nodes' parts of the pods' network")),
+)
+
+KINDS = {
+    "files": FILES,
+    "kernel": KERNEL,
+    "packages": PACKAGES,
+    "services": SERVICES,
+    "images": IMAGES,
+    "kubeadm": KUBEADM,
+    "kubectl": KUBECTL,
+    "nodes": NODES,
+    "network": NETWORK,
+}
+EVERY = [pytest.param(case, id=f"{kind}: {case.title}") for kind, cases in KINDS.items() for case in cases]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_follows_from_what_was_seen(kind: str, golden: Golden) -> None:
+    outcomes = (f"## {case.title}\n{shown(case.wish.diff(ok(case.seen), case.changed))}" for case in KINDS[kind])
+    golden(f"changes/{kind}.txt", "\n".join(outcomes))
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_no_secret_in_what_is_shown_or_in_arguments(case: Case) -> None:
+    change = case.wish.diff(ok(case.seen), case.changed)
+    commands = change.commands if change else ()
+    words = [word for command in (case.wish.probe(), *commands) for word in command.argv]
+    assert not [text for text in [*words, shown(change), repr(change), repr(case.wish)] if "hunter2" in text]
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_a_probe_accepts_only_that_it_could_look(case: Case) -> None:
+    """Missing is a state: no probe has a code of failure to accept."""
+    assert case.wish.probe().accepts == {0}
+    assert not isinstance(case.wish.probe().stdin, Secret)

@@ -1,0 +1,1 @@
+"""Rendered files and whole plans as text."""
