@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-from cryptography import x509
+from asn1crypto import pem, x509
 
 from provisioner.inventory.values import Version
 from provisioner.verification.seen import Inode, Route, Seen, Unit
@@ -126,18 +126,28 @@ def certificate_problems(certificates: Mapping[str, str], now: datetime) -> list
     return [f"{path} {text}" for path, pem in certificates.items() if (text := _certificate_problem(pem, now))]
 
 
-def _certificate_problem(pem: str, now: datetime) -> str:
+def _certificate_problem(text: str, now: datetime) -> str:
     try:
-        found = x509.load_pem_x509_certificates(pem.encode())[0]
+        begins, ends = validity(text)
     except ValueError:
         return "is not a certificate"
     # Machines' clocks may be half a minute apart; see the check of the clock.
-    if found.not_valid_before_utc > now + timedelta(minutes=1):
-        return f"is not valid before {found.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-    left = found.not_valid_after_utc - now
-    if left < timedelta(0):
-        return f"expired on {found.not_valid_after_utc:%Y-%m-%d}"
-    return f"expires in {left.days} days" if left < timedelta(days=CERTIFICATE_DAYS) else ""
+    if begins > now + timedelta(minutes=1):
+        return f"is not valid before {begins:%Y-%m-%d %H:%M} UTC"
+    if ends < now:
+        return f"expired on {ends:%Y-%m-%d}"
+    days = (ends - now).days
+    return f"expires in {days} days" if days < CERTIFICATE_DAYS else ""
+
+
+def validity(text: str) -> tuple[datetime, datetime]:
+    """When a certificate (PEM, the first one) begins and ends to be valid; ValueError when it is none.
+
+    Read with asn1crypto: kubeadm up to 1.20 gives its authorities the serial number 0, which stricter readers refuse.
+    """
+    _, _, der = pem.unarmor(text.encode())
+    period = x509.Certificate.load(der)["tbs_certificate"]["validity"]
+    return period["not_before"].native, period["not_after"].native
 
 
 def missing_routes(routes: Iterable[Route], wished: Mapping[str, tuple[str, str]]) -> list[str]:

@@ -45,7 +45,7 @@ section holds; apt-mark showhold
 section units; systemctl show docker.service kubelet.service -p Id,LoadState,ActiveState,SubState,UnitFileState
 section cgroup-driver; timeout 15 docker info --format '{{.CgroupDriver}}'
 section sysctls; grep -H . /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables /proc/sys/net/bridge/bridge-nf-call-ip6tables
-section sysctl-files; grep -H . /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf
+section sysctl-files; grep -HvE '^[[:space:]]*([#;]|$)' /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf
 section modules; cat /proc/modules
 section filesystems; cat /proc/filesystems
 section module-files; cat /etc/modules /etc/modules-load.d/*.conf /run/modules-load.d/*.conf /usr/lib/modules-load.d/*.conf

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from provisioner.inventory.values import Version
+from provisioner.verification import findings
+from provisioner.verification.seen import Inode, Route, Seen, Unit
+
+WISHED = Version(1, 20, 2)
+GOOD = {"kubelet": "1.20.2-1.1", "kubeadm": "1.20.2-1.1", "kubectl": "1.20.2-1.1"}
+OTHERS = {"cp1": ("10.244.0.0/24", "10.213.0.11"), "w2": ("10.244.2.0/24", "10.213.0.130")}
+
+
+@pytest.mark.parametrize(
+    ("packages", "wrong"),
+    [
+        (GOOD, []),
+        (GOOD | {"kubelet": "1.20.3-1.1"}, ["kubelet is 1.20.3-1.1, not 1.20.2"]),
+        (GOOD | {"kubectl": "1.20.20-00"}, ["kubectl is 1.20.20-00, not 1.20.2"]),
+        ({}, ["kubeadm is not installed", "kubectl is not installed", "kubelet is not installed"]),
+    ],
+)
+def test_versions(packages: dict[str, str], wrong: list[str]) -> None:
+    assert findings.wrong_versions(packages, WISHED) == wrong
+
+
+@pytest.mark.parametrize(
+    ("packages", "found"),
+    [
+        ({"docker.io": "1", "containerd": "1"}, ("docker.io", "containerd")),
+        ({"docker-ce": "1", "containerd.io": "1"}, ("docker-ce", "containerd.io")),
+        ({"docker.io": "1"}, ()),
+    ],
+)
+def test_which_engine(packages: dict[str, str], found: tuple[str, ...]) -> None:
+    assert findings.engine(packages) == found
+
+
+def test_every_package_that_an_upgrade_would_replace_is_named() -> None:
+    packages = GOOD | {"docker.io": "20", "containerd": "1.6"}
+    assert findings.not_held(packages, frozenset({"kubelet", "kubeadm", "docker.io"})) == [
+        "kubectl is not held",
+        "containerd is not held",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "wrong"),
+    [
+        (Unit("active/running", "enabled"), []),
+        (None, ["kubelet.service does not exist"]),
+        (Unit("inactive/dead", "enabled"), ["kubelet.service is inactive/dead, not running"]),
+        (Unit("activating/auto-restart", "enabled"), ["kubelet.service is activating/auto-restart, not running"]),
+        (Unit("active/running", "disabled"), ["kubelet.service is disabled: it will not start at boot"]),
+    ],
+)
+def test_services(unit: Unit | None, wrong: list[str]) -> None:
+    assert findings.unit_problems({"kubelet.service": unit} if unit else {}, "kubelet.service") == wrong
+
+
+@pytest.mark.parametrize(
+    ("lines", "value"),
+    [
+        ([], None),
+        ([("/etc/sysctl.d/99-k.conf", "net.ipv4.ip_forward = 1")], "1"),
+        ([("/etc/sysctl.d/99-k.conf", "-net/ipv4/ip_forward=1")], "1"),
+        ([("/etc/sysctl.d/99-k.conf", "# net.ipv4.ip_forward = 1")], None),
+        (
+            [
+                ("/etc/sysctl.d/50-k.conf", "net.ipv4.ip_forward=1"),
+                ("/usr/lib/sysctl.d/90-x.conf", "net.ipv4.ip_forward=0"),
+            ],
+            "0",
+        ),
+        (
+            [
+                ("/etc/sysctl.d/90-x.conf", "net.ipv4.ip_forward=1"),
+                ("/usr/lib/sysctl.d/90-x.conf", "net.ipv4.ip_forward=0"),
+            ],
+            "1",
+        ),
+        (
+            [
+                ("/usr/lib/sysctl.d/90-x.conf", "net.ipv4.ip_forward=0"),
+                ("/run/sysctl.d/90-x.conf", "net.ipv4.ip_forward=1"),
+            ],
+            "1",
+        ),
+        ([("/etc/sysctl.d/9.conf", "net.ipv4.ip_forward=0"), ("/etc/sysctl.d/9.conf", "net.ipv4.ip_forward=1")], "1"),
+        ([("/etc/sysctl.d/9.conf", "net.ipv4.conf.all.rp_filter=1")], None),
+    ],
+)
+def test_what_a_reboot_sets(lines: list[tuple[str, str]], value: str | None) -> None:
+    assert findings.sysctl_at_boot(lines, "net.ipv4.ip_forward") == value
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({}, []),
+        ({"filesystems": frozenset({"ext4"})}, ["the kernel has no overlay"]),
+        ({"sysctls": {}}, ["the kernel has no br_netfilter"]),
+        (
+            {"loaded_modules": frozenset({"br_netfilter", "overlay"}), "modules_at_boot": frozenset({"overlay"})},
+            ["br_netfilter is loaded but will not be after a reboot"],
+        ),
+        ({"modules_at_boot": frozenset()}, []),
+    ],
+    ids=["fine", "no overlay", "no bridge", "loaded by hand", "built in"],
+)
+def test_modules(worker: Seen, change: dict[str, Any], wrong: list[str]) -> None:
+    assert findings.missing_modules(replace(worker, **change)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("path", "inode", "fine"),
+    [
+        ("/etc/kubernetes/kubelet.conf", Inode(0o600, "root:root", "f"), True),
+        ("/etc/kubernetes/admin.conf", Inode(0o640, "root:root", "f"), False),
+        ("/etc/kubernetes/pki/etcd/ca.key", Inode(0o644, "root:root", "f"), False),
+        ("/etc/kubernetes/pki/ca.key", Inode(0o600, "admin:admin", "f"), False),
+        ("/etc/kubernetes/pki/ca.crt", Inode(0o644, "root:root", "f"), True),
+        ("/etc/kubernetes/manifests/etcd.yaml", Inode(0o644, "root:root", "f"), False),
+        ("/var/lib/kubelet/pki/kubelet-client-1.pem", Inode(0o644, "root:root", "f"), False),
+        ("/var/lib/kubelet/pki/kubelet-client-current.pem", Inode(0o777, "root:root", "l"), True),
+        ("/etc/kubernetes", Inode(0o755, "root:root", "d"), True),
+    ],
+)
+def test_secrets_are_roots_alone(path: str, inode: Inode, fine: bool) -> None:
+    wrong = findings.readable_secrets({path: inode})
+    assert wrong == ([] if fine else [f"{path} is {inode.mode:04o} {inode.owner}"])
+
+
+def test_what_others_may_change() -> None:
+    files = {
+        "/etc/kubernetes": Inode(0o777, "root:root", "d"),
+        "/etc/kubernetes/pki": Inode(0o755, "admin:root", "d"),
+        "/var/lib/kubelet/config.yaml": Inode(0o644, "root:root", "f"),
+        "/var/lib/kubelet/pki/kubelet-client-current.pem": Inode(0o777, "root:root", "l"),
+    }
+    assert findings.writable_by_others(files) == [
+        "/etc/kubernetes is 0777 root:root",
+        "/etc/kubernetes/pki is 0755 admin:root",
+    ]
+
+
+def test_missing_files_are_one_finding() -> None:
+    assert findings.absent({"/a": Inode(0o600, "root:root", "f")}, ("/a", "/b", "/c")) == ["missing: /b, /c"]
+    assert findings.absent({"/a": Inode(0o600, "root:root", "f")}, ("/a",)) == []
+
+
+def _ends(seen: Seen, path: str) -> datetime:
+    return findings.validity(seen.certificates[path])[1]
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        (lambda end: end - timedelta(days=31), None),
+        (lambda end: end - timedelta(days=29, hours=1), "expires in 29 days"),
+        (lambda end: end + timedelta(hours=1), "expired on"),
+        (lambda end: datetime(2020, 1, 1, tzinfo=UTC), "is not valid before"),
+    ],
+)
+def test_certificates(control_plane: Seen, when: Callable[[datetime], datetime], said: str | None) -> None:
+    path = "/etc/kubernetes/pki/apiserver.crt"
+    wrong = findings.certificate_problems({path: control_plane.certificates[path]}, when(_ends(control_plane, path)))
+    assert [text.startswith(f"{path} {said}") for text in wrong] == ([True] if said else [])
+
+
+def test_all_certificates_of_a_new_cluster_are_fine(control_plane: Seen) -> None:
+    assert (
+        findings.certificate_problems(control_plane.certificates, datetime.fromtimestamp(control_plane.clock_s, UTC))
+        == []
+    )
+
+
+def test_what_is_no_certificate_is_named() -> None:
+    assert findings.certificate_problems({"/x.crt": "no"}, datetime.now(UTC)) == ["/x.crt is not a certificate"]
+
+
+@pytest.mark.parametrize(
+    ("routes", "wrong"),
+    [
+        ([Route("10.244.0.0/24", "10.213.0.11"), Route("10.244.2.0/24", "10.213.0.130")], []),
+        ([Route("10.244.0.0/24", "10.213.0.11")], ["no route to 10.244.2.0/24 of w2"]),
+        (
+            [Route("10.244.0.0/24", "10.213.0.11"), Route("10.244.2.0/24", "10.0.2.15")],
+            ["10.244.2.0/24 of w2 goes via 10.0.2.15, not 10.213.0.130"],
+        ),
+    ],
+)
+def test_routes(routes: list[Route], wrong: list[str]) -> None:
+    assert findings.missing_routes(routes, OTHERS) == wrong
+
+
+SCRIPT = "/usr/local/sbin/routes"
+LINES = ((SCRIPT, "10.244.0.0/24 via 10.213.0.11"), (SCRIPT, "10.244.2.0/24 via 10.213.0.130"))
+UNIT = (("/etc/systemd/system/routes.service", f"ExecStart={SCRIPT} set"),)
+
+
+@pytest.mark.parametrize(
+    ("files", "unit", "enabled", "left"),
+    [
+        (LINES, UNIT, {"routes.service"}, 0),
+        (LINES, UNIT, set(), 2),
+        (LINES, (), {"routes.service"}, 2),
+        (LINES[:1], UNIT, {"routes.service"}, 1),
+        (
+            (("/etc/systemd/system/r.service", LINES[0][1]), ("/etc/systemd/system/r.service", LINES[1][1])),
+            (),
+            {"r.service"},
+            0,
+        ),
+        ((("/etc/netplan/60-pods.yaml", "10.244.0.0/24"), ("/etc/network/interfaces", "10.244.2.0/24")), (), set(), 0),
+    ],
+    ids=["a service", "not enabled", "no unit", "one missing", "in the unit itself", "network managers"],
+)
+def test_routes_after_a_reboot(
+    worker: Seen, files: tuple[tuple[str, str], ...], unit: tuple[tuple[str, str], ...], enabled: set[str], left: int
+) -> None:
+    seen = replace(worker, route_files=files, unit_files=unit, enabled=frozenset(enabled))
+    assert len(findings.fleeting_routes(seen, OTHERS)) == left
