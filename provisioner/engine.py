@@ -114,7 +114,7 @@ class _Work:
             step
             for host, resources in wished.items()
             if host not in self.errors
-            for step in fold(host, resources, _answers(resources, self.seen[host]), set())
+            for step in fold(host, resources, _answers(resources, self.seen.get(host, {})), set())
         )
 
     def _execute(self, play: Play, steps: tuple[Step, ...]) -> list[str]:
@@ -227,7 +227,7 @@ def _plan(run: Run, view: View, seen: Seen) -> Plan:
             steps += fold(
                 host.name,
                 resources,
-                _answers(resources, seen[host.name]),
+                _answers(resources, seen.get(host.name, {})),
                 changed.setdefault(host.name, set()),
             )
         plays.append(PlayPlan(play.title, tuple(steps)))

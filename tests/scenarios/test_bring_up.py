@@ -1,0 +1,263 @@
+"""Whole runs of plan and apply on simulated machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from provisioner.core.report import Event, Found, StepEnded
+from provisioner.core.report import Outcome as Ended
+from provisioner.errors import PreflightError, StepError, UnreachableError
+from tests.builders import cluster, host
+from tests.scenarios.machine import FakeFile, FakeUnit
+from tests.scenarios.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World(cluster())
+
+
+@pytest.fixture
+def up(world: World) -> World:
+    """A world whose cluster is up."""
+    assert world.apply().report.result == "ok"
+    world.heard.clear()
+    return world
+
+
+def test_a_plan_changes_nothing(world: World) -> None:
+    outcome = world.plan()
+    assert world.done() == {}
+    assert outcome.report.result == "changes"
+    assert outcome.report.changed == len(outcome.plan.steps) > 30
+    assert {name: told.round_trips for name, told in outcome.report.hosts.items()} == {"cp1": 2, "w1": 2, "w2": 2}
+
+
+def test_from_nothing_to_a_cluster(world: World) -> None:
+    outcome = world.apply()
+    assert (outcome.report.result, outcome.errors) == ("ok", {})
+    assert list(world.cluster.nodes) == ["cp1", "w1", "w2"]
+    assert world.cluster.readiness() == "cp1 True\nw1 True\nw2 True\n"
+    assert world.bundle_for == ["cp1", "w1", "w2"]
+
+
+def test_all_joined_with_the_token_of_that_run_and_none_is_left(world: World) -> None:
+    world.apply()
+    assert world.cluster.used == ["run001", "run001", "run001"]
+    assert world.cluster.tokens == {}
+
+
+def test_the_plan_names_as_many_steps_as_are_done(world: World) -> None:
+    """A token that is born with the cluster is removed by a step whose commands a later look has found."""
+    planned = {(step.host, step.key) for step in world.plan().plan.steps}
+    outcome = world.apply()
+    done = {(ended.host, ended.title) for ended in world.heard if isinstance(ended, StepEnded)}
+    assert {host for host, _ in planned} == {host for host, _ in done}
+    assert outcome.report.changed == len(done)
+
+
+def test_a_second_run_finds_nothing_to_do(up: World) -> None:
+    outcome = up.apply()
+    assert up.done() == {}
+    assert (outcome.report.result, outcome.report.changed) == ("ok", 0)
+    assert max(told.round_trips for told in outcome.report.hosts.values()) <= 3
+
+
+def test_a_plan_after_a_run_is_empty(up: World) -> None:
+    outcome = up.plan()
+    assert (outcome.report.result, outcome.plan.steps) == ("ok", ())
+
+
+def test_a_further_worker_joins_with_a_token_of_its_own(up: World) -> None:
+    up.grow(cluster(*up.wished.hosts, host("w3", "10.0.0.23")))
+    outcome = up.apply()
+    assert outcome.report.result == "ok"
+    assert up.cluster.used[-1] == "run002"
+    assert up.cluster.tokens == {}
+    assert "10.244.3.0/24 via 10.0.0.23" in up.machines["w1"].files["/usr/local/sbin/provisioner-pod-network"].text
+
+
+def test_one_changed_value_changes_its_file_and_restarts_what_reads_it(up: World) -> None:
+    up.grow(cluster(*up.wished.hosts, runtime={"log_max_size": "50m"}))
+    outcome = up.apply()
+    assert outcome.report.result == "ok"
+    expected = ["write /etc/docker/daemon.json 644", "systemctl daemon-reload", "systemctl restart docker.service"]
+    assert up.done() == {"cp1": expected, "w1": expected, "w2": expected}
+
+
+@pytest.mark.parametrize("missing", ["file", "service", "hold", "setting", "image"])
+def test_what_was_broken_by_hand_is_mended_there_and_nowhere_else(up: World, missing: str) -> None:
+    machine = up.machines["w1"]
+    breaking: dict[str, Callable[[], object]] = {
+        "file": lambda: machine.files.pop("/etc/sysctl.d/99-provisioner.conf"),
+        "service": lambda: machine.units.update({"kubelet.service": FakeUnit(enabled=True)}),
+        "hold": lambda: machine.held.discard("kubelet"),
+        "setting": lambda: machine.settings.update({"net.ipv4.ip_forward": "0"}),
+        "image": lambda: machine.images.discard("k8s.gcr.io/kube-proxy:v1.20.2"),
+    }
+    breaking[missing]()
+    (step,) = up.plan().plan.steps
+    assert step.host == "w1"
+    assert up.apply().report.changed == 1
+    assert list(up.done()) == ["w1"]
+    assert up.plan().plan.steps == ()
+
+
+def test_a_worker_that_fails_is_reported_and_the_others_go_on(world: World) -> None:
+    world.machines["w1"].trouble["apt-get"] = 100
+    outcome = world.apply()
+    assert outcome.report.result == "failed"
+    assert list(outcome.errors) == ["w1"]
+    assert "failed with exit code 100" in outcome.errors["w1"].message
+    assert "w1 cannot do that" in outcome.errors["w1"].details
+    assert outcome.report.hosts["w1"].failed == 1
+    assert outcome.report.hosts["w2"].failed == 0
+    assert list(world.cluster.nodes) == ["cp1", "w2"]
+    assert [event for event in world.heard if isinstance(event, StepEnded) and event.outcome is Ended.FAILED]
+
+
+def test_after_the_cause_is_mended_the_same_command_goes_on(world: World) -> None:
+    world.machines["w1"].trouble["apt-get"] = 100
+    world.apply()
+    world.machines["w1"].trouble.clear()
+    outcome = world.apply()
+    assert outcome.report.result == "ok"
+    assert list(world.cluster.nodes) == ["cp1", "w2", "w1"]
+    assert not [text for text in world.machines["w2"].done if "kubeadm" in text]
+
+
+def test_a_leader_that_fails_lets_nobody_join(world: World) -> None:
+    world.machines["cp1"].trouble["--skip-token-print"] = 1
+    outcome = world.apply()
+    assert outcome.report.result == "failed"
+    assert list(outcome.errors) == ["cp1"]
+    assert world.cluster.nodes == {}
+    assert not [text for name in ("w1", "w2") for text in world.machines[name].done if text.startswith("run")]
+
+
+def test_an_init_that_was_killed_is_made_again(world: World) -> None:
+    world.machines["cp1"].trouble["--skip-token-print"] = UnreachableError("cp1: the connection was lost")
+    world.apply()
+    world.machines["cp1"].trouble.clear()
+    again = world.plan()
+    assert "kubeadm init again, after a reset" in " ".join(step.change.summary for step in again.plan.steps)
+    assert [event.problem.rule for event in world.heard if isinstance(event, Found)] == ["init-unfinished"]
+    assert world.apply().report.result == "ok"
+
+
+def test_a_join_that_was_killed_is_made_again_with_a_new_token(world: World) -> None:
+    world.machines["w1"].trouble["provisioner/join-begun join"] = UnreachableError("w1: the connection was lost")
+    assert list(world.apply().errors) == ["w1"]
+    world.machines["w1"].trouble.clear()
+    assert world.apply().report.result == "ok"
+    assert world.cluster.used == ["run001", "run001", "run002"]
+    assert world.cluster.tokens == {}
+
+
+def test_tokens_of_a_killed_run_are_removed_by_the_next(up: World) -> None:
+    up.cluster.tokens["p9x2la"] = "0123456789abcdef"
+    (step,) = up.plan().plan.steps
+    assert step.change.summary == "remove the join token"
+    assert up.apply().report.result == "ok"
+    assert up.cluster.tokens == {}
+
+
+def test_a_connection_that_is_lost_takes_only_that_machine_out(world: World) -> None:
+    world.machines["w2"].trouble["docker.json"] = UnreachableError("w2: the connection to 10.0.0.22 was lost")
+    world.machines["w2"].trouble["/etc/docker/daemon.json 644"] = UnreachableError("w2: lost")
+    outcome = world.apply()
+    assert outcome.report.result == "failed"
+    assert isinstance(outcome.errors["w2"], UnreachableError)
+    assert outcome.report.hosts["w2"].detail == "w2: lost"
+    assert list(world.cluster.nodes) == ["cp1", "w1"]
+
+
+def test_a_machine_that_cannot_be_reached_stops_the_run_before_any_change(world: World) -> None:
+    world.machines["w2"].reachable = False
+    with pytest.raises(UnreachableError, match="w2: nothing answers"):
+        world.apply()
+    assert world.done() == {}
+
+
+def test_all_machines_that_cannot_be_reached_are_named(world: World) -> None:
+    world.machines["w1"].reachable = world.machines["w2"].reachable = False
+    with pytest.raises(UnreachableError, match="2 machines failed: w1, w2") as error:
+        world.apply()
+    assert "w1: nothing answers" in error.value.details
+    assert "w2: nothing answers" in error.value.details
+    assert error.value.hint
+
+
+def test_a_probe_that_cannot_look_stops_the_run_before_any_change(world: World) -> None:
+    world.machines["w1"].trouble["dpkg-query"] = 2
+    with pytest.raises(StepError, match="w1: could not look"):
+        world.apply()
+    assert world.done() == {}
+
+
+def test_what_is_still_to_be_done_after_it_was_done_is_an_error(world: World) -> None:
+    """The machine says that all went well, and nothing came of it."""
+    world.machines["w1"].trouble["sysctl -w"] = 0
+    outcome = world.apply()
+    assert outcome.report.result == "failed"
+    assert "w1: did not converge: set net." in outcome.errors["w1"].message
+    assert outcome.errors["w1"].hint
+    assert list(world.cluster.nodes) == ["cp1", "w2"]
+
+
+def test_findings_of_preflight_stop_everything_and_come_all_at_once() -> None:
+    world = World(cluster(host("cp1", "10.0.0.11"), host("cp2", "10.0.0.12"), host("w1", "10.0.0.21")))
+    twin = world.machines["w1"]
+    twin.name = "cp1"
+    with pytest.raises(PreflightError) as error:
+        world.apply()
+    assert {problem.rule for problem in error.value.problems} == {
+        "control-planes", "duplicate-machine-id", "duplicate-hostname",
+    }  # fmt: skip
+    assert world.done() == {}
+
+
+def test_a_limit_leaves_the_others_alone(up: World) -> None:
+    for name in ("w1", "w2"):
+        up.machines[name].files.pop("/etc/sysctl.d/99-provisioner.conf")
+    outcome = up.apply(limit=frozenset({"w1"}))
+    assert outcome.report.result == "ok"
+    assert list(up.done()) == ["w1"]
+
+
+def test_a_worker_joins_under_a_limit_through_a_leader_that_is_not_worked_on(up: World) -> None:
+    up.grow(cluster(*up.wished.hosts, host("w3", "10.0.0.23")))
+    up.machines["cp1"].files["/etc/docker/daemon.json"] = FakeFile("644 root:root", "{}", 0)
+    outcome = up.apply(limit=frozenset({"w3"}))
+    assert outcome.report.result == "ok"
+    assert "w3" in up.cluster.nodes
+    assert up.cluster.tokens == {}
+    assert up.machines["cp1"].files["/etc/docker/daemon.json"].text == "{}"
+
+
+def test_labels_and_taints_come_when_the_node_is_there() -> None:
+    wished = cluster(
+        host("cp1", "10.0.0.11", node_taints=()),
+        host("w1", "10.0.0.21", node_labels={"disk": "ssd"}),
+    )
+    world = World(wished)
+    assert world.apply().report.result == "ok"
+    assert world.cluster.nodes["w1"].labels == {"disk": "ssd"}
+    assert world.apply().report.changed == 0
+
+
+def test_no_event_holds_a_secret(world: World) -> None:
+    world.apply()
+    assert not [event for event in world.heard if "0123456789abcdef" in repr(event)]
+
+
+def test_every_step_that_begins_ends(world: World) -> None:
+    world.machines["w1"].trouble["modprobe"] = 1
+    world.machines["w2"].trouble["--config"] = UnreachableError("w2: lost")
+    world.apply()
+    kinds: dict[str, list[Event]] = {}
+    for event in world.heard:
+        kinds.setdefault(type(event).__name__, []).append(event)
+    assert len(kinds["StepBegan"]) == len(kinds["StepEnded"])

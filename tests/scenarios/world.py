@@ -1,0 +1,80 @@
+"""A world to run the engine in: machines, the cluster they share, and what was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from provisioner import engine, preflight
+from provisioner.core.play import View
+from provisioner.core.report import Event
+from provisioner.engine import Outcome, Run
+from provisioner.fleet import Fleet
+from provisioner.inventory.model import Cluster
+from provisioner.inventory.values import Secret
+from provisioner.playbooks import BRING_UP
+from tests import builders
+from tests.scenarios.cluster import FakeCluster
+from tests.scenarios.machine import FakeMachine
+
+
+class AtOnce(Executor):
+    """Does the work when it is submitted, so that every run is the same."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@dataclass
+class World:
+    """The machines of an inventory, by name."""
+
+    wished: Cluster
+    machines: dict[str, FakeMachine] = field(default_factory=dict)
+    heard: list[Event] = field(default_factory=list)
+    bundle_for: list[str] = field(default_factory=list)
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        cluster = FakeCluster(networked=lambda name: self.machines[name].networked)
+        self.cluster = cluster
+        self.grow(self.wished)
+
+    def grow(self, wished: Cluster) -> None:
+        """Another inventory; machines that it adds are fresh."""
+        self.wished = wished
+        for host in wished.hosts:
+            self.machines.setdefault(host.name, FakeMachine(host.name, host.address, self.cluster))
+
+    def plan(self, **changes: Any) -> Outcome:
+        """What `provisioner plan` does."""
+        return engine.plan(self._run(), self._view(**changes))
+
+    def apply(self, **changes: Any) -> Outcome:
+        """What `provisioner apply` does."""
+        return engine.apply(self._run(), self._view(**changes), self._open_bundle)
+
+    def done(self) -> dict[str, list[str]]:
+        """What was done on each machine that anything was done on."""
+        return {name: machine.done for name, machine in self.machines.items() if machine.done}
+
+    def _run(self) -> Run:
+        for machine in self.machines.values():
+            machine.batches.clear()
+            machine.done.clear()
+        return Run(BRING_UP, Fleet(self.machines, AtOnce()), preflight.rules, self.heard.append)
+
+    def _view(self, **changes: Any) -> View:
+        self.runs += 1
+        token = Secret(f"run{self.runs:03}.0123456789abcdef", "join token")
+        return builders.view(self.wished, **{"facts": {}, "states": {}, "join_token": token, **changes})
+
+    @contextmanager
+    def _open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
+        self.bundle_for = list(hosts)
+        yield
