@@ -34,6 +34,8 @@ from provisioner.transports.protocol import Transport
 
 Seen = dict[str, dict[Command, Result]]
 Rules = Callable[[View], tuple[Problem, ...]]
+# How often the steps of a play may bring about new ones.
+_ROUNDS = 3
 OpenBundle = Callable[[Fleet, Iterable[str]], AbstractContextManager[object]]
 
 
@@ -94,15 +96,22 @@ class _Work:
         self.errors: dict[str, ProvisionerError] = {}
 
     def play(self, play: Play) -> None:
-        """Run the steps of a play and see that nothing is left of them."""
-        if self.view.leader.name in self.errors:
-            return
-        steps = self._steps(play)
-        if not steps:
-            return
-        self.run.listen(PhaseBegan(play.title, tuple(dict.fromkeys(step.host for step in steps))))
-        hosts = self._execute(play, steps)
-        self._look_again(hosts)
+        """Run the steps of a play until nothing is left of them.
+
+        What is left may be new, because the world has moved on meanwhile (a node has appeared late, and now wants a
+        route): it is done too. The same step once more means that doing it does not help.
+        """
+        tried: set[Step] = set()
+        for _ in range(_ROUNDS):
+            steps = self._steps(play)
+            for step in tried.intersection(steps):
+                self._fail(step.host, _not_converged(step))
+            steps = tuple(step for step in steps if step.host not in self.errors)
+            if not steps or self.view.leader.name in self.errors:
+                return
+            self.run.listen(PhaseBegan(play.title, tuple(dict.fromkeys(step.host for step in steps))))
+            self._look_again(self._execute(play, steps))
+            tried |= set(steps)
         for step in self._steps(play):
             self._fail(step.host, _not_converged(step))
 

@@ -59,6 +59,14 @@ def _system(view: View) -> Iterator[Problem]:
             )
 
 
+def _root(view: View) -> Iterator[Problem]:
+    for host, facts in _each(view):
+        if not facts.is_root:
+            message = f"we are {facts.user} there, not root"
+            hint = "Set ansible_become: true (with passwordless sudo), or log in as root."
+            yield Problem("root", host.name, message, hint)
+
+
 def _size(view: View) -> Iterator[Problem]:
     for host, facts in _each(view):
         if facts.memory_mib < LEAST_MEMORY_MIB[host.role]:
@@ -209,6 +217,7 @@ def _known_api(view: View) -> Iterator[Problem]:
 
 
 _RULES: tuple[Rule, ...] = (
+    _root,
     _system,
     _size,
     _clocks,

@@ -43,6 +43,7 @@ class HostFacts:
     user_home: str
     user: str
     addresses: tuple[Address, ...]
+    is_root: bool = True
 
     def interface_of(self, ip: IPv4Address) -> Address | None:
         """The interface that has this address."""
@@ -114,6 +115,7 @@ echo "init=$(cat /proc/1/comm)"
 echo "machine_id=$(cat /etc/machine-id 2>/dev/null || :)"
 echo "clock_s=$(date +%s.%N)"
 echo "user_home=$home"
+echo "uid=$(id -u)"
 echo "user=${SUDO_USER:-$(id -un)}"
 echo "=== addresses"
 ip -j addr show
@@ -194,6 +196,7 @@ def read_facts(seen: Result) -> HostFacts:
         cgroup_version=int(told["cgroup_version"]),
         clock_s=float(told["clock_s"]),
         addresses=_addresses(parts["addresses"]),
+        is_root=told["uid"] == "0",
     )
 
 
