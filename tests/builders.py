@@ -160,7 +160,7 @@ def view(wished: Cluster | None = None, **changes: Any) -> View:
         wished,
         bundle(),
         bundle_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
-        facts={one.name: measured.get(one.name, facts(one.name, one.address)) for one in wished.hosts},
+        facts={one.name: measured.get(one.name) or facts(one.name, one.address) for one in wished.hosts},
         states={name: states.get(name, HostState()) for name in names},
         join_token=Secret(TOKEN, "join token"),
         now_s=NOW_S,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provisioner import engine, preflight
@@ -53,26 +53,30 @@ class World:
 
     def plan(self, **changes: Any) -> Outcome:
         """What `provisioner plan` does."""
-        return engine.plan(self._run(), self._view(**changes))
+        view = self._view(**changes)
+        return engine.plan(self._run(view), view)
 
     def apply(self, **changes: Any) -> Outcome:
         """What `provisioner apply` does."""
-        return engine.apply(self._run(), self._view(**changes), self._open_bundle)
+        view = self._view(**changes)
+        return engine.apply(self._run(view), view, self._open_bundle)
 
     def done(self) -> dict[str, list[str]]:
         """What was done on each machine that anything was done on."""
         return {name: machine.done for name, machine in self.machines.items() if machine.done}
 
-    def _run(self) -> Run:
+    def _run(self, view: View) -> Run:
         for machine in self.machines.values():
             machine.batches.clear()
             machine.done.clear()
-        return Run(BRING_UP, Fleet(self.machines, AtOnce()), preflight.rules, self.heard.append)
+        names = view.limit | {host.name for host in self.wished.control_planes}
+        spoken_to = {name: machine for name, machine in self.machines.items() if name in names}
+        return Run(BRING_UP, Fleet(spoken_to, AtOnce()), preflight.rules, self.heard.append)
 
     def _view(self, **changes: Any) -> View:
         self.runs += 1
         token = Secret(f"run{self.runs:03}.0123456789abcdef", "join token")
-        return builders.view(self.wished, **{"facts": {}, "states": {}, "join_token": token, **changes})
+        return replace(builders.view(self.wished), **{"facts": {}, "states": {}, "join_token": token, **changes})
 
     @contextmanager
     def _open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
