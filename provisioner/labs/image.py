@@ -8,6 +8,7 @@ again only when the recipe has changed, and a tag only exists when the whole ima
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,13 @@ CONTENTS = (
     *("openssh-server", "sudo", "ca-certificates", "curl", "gnupg"),
     *("iproute2", "iputils-ping", "netbase"),
 )
+BOOTSTRAP_OPTIONS = (
+    "--variant=minbase",
+    # A root file system that a killed run throws away anyway need not wait for the disk.
+    "--dpkgopt=force-unsafe-io",
+    # It would mark the machine id as that of a first boot; node.sh empties it, as image builders do.
+    "--skip=cleanup/reproducible",
+)
 # Docker stops a container by this signal; systemd shuts down in order on it (systemd(1), SIGRTMIN+3).
 STOP_SIGNAL = "SIGRTMIN+3"
 
@@ -51,7 +59,7 @@ def recipe(release: str, contents: Sequence[str], files: Sequence[bytes]) -> str
 def tag(release: str) -> str:
     """The image's full name for a Debian release."""
     files = [(_folder() / name).read_bytes() for name in FILES]
-    return f"{REPOSITORY}:{release}-{recipe(release, CONTENTS, files)}"
+    return f"{REPOSITORY}:{release}-{recipe(release, (*BOOTSTRAP_OPTIONS, *CONTENTS), files)}"
 
 
 def _folder() -> Path:
@@ -67,6 +75,8 @@ def ensure(client: docker.DockerClient, release: str, listen: Listener) -> str:
     with state.locked(_cache(), wait_s=BUILD_TIMEOUT_S):
         if exists(client, name):
             return name
+        for stale in _cache().glob("*.tar"):
+            stale.unlink()
         if _can_bootstrap():
             from_mirror(client, release, name, listen)
         else:
@@ -107,8 +117,8 @@ def from_mirror(
 ) -> None:
     """Make the image `name` from a Debian mirror: `address`, this machine's own, or mmdebstrap's default."""
     packages.install(TOOLS, listen)
-    # One fixed name: what a killed run leaves is overwritten by the next.
-    archive = _cache() / f"{release}.tar"
+    # Its own name: what a killed run has started may still be writing to another one.
+    archive = _cache() / f"{release}-{os.getpid()}.tar"
     _cache().mkdir(parents=True, exist_ok=True)
     command = bootstrap_command(release, archive, address or mirror.from_this_machine())
     try:
@@ -129,9 +139,7 @@ def bootstrap_command(release: str, archive: Path, source: str | None) -> list[s
     """The mmdebstrap call that writes the root file system of `release` to `archive` (a tar file)."""
     return [
         "mmdebstrap",
-        "--variant=minbase",
-        # A root file system that a killed run would throw away anyway need not wait for the disk.
-        "--dpkgopt=force-unsafe-io",
+        *BOOTSTRAP_OPTIONS,
         f"--include={','.join(CONTENTS)}",
         f"--customize-hook={_folder() / 'node.sh'}",
         release,

@@ -15,8 +15,11 @@ echo 'admin ALL=(ALL:ALL) NOPASSWD: ALL' > "$root/etc/sudoers.d/admin"
 chmod 0440 "$root/etc/sudoers.d/admin"
 
 # What must differ between machines is made at their first start.
-rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/var/lib/dbus/machine-id"
+rm -f "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id"
 : > "$root/etc/machine-id"
+chmod 0444 "$root/etc/machine-id"
+# Emptied and not removed: an image builder has its own mounted there.
+: > "$root/etc/hostname"
 mkdir -p "$root/var/lib/dbus"
 ln -s /etc/machine-id "$root/var/lib/dbus/machine-id"
 

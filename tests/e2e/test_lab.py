@@ -10,16 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import docker
 import pytest
+from docker.errors import ImageNotFound
 
 from provisioner import templating
 from provisioner.core.report import Event, Outcome, StepEnded, ignore
 from provisioner.errors import BuildError, LabError
-from provisioner.labs import container, engine, image, machines, network, state
+from provisioner.labs import container, engine, image, machines, mirror, network, state
 from provisioner.labs.container import Lab
 from provisioner.labs.rights import LABEL
 from provisioner.labs.spec import LabSpec
@@ -224,6 +225,33 @@ def test_a_registry_that_does_not_answer_fails_the_image(client: docker.DockerCl
         image.from_registry(client, "bookworm", name, ignore, "127.0.0.1:9/debian:bookworm")
     assert caught.value.hint
     assert not image.exists(client, name)
+
+
+LISTING = "find / -xdev -path /run -prune -o -path /var/lib/apt/lists -prune -o -printf '%p %m %u %g %y %l\\n' | sort"
+
+
+@pytest.mark.skipif(mirror.from_this_machine() is None, reason="a base image is made here from Debian's mirror")
+def test_a_registry_and_a_mirror_give_the_same_machine(client: docker.DockerClient, tmp_path: Path) -> None:
+    """The base image stands in for a registry's `debian:bookworm`, which is made in the same way."""
+    base, name = "provisioner-lab-base:e2e", "provisioner-lab:e2e-registry"
+    address, archive = str(mirror.from_this_machine()), str(tmp_path / "base.tar")
+    options = ["--variant=minbase", "--dpkgopt=force-unsafe-io"]
+    subprocess.run(["mmdebstrap", *options, "bookworm", archive, address], check=True, capture_output=True)
+    client.api.import_image_from_file(archive, repository="provisioner-lab-base", tag="e2e")
+    try:
+        image.from_registry(client, "bookworm", name, ignore, base)
+        ours = image.ensure(client, "bookworm", ignore)
+        for command in ("dpkg-query --show", LISTING):
+            assert _in_image(client, name, command) == _in_image(client, ours, command)
+    finally:
+        for made in (name, base):
+            with suppress(ImageNotFound):
+                client.images.remove(made)
+
+
+def _in_image(client: docker.DockerClient, name: str, command: str) -> list[str]:
+    shown = client.containers.run(name, ["/bin/sh", "-c", command], entrypoint="", remove=True)
+    return bytes(shown).decode().splitlines()
 
 
 def test_the_other_release_with_published_ports_and_limits(client: docker.DockerClient, other: str) -> None:
