@@ -1,4 +1,7 @@
-"""`provisioner lab`: machines to play on, and the cluster on them, with one command."""
+"""`provisioner lab`: machines to play on, and the cluster on them, with one command.
+
+The commands import the container lab themselves: Docker's client would cost every other command 0.1 s of its start.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from provisioner.engine import Outcome
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.kubeconfig import default_path
-from provisioner.labs import container, packages, state
+from provisioner.labs import packages, state
 from provisioner.labs.spec import LabSpec, Machine
 
 app = typer.Typer(help="Machines to play on: containers that behave like servers.", no_args_is_help=True)
@@ -43,6 +46,8 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Make machines, bring up a real cluster on them, verify it. Run again, it goes on or finds nothing to do."""
+    from provisioner.labs import container  # noqa: PLC0415
+
     spec = LabSpec(name, control_planes, workers, release, memory_mib=memory_mib, cpus=cpus)
     spec = replace(spec, ssh_port=container.default_ssh_port())
     with frame("lab up", as_json=as_json, verbose=verbose) as told:
@@ -63,7 +68,11 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
     if outcome.report.changed:
         verified.unlink(missing_ok=True)
     if verified.exists():
-        told(Note(f"nothing changed since {verified.read_text().strip()}, when it was verified; `provisioner verify` looks again"))
+        told(
+            Note(
+                f"nothing changed since {verified.read_text().strip()}, when it was verified; `provisioner verify` looks again"
+            )
+        )
     else:
         work.verify(cluster, told)
         verified.write_text(time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
@@ -95,6 +104,8 @@ def _farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
 @app.command(epilog="Example: provisioner lab down")
 def down(name: NameOption = "lab", as_json: JsonOption = False) -> None:
     """Remove the lab: machines, network, volumes, keys. The image and the bundle stay, as a cache."""
+    from provisioner.labs import container  # noqa: PLC0415
+
     with frame("lab down", as_json=as_json) as told:
         container.down(name, told)
 
@@ -102,6 +113,8 @@ def down(name: NameOption = "lab", as_json: JsonOption = False) -> None:
 @app.command(epilog="Example: provisioner lab status")
 def status(as_json: JsonOption = False) -> None:
     """Show the labs and their machines."""
+    from provisioner.labs import container  # noqa: PLC0415
+
     with frame("lab status", as_json=as_json) as told:
         rows = [(name, *_row(machine)) for name in state.names() for machine in container.status(name)]
         if as_json or not rows:
@@ -125,6 +138,8 @@ def ssh(
     name: NameOption = "lab",
 ) -> None:
     """Open a shell on a machine of the lab."""
+    from provisioner.labs import container  # noqa: PLC0415
+
     with frame("lab ssh"):
         argv = container.ssh_command(name, machine)
     os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606 - the user asked for this shell
@@ -133,5 +148,7 @@ def ssh(
 @app.command(epilog="Example: provisioner lab inventory >inventory.yaml")
 def inventory(name: NameOption = "lab") -> None:
     """Print the lab's inventory."""
+    from provisioner.labs import container  # noqa: PLC0415
+
     with frame("lab inventory") as told:
         told.show.console.out(container.inventory(name).rstrip(), highlight=False)
