@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 from provisioner.core.command import Command, Result, shell
+from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT
 
 _SECTION = "=== "
 
@@ -98,78 +99,9 @@ class ClusterState:
     run_tokens: tuple[str, ...] = ()
 
 
-_HOST_SCRIPT = r"""
-. /etc/os-release
-home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6)
-echo "hostname=$(hostname)"
-echo "distribution=${ID:-}"
-echo "release=${VERSION_ID:-}"
-echo "codename=${UBUNTU_CODENAME:-${VERSION_CODENAME:-}}"
-echo "architecture=$(dpkg --print-architecture 2>/dev/null || uname -m)"
-echo "kernel=$(uname -r)"
-echo "cpus=$(nproc)"
-echo "memory_mib=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)"
-echo "disk_free_mib=$(df -Pm /var | awk 'NR == 2 { print $4 }')"
-if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then echo cgroup_version=2; else echo cgroup_version=1; fi
-echo "init=$(cat /proc/1/comm)"
-echo "machine_id=$(cat /etc/machine-id 2>/dev/null || :)"
-echo "clock_s=$(date +%s.%N)"
-echo "user_home=$home"
-echo "uid=$(id -u)"
-echo "user=${SUDO_USER:-$(id -un)}"
-echo "=== addresses"
-ip -j addr show
-echo "=== state"
-for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.conf; do
-  if [ -e "/etc/kubernetes/$name" ]; then echo "$name"; fi
-done
-if ls /etc/kubernetes/manifests/*.yaml >/dev/null 2>&1; then echo manifests; fi
-echo "=== ca"
-cat /etc/kubernetes/pki/ca.crt 2>/dev/null || :
-echo "=== kubelet-ca"
-awk '$1 == "certificate-authority-data:" { print $2 }' /etc/kubernetes/kubelet.conf 2>/dev/null || :
-echo "=== listening"
-ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' || :
-"""
-
-# Go templates: one line of JSON per node, whose lists end with an empty entry, and one line per join token.
-_NODES = "".join([
-    '{{range .items}}{"name":{{printf "%q" .metadata.name}},"pod_cidr":"{{with .spec.podCIDR}}{{.}}{{end}}",',
-    '"version":"{{.status.nodeInfo.kubeletVersion}}",',
-    '"ready":"{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}",',
-    '"internal_ip":"{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}}{{end}}{{end}}",',
-    '"labels":{ {{- range $key, $value := .metadata.labels}}{{printf "%q" $key}}:{{printf "%q" $value}},{{end}}"":""},',
-    '"taints":[{{range .spec.taints}}"{{.key}}{{with .value}}={{.}}{{end}}:{{.effect}}",{{end}}""]}{{"\\n"}}{{end}}',
-])  # fmt: skip
-_TOKENS = '{{range .items}}{{.metadata.name}} {{with .data.description}}{{base64decode .}}{{end}}{{"\\n"}}{{end}}'
-
-# Reads only what it prints; a token's secret never leaves the cluster.
-_CLUSTER_SCRIPT = r"""
-echo "=== api"
-export KUBECONFIG=/etc/kubernetes/admin.conf
-if [ -e "$KUBECONFIG" ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && command -v kubectl >/dev/null; then
-  if kubectl --request-timeout=10s get --raw=/readyz >/dev/null 2>&1; then
-    echo reachable
-    echo "=== version"
-    kubectl get --raw=/version
-    echo
-    echo "=== configuration"
-    kubectl -n kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'
-    echo
-    echo "=== nodes"
-    kubectl get nodes -o go-template='NODES'
-    echo "=== tokens"
-    kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o go-template='TOKENS'
-  else
-    echo unreachable
-  fi
-fi
-""".replace("NODES", _NODES).replace("TOKENS", _TOKENS)
-
-
 def look(*, leader: bool) -> Command:
     """The one command that tells facts and state; on a control plane it also asks the API server."""
-    return shell(_HOST_SCRIPT + (_CLUSTER_SCRIPT if leader else ""), timeout_s=60)
+    return shell(HOST_SCRIPT + (CLUSTER_SCRIPT if leader else ""), timeout_s=60)
 
 
 def sections(text: str) -> dict[str, str]:
