@@ -218,6 +218,8 @@ def error_fields(error: ProvisionerError) -> dict[str, object]:
     problems = error.problems if isinstance(error, ProblemsError) else ()
     return {
         "result": "failed",
+        "changed": 0,
+        "hosts": {},
         "exit_code": error.exit_code,
         "message": error.message,
         "hint": error.hint,

@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 
-from provisioner.core.command import Command, Result
-from provisioner.core.facts import look, read_cluster, read_facts, read_state
 from provisioner.core.plan import Plan, PlayPlan, Step, fold
 from provisioner.core.play import Play, Playbook, View
 from provisioner.core.report import Found, HostReport, Listener, PhaseBegan, Report
@@ -25,14 +24,12 @@ from provisioner.errors import (
     ProvisionerError,
     Severity,
     StepError,
-    UnreachableError,
 )
 from provisioner.fleet import Fleet
-from provisioner.inventory.model import Role
+from provisioner.looking import Seen, answers, look_at, see
 from provisioner.steps import run_steps
 from provisioner.transports.protocol import Transport
 
-Seen = dict[str, dict[Command, Result]]
 Rules = Callable[[View], tuple[Problem, ...]]
 # How often the steps of a play may bring about new ones.
 _ROUNDS = 3
@@ -78,7 +75,7 @@ def apply(run: Run, view: View, open_bundle: OpenBundle) -> Outcome:
     planned = _plan(run, view, seen)
     work = _Work(run, view, seen)
     if planned.steps:
-        with open_bundle(run.fleet, sorted(view.facts)):
+        with open_bundle(run.fleet, sorted({step.host for step in planned.steps})):
             for play in run.playbook:
                 work.play(play)
     result = "failed" if work.errors else "ok"
@@ -118,12 +115,12 @@ class _Work:
     def _steps(self, play: Play) -> tuple[Step, ...]:
         hosts = [host for host in play.hosts(self.view) if host.name not in self.errors]
         wished = {host.name: play.desired(self.view, host) for host in hosts}
-        self._note(_see(self.run, wished, self.seen))
+        self._note(see(self.run.fleet, wished, self.seen))
         return tuple(
             step
             for host, resources in wished.items()
             if host not in self.errors
-            for step in fold(host, resources, _answers(resources, self.seen.get(host, {})), set())
+            for step in fold(host, resources, answers(resources, self.seen.get(host, {})), set())
         )
 
     def _execute(self, play: Play, steps: tuple[Step, ...]) -> list[str]:
@@ -131,13 +128,10 @@ class _Work:
         for step in steps:
             by_host.setdefault(step.host, []).append(step)
 
-        def work(host: str, transport: Transport) -> list[Step]:
-            known = list(takewhile(lambda step: not step.change.waits_for, by_host[host]))
-            return run_steps(transport, known, self.run.listen)
-
-        answers = self.run.fleet.each(by_host, work, play.at_once)
-        self._note(answers.bad)
-        self.done += [step for done in answers.good.values() for step in done]
+        known = {host: list(takewhile(lambda step: not step.change.waits_for, own)) for host, own in by_host.items()}
+        results = self.run.fleet.each(by_host, partial(_run_on, known, self.run.listen), play.at_once)
+        self._note(results.bad)
+        self.done += [step for done in results.good.values() for step in done]
         return list(by_host)
 
     def _look_again(self, hosts: Iterable[str]) -> None:
@@ -145,7 +139,7 @@ class _Work:
         old = {*hosts, self.view.leader.name} - set(self.errors)
         for host in old:
             self.seen.pop(host, None)
-        self.view, errors = look_at(self.run, self.view, old)
+        self.view, errors = look_at(self.run.fleet, self.view, old)
         self._note(errors)
 
     def _note(self, errors: Mapping[str, ProvisionerError]) -> None:
@@ -158,11 +152,15 @@ class _Work:
         self.view = replace(self.view, limit=self.view.limit - {host})
 
 
+def _run_on(steps: Mapping[str, list[Step]], listen: Listener, host: str, transport: Transport) -> list[Step]:
+    return run_steps(transport, steps[host], listen)
+
+
 def _look_everywhere(run: Run, view: View) -> tuple[View, Seen]:
     """Connect, look, judge, probe. An unreachable host or an error of preflight ends the run before any change."""
     hosts = tuple(run.fleet.transports)
     run.listen(PhaseBegan("look at the machines", hosts))
-    view, errors = look_at(run, view, hosts)
+    view, errors = look_at(run.fleet, view, hosts)
     stop_for(errors)
     problems = run.rules(view)
     for problem in problems:
@@ -175,55 +173,8 @@ def _look_everywhere(run: Run, view: View) -> tuple[View, Seen]:
     for play in run.playbook:
         for host in play.hosts(view):
             wished[host.name] += play.desired(view, host)
-    stop_for(_see(run, wished, seen))
+    stop_for(see(run.fleet, wished, seen))
     return view, seen
-
-
-def look_at(run: Run, view: View, hosts: Iterable[str]) -> tuple[View, dict[str, ProvisionerError]]:
-    """Facts, state and the cluster from these hosts, in one round trip each; errors by host."""
-    planes = {host.name for host in view.cluster.hosts if host.role is Role.CONTROL_PLANE}
-
-    def work(host: str, transport: Transport) -> Result:
-        transport.open()
-        (result,) = transport.run([look(leader=host in planes)])
-        if not result.ok:
-            raise UnreachableError(
-                f"{host}: the machine could not be looked at", details=result.tail(),
-                hint="It has to be a Linux machine with systemd, iproute2 and coreutils.",
-            )  # fmt: skip
-        return result
-
-    answers = run.fleet.each(hosts, work)
-    clusters = [read_cluster(result) for host, result in sorted(answers.good.items()) if host in planes]
-    asked = bool(planes & set(answers.good))
-    view = replace(
-        view,
-        facts={**view.facts, **{host: read_facts(result) for host, result in answers.good.items()}},
-        states={**view.states, **{host: read_state(result) for host, result in answers.good.items()}},
-        live=next((cluster for cluster in clusters if cluster), None) if asked else view.live,
-    )
-    return view, answers.bad
-
-
-def _see(run: Run, wished: Mapping[str, Iterable[Resource]], seen: Seen) -> dict[str, ProvisionerError]:
-    """Run the probes that have no valid answer yet, one batch per host; returns the hosts that did not answer."""
-    missing = {
-        host: tuple(dict.fromkeys(probe for probe in (r.probe() for r in resources) if probe not in seen.get(host, {})))
-        for host, resources in wished.items()
-    }
-    missing = {host: probes for host, probes in missing.items() if probes}
-
-    def work(host: str, transport: Transport) -> tuple[Result, ...]:
-        results = transport.run(missing[host], stop=False)
-        for probe, result in zip(missing[host], results, strict=True):
-            if result.exit_code not in probe.accepts:
-                raise StepError(f"{host}: could not look: {probe}", details=result.tail())
-        return results
-
-    answers = run.fleet.each(missing, work)
-    for host, results in answers.good.items():
-        seen.setdefault(host, {}).update(zip(missing[host], results, strict=True))
-    return answers.bad
 
 
 def _plan(run: Run, view: View, seen: Seen) -> Plan:
@@ -236,15 +187,11 @@ def _plan(run: Run, view: View, seen: Seen) -> Plan:
             steps += fold(
                 host.name,
                 resources,
-                _answers(resources, seen.get(host.name, {})),
+                answers(resources, seen.get(host.name, {})),
                 changed.setdefault(host.name, set()),
             )
         plays.append(PlayPlan(play.title, tuple(steps)))
     return Plan(tuple(plays))
-
-
-def _answers(resources: Iterable[Resource], seen: Mapping[Command, Result]) -> dict[str, Result]:
-    return {resource.key: seen[resource.probe()] for resource in resources}
 
 
 def stop_for(errors: Mapping[str, ProvisionerError]) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Generic, TypeVar
 
 from provisioner.errors import ProvisionerError
 from provisioner.transports.protocol import Transport
 
 T = TypeVar("T")
+# What is done on a host. It is a function of a module, or a `partial` of one, so that it can be sent to a process.
+Work = Callable[[str, Transport], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +30,29 @@ class Fleet:
     transports: Mapping[str, Transport]
     executor: Executor
 
-    def each(self, hosts: Iterable[str], work: Callable[[str, Transport], T], at_once: int | None = None) -> Answers[T]:
-        """Do the work on every host and wait for all of it; a ProvisionerError is that host's answer."""
-        gate = BoundedSemaphore(at_once) if at_once else None
-        futures = {host: self.executor.submit(_guarded, work, host, self.transports[host], gate) for host in hosts}
-        answers = {host: future.result() for host, future in futures.items()}
+    def each(self, hosts: Iterable[str], work: Work[T], at_once: int | None = None) -> Answers[T]:
+        """Do the work on every host and wait for all of it; a ProvisionerError is that host's answer.
+
+        At most `at_once` hosts are worked on at the same time, and never more than the executor allows.
+        """
+        names = tuple(hosts)
+        answers: dict[str, T | ProvisionerError] = {}
+        for group in batched(names, at_once or len(names) or 1):
+            futures = {host: self.executor.submit(_guarded, work, host, self.transports[host]) for host in group}
+            answers |= {host: future.result() for host, future in futures.items()}
         return Answers(
             good={host: answer for host, answer in answers.items() if not isinstance(answer, ProvisionerError)},
             bad={host: answer for host, answer in answers.items() if isinstance(answer, ProvisionerError)},
         )
 
 
-def _guarded(
-    work: Callable[[str, Transport], T], host: str, transport: Transport, gate: BoundedSemaphore | None
-) -> T | ProvisionerError:
+def batched(names: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
+    """Cut into groups of at most `size`, in order."""
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
+def _guarded(work: Work[T], host: str, transport: Transport) -> T | ProvisionerError:
     try:
-        if gate is None:
-            return work(host, transport)
-        with gate:
-            return work(host, transport)
+        return work(host, transport)
     except ProvisionerError as error:
         return error

@@ -66,7 +66,9 @@ def merged(existing: str, added: Mapping[str, Any]) -> str:
     """An existing kubeconfig with the added one's entries put in, same names replaced, the rest untouched."""
     config = yaml.safe_load(existing) or {}
     if not isinstance(config, dict):
-        raise UsageError("the existing kubeconfig is not a mapping", hint="Look at it, or write to another file with -o.")
+        raise UsageError(
+            "the existing kubeconfig is not a mapping", hint="Look at it, or write to another file with -o."
+        )
     for key in _LISTS:
         names = {entry["name"] for entry in added[key]}
         config[key] = [entry for entry in config.get(key) or [] if entry["name"] not in names] + list(added[key])

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from provisioner import preflight
@@ -18,7 +19,7 @@ from provisioner.bundle.manifest import MANIFEST
 from provisioner.bundle.reading import Bundle
 from provisioner.core.play import View
 from provisioner.core.report import Listener, Waiting
-from provisioner.engine import Run
+from provisioner.engine import Run, stop_for
 from provisioner.errors import BundleError, UsageError
 from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster, Role
@@ -98,25 +99,34 @@ class Session:
     run: Run
     view: View
 
-    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> ExitStack:
-        """Give these hosts access to the bundle, which is checked first; closing the result takes it away again."""
+    @contextmanager
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
+        """Give these hosts access to the bundle, which is checked first; afterwards it is taken away again."""
         reading.require_whole(self.bundle)
-        stack = ExitStack()
-        names = tuple(content.path for content in self.bundle.manifest.contents)
+        names = tuple(hosts)
+        with ExitStack() as served:
+            errors = fleet.each(names, partial(self._open_on, served)).bad
+            try:
+                stop_for(errors)
+                yield
+            finally:
+                fleet.each([name for name in names if name not in errors], _close_on)
 
-        def work(host: str, transport: Transport) -> None:
-            port = stack.enter_context(transport.serve(self.bundle.path))
-            if port is None:
-                self.run.listen(Waiting(host, "the bundle to be uploaded: its sshd forbids forwarding"))
-                transport.send_tree(self.bundle.path, names, UPLOADED)
-            address = f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}"
-            transport.run([opened(address)])
+    def _open_on(self, served: ExitStack, host: str, transport: Transport) -> None:
+        port = served.enter_context(transport.serve(self.bundle.path))
+        if port is None:
+            self.run.listen(Waiting(host, "the bundle to be uploaded: its sshd forbids forwarding"))
+            transport.send_tree(self.bundle.path, self._files_for(host), UPLOADED)
+        transport.run([opened(f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}")])
 
-        errors = fleet.each(hosts, work).bad
-        stack.callback(
-            fleet.each, [host for host in hosts if host not in errors], lambda _, transport: transport.run([closed()])
-        )
-        return stack
+    def _files_for(self, host: str) -> tuple[str, ...]:
+        role = self.cluster.host(host).role.value
+        contents = self.bundle.manifest.contents
+        return tuple(content.path for content in contents if not content.roles or role in content.roles)
+
+
+def _close_on(host: str, transport: Transport) -> None:
+    transport.run([closed()])
 
 
 @contextmanager

@@ -58,12 +58,16 @@ def _table(told: Frame, bundle: reading.Bundle, *, as_json: bool) -> None:
         for row in rows:
             told(Note(" ".join((row.kind, row.name, row.version, str(row.size), row.origin))))
         return
-    cells = ((row.kind, row.name, row.version, f"{row.size / 2**20:.1f} MiB", row.needed_by or row.origin) for row in rows)
+    cells = (
+        (row.kind, row.name, row.version, f"{row.size / 2**20:.1f} MiB", row.needed_by or row.origin) for row in rows
+    )
     told.show.console.print(table(("kind", "name", "version", "size", "for"), cells))
 
 
 def _newest() -> Path:
     found = sorted(default_cache().glob("*/bundle.json"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise UsageError("there is no bundle on this machine", hint="Build one with `provisioner bundle build`, or name a directory.")
+        raise UsageError(
+            "there is no bundle on this machine", hint="Build one with `provisioner bundle build`, or name a directory."
+        )
     return found[-1].parent

@@ -1,4 +1,4 @@
-"""The commands on a cluster, at the top level: plan, apply, verify, status, token, kubeconfig, ssh, run, facts, trust."""
+"""The commands on a cluster, at the top level: plan, apply, verify, and what one needs around them."""
 
 from __future__ import annotations
 

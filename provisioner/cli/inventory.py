@@ -29,7 +29,9 @@ def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None
     """Show the inventory as it is understood: everything merged, defaults filled in."""
     with frame("inventory show") as told:
         merged = as_ansible(load_cluster(inventory, told))
-        told.show.console.out(json.dumps(merged) if as_json else yaml.safe_dump(merged, sort_keys=False).rstrip(), highlight=False)
+        told.show.console.out(
+            json.dumps(merged) if as_json else yaml.safe_dump(merged, sort_keys=False).rstrip(), highlight=False
+        )
 
 
 @app.command(epilog="Example: provisioner inventory schema >inventory.schema.json")

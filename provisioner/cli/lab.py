@@ -6,6 +6,7 @@ The commands import the container lab themselves: Docker's client would cost eve
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from provisioner.bundle.debian.build import build, default_cache
+from provisioner.bundle.debian.build import absent_packages, build, default_cache
 from provisioner.cli import work
 from provisioner.cli.common import Frame, JsonOption, VerboseOption, frame
 from provisioner.console import Human, table
@@ -24,6 +25,7 @@ from provisioner.inventory.model import Cluster
 from provisioner.kubeconfig import default_path
 from provisioner.labs import packages, state
 from provisioner.labs.spec import LabSpec, Machine
+from provisioner.session import find_bundle
 
 app = typer.Typer(help="Machines to play on: containers that behave like servers.", no_args_is_help=True)
 
@@ -52,15 +54,24 @@ def up(
     spec = replace(spec, ssh_port=container.default_ssh_port())
     with frame("lab up", as_json=as_json, verbose=verbose) as told:
         told(PhaseBegan("machines"))
-        packages.install_programs({"mmdebstrap": "mmdebstrap", "ssh": "openssh-client"}, told)
         lab = container.up(spec, told)
         if machines_only:
             told(Note(f"inventory: {lab.inventory}"))
             return
         told(PhaseBegan("offline bundle"))
-        build(default_cache(), told, mirror=mirror)
         cluster = loader.load(lab.inventory)
+        _have_bundle(cluster, told, mirror)
         _bring_up(cluster, told, state.directory(name) / VERIFIED)
+
+
+def _have_bundle(cluster: Cluster, told: Frame, mirror: str) -> None:
+    """Build the bundle unless it is in the cache; where none can be built, one that was copied here will do."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        if absent := absent_packages():
+            packages.install(absent, told)
+        build(default_cache(), told, mirror=mirror)
+    else:
+        find_bundle(cluster)
 
 
 def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
@@ -68,11 +79,8 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
     if outcome.report.changed:
         verified.unlink(missing_ok=True)
     if verified.exists():
-        told(
-            Note(
-                f"nothing changed since {verified.read_text().strip()}, when it was verified; `provisioner verify` looks again"
-            )
-        )
+        moment = verified.read_text().strip()
+        told(Note(f"nothing changed since {moment}, when it was verified; `provisioner verify` looks again"))
     else:
         work.verify(cluster, told)
         verified.write_text(time.strftime("%Y-%m-%d %H:%M:%S") + "\n")

@@ -25,6 +25,7 @@ from provisioner.core.play import View
 from provisioner.core.report import Note, Outcome, StepEnded
 from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
 from provisioner.inventory.model import Cluster
+from provisioner.looking import look_at
 from provisioner.plays.derived import ca_pin
 from provisioner.plays.workers import token_manifest
 from provisioner.resources.kubectl import kubectl
@@ -40,7 +41,7 @@ _LONGEST_S = 30 * 86400
 def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
     """A row per machine; exits 4 when one cannot be reached, 6 when a node is missing or not Ready."""
     with open_session(cluster, told) as session:
-        view, errors = engine.look_at(session.run, session.view, session.run.fleet.transports)
+        view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
     rows = [_status_row(view, name, errors.get(name)) for name in session.run.fleet.transports]
     if as_json:
         for row in rows:
@@ -65,7 +66,9 @@ def _status_row(view: View, name: str, error: ProvisionerError | None) -> tuple[
     if error is not None:
         return (name, role, "unreachable", "", view.cluster.host(name).address, "")
     if node is None:
-        known = "no API" if view.live is None and any(state.initialised for state in view.states.values()) else "not a node"
+        known = (
+            "no API" if view.live is None and any(state.initialised for state in view.states.values()) else "not a node"
+        )
         return (name, role, known, "", view.cluster.host(name).address, "")
     return (name, role, "Ready" if node.ready else "NotReady", node.version, node.internal_ip, node.pod_cidr)
 
@@ -80,7 +83,9 @@ def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:
             return
         rows = ((name, *_fact_row(view, name)) for name in names)
         told.show.close()
-        told.show.console.print(table(("machine", "system", "kernel", "cpus", "memory", "free disk", "addresses"), rows))
+        told.show.console.print(
+            table(("machine", "system", "kernel", "cpus", "memory", "free disk", "addresses"), rows)
+        )
 
 
 def _fact_row(view: View, name: str) -> tuple[str, ...]:
@@ -155,7 +160,7 @@ def unknown_keys(cluster: Cluster, limit: str) -> dict[str, Offer]:
 @contextmanager
 def _looked(cluster: Cluster, told: Frame, limit: str) -> Iterator[tuple[Session, View]]:
     with open_session(cluster, told, limit) as session:
-        view, errors = engine.look_at(session.run, session.view, session.run.fleet.transports)
+        view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
         engine.stop_for({host: error for host, error in errors.items() if host in _needed(cluster, limit)})
         yield session, view
 
@@ -167,7 +172,9 @@ def _needed(cluster: Cluster, limit: str) -> frozenset[str]:
 
 def _live(view: View) -> ClusterState:
     if view.live is None:
-        raise StepError("there is no cluster that answers", hint="`provisioner status` shows more; `provisioner apply` makes it.")
+        raise StepError(
+            "there is no cluster that answers", hint="`provisioner status` shows more; `provisioner apply` makes it."
+        )
     return view.live
 
 
