@@ -4,10 +4,8 @@ lines; with `--json` one event a line, the report last.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -31,9 +29,9 @@ from provisioner.core.report import (
     Waiting,
 )
 from provisioner.errors import ProblemsError, ProvisionerError, Severity
+from provisioner.plain import error_fields, event_fields, report_fields
 
 _MARKS = {Outcome.OK: "[green]✓[/]", Outcome.CHANGED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.SKIPPED: "-"}
-
 # What is well already is counted in the end and not worth a line each.
 _QUIET = frozenset({Outcome.OK, Outcome.SKIPPED})
 
@@ -75,7 +73,6 @@ class Human:
             console=console,
             transient=True,
         )
-        self._began_s = time.monotonic()
         if console.is_terminal:
             self._progress.start()
 
@@ -182,8 +179,7 @@ class Machine:
 
     def __call__(self, event: Event) -> None:
         """The event with its kind."""
-        fields = dataclasses.asdict(event)
-        self.line({"event": _snake(type(event).__name__), **fields})
+        self.line(event_fields(event))
 
     def line(self, value: dict[str, object]) -> None:
         """Any object as a line."""
@@ -202,8 +198,7 @@ class Machine:
 
     def report(self, report: Report) -> None:
         """The report as the last line."""
-        fields = dataclasses.asdict(report)
-        self.line({name: value for name, value in fields.items() if value or name in {"result", "changed", "hosts"}})
+        self.line(report_fields(report))
 
     def error(self, error: ProvisionerError, log: str) -> None:
         """The error as a line; it ends the stream when there is no report."""
@@ -211,21 +206,6 @@ class Machine:
 
     def close(self) -> None:
         """Nothing is live."""
-
-
-def error_fields(error: ProvisionerError) -> dict[str, object]:
-    """An error as plain data."""
-    problems = error.problems if isinstance(error, ProblemsError) else ()
-    return {
-        "result": "failed",
-        "changed": 0,
-        "hosts": {},
-        "exit_code": error.exit_code,
-        "message": error.message,
-        "hint": error.hint,
-        "details": error.details,
-        "problems": [dataclasses.asdict(problem) for problem in problems],
-    }
 
 
 def show_error(console: Console, error: ProvisionerError, log: str) -> None:
@@ -255,9 +235,9 @@ def _words(report: Report) -> str:
         return f"{report.changed} step(s) would be done."
     if report.result == "failed":
         return f"Failed; {report.changed} step(s) were done."
-    return (
-        f"{report.changed} step(s) done." if report.changed else "Nothing to do: everything is as the inventory says."
-    )
+    if report.changed:
+        return f"{report.changed} step(s) done."
+    return "Nothing to do: everything is as the inventory says."
 
 
 def _one_line(text: str) -> str:
@@ -267,7 +247,3 @@ def _one_line(text: str) -> str:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
