@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import traceback
 
-import click
 import typer
 
 from provisioner import __version__
@@ -24,8 +23,6 @@ app.add_typer(inventory.app, name="inventory")
 app.add_typer(lab.app, name="lab")
 app.add_typer(bundle.app, name="bundle")
 
-INTERRUPTED = 130
-
 
 @app.callback(invoke_without_command=True)
 def _options(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
@@ -37,15 +34,8 @@ def _options(version: bool = typer.Option(False, "--version", help="Show the ver
 def main() -> None:
     """Run the command line. Exit codes: see provisioner/errors.py; 130 when interrupted."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = 2
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        typer.echo("interrupted; run the same command again to go on", err=True)
-        code = INTERRUPTED
+        app()
     except Exception:
         traceback.print_exc()
         typer.echo("this is a defect of provisioner; please report it with the text above", err=True)
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(1)

@@ -32,6 +32,10 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show diffs
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON event a line, the report last.")]
 
 
+# What a shell expects of a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """How this command shows what happens, and its log. Called with an event, it tells both."""
@@ -62,6 +66,11 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
         except ProvisionerError as error:
             told.fail(error)
             raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            told.log.write("interrupted")
+            show.close()
+            typer.echo("interrupted; run the same command again: it goes on from here", err=True)
+            raise typer.Exit(INTERRUPTED) from None
         finally:
             show.close()
 
