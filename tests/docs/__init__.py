@@ -1,0 +1,1 @@
+"""The documentation as something to test: read, generated where it can be, and run."""

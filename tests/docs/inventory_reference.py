@@ -1,0 +1,130 @@
+"""docs/reference/inventory.md from the pydantic models, by way of their JSON Schema. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from provisioner.catalog import kubernetes
+from provisioner.inventory.model import ClusterSettings, HostVariables
+from provisioner.inventory.roles import ROLES
+from provisioner.inventory.variables import NAMES
+
+Schema = dict[str, Any]
+
+_INTRODUCTION = """\
+# Inventory
+
+An inventory is an Ansible inventory in YAML: `all`, groups in `children`, machines in `hosts`, variables in `vars`.
+Ansible reads the same file. Two things are special here: the names of the groups that say what a machine is for, and
+the one variable `cluster` in `all.vars`.
+
+* **Groups**: {groups}. A machine in groups of both
+  kinds is a control plane that takes workloads too. All other groups only carry variables.
+* **Merging** is Ansible's: `all` < parent group < child group < host; a mapping replaces a mapping whole.
+* **Ranges**: `worker[1:3]` is three hosts, `worker-[01:10]` ten; both ends belong to it.
+* **File names** are relative to the inventory; `~` is your home.
+* **Strict**: an unknown setting, a wrong type, an overlapping network: all errors are told at once, each with file and
+  line (`provisioner inventory validate`). Variables of your own are left alone, with a warning.
+* **No secrets**: passwords, vault values and Jinja templates are refused.
+
+`provisioner inventory schema` prints the JSON Schema, for completion and checking in editors;
+`provisioner inventory show` prints the inventory as it was understood. Commented examples for several situations are in
+[inventories/](../../inventories). The smallest inventory:
+
+```yaml
+all:
+  vars:
+    ansible_user: root
+    cluster:
+      kubernetes_version: "1.20.2"
+  children:
+    control_plane:
+      hosts:
+        cp1: {{ ansible_host: 192.0.2.11 }}
+    workers:
+      hosts:
+        w[1:2]:
+```
+
+Kubernetes versions that the inventory accepts: {versions}. What can be installed
+is decided by the package source: a bundle made from Debian's sources has 1.20.2.
+"""
+_CLUSTER = "The cluster: `all.vars.cluster`"
+_FORMATS = {"path": "file name", "ipv4network": "network", "ipv4": "IPv4 address"}
+
+
+def text() -> str:
+    """The whole document."""
+    cluster, host = ClusterSettings.model_json_schema(), HostVariables.model_json_schema()
+    definitions = cluster["$defs"]
+    nested = [
+        _section(f"`cluster.{name}`", _definition(field, definitions))
+        for name, field in cluster["properties"].items()
+        if "$ref" in field
+    ]
+    parts = [_section(_CLUSTER, cluster, definitions), *nested, _section("Variables of groups and hosts", host)]
+    return "\n".join([_introduction(), *parts])
+
+
+def _definition(field: Schema, definitions: Schema) -> Schema:
+    found: Schema = definitions[field["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _described(field: Schema, definitions: Schema) -> Schema:
+    """Pydantic leaves out a description that the model below has already."""
+    return {**_definition(field, definitions), **field} if "$ref" in field else field
+
+
+def _introduction() -> str:
+    by_role: dict[str, list[str]] = {}
+    for group, role in ROLES.items():
+        by_role.setdefault(role.value.replace("_", " "), []).append(f"`{group}`")
+    groups = "; ".join(f"{' or '.join(names)} for a {role}" for role, names in by_role.items())
+    versions = ", ".join(f"{row.series}.0 to {row.series}.{row.last_patch}" for row in kubernetes.supported())
+    return _INTRODUCTION.format(groups=groups, versions=versions)
+
+
+def _section(title: str, schema: Schema, definitions: Schema | None = None) -> str:
+    required = schema.get("required", [])
+    rows = [
+        _row(name, _described(field, definitions or {}), name in required)
+        for name, field in schema["properties"].items()
+    ]
+    table = "\n".join(["| key | value | default | what it is |", "|---|---|---|---|", *rows])
+    return f"## {title}\n\n{schema['description']}\n\n{table}\n"
+
+
+def _row(name: str, field: Schema, required: bool) -> str:
+    others = [f"`{other}`" for other in NAMES.get(name, ()) if other != name]
+    also = f" Also understood: {', '.join(others)}." if others else ""
+    return f"| `{name}` | {_value(field)} | {_default(field, required)} | {field.get('description', '')}{also} |"
+
+
+def _default(field: Schema, required: bool) -> str:
+    if required:
+        return "required"
+    if "$ref" in field or field.get("default") in (None, [], {}):
+        return ""
+    default = field["default"]
+    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
+
+
+def _value(field: Schema) -> str:
+    if "$ref" in field:
+        return "see below"
+    if "anyOf" in field:
+        return _value(next(one for one in field["anyOf"] if one.get("type") != "null"))
+    match field.get("type"):
+        case "integer":
+            return f"{field['minimum']} to {field['maximum']}" if "minimum" in field else "number"
+        case "boolean":
+            return "`true` or `false`"
+        case "array":
+            return f"list of {_value(field['items'])}"
+        case "object":
+            return "mapping of texts"
+    if "const" in field:
+        return f"`{field['const']}`"
+    return _FORMATS.get(field.get("format", ""), "text")
