@@ -18,11 +18,12 @@ if [ "$2" = secret ]; then sha256sum <"$1"; else cat -- "$1"; fi
 """
 
 # Written beside its place and moved, so that nobody ever sees half a file; closed to others before it has content.
-# The name is always the same: what a killed run left is overwritten.
+# The name is always the same: what a killed run left is removed, with whatever mode it had.
 _WRITE = """
 mkdir -p -- "$(dirname -- "$1")"
 new="$(dirname -- "$1")/.$(basename -- "$1").provisioner"
-(umask 077; cat >"$new")
+rm -f -- "$new"
+(umask 077; cat >"$new") || { rm -f -- "$new"; exit 1; }
 chown -- "$3" "$new"
 chmod -- "$2" "$new"
 mv -fT -- "$new" "$1"
