@@ -11,7 +11,9 @@ from provisioner.resources.nodes import NodeMarks, NodesReady
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """On the leader, for every node of this run."""
     marks = tuple(_marks(view, node) for node in view.hosts if node.node_labels or node.node_taints is not None)
-    return (*marks, NodesReady(tuple(node.name for node in view.hosts)))
+    known = view.live.nodes.values() if view.live else ()
+    ready = frozenset(node.name for node in known if node.ready)
+    return (*marks, NodesReady(tuple(node.name for node in view.hosts), ready))
 
 
 def _marks(view: View, node: Host) -> Resource:

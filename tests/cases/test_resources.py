@@ -200,10 +200,9 @@ NODES = (
     Case("taints are not spoken of", marks(marked({}, ("by-hand:NoSchedule",)), None)),
     Case("no taints wished", marks(marked({}, ("node-role.kubernetes.io/master:NoSchedule",)), ())),
     Case("the controllers' own taints stay", marks(marked({}, ("node.kubernetes.io/not-ready:NoSchedule",)), ())),
-    Case("all ready", NodesReady(("cp1", "w1")), "cp1 True\nw1 True\nw9 False\n"),
-    Case("one not ready", NodesReady(("cp1", "w1")), "cp1 True\nw1 False\n"),
-    Case("one unknown", NodesReady(("cp1", "w1")), "cp1 True\nw1 Unknown\n"),
-    Case("no cluster yet", NodesReady(("cp1", "w1"))),
+    Case("all ready", NodesReady(("cp1", "w1"), frozenset({"cp1", "w1"}))),
+    Case("one not ready", NodesReady(("cp1", "w1"), frozenset({"cp1", "w9"}))),
+    Case("no cluster yet", NodesReady(("cp1", "w1"), frozenset())),
 )
 
 ROUTES = PodRoutes((("10.244.1.0/24", "10.0.0.21"),))

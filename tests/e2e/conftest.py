@@ -14,11 +14,12 @@ from tests.e2e.world import Watcher, World, provisioner
 
 LAB = "e2e"
 
-# What a machine has on its disk, without what changes by merely being logged in to or by time passing.
+# What a machine has on its disk, without what changes by merely being logged in to or by time passing (sudo itself
+# notes in a user's home that they have used it once).
 FINGERPRINT = r"""
-find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/log -o -path /var/lib/systemd \) -prune -o \
+find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/log -o -path /var/lib/systemd -o -name .sudo_as_admin_successful \) -prune -o \
   -type f -printf '%p %s %T@ %m %u\n' | sort
-dpkg-query -W; apt-mark showhold; ip -o addr | awk '{ print $2, $4 }'; ip route
+dpkg --get-selections; dpkg-query -W; ip -o addr | awk '{ print $2, $4 }'; ip route
 systemctl list-unit-files --no-legend; cat /proc/swaps; sysctl -a 2>/dev/null | grep -E '^net\.(bridge|ipv4\.ip_forward)'
 getent passwd; getent group
 """

@@ -252,10 +252,6 @@ class FakeMachine:
         found = [identity for identity in identities if identity in self.cluster.tokens]
         return "".join(f"secret/bootstrap-token-{identity}\n" for identity in found)
 
-    def on_ready(self, command: Command) -> str:
-        """A node is Ready when it has a network plug-in."""
-        return self.cluster.readiness()
-
     def on_routes(self, command: Command, path: str) -> str:
         script, unit = self.files.get(SCRIPT), self.units.get(UNIT, FakeUnit())
         return "" if script and unit.started >= script.written else "all of them\n"

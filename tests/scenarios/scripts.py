@@ -16,7 +16,6 @@ from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init
 from provisioner.resources.kubectl import JoinToken, RunTokensGone
-from provisioner.resources.nodes import NodesReady
 from provisioner.resources.packages import PackageDatabase, Packages
 from provisioner.resources.services import Service
 from tests.builders import bundle, ok
@@ -58,7 +57,6 @@ def _named() -> Iterator[tuple[str, Command]]:
     yield "token", _TOKEN.probe()
     yield "wait_token", _fixing(_TOKEN, "")[1]
     yield "tokens", RunTokensGone(()).probe()
-    yield "ready", NodesReady(()).probe()
     yield "routes", PodRoutes(()).probe()
     # Things that are always well here.
     for always in (PackageDatabase(), SwapOff(), Later("x", "x", "x")):
