@@ -5,7 +5,7 @@ A command without output is only expected to succeed. In the output
 
 * `...` stands for anything within a line, a line of `...` alone for any number of lines, none included;
 * times (`2.5 s`, `3 min 58 s`) and the lab's addresses (`10.213.x.y`) match others of their kind;
-* lines of finished steps (`  ✓ `) that follow each other may come in another order: machines work in parallel;
+* lines of finished steps (`  ✓ `) that follow each other are in order for each machine: machines work in parallel;
 * what a step waits for (`  … `) depends on the moment, and is left out of the comparison and the documents.
 """
 
@@ -72,7 +72,11 @@ def _line(line: str) -> str:
 def _plain(lines: Iterable[str]) -> list[str]:
     tolerant = [_tolerant(line) for line in lines if not line.startswith(_WAITING)]
     runs = groupby(tolerant, key=lambda line: line.startswith(_DONE))
-    return [line for done, run in runs for line in (sorted(run) if done else run)]
+    return [line for done, run in runs for line in (sorted(run, key=_machine) if done else run)]
+
+
+def _machine(line: str) -> str:
+    return line.split()[1]
 
 
 def _tolerant(line: str) -> str:

@@ -40,6 +40,7 @@ def test_commands_and_their_output() -> None:
         ("done 59.0 s", "done 1 min 3 s"),
         ("10.213.0.11 up", "10.213.7.129 up"),
         ("  ✓ a 1.0 s\n  ✓ b 1.0 s", "  ✓ b 9.0 s\n  … a sshd\n  ✓ a 1.0 s"),
+        ("  ✓ a z\n...", "  ✓ b y\n  ✓ a z\n  ✓ a b"),
         ("machine  address      pods", "machine  address       pods   "),
     ],
 )
@@ -56,6 +57,7 @@ def test_the_same(shown: str, said: str) -> None:
         ("6 steps", "7 steps"),
         ("a.b", "axb"),
         ("  ✓ a\nx\n  ✓ b", "  ✓ b\nx\n  ✓ a"),
+        ("  ✓ a x\n  ✓ a y", "  ✓ a y\n  ✓ a x"),
         ("192.0.2.1", "192.0.2.2"),
     ],
 )
