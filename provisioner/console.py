@@ -234,7 +234,7 @@ def _words(report: Report) -> str:
     if report.result == "changes":
         return f"{report.changed} step(s) would be done."
     if report.result == "failed":
-        return f"Failed; {report.changed} step(s) were done."
+        return f"Failed; {report.changed} step(s) were done." if report.changed else "Failed."
     if report.changed:
         return f"{report.changed} step(s) done."
     return "Nothing to do: everything is as the inventory says."

@@ -65,7 +65,7 @@ def apply(
 ) -> None:
     """Make the machines what the inventory says. Run it again at any time: it goes on, or finds nothing to do."""
     with frame("apply", as_json=as_json, verbose=verbose) as told:
-        work.apply(load_cluster(inventory, told), told, limit)
+        told.show.report(work.apply(load_cluster(inventory, told), told, limit).report)
 
 
 def verify(
@@ -77,7 +77,7 @@ def verify(
 ) -> None:
     """Check that nothing is left to do, then look at every machine and through the cluster with code of its own."""
     with frame("verify", as_json=as_json, verbose=verbose) as told:
-        work.verify(load_cluster(inventory, told), told, limit, junit)
+        told.show.report(work.verify(load_cluster(inventory, told), told, limit, junit))
 
 
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:

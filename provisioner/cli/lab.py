@@ -84,7 +84,9 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
     else:
         work.verify(cluster, told)
         verified.write_text(time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
-    _farewell(cluster, outcome, told)
+    told.show.report(outcome.report)
+    if isinstance(told.show, Human):
+        _farewell(cluster, outcome, told)
 
 
 def _farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:

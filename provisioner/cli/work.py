@@ -26,23 +26,23 @@ def plan(cluster: Cluster, told: Frame, limit: str) -> Outcome:
 
 
 def apply(cluster: Cluster, told: Frame, limit: str = "") -> Outcome:
-    """Make it so, bring the kubeconfig home, report; exits with the first error's code when a host failed."""
+    """Make it so and bring the kubeconfig home. When a host failed, report and exit with the first error's code."""
     with open_session(cluster, told, limit) as session:
         outcome = _with_skipped(engine.apply(session.run, session.view, session.open_bundle))
         if not outcome.errors:
             _bring_home(session, outcome, told)
     told.show.close()
+    told.log.write(f"report: {outcome.report}")
+    if not outcome.errors:
+        return outcome
     for error in outcome.errors.values():
         told.fail(error)
     told.show.report(outcome.report)
-    told.log.write(f"report: {outcome.report}")
-    if outcome.errors:
-        raise typer.Exit(next(iter(outcome.errors.values())).exit_code)
-    return outcome
+    raise typer.Exit(next(iter(outcome.errors.values())).exit_code)
 
 
 def verify(cluster: Cluster, told: Frame, limit: str = "", junit: Path | None = None) -> Report:
-    """The plan is empty, and the testinfra suite and its probes pass; VerificationError names what is not so."""
+    """The plan is empty, and the testinfra suite and its probes pass. What is not so is shown, and exits with 6."""
     began_s = time.monotonic()
     told(PhaseBegan("is anything left to do?"))
     with open_session(cluster, told, limit) as session:
@@ -65,7 +65,6 @@ def verify(cluster: Cluster, told: Frame, limit: str = "", junit: Path | None = 
         told.show.report(report)
         raise typer.Exit(VerificationError.exit_code)
     told(Note(f"verified: {found.passed} checks passed, and nothing is left to do"))
-    told.show.report(report)
     return report
 
 

@@ -25,7 +25,7 @@ def opened(address: str) -> Command:
 
 def closed() -> Command:
     """The bundle is not to be had any more; what had to be uploaded goes too."""
-    return shell('rm -rf -- "$@"', PLACE, APT_MIRRORS, UPLOADED)
+    return shell('rm -rf -- "$(dirname "$1")" "$2"', PLACE, UPLOADED)
 
 
 def repository(view: View) -> AptRepository:

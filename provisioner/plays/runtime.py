@@ -38,6 +38,8 @@ def daemon_json(view: View) -> str:
         "log-driver": "json-file",
         "log-opts": {"max-size": runtime.log_max_size},
         "storage-driver": "overlay2",
+        # A restart of Docker leaves the containers running: the control plane's are among them.
+        "live-restore": True,
         **({"registry-mirrors": list(runtime.registry_mirrors)} if runtime.registry_mirrors else {}),
     }
     return json.dumps(settings, indent=2) + "\n"

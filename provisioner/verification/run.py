@@ -180,12 +180,16 @@ def result(ended: Iterable[dict[str, Any]]) -> VerificationResult:
         failed=tuple(_problems([event for event in ended if event["outcome"] == "failed"], causes)),
         seconds=sum(event["seconds"] for event in ended),
         not_checked=causes.total(),
-        skipped=tuple(
-            f"{event['host']}: {event['title']} ({event['message']})"
-            for event in ended
-            if event["outcome"] == "skipped"
-        ),
+        skipped=_skipped(event for event in ended if event["outcome"] == "skipped"),
     )
+
+
+def _skipped(events: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """One line for a check that was skipped on several machines for the same reason."""
+    hosts: dict[tuple[str, str], list[str]] = {}
+    for event in events:
+        hosts.setdefault((event["title"], event["message"]), []).append(event["host"])
+    return tuple(f"{title} ({reason}): {', '.join(names)}" for (title, reason), names in hosts.items())
 
 
 def _problems(failed: Iterable[dict[str, Any]], causes: Counter[str]) -> Iterator[Problem]:

@@ -10,8 +10,9 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,28 +33,33 @@ from tests.bench.tasks import Task
 
 # What we aim for: at most this part of the other tool's time.
 AIMS = {"ansible": 20, "pyinfra": 2}
+WIDTH = 110
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One tool: its name and version, round trips per host (None: not known), and its times, or why there are none."""
+class Contestant:
+    """One tool, ready to run: what it is called, its command line, and its round trips per host."""
 
     tool: str
     title: str
-    round_trips: int | None = None
-    sample: Sample | None = None
-    why: str = ""
+    program: Program
+    round_trips: int
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What is measured: the cluster, its tasks by host, and a directory to work in."""
+    """What is measured: the cluster, its tasks by host, a directory to work in, and what is tidied up at the end."""
 
-    cluster: Cluster
     session: Session
     outcome: Outcome
     tasks: Mapping[str, Sequence[Task]]
     work: Path
+    tidy: ExitStack
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster whose machines are measured."""
+        return self.session.cluster
 
     def directory(self, tool: str) -> Path:
         """A tool's own directory."""
@@ -62,39 +68,34 @@ class Bench:
         return path
 
 
-def ours(bench: Bench) -> Row:
+def ours(bench: Bench) -> Contestant:
     """`provisioner apply`, as a user runs it."""
     argv = (sys.executable, "-m", "provisioner", "apply", "--json", "-i", str(bench.cluster.path))
     program = Program(argv, Path.cwd())
-    once(program)
-    sample = median([once(program) for _ in range(RUNS)])
-    report = json.loads(sample.output.splitlines()[-1])
+    report = json.loads(once(program).output.splitlines()[-1])
     if report["changed"]:
-        raise UsageError("something on the machines changes by itself: run `provisioner apply` and then this again")
+        raise UsageError("something on the machines changes by itself: look at `provisioner plan -v`")
     trips = max(host["round_trips"] for host in report["hosts"].values())
-    return Row("ours", "provisioner apply", trips, sample)
+    return Contestant("ours", "provisioner apply", program, trips)
 
 
-def ansible(bench: Bench) -> Row:
+def ansible(bench: Bench) -> Contestant:
     """The playbook, on machines that are lent a Python for it."""
     binaries = tools.installed("ansible")
-    with python.lent(bench.session.run.fleet, bench.outcome.view) as interpreter:
-        program = ansible_run.program(bench.cluster, bench.tasks, bench.directory("ansible"), binaries, interpreter)
-        told = once(program, "-vvv").output
-        ansible_run.refuse_changes(told)
-        sample = median([once(program) for _ in range(RUNS)])
-    title = f"{tools.version('ansible')}, pipelining, forks {ansible_run.FORKS}"
-    return Row("ansible", title, ansible_run.round_trips(told, bench.cluster), sample)
+    interpreter = bench.tidy.enter_context(python.lent(bench.session.run.fleet, bench.outcome.view))
+    program = ansible_run.program(bench.cluster, bench.tasks, bench.directory("ansible"), binaries, interpreter)
+    told = once(program, "-vvv").output
+    ansible_run.refuse_changes(told)
+    return Contestant("ansible", tools.version("ansible"), program, ansible_run.round_trips(told, bench.cluster))
 
 
-def pyinfra(bench: Bench) -> Row:
+def pyinfra(bench: Bench) -> Contestant:
     """The deploy."""
     binaries = tools.installed("pyinfra")
     program = pyinfra_run.program(bench.cluster, bench.tasks, bench.directory("pyinfra"), binaries)
     told = once(program, "-vvv").output
     pyinfra_run.refuse_changes(told)
-    sample = median([once(program) for _ in range(RUNS)])
-    return Row("pyinfra", tools.version("pyinfra"), pyinfra_run.round_trips(told, bench.cluster), sample)
+    return Contestant("pyinfra", tools.version("pyinfra"), program, pyinfra_run.round_trips(told, bench.cluster))
 
 
 def main() -> int:
@@ -105,8 +106,7 @@ def main() -> int:
     out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, highlight=False)
     try:
         with _bench(asked.inventory or _only_lab()) as bench:
-            rows = [_measured(tool, bench, err) for tool in (ours, ansible, pyinfra)]
-            _show(rows, bench, out)
+            _measure(bench, out, err)
     except ProvisionerError as error:
         err.print("\n".join(filter(None, (f"error: {error}", error.details, error.hint))), markup=False)
         return error.exit_code
@@ -125,7 +125,11 @@ def _only_lab() -> Path:
 @contextmanager
 def _bench(inventory: Path) -> Iterator[Bench]:
     cluster = loader.load(inventory)
-    with open_session(cluster, ignore) as session, tempfile.TemporaryDirectory(prefix="bench-") as work:
+    with (
+        open_session(cluster, ignore) as session,
+        tempfile.TemporaryDirectory(prefix="bench-") as work,
+        ExitStack() as tidy,
+    ):
         outcome = engine.plan(session.run, session.view)
         if outcome.plan.steps:
             first = outcome.plan.steps[0]
@@ -133,42 +137,47 @@ def _bench(inventory: Path) -> Iterator[Bench]:
                 f"there is something to do on these machines ({first.host}: {first.change.summary}, ...)",
                 hint=f"`provisioner apply -i {inventory}`, then again: what is measured is a run with nothing to do",
             )
-        yield Bench(cluster, session, outcome, tasks.of_hosts(session.run.playbook, outcome.view), Path(work))
+        held = tasks.of_hosts(session.run.playbook, outcome.view)
+        yield Bench(session, outcome, held, Path(work), tidy)
 
 
-def _measured(tool: Callable[[Bench], Row], bench: Bench, err: Console) -> Row:
-    """Only our own figures must be there; another tool that cannot be had or run says why."""
-    name = tool.__name__
-    err.print(f"measuring {name} ...")
-    try:
-        return tool(bench)
-    except ProvisionerError as error:
-        if tool is ours:
-            raise
-        return Row(name, name, why=". ".join(filter(None, (error.message, error.details))))
+def _measure(bench: Bench, out: Console, err: Console) -> None:
+    """Get all tools ready, then let them run in turns, so that a busy moment of this machine meets all of them."""
+    err.print("ours: getting ready ...")
+    ready, missing = [ours(bench)], []
+    for other in (ansible, pyinfra):
+        err.print(f"{other.__name__}: getting ready ...")
+        try:
+            ready.append(other(bench))
+        except ProvisionerError as error:
+            why = ". ".join(filter(None, (error.message, error.details)))
+            missing.append(f"{other.__name__}: not measured: {why}")
+    samples: dict[str, list[Sample]] = {one.tool: [] for one in ready}
+    for number in range(RUNS):
+        err.print(f"run {number + 1} of {RUNS} ...")
+        for one in ready:
+            samples[one.tool].append(once(one.program))
+    medians = {tool: median(taken) for tool, taken in samples.items()}
+    _show(ready, medians, out)
+    out.print("\n".join([*missing, *_aims(medians), _explained(bench)]), markup=False)
 
 
-def _show(rows: Sequence[Row], bench: Bench, out: Console) -> None:
-    base = rows[0].sample
-    header = ("tool", "round trips per host", f"seconds (median of {RUNS})", "CPU seconds here", "times ours")
-    out.print(table(header, (_cells(row, base) for row in rows)))
-    for row in rows:
-        if row.why:
-            out.print(f"{row.title}: not measured: {row.why}", markup=False)
-    for row in rows[1:]:
-        if row.sample and base:
-            part = row.sample.seconds / base.seconds
-            verdict = "achieved" if part >= AIMS[row.tool] else "not achieved"
-            out.print(f"aim: at most 1/{AIMS[row.tool]} of {row.tool}: {verdict} (1/{part:.1f})")
-    out.print(_explained(bench), markup=False)
+def _show(ready: Sequence[Contestant], medians: Mapping[str, Sample], out: Console) -> None:
+    header = ("tool", "round trips per host", "seconds", "CPU seconds here", "times ours")
+    base_s = medians["ours"].seconds
+    rows = (
+        (one.title, str(one.round_trips), f"{took.seconds:.2f}", f"{took.cpu_s:.2f}", f"{took.seconds / base_s:.1f}")
+        for one, took in ((one, medians[one.tool]) for one in ready)
+    )
+    out.print(table(header, rows))
 
 
-def _cells(row: Row, base: Sample | None) -> tuple[str, ...]:
-    if row.sample is None or base is None:
-        return (row.title, "-", "-", "-", "-")
-    trips = "-" if row.round_trips is None else str(row.round_trips)
-    times = (f"{row.sample.seconds:.2f}", f"{row.sample.cpu_s:.2f}", f"{row.sample.seconds / base.seconds:.1f}")
-    return (row.title, trips, *times)
+def _aims(medians: Mapping[str, Sample]) -> Iterator[str]:
+    for tool, part in AIMS.items():
+        if tool in medians:
+            times = medians[tool].seconds / medians["ours"].seconds
+            verdict = "achieved" if times >= part else "not achieved"
+            yield f"aim: at most 1/{part} of {tool}: {verdict} (1/{times:.1f})"
 
 
 def _explained(bench: Bench) -> str:
@@ -176,15 +185,17 @@ def _explained(bench: Bench) -> str:
     kinds = {kind: sum(task.kind is kind for task in held) for kind in tasks.Kind}
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
     load = os.getloadavg()[0]
-    return (
-        f"Measured on the {len(bench.tasks)} machines of {bench.cluster.path},\n"
-        f"from the start of the program to its end, "
-        f"after one run that does not count; load of this machine now {load:.1f} on {os.cpu_count()} processors.\n"
-        f"Ansible and pyinfra hold the same {len(held)} things on every machine ({listed});\n"
-        "provisioner apply looks at these, and at facts, images, the cluster and its nodes besides.\n"
-        "Ansible gathers no facts, keeps its connections from run to run, and is lent a Python on the machines, which\n"
-        "the others do not need; it is unpacked below /var/tmp and removed again."
+    text = (
+        f"Measured on the {len(bench.tasks)} machines of {bench.cluster.path}, from a program's start to its end: "
+        f"the median of {RUNS} runs in turns, after one that does not count. "
+        f"The load of this machine was {load:.1f} on {os.cpu_count()} processors. "
+        f"Ansible and pyinfra hold the same {len(held)} things on every machine ({listed}); "
+        "provisioner looks at these, and at facts, images, the cluster and its nodes besides. "
+        f"Ansible has pipelining and {ansible_run.FORKS} forks, gathers no facts, and keeps its connections "
+        "from run to run. It is lent a Python on the machines, unpacked below /var/tmp and removed again; "
+        "the others need none."
     )
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ LAB = "e2e"
 # What a machine has on its disk, without what changes by merely being logged in to or by time passing (sudo itself
 # notes in a user's home that they have used it once).
 FINGERPRINT = r"""
-find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/log -o -path /var/lib/systemd -o -name .sudo_as_admin_successful \) -prune -o \
-  -type f -printf '%p %s %T@ %m %u\n' | sort
+find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/log -o -path /var/lib/systemd \
+  -o -name .sudo_as_admin_successful \) -prune -o -type f -printf '%p %s %T@ %m %u\n' | sort
 dpkg --get-selections; dpkg-query -W; ip -o addr | awk '{ print $2, $4 }'; ip route
-systemctl list-unit-files --no-legend; cat /proc/swaps; sysctl -a 2>/dev/null | grep -E '^net\.(bridge|ipv4\.ip_forward)'
+systemctl list-unit-files --no-legend; cat /proc/swaps
+sysctl -a 2>/dev/null | grep -E '^net\.(bridge|ipv4\.ip_forward)'
 getent passwd; getent group
 """
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from provisioner.bundle.debian.build import build, default_cache
 from tests.e2e.conftest import FINGERPRINT
-from tests.e2e.world import PROGRAM, Said, World, provisioner
+from tests.e2e.world import ENVIRONMENT, PROGRAM, Said, World, provisioner
 
 pytestmark = pytest.mark.e2e
 
@@ -121,8 +121,23 @@ def test_an_unknown_host_key_is_confirmed_once(grown: World) -> None:
         assert grown.run("run", "--", "true").code == 0
 
 
+def test_machines_are_reached_through_a_jump_host(grown: World) -> None:
+    document = grown.document()
+    w1 = workers(document)["w1"]["ansible_host"]
+    document["all"]["vars"]["cluster"]["ssh"]["jump_host"] = f"admin@{w1}"
+    with grown.other_inventory(document) as path:
+        through = provisioner("run", "-i", str(path), "--limit", "w2", "--", "echo $SSH_CONNECTION from $SUDO_USER")
+        said = provisioner(
+            "run", "-i", str(path), "--limit", "w2", "--", "last -n1 -i 2>/dev/null; ss -Htn 'sport = :22'"
+        )
+    assert through.code == 0, through
+    assert f"{w1}:" in said.stdout, said
+
+
 def test_sudo_that_asks_for_a_password(grown: World) -> None:
-    grown.shell("w3", "grep -rl NOPASSWD /etc/sudoers.d | xargs sed -i.kept 's/NOPASSWD://'; rm -f /etc/sudoers.d/*.kept")
+    grown.shell(
+        "w3", "grep -rl NOPASSWD /etc/sudoers.d | xargs sed -i.kept 's/NOPASSWD://'; rm -f /etc/sudoers.d/*.kept"
+    )
     try:
         refused(grown, without(grown, "w4"), 4, "w3", "sudo asks for a password", "NOPASSWD")
     finally:
@@ -171,8 +186,9 @@ def test_a_disk_that_is_full_while_a_file_is_written(grown: World) -> None:
     """The machine that failed is named, the file there is the old one, and the other machines are through."""
     document = without(grown, "w3", "w4")
     document["all"]["vars"]["cluster"]["runtime"] = {"type": "docker", "log_max_size": "70m"}
-    full = "cp -r /etc/docker /root/docker; mount -t tmpfs -o size=8k tmpfs /etc/docker; cp /root/docker/daemon.json /etc/docker; "
-    grown.shell("w1", full + "dd if=/dev/zero of=/etc/docker/filler bs=1k 2>/dev/null || :")
+    fill = "dd if=/dev/zero of=/etc/docker/filler bs=1k 2>/dev/null || :"
+    small = "cp -r /etc/docker /root/docker; mount -t tmpfs -o size=8k tmpfs /etc/docker"
+    grown.shell("w1", f"{small}; cp /root/docker/daemon.json /etc/docker; {fill}")
     before = grown.shell("w1", "cat /etc/docker/daemon.json")
     try:
         with grown.other_inventory(document) as path:
@@ -192,7 +208,10 @@ def test_a_disk_that_is_full_while_a_file_is_written(grown: World) -> None:
 def test_a_run_that_is_killed_while_a_machine_joins_is_simply_run_again(grown: World) -> None:
     with grown.other_inventory(without(grown, "w4")) as path:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "apply", "-i", str(path), "--json"], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", PROGRAM, "apply", "-i", str(path), "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
         )
         assert process.stdout is not None
         for line in process.stdout:
@@ -227,8 +246,8 @@ def test_the_whole_grown_cluster_verifies(grown: World, tmp_path: Path) -> None:
 
 def test_a_token_for_administrators_is_a_ready_command(grown: World) -> None:
     said = provisioner("token", "-i", str(grown.inventory), "--ttl", "1h")
-    pattern = r"kubeadm join \S+:6443 --token ([a-z0-9]{6})\.[a-z0-9]{16} --discovery-token-ca-cert-hash sha256:[0-9a-f]{64}\n"
-    match = re.fullmatch(pattern, said.stdout)
+    token, pin = r"([a-z0-9]{6})\.[a-z0-9]{16}", r"sha256:[0-9a-f]{64}"
+    match = re.fullmatch(rf"kubeadm join \S+:6443 --token {token} --discovery-token-ca-cert-hash {pin}\n", said.stdout)
     assert match, said
     secret = f"bootstrap-token-{match[1]}"
     assert secret in grown.kubectl("-n", "kube-system", "get", "secrets", "-o", "name")

@@ -17,16 +17,20 @@ from typing import Any
 import yaml
 
 # A token in the form kubeadm wants, which can be recognised wherever it turns up.
-PLANTED_TOKEN = "plantd.plantedsecret001"  # noqa: S105
+PLANTED_TOKEN = "plantd.plantedsecret001"
 PLANTED_KEY = PLANTED_TOKEN.partition(".")[2]
 # The product as a user runs it, but with a token that the tests know.
-PROGRAM = f"""
+PROGRAM = """
+import os
 import provisioner.session
 from provisioner.inventory.values import Secret
-provisioner.session.new_token = lambda: Secret({PLANTED_TOKEN!r}, "join token")
+provisioner.session.new_token = lambda: Secret(os.environ["PLANTED_TOKEN"], "join token")
 from provisioner.cli import main
 main()
 """
+
+# The token comes in the environment, which only its owner can read.
+ENVIRONMENT = {**os.environ, "PLANTED_TOKEN": PLANTED_TOKEN}
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,14 @@ class Said:
 
 def provisioner(*arguments: str, timeout_s: int = 900, environment: dict[str, str] | None = None) -> Said:
     """Run the product in a process of its own, without a terminal."""
-    env = {**os.environ, **(environment or {})}
+    env = {**ENVIRONMENT, **(environment or {})}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, timeout=timeout_s, env=env, check=False
+        [sys.executable, "-c", PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        env=env,
+        check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)
 

@@ -43,7 +43,7 @@ def test_lines_become_events(line: dict[str, Any], event: Event) -> None:
 def test_all_is_well() -> None:
     found = run.result([ended("w1", "passed"), ended("w2", "skipped", message="no swap here")])
     assert (found.ok, found.passed, found.failed) == (True, 1, ())
-    assert found.skipped == ("w2: The kubelet runs (no swap here)",)
+    assert found.skipped == ("The kubelet runs (no swap here): w2",)
 
 
 def test_a_failure_becomes_a_finding_with_its_hint() -> None:
