@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from provisioner.core.command import Command, Result
-from provisioner.core.facts import look, read_cluster, read_facts, read_state
+from provisioner.core.facts import ClusterState, HostFacts, HostState, look, read_cluster, read_facts, read_state
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.errors import ProvisionerError, StepError, UnreachableError
@@ -19,19 +19,28 @@ from provisioner.transports.protocol import Transport
 Seen = dict[str, dict[Command, Result]]
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one host has told of itself, and of the cluster when it is a control plane that carries one."""
+
+    facts: HostFacts
+    state: HostState
+    cluster: ClusterState | None
+
+
 def look_at(fleet: Fleet, view: View, hosts: Iterable[str]) -> tuple[View, dict[str, ProvisionerError]]:
     """Facts, state and the cluster from these hosts, in one round trip each; errors by host."""
     planes = frozenset(host.name for host in view.cluster.hosts if host.role is Role.CONTROL_PLANE)
-    answers = fleet.each(hosts, partial(_look_on, planes))
-    clusters = [read_cluster(result) for host, result in sorted(answers.good.items()) if host in planes]
-    asked = bool(planes & set(answers.good))
+    looks = fleet.each(hosts, partial(_look_on, planes))
+    clusters = [looked.cluster for _, looked in sorted(looks.good.items()) if looked.cluster]
+    asked = bool(planes & set(looks.good))
     view = replace(
         view,
-        facts={**view.facts, **{host: read_facts(result) for host, result in answers.good.items()}},
-        states={**view.states, **{host: read_state(result) for host, result in answers.good.items()}},
-        live=next((cluster for cluster in clusters if cluster), None) if asked else view.live,
+        facts={**view.facts, **{host: looked.facts for host, looked in looks.good.items()}},
+        states={**view.states, **{host: looked.state for host, looked in looks.good.items()}},
+        live=next(iter(clusters), None) if asked else view.live,
     )
-    return view, answers.bad
+    return view, looks.bad
 
 
 def see(fleet: Fleet, wished: Mapping[str, Iterable[Resource]], seen: Seen) -> dict[str, ProvisionerError]:
@@ -52,14 +61,18 @@ def answers(resources: Iterable[Resource], seen: Mapping[Command, Result]) -> di
     return {resource.key: seen[resource.probe()] for resource in resources}
 
 
-def _look_on(planes: frozenset[str], host: str, transport: Transport) -> Result:
+def _look_on(planes: frozenset[str], host: str, transport: Transport) -> Looked:
     transport.open()
     (result,) = transport.run([look(leader=host in planes)])
-    if result.ok:
-        return result
+    try:
+        if result.ok:
+            return Looked(read_facts(result), read_state(result), read_cluster(result) if host in planes else None)
+        details = result.tail()
+    except (ValueError, KeyError) as error:
+        details = f"its answer cannot be read: {type(error).__name__}: {error}"
     raise UnreachableError(
         f"{host}: the machine could not be looked at",
-        details=result.tail(),
+        details=details,
         hint="It has to be a Linux machine with systemd, iproute2 and coreutils.",
     )
 

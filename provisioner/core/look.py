@@ -56,15 +56,18 @@ if [ -e "$KUBECONFIG" ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && co
   if kubectl --request-timeout=10s get --raw=/readyz >/dev/null 2>&1; then
     echo reachable
     echo "=== version"
-    kubectl get --raw=/version
+    kubectl get --raw=/version || lost=yes
     echo
     echo "=== configuration"
-    kubectl -n kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'
+    kubectl -n kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}' || lost=yes
     echo
     echo "=== nodes"
-    kubectl get nodes -o go-template='NODES'
+    kubectl get nodes -o go-template='NODES' || lost=yes
     echo "=== tokens"
-    kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o go-template='TOKENS'
+    kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token \
+      -o go-template='TOKENS' || lost=yes
+    # An API server that went away while it was asked is one that cannot be reached.
+    if [ -n "${lost:-}" ]; then echo "=== api"; echo lost; fi
   else
     echo unreachable
   fi

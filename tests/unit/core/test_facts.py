@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -128,3 +129,9 @@ def test_sections_may_be_empty() -> None:
 def test_only_a_control_plane_is_asked_for_the_cluster() -> None:
     assert "kubectl" not in str(look(leader=False).argv)
     assert "kubectl" in str(look(leader=True).argv)
+
+
+def test_an_api_server_that_goes_away_while_it_is_asked_is_not_known() -> None:
+    whole = recorded("control-plane")
+    cut = whole.stdout[: whole.stdout.index("=== tokens")]
+    assert read_cluster(replace(whole, stdout=cut + "=== tokens\n=== api\nlost\n")) is None
