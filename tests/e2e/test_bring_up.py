@@ -147,7 +147,7 @@ def test_one_changed_value_is_one_file_and_the_restart_that_follows(lab: World) 
 @pytest.mark.parametrize(
     ("machine", "damage", "planned", "named"),
     [
-        ("w1", f"rm {SYSCTL_FILE}", f"create {SYSCTL_FILE} (0644)", "reboot"),
+        ("w1", f"rm {SYSCTL_FILE}", f"create {SYSCTL_FILE} (0644)", "sysctl.d"),
         ("w1", "systemctl stop kubelet", "start kubelet.service", "kubelet"),
         ("w2", "apt-mark unhold kubelet", "hold kubelet", "kubelet"),
         ("w2", "ip route del 10.244.0.0/24", "set the pods' routes and firewall rules", "route"),

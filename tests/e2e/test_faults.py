@@ -126,11 +126,8 @@ def test_machines_are_reached_through_a_jump_host(grown: World) -> None:
     w1 = workers(document)["w1"]["ansible_host"]
     document["all"]["vars"]["cluster"]["ssh"]["jump_host"] = f"admin@{w1}"
     with grown.other_inventory(document) as path:
-        through = provisioner("run", "-i", str(path), "--limit", "w2", "--", "echo $SSH_CONNECTION from $SUDO_USER")
-        said = provisioner(
-            "run", "-i", str(path), "--limit", "w2", "--", "last -n1 -i 2>/dev/null; ss -Htn 'sport = :22'"
-        )
-    assert through.code == 0, through
+        said = provisioner("run", "-i", str(path), "--limit", "w2", "--", "ss -Htn sport = :22")
+    assert said.code == 0, said
     assert f"{w1}:" in said.stdout, said
 
 
@@ -207,18 +204,14 @@ def test_a_disk_that_is_full_while_a_file_is_written(grown: World) -> None:
 
 def test_a_run_that_is_killed_while_a_machine_joins_is_simply_run_again(grown: World) -> None:
     with grown.other_inventory(without(grown, "w4")) as path:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "apply", "-i", str(path), "--json"],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=ENVIRONMENT,
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if '"step_began"' in line and "kubeadm join" in line:
-                process.send_signal(signal.SIGKILL)
-                break
-        assert process.wait(timeout=60) == -signal.SIGKILL
+        argv = [sys.executable, "-c", PROGRAM, "apply", "-i", str(path), "--json"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if '"step_began"' in line and "kubeadm join" in line:
+                    process.send_signal(signal.SIGKILL)
+                    break
+        assert process.returncode == -signal.SIGKILL
         again = provisioner("apply", "-i", str(path), "--json")
         assert again.code == 0, again
         assert provisioner("plan", "-i", str(path), "--exit-code").code == 0
