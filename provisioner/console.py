@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable
+from textwrap import indent
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -90,7 +91,7 @@ class Human:
             case StepEnded(host, title, outcome, seconds, detail):
                 self._end(host, title, outcome, seconds)
                 if detail and self._worth_a_line(outcome):
-                    self.console.print(f"      {escape(detail)}", highlight=False)
+                    self.console.print(escape(indent(detail, "      ")), highlight=False)
             case Waiting(host, what):
                 self._waiting(host, what)
             case Found(problem):

@@ -138,11 +138,12 @@ def live(*nodes: NodeState, **changes: Any) -> ClusterState:
     return replace(usual, **changes)
 
 
-CONFIGURATION = """\
+CONFIGURATION = f"""\
 apiServer:
   extraArgs:
     authorization-mode: Node,RBAC
 controlPlaneEndpoint: 10.0.0.11:6443
+kubernetesVersion: v{VERSION}
 networking:
   dnsDomain: cluster.local
   podSubnet: 10.244.0.0/16

@@ -19,13 +19,13 @@ from provisioner.errors import UsageError
 
 app = typer.Typer(help="Offline bundles: packages and images for machines without a network.", no_args_is_help=True)
 
-PathArgument = Annotated[Path | None, typer.Argument(help="The bundle's directory. [default: the newest built here]")]
+PathArgument = Annotated[Path | None, typer.Argument(help="The bundle's directory. (default: the newest built here)")]
 
 
 @app.command(epilog="Example: provisioner bundle build")
 def build(
     kubernetes_version: Annotated[str, typer.Option(help="The version to call itself.")] = KUBERNETES_VERSION,
-    mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. [default: this machine's own]")] = "",
+    mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Build the bundle from Debian's source package kubernetes; a killed build goes on where it was."""

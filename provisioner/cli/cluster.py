@@ -11,6 +11,7 @@ import typer
 
 from provisioner.cli import reading, work
 from provisioner.cli.common import (
+    OWN_OPTIONS_FIRST,
     InventoryOption,
     JsonOption,
     LimitOption,
@@ -35,8 +36,11 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: provisioner status")(status)
     app.command(epilog="Example: sudo $(provisioner token --ttl 2h), on the machine that joins")(token)
     app.command(epilog="Example: provisioner kubeconfig --merge")(kubeconfig)
-    app.command(epilog="Example: provisioner ssh cp1")(ssh)
-    app.command(epilog="Example: provisioner run --limit workers -- systemctl is-active kubelet")(run)
+    app.command(epilog="Example: provisioner ssh cp1 kubectl get nodes -o wide", context_settings=OWN_OPTIONS_FIRST)(
+        ssh
+    )
+    example = "Example: provisioner run --limit workers -- systemctl is-active kubelet"
+    app.command(epilog=example, context_settings=OWN_OPTIONS_FIRST)(run)
     app.command(epilog="Example: provisioner facts --json")(facts)
     app.command(epilog="Example: provisioner trust -i inventory.yaml")(trust)
 
@@ -146,7 +150,7 @@ def trust(
     """Learn the machines' host keys once: shows each fingerprint and asks."""
     with frame("trust") as told:
         cluster = load_cluster(inventory, told)
-        for name, offer in reading.unknown_keys(cluster, limit).items():
+        for name, offer in reading.unknown_keys(cluster, limit):
             told(Note(f"{name}: {offer.algorithm} {offer.fingerprint}"))
             if yes or typer.confirm(f"Is that the key of {name}?"):
                 offer.confirm()

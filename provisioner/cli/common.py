@@ -24,7 +24,7 @@ InventoryOption = Annotated[
     Path | None,
     typer.Option(
         "--inventory", "-i", envvar="PROVISIONER_INVENTORY",
-        help="The inventory file. [default: ./inventory.yaml, or the only lab's]",
+        help="The inventory file. (default: ./inventory.yaml, or the only lab's)",
     ),
 ]  # fmt: skip
 LimitOption = Annotated[str, typer.Option("--limit", help="Only these hosts or groups, separated by commas.")]
@@ -32,8 +32,13 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show diffs
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON event a line, the report last.")]
 
 
+UNCUT_COLUMNS = 400
 # What a shell expects of a program that Ctrl-C ended.
 INTERRUPTED = 130
+
+
+# As with ssh itself: what stands behind the first word that is no option belongs to the command that is run.
+OWN_OPTIONS_FIRST = {"allow_interspersed_args": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,8 @@ class Frame:
 @contextmanager
 def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iterator[Frame]:
     """Run a command's work: errors are shown and become exit codes, the log is closed, live lines end."""
-    console = Console(soft_wrap=not _is_terminal(), highlight=False)
-    show = Machine(console) if as_json else Human(console, Console(stderr=True), verbose=verbose)
+    console, errors = _console(1), _console(2)
+    show = Machine(console) if as_json else Human(console, errors, verbose=verbose)
     with new_log(command) as log:
         told = Frame(show, log)
         try:
@@ -75,8 +80,10 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
             show.close()
 
 
-def _is_terminal() -> bool:
-    return os.isatty(1)
+def _console(stream: int) -> Console:
+    """Standard output (1) or error (2). What goes to a file or a pipe is not cut or wrapped."""
+    width = None if os.isatty(stream) else UNCUT_COLUMNS
+    return Console(stderr=stream == 2, highlight=False, width=width, soft_wrap=width is not None)
 
 
 def find_inventory(path: Path | None) -> Path:

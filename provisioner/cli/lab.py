@@ -6,6 +6,7 @@ The commands import the container lab themselves: Docker's client would cost eve
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -16,15 +17,17 @@ import typer
 
 from provisioner.bundle.debian.build import absent_packages, build, default_cache
 from provisioner.cli import work
-from provisioner.cli.common import Frame, JsonOption, VerboseOption, frame
+from provisioner.cli.common import OWN_OPTIONS_FIRST, Frame, JsonOption, VerboseOption, frame
 from provisioner.console import Human, table
 from provisioner.core.report import Note, PhaseBegan
 from provisioner.engine import Outcome
+from provisioner.errors import BundleError
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.kubeconfig import default_path
 from provisioner.labs import packages, state
 from provisioner.labs.spec import LabSpec, Machine
+from provisioner.paths import cache_directory, state_directory
 from provisioner.session import find_bundle
 
 app = typer.Typer(help="Machines to play on: containers that behave like servers.", no_args_is_help=True)
@@ -40,9 +43,9 @@ def up(
     control_planes: Annotated[int, typer.Option(min=1, help="How many control planes.")] = 1,
     workers: Annotated[int, typer.Option(min=0, help="How many workers.")] = 2,
     release: Annotated[str, typer.Option(help="The machines' Debian release.")] = "bookworm",
-    memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. [default: what the host has]")] = None,
-    cpus: Annotated[float | None, typer.Option(help="Processors of each machine. [default: what the host has]")] = None,
-    mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. [default: this machine's own]")] = "",
+    memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. (default: what the host has)")] = None,
+    cpus: Annotated[float | None, typer.Option(help="Processors of each machine. (default: what the host has)")] = None,
+    mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",
     machines_only: Annotated[bool, typer.Option("--machines-only", help="No cluster, only machines.")] = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
@@ -70,8 +73,26 @@ def _have_bundle(cluster: Cluster, told: Frame, mirror: str) -> None:
         if absent := absent_packages():
             packages.install(absent, told)
         build(default_cache(), told, mirror=mirror)
-    else:
+    elif sys.platform == "linux" and not _has_bundle(cluster) and (prefix := packages.root_prefix()):
+        told(Note("building the bundle needs root: it goes on through sudo"))
+        subprocess.run([*prefix, *build_command(mirror)], check=False)
+    find_bundle(cluster)
+
+
+def _has_bundle(cluster: Cluster) -> bool:
+    try:
         find_bundle(cluster)
+    except BundleError:
+        return False
+    return True
+
+
+def build_command(mirror: str) -> list[str]:
+    """The same program's `bundle build` for root, into the cache of the user who asks."""
+    own = {"XDG_CACHE_HOME": str(cache_directory().parent), "PROVISIONER_STATE_DIR": str(state_directory())}
+    environment = [f"{name}={value}" for name, value in own.items()]
+    option = ["--mirror", mirror] if mirror else []
+    return ["env", *environment, sys.executable, "-m", "provisioner", "bundle", "build", *option]
 
 
 def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
@@ -141,7 +162,7 @@ def _row(machine: Machine) -> tuple[str, ...]:
     return (machine.name, machine.role.value, str(machine.address), ssh, machine.state)
 
 
-@app.command(epilog="Example: provisioner lab ssh w1")
+@app.command(epilog="Example: provisioner lab ssh w1", context_settings=OWN_OPTIONS_FIRST)
 def ssh(
     machine: Annotated[str, typer.Argument(help="The machine's name.")],
     command: Annotated[list[str] | None, typer.Argument(help="A command to run there.")] = None,

@@ -31,7 +31,7 @@ from provisioner.plays.workers import token_manifest
 from provisioner.resources.kubectl import kubectl
 from provisioner.session import Session, chosen, new_token, open_fleet, open_session
 from provisioner.transports.protocol import Transport
-from provisioner.transports.trust import Offer, offered_key
+from provisioner.transports.trust import Offer, offers
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # A token is a key to the cluster: nobody needs one that outlives a month.
@@ -150,11 +150,11 @@ def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None
         raise StepError(f"the command failed on {', '.join(failed)}")
 
 
-def unknown_keys(cluster: Cluster, limit: str) -> dict[str, Offer]:
-    """The host keys that machines show and nobody has confirmed yet."""
+def unknown_keys(cluster: Cluster, limit: str) -> Iterator[tuple[str, Offer]]:
+    """The host keys that machines show and nobody has confirmed yet, each asked for when its turn comes."""
     names = chosen(cluster, limit)
-    offers = {host.name: offered_key(host, cluster.settings.ssh) for host in cluster.hosts if host.name in names}
-    return {name: offer for name, offer in offers.items() if not offer.known}
+    hosts = [host for host in cluster.hosts if host.name in names]
+    return ((name, offer) for name, offer in offers(hosts, cluster.settings.ssh) if not offer.known)
 
 
 @contextmanager

@@ -183,12 +183,18 @@ def read_cluster(seen: Result) -> ClusterState | None:
         return None
     nodes = [_node(json.loads(line)) for line in parts["nodes"].splitlines() if line.strip()]
     return ClusterState(
-        version=json.loads(parts["version"])["gitVersion"].removeprefix("v"),
+        version=_version(parts["configuration"]),
         configuration=parts["configuration"],
         ca_certificate=parts["ca"],
         nodes={node.name: node for node in nodes},
         run_tokens=tuple(_run_tokens(parts["tokens"])),
     )
+
+
+def _version(configuration: str) -> str:
+    """The version in kubeadm's own record, which `kubeadm upgrade` keeps up to date."""
+    lines = (line.partition(": ") for line in configuration.splitlines())
+    return next((value.removeprefix("v") for key, _, value in lines if key == "kubernetesVersion"), "unknown")
 
 
 def _node(told: dict[str, object]) -> NodeState:

@@ -21,6 +21,7 @@ _PATTERNS = {
     names.JUMP_HOST: "a machine to go through, as [user@]host[:port]",
     names.FLAG: "the name of a flag without its leading dashes, such as `max-pods`",
     names.SIZE: "a size such as 100m",
+    names.WORD: "one word, without blanks, quotes, `$` or a backslash",
     names.LABEL_KEY: "a label's key such as `disk` or `example.com/disk`",
     names.LABEL_VALUE: "a label's value: at most 63 letters, digits, `-`, `_` and `.`",
 }

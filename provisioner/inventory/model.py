@@ -51,7 +51,11 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Address = Annotated[str, StringConstraints(pattern=ADDRESS)]
 User = Annotated[str, StringConstraints(pattern=USER)]
 San = Annotated[str, StringConstraints(pattern=SAN)]
-Arguments = dict[Annotated[str, StringConstraints(pattern=FLAG)], str]
+Flag = Annotated[str, StringConstraints(pattern=FLAG)]
+Arguments = dict[Flag, str]
+# The kubelet's stand in one line of an environment file, which systemd cuts at blanks and has no quotes for.
+WORD = r"^[^\s\"'\\$]*$"
+KubeletArguments = dict[Flag, Annotated[str, StringConstraints(pattern=WORD)]]
 Labels = dict[
     Annotated[str, StringConstraints(pattern=LABEL_KEY)],
     Annotated[str, StringConstraints(pattern=LABEL_VALUE)],
@@ -170,7 +174,9 @@ class HostVariables(Model):
         default=None,
         description="Taints of the node, as key=value:Effect. Left out: kubeadm's own choice. []: none.",
     )
-    kubelet_extra_args: Arguments = Field(default={}, description="Flags for the kubelet, without the leading dashes.")
+    kubelet_extra_args: KubeletArguments = Field(
+        default={}, description="Flags for the kubelet, without the leading dashes."
+    )
 
 
 class Role(StrEnum):
@@ -193,7 +199,7 @@ class Host(Model):
     node_ip: IPv4Address | None = None
     node_labels: Labels = {}
     node_taints: tuple[Taint, ...] | None = None
-    kubelet_extra_args: Arguments = {}
+    kubelet_extra_args: KubeletArguments = {}
     groups: tuple[str, ...] = ()
 
 

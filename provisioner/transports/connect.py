@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import socket
 from pathlib import Path
 
@@ -58,10 +57,10 @@ def connect(host: Host, ssh: Ssh) -> fabric.Connection:
         connection.open()
         connection.transport.set_keepalive(ssh.keepalive_s)
     except UnreachableError:
-        connection.close()
+        close(connection)
         raise
     except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
-        connection.close()
+        close(connection)
         raise explain(error, host, ssh) from error
     return connection
 
@@ -87,18 +86,29 @@ def _check_keys(connection: fabric.Connection, host: Host, ssh: Ssh) -> None:
     known = known_hosts_path(ssh)
     for path in (known, *(() if ssh.known_hosts else (Path("/etc/ssh/ssh_known_hosts"),))):
         if path.exists():
-            connection.client.load_host_keys(str(path)) if os.access(
-                path, os.W_OK
-            ) else connection.client.load_system_host_keys(str(path))
+            connection.client.load_system_host_keys(str(path))
     connection.client.set_missing_host_key_policy(_Strict(host, known))
 
 
 def _gateway(host: Host, ssh: Ssh) -> fabric.Connection | None:
-    if not ssh.jump_host:
-        return None
-    gateway = fabric.Connection(ssh.jump_host, connect_timeout=ssh.connect_timeout_s, connect_kwargs=_login(host, ssh))
-    _check_keys(gateway, host, ssh)
-    return gateway
+    """The open connection to the jump host; its own errors name it."""
+    return connect(jump_host(host, ssh), ssh.model_copy(update={"jump_host": None})) if ssh.jump_host else None
+
+
+def jump_host(host: Host, ssh: Ssh) -> Host:
+    """The machine to go through on the way to `host`, as a host: reached with the same key."""
+    user, _, place = (ssh.jump_host or "").rpartition("@")
+    address, _, port = place.partition(":")
+    return host.model_copy(
+        update={"name": "jump-host", "address": address, "port": int(port or 22), "user": user or host.user}
+    )
+
+
+def close(connection: fabric.Connection) -> None:
+    """End a connection, and the one it goes through."""
+    connection.close()
+    if isinstance(connection.gateway, fabric.Connection):
+        connection.gateway.close()
 
 
 def explain(error: Exception, host: Host, ssh: Ssh) -> UnreachableError:

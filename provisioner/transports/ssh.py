@@ -21,7 +21,7 @@ from provisioner.core.command import Command, Result, script
 from provisioner.errors import UnreachableError
 from provisioner.inventory.model import Host, Ssh
 from provisioner.transports.batch import Batch
-from provisioner.transports.connect import connect
+from provisioner.transports.connect import close, connect
 from provisioner.transports.protocol import Began, nobody
 
 _CHUNK_BYTES = 256 * 1024
@@ -64,7 +64,7 @@ class SshTransport:
         """End the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            close(connection)
 
     def run(self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody) -> tuple[Result, ...]:
         """Run a batch as root in one round trip."""

@@ -80,8 +80,7 @@ class FakeCluster:
             for name, node in self.nodes.items()
         ]  # fmt: skip
         parts = [
-            "=== api", "reachable", "=== version", json.dumps({"gitVersion": f"v{VERSION}"}),
-            "=== configuration", CONFIGURATION, "=== nodes", *(json.dumps(row) for row in rows),
+            "=== api", "reachable", "=== configuration", CONFIGURATION, "=== nodes", *(json.dumps(row) for row in rows),
             "=== tokens", *(f"bootstrap-token-{identity} provisioner run: join" for identity in self.tokens),
         ]  # fmt: skip
         return "\n".join(parts) + "\n"
