@@ -18,10 +18,10 @@ import platformdirs
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import BuildError as ImageBuildError
 
-from provisioner import templating
+from provisioner import mirror, templating
 from provisioner.core.report import Listener, Waiting, step
 from provisioner.errors import BuildError
-from provisioner.labs import mirror, packages, state
+from provisioner.labs import packages, state
 from provisioner.labs.processes import last_lines, run
 
 HOST = "image"
@@ -120,7 +120,7 @@ def from_mirror(
     # Its own name: what a killed run has started may still be writing to another one.
     archive = _cache() / f"{release}-{os.getpid()}.tar"
     _cache().mkdir(parents=True, exist_ok=True)
-    command = bootstrap_command(release, archive, address or mirror.from_this_machine())
+    command = bootstrap_command(release, archive, address or mirror.address(Path("/etc"), release))
     try:
         with step(listen, HOST, f"install Debian {release} into an image"):
             listen(Waiting(HOST, "mmdebstrap (about a minute, once)"))

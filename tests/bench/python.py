@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from provisioner import mirror
 from provisioner.core.command import Command
 from provisioner.core.play import View
 from provisioner.core.report import ignore
 from provisioner.errors import UsageError
 from provisioner.fleet import Fleet
-from provisioner.labs import mirror, packages
+from provisioner.labs import packages
 from provisioner.labs.processes import run
 from provisioner.transports.protocol import Transport
 from tests.bench.tools import directory
@@ -64,7 +65,7 @@ def _unpacked(release: str) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         archive = fresh / "all.tar"
-        source = mirror.from_this_machine()
+        source = mirror.address(Path("/etc"), release)
         include = f"--include={','.join(PACKAGES)}"
         argv = ["mmdebstrap", "--variant=extract", include, release, str(archive), *([source] if source else [])]
         run([*(packages.root_prefix() or ()), *argv], timeout_s=MAKE_TIMEOUT_S)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
-    "errors", "paths", "templating", "catalog", "inventory", "core", "bundle", "resources", "plays", "networks",
+    "errors", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources", "plays", "networks",
     "playbooks", "preflight", "transports", "fleet", "steps", "looking", "engine", "session", "log", "plain",
     "console", "labs",
     "verification", "kubeconfig", "cli", "__main__",

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from provisioner.bundle.debian.images import Built, read_index
-from provisioner.bundle.debian.mirror import stanzas
 from provisioner.bundle.debian.recipe import CRI_TOOLS, OWN_PACKAGES, Recipe
 from provisioner.bundle.debian.workspace import Work
 from provisioner.bundle.manifest import (
@@ -24,6 +23,7 @@ from provisioner.bundle.manifest import (
     Missing,
 )
 from provisioner.bundle.reading import sha256_of
+from provisioner.mirror import stanzas
 
 
 def make_bundle(recipe: Recipe, work: Work) -> None:

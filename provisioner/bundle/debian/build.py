@@ -15,7 +15,6 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from provisioner.bundle.debian.mirror import Source, named, of_machine
 from provisioner.bundle.debian.process import CONTAINED
 from provisioner.bundle.debian.recipe import KUBERNETES_VERSION, Recipe
 from provisioner.bundle.debian.stages import stages
@@ -24,6 +23,7 @@ from provisioner.bundle.manifest import MANIFEST
 from provisioner.bundle.reading import load, verify
 from provisioner.core.report import Listener, ignore
 from provisioner.errors import BuildError, BundleError
+from provisioner.mirror import Source, named, of_machine
 
 TOOLS = {"mmdebstrap": "mmdebstrap", "setpriv": "util-linux", "unshare": "util-linux", "umount": "mount"}
 KEYRINGS, KEYRING_PACKAGE = Path("/usr/share/keyrings"), "debian-archive-keyring"

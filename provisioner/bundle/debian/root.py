@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provisioner.bundle.debian.mirror import Source, apt_options, parse_one_line
 from provisioner.bundle.debian.process import Runner
 from provisioner.bundle.debian.recipe import BUILD_TOOLS, IMAGE_SOURCES, Recipe
 from provisioner.bundle.debian.workspace import Work
+from provisioner.mirror import Source, apt_options, parse_one_line
 
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",

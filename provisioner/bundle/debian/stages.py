@@ -9,7 +9,6 @@ from functools import partial
 from provisioner.bundle.debian.assembly import make_bundle
 from provisioner.bundle.debian.debs import cni_deb, kubernetes_debs, make_debs, shipped
 from provisioner.bundle.debian.images import PROXY_TOOLS, make_images
-from provisioner.bundle.debian.mirror import Source
 from provisioner.bundle.debian.programs import FETCH, GO, PREPARE, linker_flags, make_programs, make_source
 from provisioner.bundle.debian.recipe import (
     BUILD_TOOLS,
@@ -24,6 +23,7 @@ from provisioner.bundle.debian.repository import INDEX_AND_SIGN, from_debian, ma
 from provisioner.bundle.debian.root import APT_SETTINGS, make_root
 from provisioner.bundle.debian.workspace import Stage
 from provisioner.bundle.manifest import FORMAT
+from provisioner.mirror import Source
 
 REVISIONS = {"root": 1, "source": 1, "programs": 1, "debs": 1, "images": 1, "repository": 1, "bundle": 1}
 

@@ -31,7 +31,7 @@ HOST = optional(
     ansible_become=some.booleans(),
     node_labels=some.dictionaries(WORD, WORD, max_size=2),
     node_taints=some.lists(some.builds("{}={}:NoExecute".format, WORD, WORD), max_size=2),
-    kubelet_extra_args=some.dictionaries(WORD, some.text("abc019:{}#-=,é", max_size=8), max_size=2),
+    kubelet_extra_args=some.dictionaries(WORD, some.text("abc019:#-=,é", max_size=8), max_size=2),
 )
 SETTINGS = optional(
     name=WORD,

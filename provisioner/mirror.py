@@ -50,6 +50,11 @@ def of_machine(etc: Path, release: str) -> tuple[Source, ...]:
     return retarget(found, os_release.get("VERSION_CODENAME", ""), release)
 
 
+def address(etc: Path, release: str) -> str | None:
+    """Where this machine would take `release` itself from (not its updates); None when it is not a Debian."""
+    return next((source.uri for source in of_machine(etc, release) if source.suite == release), None)
+
+
 def retarget(sources: Iterable[Source], codename: str, release: str) -> tuple[Source, ...]:
     """Only the distribution's own suites, `codename` replaced by `release`, component main, each once."""
     suites = {codename + suffix: release + suffix for suffix in SUITE_SUFFIXES}

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bundle.debian.mirror import (
+from provisioner.mirror import (
     Source,
+    address,
     apt_options,
     named,
     of_machine,
@@ -127,3 +128,10 @@ DPkg::Post-Invoke:: "rm -rf /";
         'Acquire::https::CaInfo "/etc/ssl/own.pem";',
         'Acquire::Check-Valid-Until "false";',
     )
+
+
+def test_the_address_of_a_release_is_where_it_itself_comes_from(tmp_path: Path) -> None:
+    root = etc(tmp_path, "ID=debian\nVERSION_CODENAME=bookworm\n")
+    (root / "apt/sources.list.d/debian.sources").write_text(BOOKWORM)
+    assert address(root, "bookworm") == address(root, "trixie") == "http://mirror.example/debian"
+    assert address(tmp_path / "nowhere", "bookworm") is None
