@@ -53,7 +53,8 @@ def test_every_document_with_commands_is_run() -> None:
 
 def test_make_does_what_stands_in_for_it() -> None:
     for target in ("up", "down"):
-        done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True)
+        argv = ["make", "--no-print-directory", "--dry-run", target]
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1].strip() == f"provisioner lab {target}"
 
 
