@@ -127,8 +127,14 @@ def test_machines_are_reached_through_a_jump_host(grown: World) -> None:
     document["all"]["vars"]["cluster"]["ssh"]["jump_host"] = f"admin@{w1}"
     with grown.other_inventory(document) as path:
         said = provisioner("run", "-i", str(path), "--limit", "w2", "--", "ss -Htn sport = :22")
+        with known_hosts(grown, ""):
+            trusted = provisioner("trust", "-i", str(path), "--limit", "w2", "--yes")
+            again = provisioner("run", "-i", str(path), "--limit", "w2", "--", "true")
     assert said.code == 0, said
     assert f"{w1}:" in said.stdout, said
+    assert trusted.code == 0, trusted
+    assert [line.split(":")[0] for line in trusted.stdout.splitlines() if "SHA256" in line] == ["jump-host", "w2"]
+    assert again.code == 0, again
 
 
 def test_sudo_that_asks_for_a_password(grown: World) -> None:
