@@ -25,12 +25,14 @@ from provisioner.core.report import (
     Outcome,
     PhaseBegan,
     Report,
+    Said,
     StepBegan,
     StepEnded,
     Waiting,
 )
 from provisioner.errors import ProblemsError, ProvisionerError, Severity
 from provisioner.plain import error_fields, event_fields, report_fields
+from provisioner.wording import duration, one_line, words
 
 _MARKS = {Outcome.OK: "[green]✓[/]", Outcome.CHANGED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.SKIPPED: "-"}
 # What is well already is counted in the end and not worth a line each.
@@ -88,45 +90,54 @@ class Human:
                 self.console.print(f"[bold]{escape(title)}[/]")
             case StepBegan(host, title):
                 self._begin(host, title)
-            case StepEnded(host, title, outcome, seconds, detail):
-                self._end(host, title, outcome, seconds)
-                if detail and self._worth_a_line(outcome):
-                    self.console.print(escape(indent(detail, "      ")), highlight=False)
+            case StepEnded():
+                self._end(event)
             case Waiting(host, what):
                 self._waiting(host, what)
+            case Said(host, line):
+                self._said(host, line)
             case Found(problem):
                 colour = "red" if problem.severity is Severity.ERROR else "yellow"
                 self.console.print(f"[{colour}]{problem.severity.value}[/] {escape(str(problem))}", highlight=False)
             case Note(text):
                 self.console.print(escape(text), highlight=False)
-            case CommandRan(host, command, code, seconds):
-                if self._verbose:
-                    self.console.print(
-                        f"    [dim]{host}: $ {escape(_one_line(command))} → {code}, {seconds:.1f} s[/]", highlight=False
-                    )
+            case CommandRan():
+                self._ran(event)
 
     def _begin(self, host: str, title: str) -> None:
         if self.console.is_terminal:
-            self._tasks[host, title] = self._progress.add_task(escape(_one_line(title)), host=host, total=None)
+            self._tasks[host, title] = self._progress.add_task(escape(one_line(title)), host=host, total=None)
 
-    def _end(self, host: str, title: str, outcome: Outcome, seconds: float) -> None:
-        task = self._tasks.pop((host, title), None)
+    def _end(self, event: StepEnded) -> None:
+        task = self._tasks.pop((event.host, event.title), None)
         if task is not None:
             self._progress.remove_task(task)
-        if self._worth_a_line(outcome):
-            text = f"  {_MARKS[outcome]} {host:<8} {escape(_one_line(title))}"
-            self.console.print(f"{text} [dim]{_duration(seconds)}[/]", highlight=False)
+        if not self._worth_a_line(event.outcome):
+            return
+        text = f"  {_MARKS[event.outcome]} {event.host:<8} {escape(one_line(event.title))}"
+        self.console.print(f"{text} [dim]{duration(event.seconds)}[/]", highlight=False)
+        if event.detail:
+            self.console.print(escape(indent(event.detail, "      ")), highlight=False)
+
+    def _ran(self, event: CommandRan) -> None:
+        if self._verbose:
+            text = f"{event.host}: $ {escape(one_line(event.command))} → {event.exit_code}, {event.seconds:.1f} s"
+            self.console.print(f"    [dim]{text}[/]", highlight=False)
 
     def _worth_a_line(self, outcome: Outcome) -> bool:
         return self._verbose or outcome not in _QUIET
 
     def _waiting(self, host: str, what: str) -> None:
-        tasks = [task for (name, _), task in self._tasks.items() if name == host]
-        if tasks:
-            title = self._progress.tasks[self._progress.task_ids.index(tasks[-1])].description.split(" — ")[0]
-            self._progress.update(tasks[-1], description=f"{title} — {escape(_one_line(what))}")
-        elif not self.console.is_terminal:
-            self.console.print(f"  … {host:<8} {escape(_one_line(what))}", highlight=False)
+        if self.console.is_terminal:
+            self._said(host, what)
+        else:
+            self.console.print(f"  … {host:<8} {escape(one_line(what))}", highlight=False)
+
+    def _said(self, host: str, line: str) -> None:
+        """Put the line behind the title of the step that runs there."""
+        running = [(title, task) for (name, title), task in self._tasks.items() if name == host]
+        for title, task in running[-1:]:
+            self._progress.update(task, description=f"{escape(one_line(title))} — {escape(one_line(line))}")
 
     def plan(self, plan: Plan, *, verbose: bool) -> None:
         """The steps by play; the same step on several hosts is one line."""
@@ -143,7 +154,7 @@ class Human:
             grouped.setdefault((change.summary, change.waits_for, change.diff), []).append(step.host)
         for (summary, waits_for, diff), hosts in grouped.items():
             waits = f" [dim](not known yet: {escape(waits_for)})[/]" if waits_for else ""
-            self.console.print(f"  [cyan]{' '.join(hosts):<10}[/] {escape(_one_line(summary))}{waits}", highlight=False)
+            self.console.print(f"  [cyan]{' '.join(hosts):<10}[/] {escape(one_line(summary))}{waits}", highlight=False)
             if verbose and diff:
                 self.console.print(Syntax(diff.rstrip("\n"), "diff", background_color="default", word_wrap=True))
 
@@ -156,8 +167,8 @@ class Human:
         for text in report.skipped:
             self.console.print(f"[yellow]skipped[/] {escape(text)}", highlight=False)
         trips = max((told.round_trips for told in report.hosts.values()), default=0)
-        cost = f"{len(report.hosts)} machine(s), at most {trips} round trips each, {_duration(report.seconds)}"
-        self.console.print(f"[bold]{_words(report)}[/] [dim]{cost}[/]", highlight=False)
+        cost = f"{len(report.hosts)} machine(s), at most {trips} round trips each, {duration(report.seconds)}"
+        self.console.print(f"[bold]{words(report)}[/] [dim]{cost}[/]", highlight=False)
 
     def error(self, error: ProvisionerError, log: str) -> None:
         """What, where, what to do next; then what there is to read."""
@@ -180,7 +191,8 @@ class Machine:
 
     def __call__(self, event: Event) -> None:
         """The event with its kind."""
-        self.line(event_fields(event))
+        if not isinstance(event, Said):
+            self.line(event_fields(event))
 
     def line(self, value: dict[str, object]) -> None:
         """Any object as a line."""
@@ -229,22 +241,3 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
     for row in rows:
         drawn.add_row(*(escape(cell) for cell in row))
     return drawn
-
-
-def _words(report: Report) -> str:
-    if report.result == "changes":
-        return f"{report.changed} step(s) would be done."
-    if report.result == "failed":
-        return f"Failed; {report.changed} step(s) were done." if report.changed else "Failed."
-    if report.changed:
-        return f"{report.changed} step(s) done."
-    return "Nothing to do: everything is as the inventory says."
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 160 else line[:159] + "…"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"

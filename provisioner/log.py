@@ -14,6 +14,7 @@ from provisioner.core.report import (
     Found,
     Note,
     PhaseBegan,
+    Said,
     StepBegan,
     StepEnded,
     Waiting,
@@ -34,7 +35,8 @@ class Log:
 
     def __call__(self, event: Event) -> None:
         """Write the event, with the time."""
-        self.write(describe(event))
+        if not isinstance(event, Said):
+            self.write(describe(event))
 
     def write(self, text: str) -> None:
         """Write a line, or several, behind one time stamp."""
@@ -75,6 +77,8 @@ def describe(event: Event) -> str:
             return f"{host}: $ {command}  -> {code} in {seconds:.2f} s{_indented(output)}"
         case Waiting(host, what):
             return f"{host}: waits for {what}"
+        case Said(host, line):
+            return f"{host}: {line}"
         case Found(problem):
             return f"{problem.severity.value}: [{problem.rule}] {problem}"
         case Note(text):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from provisioner.core.command import TIMED_OUT, Command, Result
 from provisioner.core.plan import Step
-from provisioner.core.report import CommandRan, Listener, Outcome, StepBegan, StepEnded
+from provisioner.core.report import CommandRan, Listener, Outcome, Said, StepBegan, StepEnded
 from provisioner.errors import ProvisionerError, StepError
 from provisioner.transports.protocol import Transport
 
@@ -22,7 +22,7 @@ def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> 
         return []
     progress = _Progress([step for step, _ in commands], listen)
     try:
-        results = transport.run([command for _, command in commands], began=progress.began)
+        results = transport.run([command for _, command in commands], began=progress.began, heard=progress.heard)
     except ProvisionerError:
         progress.end(Outcome.FAILED)
         raise
@@ -52,6 +52,11 @@ class _Progress:
             self.end(Outcome.CHANGED)
             self._now, self._since_s = step, time.monotonic()
             self._listen(StepBegan(step.host, step.change.summary))
+
+    def heard(self, line: str) -> None:
+        """The running command has printed something."""
+        if self._now is not None:
+            self._listen(Said(self._now.host, line))
 
     def end(self, outcome: Outcome) -> None:
         """The step that runs has ended."""

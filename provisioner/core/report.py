@@ -58,6 +58,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """The latest line of a running step's output, for a live display: it is neither logged nor in the JSON stream."""
+
+    host: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A finding that does not stop the run."""
 
@@ -105,7 +113,7 @@ class Report:
     seconds: float = 0.0
 
 
-Event = PhaseBegan | StepBegan | StepEnded | Waiting | Found | Note | CommandRan
+Event = PhaseBegan | StepBegan | StepEnded | Waiting | Said | Found | Note | CommandRan
 Listener = Callable[[Event], None]
 
 

@@ -9,7 +9,7 @@ import time
 import paramiko
 
 from provisioner.core.command import Result, split
-from provisioner.transports.protocol import Began
+from provisioner.transports.protocol import Began, Heard
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -17,9 +17,10 @@ _CHUNK_BYTES = 256 * 1024
 class Batch:
     """What arrives from a running batch: both streams, and when each command began and ended."""
 
-    def __init__(self, separator: str, began: Began) -> None:
+    def __init__(self, separator: str, began: Began, heard: Heard) -> None:
         self._separator = separator
         self._began = began
+        self._heard = heard
         self._mark = re.compile(rf"\n{separator} (begin|end) (\d+) (\d+)\n")
         self._position = 0
         self._times: dict[tuple[str, int], float] = {}
@@ -62,6 +63,9 @@ class Batch:
                 self._times[moment] = time.monotonic()
                 if mark[1] == "begin":
                     self._began(int(mark[2]))
+        line = text[self._position :].rstrip().rpartition("\n")[2]
+        if line and self._separator not in line:
+            self._heard(line)
         self._position = len(text)
 
     def results(self) -> tuple[Result, ...]:

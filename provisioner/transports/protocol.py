@@ -11,9 +11,11 @@ from provisioner.core.command import Command, Result
 
 # Called with the number of a command when it begins on the host.
 Began = Callable[[int], None]
+# Called with the latest line that the running command has printed; lines that come fast are passed over.
+Heard = Callable[[str], None]
 
 
-def nobody(number: int) -> None:
+def nobody(told: object) -> None:
     """For whoever does not want to know."""
 
 
@@ -34,7 +36,9 @@ class Transport(Protocol):
         """Connect, if not connected."""
         ...
 
-    def run(self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody) -> tuple[Result, ...]:
+    def run(
+        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody, heard: Heard = nobody
+    ) -> tuple[Result, ...]:
         """Run a batch as root in one round trip; with `stop`, up to and including the first that fails."""
         ...
 

@@ -22,7 +22,7 @@ from provisioner.errors import UnreachableError
 from provisioner.inventory.model import Host, Ssh
 from provisioner.transports.batch import Batch
 from provisioner.transports.connect import close, connect
-from provisioner.transports.protocol import Began, nobody
+from provisioner.transports.protocol import Began, Heard, nobody
 
 _CHUNK_BYTES = 256 * 1024
 # How long beyond the commands' own time limits an answer may take to arrive.
@@ -66,13 +66,15 @@ class SshTransport:
         if connection is not None:
             close(connection)
 
-    def run(self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody) -> tuple[Result, ...]:
+    def run(
+        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody, heard: Heard = nobody
+    ) -> tuple[Result, ...]:
         """Run a batch as root in one round trip."""
         if not commands:
             return ()
         separator = secrets.token_hex(16)
         deadline_s = sum(command.timeout_s for command in commands) + _GRACE_S
-        batch = Batch(separator, began)
+        batch = Batch(separator, began, heard)
         channel = self._channel("/bin/sh -s")
         with channel, self._timed():
             channel.settimeout(deadline_s)

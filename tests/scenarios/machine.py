@@ -14,7 +14,7 @@ from provisioner.core.command import Command, Result
 from provisioner.errors import UnreachableError
 from provisioner.networks.bridge import CONFLIST, SCRIPT, UNIT
 from provisioner.resources.kubeadm import ADMIN_CONF
-from provisioner.transports.protocol import Began, nobody
+from provisioner.transports.protocol import Began, Heard, nobody
 from tests.builders import NOW_S, ok
 from tests.conftest import TESTS
 from tests.scenarios import scripts
@@ -81,7 +81,9 @@ class FakeMachine:
     def serve(self, root: Path) -> AbstractContextManager[int | None]:
         return nullcontext(1)
 
-    def run(self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody) -> tuple[Result, ...]:
+    def run(
+        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody, heard: Heard = nobody
+    ) -> tuple[Result, ...]:
         self.open()
         self.batches.append(tuple(commands))
         results: list[Result] = []

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 ORDER = (
     "errors", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources", "plays",
     "networks", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "engine", "session", "log",
-    "plain", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
+    "plain", "wording", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
 )  # fmt: skip
 PURE = ("core", "resources", "plays", "networks", "catalog", "inventory/model", "inventory/rules", "inventory/values")
 OUTSIDE = frozenset({

@@ -1,0 +1,27 @@
+"""How things are put in words: a report in one line, a text in one line, a duration."""
+
+from __future__ import annotations
+
+from provisioner.core.report import Report
+
+
+def words(report: Report) -> str:
+    """How a run went."""
+    if report.result == "changes":
+        return f"{report.changed} step(s) would be done."
+    if report.result == "failed":
+        return f"Failed; {report.changed} step(s) were done." if report.changed else "Failed."
+    if report.changed:
+        return f"{report.changed} step(s) done."
+    return "Nothing to do: everything is as the inventory says."
+
+
+def one_line(text: str) -> str:
+    """White space folded, and cut where it becomes too long for a line."""
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else line[:159] + "…"
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `3 min 5 s`."""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
