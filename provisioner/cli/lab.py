@@ -110,6 +110,12 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
         _farewell(cluster, outcome, told)
 
 
+def program(argv0: str, directory: Path) -> str:
+    """How one calls this program from `directory`: by its path where it lies below, as after `make up`."""
+    path = Path(argv0).absolute()
+    return str(path.relative_to(directory)) if path.is_relative_to(directory) else "provisioner"
+
+
 def _farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
     """What one wants to know now: the nodes, the kubeconfig, what to try, how to take it down."""
     live = outcome.view.live
@@ -123,12 +129,13 @@ def _farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
         )
         told.show.console.print(table(("node", "state", "version", "address", "pods"), rows))
     worker = cluster.workers[0].name if cluster.workers else cluster.hosts[0].name
+    call = program(sys.argv[0], Path.cwd())
     told(Note(
         f"kubeconfig  {path}\n"
-        f"try         provisioner status\n"
-        f"            provisioner ssh {cluster.control_planes[0].name} kubectl get pods -A -o wide\n"
-        f"            provisioner run --limit {worker} -- docker ps\n"
-        f"take down   {'make down' if not flag else f'provisioner lab down{flag}'}"
+        f"try         {call} status\n"
+        f"            {call} ssh {cluster.control_planes[0].name} kubectl get pods -A -o wide\n"
+        f"            {call} run --limit {worker} -- docker ps\n"
+        f"take down   {f'{call} lab down{flag}' if flag else 'make down'}"
     ))  # fmt: skip
 
 
