@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from provisioner.core.play import Play, Playbook, all_hosts, the_leader, the_leader_if_chosen
+from provisioner.derived import joining
 from provisioner.networks import bridge
 from provisioner.plays import control_plane, kubernetes_packages, machine, nodes, runtime, workers
-from provisioner.plays.derived import joining
 
 BRING_UP: Playbook = (
     Play("machine", all_hosts, machine.desired),

@@ -9,9 +9,9 @@ import yaml
 
 from provisioner.core.facts import HostFacts
 from provisioner.core.play import View
+from provisioner.derived import api_endpoint, needs_joining, node_address, same_ca
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host, Role
-from provisioner.plays.derived import api_endpoint, needs_joining, node_address, same_ca
 
 # kubeadm's own minimum for a control plane; see kubernetes.io, "Installing kubeadm".
 LEAST_MEMORY_MIB = {Role.CONTROL_PLANE: 1700, Role.WORKER: 700}

@@ -23,10 +23,10 @@ from provisioner.core.command import shell
 from provisioner.core.facts import ClusterState
 from provisioner.core.play import View
 from provisioner.core.report import Note, Outcome, StepEnded
+from provisioner.derived import ca_pin
 from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.looking import look_at
-from provisioner.plays.derived import ca_pin
 from provisioner.plays.workers import token_manifest
 from provisioner.resources.kubectl import kubectl
 from provisioner.session import Session, chosen, new_token, open_fleet, open_session

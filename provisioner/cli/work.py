@@ -11,10 +11,10 @@ import typer
 from provisioner import engine, kubeconfig
 from provisioner.cli.common import Frame
 from provisioner.core.report import Note, PhaseBegan, Report
+from provisioner.derived import skipped
 from provisioner.engine import Outcome
 from provisioner.errors import Problem, UsageError, VerificationError
 from provisioner.inventory.model import Cluster
-from provisioner.plays.derived import skipped
 from provisioner.session import Session, open_session
 from provisioner.verification.run import verify as verify_by_testinfra
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.play import View
 from provisioner.core.resource import Change, Later, Resource
+from provisioner.derived import joining
 from provisioner.inventory.model import Host
-from provisioner.plays.derived import joining
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
 from provisioner.templating import render

@@ -5,9 +5,9 @@ from __future__ import annotations
 from provisioner.core.facts import RUN_TOKEN
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
+from provisioner.derived import DOCKERSHIM_SOCKET, api_endpoint, kubeadm_template, missing_dns, node_ip
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Secret
-from provisioner.plays.derived import DOCKERSHIM_SOCKET, api_endpoint, kubeadm_template, missing_dns, node_ip
 from provisioner.resources.files import PrivateCopy
 from provisioner.resources.kubeadm import ADMIN_CONF, Init
 from provisioner.resources.kubectl import ApiReady

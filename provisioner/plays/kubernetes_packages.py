@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
+from provisioner.derived import node_ip
 from provisioner.inventory.model import Host
 from provisioner.plays.bundle_access import repository
-from provisioner.plays.derived import node_ip
 from provisioner.resources.files import File
 from provisioner.resources.packages import Packages
 from provisioner.resources.services import Service

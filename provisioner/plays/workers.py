@@ -7,10 +7,7 @@ from datetime import UTC, datetime, timedelta
 from provisioner.core.facts import RUN_TOKEN
 from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
-from provisioner.inventory.model import Host
-from provisioner.inventory.values import Secret
-from provisioner.plays.control_plane import ignored_checks
-from provisioner.plays.derived import (
+from provisioner.derived import (
     DOCKERSHIM_SOCKET,
     api_endpoint,
     ca_pin,
@@ -18,6 +15,9 @@ from provisioner.plays.derived import (
     kubeadm_template,
     needs_joining,
 )
+from provisioner.inventory.model import Host
+from provisioner.inventory.values import Secret
+from provisioner.plays.control_plane import ignored_checks
 from provisioner.resources.kubeadm import Join
 from provisioner.resources.kubectl import JoinToken, RunTokensGone
 from provisioner.templating import render

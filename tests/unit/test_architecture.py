@@ -11,11 +11,21 @@ import pytest
 ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
-    "errors", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources", "plays",
-    "networks", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "engine", "session", "log",
-    "plain", "wording", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
+    "errors", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources", "derived",
+    "networks", "plays", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "engine", "session",
+    "log", "plain", "wording", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
 )  # fmt: skip
-PURE = ("core", "resources", "plays", "networks", "catalog", "inventory/model", "inventory/rules", "inventory/values")
+PURE = (
+    "core",
+    "resources",
+    "derived",
+    "plays",
+    "networks",
+    "catalog",
+    "inventory/model",
+    "inventory/rules",
+    "inventory/values",
+)
 OUTSIDE = frozenset({
     "fabric", "paramiko", "socket", "subprocess", "os", "time", "random", "secrets", "threading", "logging",
 })  # fmt: skip
