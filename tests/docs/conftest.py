@@ -21,7 +21,8 @@ LAB, SERVERS = "docs", "docs-servers"
 # `make` has no way to name a lab, and a developer's own is called `lab`: the same under another name.
 STAND_INS = {"make up": f"provisioner lab up --name {LAB}", "make down": f"provisioner lab down --name {LAB}"}
 _NOT_KEPT = ("PROVISIONER_INVENTORY", "PROVISIONER_STATE_DIR", "XDG_STATE_HOME")
-TIMEOUT_S = 900
+# A bring-up on a machine that has never built the bundle compiles Kubernetes first.
+TIMEOUT_S = 2400
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Said:
         return f"exit code {self.code}\n{self.stdout[-6000:]}\n{self.stderr[-3000:]}"
 
 
-def provisioner(*arguments: str, timeout_s: int = 900, environment: dict[str, str] | None = None) -> Said:
+def provisioner(*arguments: str, timeout_s: int = 2400, environment: dict[str, str] | None = None) -> Said:
     """Run the product in a process of its own, without a terminal."""
     env = {**ENVIRONMENT, **(environment or {})}
     done = subprocess.run(
