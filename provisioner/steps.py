@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from provisioner.causes import hint
 from provisioner.core.command import TIMED_OUT, Command, Result
 from provisioner.core.plan import Step
 from provisioner.core.report import CommandRan, Listener, Outcome, Said, StepBegan, StepEnded
@@ -79,6 +80,5 @@ def _failure(step: Step, command: Command, result: Result) -> StepError:
     return StepError(
         f"{step.host}: {step.change.summary}: {why}",
         details=f"$ {command}\n{said}",
-        hint="The other machines are as they should be. "
-        "Mend the cause and run the same command again: it goes on from here.",
+        hint=hint("" if command.private else result.stdout + result.stderr),
     )

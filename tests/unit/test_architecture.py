@@ -11,13 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
-    "errors", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources", "derived",
+    "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
+    "derived",
     "networks", "plays", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "engine", "session",
     "log", "plain", "wording", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "core",
     "resources",
+    "causes",
     "derived",
     "plays",
     "networks",
