@@ -21,6 +21,7 @@ from provisioner.core.report import (
     CommandRan,
     Event,
     Found,
+    HostReport,
     Note,
     Outcome,
     PhaseBegan,
@@ -162,8 +163,8 @@ class Human:
         """One line that says how it went, and one for each host that is not as it should be."""
         self.close()
         for host, told in report.hosts.items():
-            if told.failed:
-                self.console.print(f"[red]✗ {host}[/] is not converged", highlight=False)
+            if told.failed or told.left:
+                self.console.print(f"[red]✗ {host}[/] is not converged{_why(host, told)}", highlight=False)
         for text in report.skipped:
             self.console.print(f"[yellow]skipped[/] {escape(text)}", highlight=False)
         trips = max((told.round_trips for told in report.hosts.values()), default=0)
@@ -233,6 +234,11 @@ def show_error(console: Console, error: ProvisionerError, log: str) -> None:
         console.print(f"  → {escape(error.hint)}", highlight=False)
     if log:
         console.print(f"  [dim]log: {escape(log)}[/]", highlight=False, soft_wrap=True)
+
+
+def _why(host: str, told: HostReport) -> str:
+    steps = f"{told.left} step(s) to go" if told.left else ""
+    return ": " + ", ".join(word for word in (escape(one_line(told.detail.removeprefix(f"{host}: "))), steps) if word)
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:

@@ -11,29 +11,39 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import takewhile
+from typing import Protocol
 
-from provisioner.core.plan import Plan, PlayPlan, Step, fold
-from provisioner.core.play import Play, Playbook, View
+from provisioner.core.lock import Holder
+from provisioner.core.plan import Plan, PlayPlan, Step, differences, fold
+from provisioner.core.play import Playbook, View
 from provisioner.core.report import Found, HostReport, Listener, PhaseBegan, Report
 from provisioner.core.resource import Resource
-from provisioner.errors import (
-    PreflightError,
-    Problem,
-    ProvisionerError,
-    Severity,
-    StepError,
-)
+from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
 from provisioner.fleet import Fleet
 from provisioner.looking import Seen, answers, look_at, see
-from provisioner.steps import run_steps
-from provisioner.transports.protocol import Transport
+from provisioner.work import Work
 
 Rules = Callable[[View], tuple[Problem, ...]]
-# How often the steps of a play may bring about new ones.
-_ROUNDS = 3
-OpenBundle = Callable[[Fleet, Iterable[str]], AbstractContextManager[object]]
+
+
+class Lease(Protocol):
+    """The right to change the cluster."""
+
+    def check(self) -> None:
+        """LockHeldError when another run has it now."""
+
+
+class Ground(Protocol):
+    """What an apply stands on besides the hosts."""
+
+    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
+        """Keep other runs away from this cluster; LockHeldError when one is there."""
+
+    def is_abandoned(self, holder: Holder | None) -> bool:
+        """Whether that lock is one of a run that is dead, and nobody has taken it away."""
+
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[object]:
+        """Give hosts access to the bundle; called when a first step is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,116 +66,95 @@ class Outcome:
     errors: dict[str, ProvisionerError] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look at everything has brought: what is known and seen, what would be done, who did not answer."""
+
+    view: View
+    seen: Seen
+    plan: Plan
+    errors: dict[str, ProvisionerError]
+
+
 def plan(run: Run, view: View) -> Outcome:
     """Look at everything and say what would change. Nothing is changed."""
     began_s = time.monotonic()
-    view, seen = _look_everywhere(run, view)
-    planned = _plan(run, view, seen)
-    result = "changes" if planned.steps else "ok"
-    return Outcome(_report(run, result, planned.steps, {}, began_s), planned, view)
+    run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
+    looked = _look_everywhere(run, view)
+    result = "failed" if looked.errors else "changes" if looked.plan.steps else "ok"
+    report = _report(run, result, Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors), began_s)
+    report = replace(report, changed=len(looked.plan.steps))
+    return Outcome(report, looked.plan, looked.view, looked.errors)
 
 
-def apply(run: Run, view: View, open_bundle: OpenBundle) -> Outcome:
+def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> Outcome:
     """Look, then make the difference go away play by play; each play is looked at again when it is through.
 
-    `open_bundle` gives hosts access to the bundle; it is called when a first step is due.
+    Before anything is changed, the cluster is locked and looked at again: another run may have been there meanwhile.
+    With `agreed`, a plan that was saved, nothing else than that is done (PreflightError names what differs). After
+    Ctrl-C the outcome's report says `interrupted`.
     """
     began_s = time.monotonic()
-    view, seen = _look_everywhere(run, view)
-    planned = _plan(run, view, seen)
-    work = _Work(run, view, seen)
-    if planned.steps:
-        with open_bundle(run.fleet, sorted({step.host for step in planned.steps})):
+    run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
+    looked = _look_everywhere(run, view)
+    work = Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors)
+    if agreed is None and not looked.plan.steps and not ground.is_abandoned(looked.view.lock):
+        return Outcome(
+            _report(run, "failed" if work.errors else "ok", work, began_s), looked.plan, work.view, work.errors
+        )
+    result = "ok"
+    with ground.lock(run.fleet, looked.view) as lease:
+        looked = _look_everywhere(run, view, told=run.rules(looked.view), settle=True)
+        _require_same(agreed, looked.plan)
+        work = Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors, looked.plan, agreed)
+        try:
+            _work(run, work, lease, ground)
+        except KeyboardInterrupt:
+            result = "interrupted"
+    result = "failed" if work.errors and result == "ok" else result
+    return Outcome(_report(run, result, work, began_s), looked.plan, work.view, work.errors)
+
+
+def _work(run: Run, work: Work, lease: Lease, ground: Ground) -> None:
+    hosts = sorted({step.host for step in work.planned.steps})
+    if not hosts:
+        work.is_through = True
+        return
+    with ground.open_bundle(run.fleet, hosts):
+        try:
             for play in run.playbook:
+                lease.check()
                 work.play(play)
-    result = "failed" if work.errors else "ok"
-    return Outcome(_report(run, result, work.done, work.errors, began_s), planned, work.view, work.errors)
+        except KeyboardInterrupt:
+            # Connections first: what runs would be waited for otherwise, and there is still something to take away.
+            run.fleet.cut()
+            raise
+    work.is_through = True
 
 
-class _Work:
-    """An apply under way: what is known, what was done, and which hosts have dropped out."""
-
-    def __init__(self, run: Run, view: View, seen: Seen) -> None:
-        self.run = run
-        self.view = view
-        self.seen = seen
-        self.done: list[Step] = []
-        self.errors: dict[str, ProvisionerError] = {}
-
-    def play(self, play: Play) -> None:
-        """Run the steps of a play until nothing is left of them.
-
-        What is left may be new, because the world has moved on meanwhile (a node has appeared late, and now wants a
-        route): it is done too. The same step once more means that doing it does not help.
-        """
-        tried: set[Step] = set()
-        for _ in range(_ROUNDS):
-            steps = self._steps(play)
-            for step in tried.intersection(steps):
-                self._fail(step.host, _not_converged(step))
-            steps = tuple(step for step in steps if step.host not in self.errors)
-            if not steps or self.view.leader.name in self.errors:
-                return
-            self.run.listen(PhaseBegan(play.title, tuple(dict.fromkeys(step.host for step in steps))))
-            self._look_again(self._execute(play, steps))
-            tried |= set(steps)
-        for step in self._steps(play):
-            self._fail(step.host, _not_converged(step))
-
-    def _steps(self, play: Play) -> tuple[Step, ...]:
-        hosts = [host for host in play.hosts(self.view) if host.name not in self.errors]
-        wished = {host.name: play.desired(self.view, host) for host in hosts}
-        self._note(see(self.run.fleet, wished, self.seen))
-        return tuple(
-            step
-            for host, resources in wished.items()
-            if host not in self.errors
-            for step in fold(host, resources, answers(resources, self.seen.get(host, {})), set())
+def _require_same(agreed: Plan | None, now: Plan) -> None:
+    problems = differences(agreed, now) if agreed else ()
+    if problems:
+        raise PreflightError(
+            "the machines are not any more as they were when the plan was made; nothing was changed",
+            problems,
+            hint="Make a new plan and look at it: `provisioner plan -o FILE`.",
         )
 
-    def _execute(self, play: Play, steps: tuple[Step, ...]) -> list[str]:
-        by_host: dict[str, list[Step]] = {}
-        for step in steps:
-            by_host.setdefault(step.host, []).append(step)
 
-        known = {host: list(takewhile(lambda step: not step.change.waits_for, own)) for host, own in by_host.items()}
-        results = self.run.fleet.each(by_host, partial(_run_on, known, self.run.listen), play.at_once)
-        self._note(results.bad)
-        self.done += [step for done in results.good.values() for step in done]
-        return list(by_host)
+def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), settle: bool = False) -> _Looked:
+    """Connect, look, judge, probe. A worker that cannot be looked at is left out; the leader has to answer.
 
-    def _look_again(self, hosts: Iterable[str]) -> None:
-        """What was seen on these hosts, and of the cluster, is old now."""
-        old = {*hosts, self.view.leader.name} - set(self.errors)
-        for host in old:
-            self.seen.pop(host, None)
-        self.view, errors = look_at(self.run.fleet, self.view, old)
-        self._note(errors)
-
-    def _note(self, errors: Mapping[str, ProvisionerError]) -> None:
-        for host, error in errors.items():
-            self._fail(host, error)
-
-    def _fail(self, host: str, error: ProvisionerError) -> None:
-        """A host that failed drops out: nothing more is wished for it, and nobody waits for it."""
-        self.errors.setdefault(host, error)
-        self.view = replace(self.view, limit=self.view.limit - {host})
-
-
-def _run_on(steps: Mapping[str, list[Step]], listen: Listener, host: str, transport: Transport) -> list[Step]:
-    return run_steps(transport, steps[host], listen)
-
-
-def _look_everywhere(run: Run, view: View) -> tuple[View, Seen]:
-    """Connect, look, judge, probe. An unreachable host or an error of preflight ends the run before any change."""
-    hosts = tuple(run.fleet.transports)
-    run.listen(PhaseBegan("look at the machines", hosts))
-    view, errors = look_at(run.fleet, view, hosts)
-    stop_for(errors)
+    `told` are findings that were shown already; with `settle`, what earlier runs have left working is waited for.
+    """
+    view, errors = look_at(run.fleet, view, tuple(run.fleet.transports), run.listen if settle else None)
+    _require_leaders(view, errors)
+    view = replace(view, limit=view.limit - set(errors))
     problems = run.rules(view)
-    for problem in problems:
-        run.listen(Found(problem))
     wrong = [problem for problem in problems if problem.severity is Severity.ERROR]
+    for problem in problems:
+        if problem not in (*told, *wrong):
+            run.listen(Found(problem))
     if wrong:
         raise PreflightError(f"{len(wrong)} finding(s) stand in the way; nothing was changed", wrong)
     seen: Seen = {}
@@ -173,8 +162,10 @@ def _look_everywhere(run: Run, view: View) -> tuple[View, Seen]:
     for play in run.playbook:
         for host in play.hosts(view):
             wished[host.name] += play.desired(view, host)
-    stop_for(see(run.fleet, wished, seen))
-    return view, seen
+    blind = see(run.fleet, wished, seen)
+    _require_leaders(view, blind)
+    view = replace(view, limit=view.limit - set(blind))
+    return _Looked(view, seen, _plan(run, view, seen), errors | blind)
 
 
 def _plan(run: Run, view: View, seen: Seen) -> Plan:
@@ -194,8 +185,15 @@ def _plan(run: Run, view: View, seen: Seen) -> Plan:
     return Plan(tuple(plays))
 
 
+def _require_leaders(view: View, errors: Mapping[str, ProvisionerError]) -> None:
+    """Without its control planes nothing can be said of a cluster; without any host there is nothing to do."""
+    planes = {host.name for host in view.cluster.control_planes}
+    if planes & set(errors) or not view.limit - set(errors):
+        stop_for(errors)
+
+
 def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
-    """Before the first change, a host that fails stops the run: all of them are named."""
+    """Before the first change, hosts that fail stop the run: all of them are named."""
     if not errors:
         return
     if len(errors) == 1:
@@ -205,29 +203,17 @@ def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
     raise type(first)(f"{len(errors)} machines failed: {', '.join(errors)}", details=text, hint=first.hint)
 
 
-def _not_converged(step: Step) -> StepError:
-    if step.change.waits_for:
-        return StepError(f"{step.host}: {step.change.summary}: still not known: {step.change.waits_for}")
-    return StepError(
-        f"{step.host}: did not converge: {step.change.summary} is still to be done after it was done",
-        details=step.change.diff,
-        hint="Something else on that machine undoes it, or it has not come to rest: run the same command again.",
-    )
-
-
-def _report(
-    run: Run, result: str, steps: Iterable[Step], errors: Mapping[str, ProvisionerError], began_s: float
-) -> Report:
-    done = list(steps)
-    seconds = time.monotonic() - began_s
+def _report(run: Run, result: str, work: Work, began_s: float) -> Report:
+    left = work.left()
     hosts = {
         host: HostReport(
-            changed=sum(step.host == host for step in done),
-            failed=int(host in errors),
+            changed=sum(step.host == host for step in work.done),
+            failed=int(host in work.errors),
+            left=left.get(host, 0),
             round_trips=transport.round_trips,
             seconds=round(transport.seconds, 3),
-            detail=errors[host].message if host in errors else "",
+            detail=work.errors[host].message if host in work.errors else "",
         )
         for host, transport in run.fleet.transports.items()
     }
-    return Report(result, changed=len(done), hosts=hosts, seconds=round(seconds, 3))
+    return Report(result, changed=len(work.done), hosts=hosts, seconds=round(time.monotonic() - began_s, 3))

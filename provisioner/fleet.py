@@ -39,11 +39,21 @@ class Fleet:
         answers: dict[str, T | ProvisionerError] = {}
         for group in batched(names, at_once or len(names) or 1):
             futures = {host: self.executor.submit(_guarded, work, host, self.transports[host]) for host in group}
-            answers |= {host: future.result() for host, future in futures.items()}
+            try:
+                answers |= {host: future.result() for host, future in futures.items()}
+            finally:
+                # Interrupted: what has not begun does not begin any more.
+                for future in futures.values():
+                    future.cancel()
         return Answers(
             good={host: answer for host, answer in answers.items() if not isinstance(answer, ProvisionerError)},
             bad={host: answer for host, answer in answers.items() if isinstance(answer, ProvisionerError)},
         )
+
+    def cut(self) -> None:
+        """End all connections, and with them what waits for an answer; a later call opens them again."""
+        for transport in self.transports.values():
+            transport.close()
 
 
 def batched(names: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:

@@ -6,9 +6,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from provisioner.core.command import Command, Result
-from provisioner.core.facts import ClusterState, HostFacts, HostState, look, read_cluster, read_facts, read_state
+from provisioner.core.command import Command, Result, settle
+from provisioner.core.facts import (
+    ClusterState,
+    HostFacts,
+    HostState,
+    look,
+    read_cluster,
+    read_facts,
+    read_lock,
+    read_state,
+)
+from provisioner.core.lock import Holder
 from provisioner.core.play import View
+from provisioner.core.report import Listener, Waiting
 from provisioner.core.resource import Resource
 from provisioner.errors import ProvisionerError, StepError, UnreachableError
 from provisioner.fleet import Fleet
@@ -26,12 +37,18 @@ class Looked:
     facts: HostFacts
     state: HostState
     cluster: ClusterState | None
+    lock: Holder | None
 
 
-def look_at(fleet: Fleet, view: View, hosts: Iterable[str]) -> tuple[View, dict[str, ProvisionerError]]:
-    """Facts, state and the cluster from these hosts, in one round trip each; errors by host."""
+def look_at(
+    fleet: Fleet, view: View, hosts: Iterable[str], settled: Listener | None = None
+) -> tuple[View, dict[str, ProvisionerError]]:
+    """Facts, state and the cluster from these hosts, in one round trip each; errors by host.
+
+    With `settled`, what an earlier run has left working there is waited for first, and told to that listener.
+    """
     planes = frozenset(host.name for host in view.cluster.hosts if host.role is Role.CONTROL_PLANE)
-    looks = fleet.each(hosts, partial(_look_on, planes))
+    looks = fleet.each(hosts, partial(_look_on, planes, settled))
     clusters = [looked.cluster for _, looked in sorted(looks.good.items()) if looked.cluster]
     asked = bool(planes & set(looks.good))
     view = replace(
@@ -39,6 +56,7 @@ def look_at(fleet: Fleet, view: View, hosts: Iterable[str]) -> tuple[View, dict[
         facts={**view.facts, **{host: looked.facts for host, looked in looks.good.items()}},
         states={**view.states, **{host: looked.state for host, looked in looks.good.items()}},
         live=next(iter(clusters), None) if asked else view.live,
+        lock=next((looked.lock for looked in looks.good.values() if looked.lock), None) if asked else view.lock,
     )
     return view, looks.bad
 
@@ -61,12 +79,15 @@ def answers(resources: Iterable[Resource], seen: Mapping[Command, Result]) -> di
     return {resource.key: seen[resource.probe()] for resource in resources}
 
 
-def _look_on(planes: frozenset[str], host: str, transport: Transport) -> Looked:
+def _look_on(planes: frozenset[str], settled: Listener | None, host: str, transport: Transport) -> Looked:
     transport.open()
+    if settled:
+        _settle(host, transport, settled)
     (result,) = transport.run([look(leader=host in planes)])
     try:
         if result.ok:
-            return Looked(read_facts(result), read_state(result), read_cluster(result) if host in planes else None)
+            cluster = read_cluster(result) if host in planes else None
+            return Looked(read_facts(result), read_state(result), cluster, read_lock(result))
         details = result.tail()
     except (ValueError, KeyError) as error:
         details = f"its answer cannot be read: {type(error).__name__}: {error}"
@@ -75,6 +96,16 @@ def _look_on(planes: frozenset[str], host: str, transport: Transport) -> Looked:
         details=details,
         hint="It has to be a Linux machine with systemd, iproute2 and coreutils.",
     )
+
+
+def _settle(host: str, transport: Transport, listen: Listener) -> None:
+    (result,) = transport.run([settle()], heard=lambda line: listen(Waiting(host, line)))
+    if not result.ok:
+        raise StepError(
+            f"{host}: what an earlier run has started there does not come to an end",
+            details=result.tail(1),
+            hint="Look at the machine (`ps`), end it if it hangs, and run the same command again.",
+        )
 
 
 def _probe_on(missing: Mapping[str, tuple[Command, ...]], host: str, transport: Transport) -> tuple[Result, ...]:

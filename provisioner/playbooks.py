@@ -8,13 +8,13 @@ from provisioner.networks import bridge
 from provisioner.plays import control_plane, kubernetes_packages, machine, nodes, runtime, workers
 
 BRING_UP: Playbook = (
-    Play("machine", all_hosts, machine.desired),
-    Play("container runtime", all_hosts, runtime.desired),
-    Play("kubernetes packages", all_hosts, kubernetes_packages.desired),
-    Play("control plane", the_leader_if_chosen, control_plane.desired),
-    Play("join token", the_leader, workers.token),
-    Play("workers", joining, workers.desired),
+    Play("machine", all_hosts, machine.desired, leaderless=True),
+    Play("container runtime", all_hosts, runtime.desired, needs=("machine",), leaderless=True),
+    Play("kubernetes packages", all_hosts, kubernetes_packages.desired, needs=("container runtime",), leaderless=True),
+    Play("control plane", the_leader_if_chosen, control_plane.desired, needs=("kubernetes packages",)),
+    Play("join token", the_leader, workers.token, needs=("control plane", "join token removed")),
+    Play("workers", joining, workers.desired, needs=("kubernetes packages", "join token")),
     Play("join token removed", the_leader, workers.token_gone),
-    Play("pod network", all_hosts, bridge.desired),
-    Play("nodes", the_leader, nodes.desired),
+    Play("pod network", all_hosts, bridge.desired, needs=("control plane", "workers")),
+    Play("nodes", the_leader, nodes.desired, needs=("control plane", "pod network")),
 )

@@ -7,16 +7,19 @@ import string
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from getpass import getuser
 from pathlib import Path
+from socket import gethostname
 
 from provisioner import preflight
 from provisioner.bundle import reading
 from provisioner.bundle.debian.build import default_cache
 from provisioner.bundle.manifest import MANIFEST
 from provisioner.bundle.reading import Bundle
+from provisioner.core.lock import Holder
 from provisioner.core.play import View
 from provisioner.core.report import Listener, Waiting
 from provisioner.engine import Run, stop_for
@@ -24,6 +27,7 @@ from provisioner.errors import BundleError, UsageError
 from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster, Role
 from provisioner.inventory.values import Secret, Version
+from provisioner.lease import Lease, held, is_over
 from provisioner.playbooks import BRING_UP
 from provisioner.plays.bundle_access import UPLOADED, closed, opened
 from provisioner.transports.protocol import Transport
@@ -99,6 +103,15 @@ class Session:
     run: Run
     view: View
 
+    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
+        """The lock of this cluster, on all its control planes."""
+        planes = {host.name: fleet.transports[host.name] for host in view.cluster.control_planes}
+        return held(planes, Holder(view.run, getuser(), gethostname(), "apply", int(view.now_s)))
+
+    def is_abandoned(self, holder: Holder | None) -> bool:
+        """Whether that run is silent for too long, or was one of this machine and is not there any more."""
+        return holder is not None and (holder.stale or is_over(holder.run))
+
     @contextmanager
     def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
         """Give these hosts access to the bundle, which is checked first; afterwards it is taken away again."""
@@ -114,10 +127,10 @@ class Session:
 
     def _open_on(self, served: ExitStack, host: str, transport: Transport) -> None:
         port = served.enter_context(transport.serve(self.bundle.path))
+        transport.run([opened(self.view.run, f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}")])
         if port is None:
             self.run.listen(Waiting(host, "the bundle to be uploaded: its sshd forbids forwarding"))
             transport.send_tree(self.bundle.path, self._files_for(host), UPLOADED)
-        transport.run([opened(f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}")])
 
     def _files_for(self, host: str) -> tuple[str, ...]:
         role = self.cluster.host(host).role.value
@@ -141,6 +154,7 @@ def open_session(cluster: Cluster, listen: Listener, limit: str = "") -> Iterato
         join_token=new_token(),
         now_s=time.time(),
         limit=names,
+        run=secrets.token_hex(8),
     )
     planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | planes) as fleet:

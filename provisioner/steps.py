@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from provisioner.causes import hint
 from provisioner.core.command import TIMED_OUT, Command, Result
@@ -13,28 +14,40 @@ from provisioner.errors import ProvisionerError, StepError
 from provisioner.transports.protocol import Transport
 
 
-def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> list[Step]:
-    """Run them in order; returns the steps, or raises StepError for the first command that fails.
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The steps that were done, and the error of the one that was not."""
 
-    A step without commands counts as done: what it stands for has come about by other steps.
+    done: tuple[Step, ...] = ()
+    error: ProvisionerError | None = None
+
+
+def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> Ran:
+    """Run them in order, up to the first command that fails.
+
+    A step without commands is neither: what it stands for comes about by other steps.
     """
     commands = [(step, command) for step in steps for command in step.change.commands]
     if not commands:
-        return []
+        return Ran()
     progress = _Progress([step for step, _ in commands], listen)
     try:
-        results = transport.run([command for _, command in commands], began=progress.began, heard=progress.heard)
-    except ProvisionerError:
+        results = transport.run(
+            [command for _, command in commands], alone=True, began=progress.began, heard=progress.heard
+        )
+    except ProvisionerError as error:
+        # What was done before the connection was lost is not known for sure; the next look tells.
         progress.end(Outcome.FAILED)
-        raise
+        return Ran(error=error)
     for (step, command), result in zip(commands, results, strict=False):
         listen(CommandRan(step.host, str(command), result.exit_code, result.seconds, _output(command, result)))
     (step, command), result = commands[len(results) - 1], results[-1]
-    if result.exit_code not in command.accepts:
-        progress.end(Outcome.FAILED)
-        raise _failure(step, command, result)
-    progress.end(Outcome.CHANGED)
-    return [step for step in steps if step.change.commands]
+    failed = result.exit_code not in command.accepts
+    progress.end(Outcome.FAILED if failed else Outcome.CHANGED)
+    begun = dict.fromkeys(step for step, _ in commands[: len(results)])
+    if failed:
+        return Ran(tuple(one for one in begun if one is not step), _failure(step, command, result))
+    return Ran(tuple(begun))
 
 
 class _Progress:

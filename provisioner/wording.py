@@ -9,6 +9,8 @@ def words(report: Report) -> str:
     """How a run went."""
     if report.result == "changes":
         return f"{report.changed} step(s) would be done."
+    if report.result == "interrupted":
+        return f"Interrupted; {report.changed} step(s) were done."
     if report.result == "failed":
         return f"Failed; {report.changed} step(s) were done." if report.changed else "Failed."
     if report.changed:

@@ -56,6 +56,7 @@ def plan(
     with frame("plan", as_json=as_json, verbose=verbose) as told:
         outcome = work.plan(load_cluster(inventory, told), told, limit)
         told.show.plan(outcome.plan, verbose=verbose)
+        work.stop_for_errors(outcome, told)
         told.show.report(outcome.report)
         if exit_code and outcome.plan.steps:
             raise typer.Exit(CHANGES)

@@ -26,15 +26,24 @@ def plan(cluster: Cluster, told: Frame, limit: str) -> Outcome:
 
 
 def apply(cluster: Cluster, told: Frame, limit: str = "") -> Outcome:
-    """Make it so and bring the kubeconfig home. When a host failed, report and exit with the first error's code."""
+    """Make it so and bring the kubeconfig home. A run that did not come to its end is reported, and exits."""
     with open_session(cluster, told, limit) as session:
-        outcome = _with_skipped(engine.apply(session.run, session.view, session.open_bundle))
-        if not outcome.errors:
+        outcome = _with_skipped(engine.apply(session.run, session.view, session))
+        if outcome.report.result == "ok":
             _bring_home(session, outcome, told)
     told.show.close()
     told.log.write(f"report: {outcome.report}")
+    if outcome.report.result == "interrupted":
+        told.show.report(outcome.report)
+        raise KeyboardInterrupt
+    stop_for_errors(outcome, told)
+    return outcome
+
+
+def stop_for_errors(outcome: Outcome, told: Frame) -> None:
+    """When hosts failed, show why, then the report, and exit with the first error's code."""
     if not outcome.errors:
-        return outcome
+        return
     for error in outcome.errors.values():
         told.fail(error)
     told.show.report(outcome.report)
@@ -47,6 +56,7 @@ def verify(cluster: Cluster, told: Frame, limit: str = "", junit: Path | None = 
     told(PhaseBegan("is anything left to do?"))
     with open_session(cluster, told, limit) as session:
         outcome = _with_skipped(engine.plan(session.run, session.view))
+    stop_for_errors(outcome, told)
     left = tuple(
         Problem("plan-not-empty", step.host, f"would {step.change.summary}", "`provisioner apply` does it.")
         for step in outcome.plan.steps

@@ -18,6 +18,14 @@ _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # `timeout` answers 124 when time ran out, 137 when it had to kill.
 TIMED_OUT = frozenset({124, 137})
 _GRACE_S = 10
+# Locked by a batch that changes something, and by what it started, as long as any of it runs: the processes of a run
+# that was killed here go on there.
+_BUSY = "/run/provisioner.lock"
+_BUSY_WAIT_S = 60
+# How long the next run waits for what a killed one has left running; an installation may take minutes.
+SETTLE_S = 900
+# sysexits.h, EX_TEMPFAIL: try again later.
+STILL_BUSY = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,33 @@ def shell(
     return Command(argv, stdin=stdin, timeout_s=timeout_s, accepts=accepts)
 
 
-def script(commands: Sequence[Command], separator: str, *, stop: bool) -> str:
+def settle() -> Command:
+    """Wait until nothing that an earlier run has started still works on this machine; says so while it waits."""
+    text = """
+    exec 9>>"$1"
+    for second in $(seq "$2"); do
+      if flock -n 9; then exit 0; fi
+      if [ $((second % 5)) = 1 ]; then
+        program=$(ps -o args= --ppid "$(cat "$1")" 2>/dev/null | head -n 1 | cut -c -80)
+        echo "an earlier run's command is still at work: $program"
+      fi
+      sleep 1
+    done
+    exit "$3"
+    """
+    return shell(text, _BUSY, str(SETTLE_S), str(STILL_BUSY), timeout_s=SETTLE_S + 30)
+
+
+def script(commands: Sequence[Command], separator: str, *, stop: bool, alone: bool = False) -> str:
     """The batch as a shell script that marks on both streams where each command begins and ends.
 
     Everything stands inside one pair of braces, so a script that arrives cut off runs nothing. With `stop`, a
-    command whose exit code is not accepted is the last one. `separator` must be unguessable.
+    command whose exit code is not accepted is the last one; with `alone`, nothing runs beside another such batch.
+    `separator` must be unguessable.
     """
     lines = ["{", f"PATH={_SEARCH_PATH} LC_ALL=C.UTF-8; export PATH LC_ALL; umask 022"]
+    if alone:
+        lines.append(f"exec 9>>{_BUSY}; flock -w {_BUSY_WAIT_S} 9 || exit {STILL_BUSY}; echo $$ >{_BUSY}")
     for number, command in enumerate(commands):
         accepted = "|".join(str(code) for code in sorted(command.accepts))
         lines += [

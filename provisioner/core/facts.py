@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 from provisioner.core.command import Command, Result, shell
+from provisioner.core.lock import Holder, read
 from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT
 
 _SECTION = "=== "
@@ -174,6 +175,11 @@ def read_state(seen: Result) -> HostState:
 def _listening(line: str) -> tuple[int, str]:
     address, _, owner = line.partition(" ")
     return int(address.rpartition(":")[2]), owner.split('"')[1] if '"' in owner else ""
+
+
+def read_lock(seen: Result) -> Holder | None:
+    """Who works on the cluster, from a control plane's output; None when nobody does."""
+    return read(sections(seen.stdout).get("lock", ""))
 
 
 def read_cluster(seen: Result) -> ClusterState | None:

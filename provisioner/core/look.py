@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from provisioner.core.lock import SHOW
+
 HOST_SCRIPT = r"""
 . /etc/os-release
 home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6)
@@ -48,7 +50,10 @@ _NODES = "".join([
 _TOKENS = '{{range .items}}{{.metadata.name}} {{with .data.description}}{{base64decode .}}{{end}}{{"\\n"}}{{end}}'
 
 # Reads only what it prints; a token's secret never leaves the cluster.
-CLUSTER_SCRIPT = r"""
+CLUSTER_SCRIPT = (
+    r"""
+echo "=== lock"
+LOCK
 echo "=== api"
 # kubectl lives for a moment: to collect less garbage saves it a fifth of its time (https://pkg.go.dev/runtime).
 export KUBECONFIG=/etc/kubernetes/admin.conf GOGC=400
@@ -70,4 +75,7 @@ if [ -e "$KUBECONFIG" ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && co
     echo unreachable
   fi
 fi
-""".replace("NODES", _NODES).replace("TOKENS", _TOKENS)
+""".replace("LOCK\n", f"{SHOW}\n")
+    .replace("NODES", _NODES)
+    .replace("TOKENS", _TOKENS)
+)

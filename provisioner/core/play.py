@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioner.core.facts import ClusterState, HostFacts, HostState
+from provisioner.core.lock import Holder
 from provisioner.inventory.values import Secret
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class View:
     """Everything a play may know. Randomness, time and secrets are made by the engine and come in here.
 
     `facts` and `states` hold the hosts that were reached; `live` is the cluster as its leader sees it, None as long
-    as there is none.
+    as there is none. `run` is this run's id, `lock` who works on the cluster.
     """
 
     cluster: Cluster
@@ -32,6 +33,8 @@ class View:
     join_token: Secret = field(default_factory=lambda: Secret("", "join token"))
     now_s: float = 0.0
     limit: frozenset[str] = frozenset()
+    run: str = ""
+    lock: Holder | None = None
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -47,11 +50,17 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One part of a procedure. `at_once` bounds the hosts worked on in parallel; None is the run's own bound."""
+    """One part of a procedure. `at_once` bounds the hosts worked on in parallel; None is the run's own bound.
+
+    `leaderless` plays are safe on a machine whose leader has failed. `needs` are the titles of plays without whose
+    work this one's would fail or leave something half-done.
+    """
 
     title: str
     hosts: Callable[[View], tuple[Host, ...]]
     desired: Callable[[View, Host], tuple[Resource, ...]]
+    needs: tuple[str, ...] = ()
+    leaderless: bool = False
     at_once: int | None = None
 
 

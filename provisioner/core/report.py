@@ -92,10 +92,11 @@ class CommandRan:
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """What a run cost and did on one host."""
+    """What a run cost and did on one host. `left` counts the steps that a run which ended early has not done."""
 
     changed: int = 0
     failed: int = 0
+    left: int = 0
     round_trips: int = 0
     seconds: float = 0.0
     detail: str = ""
@@ -103,7 +104,7 @@ class HostReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The end of a run. `result` is `ok`, `failed`, or `changes` for a plan that is not empty."""
+    """The end of a run. `result` is `ok`, `failed`, `interrupted`, or `changes` for a plan that is not empty."""
 
     result: str
     changed: int

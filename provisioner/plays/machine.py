@@ -5,6 +5,7 @@ from __future__ import annotations
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
+from provisioner.plays.bundle_access import Leftovers
 from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.packages import PackageDatabase
@@ -23,6 +24,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Modules before settings: the bridge settings exist only once br_netfilter is loaded."""
     swap = () if view.cluster.settings.nested else (SwapOff(),)
     return (
+        Leftovers(view.run),
         PackageDatabase(),
         File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
         Modules(MODULES),

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
+# What a run needs on a machine only as long as it works; removed by it, or by the next one.
+SCRATCH = "/var/lib/provisioner/run"
+
 # apt-helper is on every Debian and Ubuntu, checks the hash itself, and needs neither curl nor wget.
 _LOAD = """
-archive=/var/lib/provisioner/image.tar.gz
-mkdir -p /var/lib/provisioner
+archive=$4/image.tar.gz
+mkdir -p "$4"
 source=$(cat "$1")
 case $source in
   file:*)
@@ -49,4 +52,5 @@ class Image:
         """Load it."""
         if self.name in seen.stdout.split():
             return None
-        return Change(f"load image {self.name}", (shell(_LOAD, self.place, self.archive, self.sha256, timeout_s=900),))
+        load = shell(_LOAD, self.place, self.archive, self.sha256, SCRATCH, timeout_s=900)
+        return Change(f"load image {self.name}", (load,))

@@ -37,9 +37,18 @@ class Transport(Protocol):
         ...
 
     def run(
-        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody, heard: Heard = nobody
+        self,
+        commands: Sequence[Command],
+        *,
+        stop: bool = True,
+        alone: bool = False,
+        began: Began = nobody,
+        heard: Heard = nobody,
     ) -> tuple[Result, ...]:
-        """Run a batch as root in one round trip; with `stop`, up to and including the first that fails."""
+        """Run a batch as root in one round trip; with `stop`, up to and including the first that fails.
+
+        With `alone` no other such batch runs on that host, not even one whose sender was killed.
+        """
         ...
 
     def send_tree(self, root: Path, names: Sequence[str], directory: str) -> None:

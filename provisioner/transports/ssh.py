@@ -17,8 +17,8 @@ import fabric
 import paramiko
 
 from provisioner.bundle.serve import serve_connection
-from provisioner.core.command import Command, Result, script
-from provisioner.errors import UnreachableError
+from provisioner.core.command import STILL_BUSY, Command, Result, script
+from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.model import Host, Ssh
 from provisioner.transports.batch import Batch
 from provisioner.transports.connect import close, connect
@@ -26,7 +26,7 @@ from provisioner.transports.protocol import Began, Heard, nobody
 
 _CHUNK_BYTES = 256 * 1024
 # How long beyond the commands' own time limits an answer may take to arrive.
-_GRACE_S = 60
+_GRACE_S = 120
 
 
 class SshTransport:
@@ -37,6 +37,8 @@ class SshTransport:
         self.host = host
         self._ssh = ssh
         self._connection: fabric.Connection | None = None
+        # A run and its signs of life speak to a leader side by side.
+        self._opening = threading.Lock()
         self._round_trips = 0
         self._seconds = 0.0
 
@@ -56,9 +58,10 @@ class SshTransport:
 
     def open(self) -> None:
         """Connect with strict host keys; UnreachableError says what went wrong and what to do."""
-        if self._connection is None:
-            with self._timed():
-                self._connection = connect(self.host, self._ssh)
+        with self._opening:
+            if self._connection is None:
+                with self._timed():
+                    self._connection = connect(self.host, self._ssh)
 
     def close(self) -> None:
         """End the connection."""
@@ -67,7 +70,13 @@ class SshTransport:
             close(connection)
 
     def run(
-        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody, heard: Heard = nobody
+        self,
+        commands: Sequence[Command],
+        *,
+        stop: bool = True,
+        alone: bool = False,
+        began: Began = nobody,
+        heard: Heard = nobody,
     ) -> tuple[Result, ...]:
         """Run a batch as root in one round trip."""
         if not commands:
@@ -79,7 +88,7 @@ class SshTransport:
         with channel, self._timed():
             channel.settimeout(deadline_s)
             try:
-                channel.sendall(script(commands, separator, stop=stop).encode())
+                channel.sendall(script(commands, separator, stop=stop, alone=alone).encode())
                 channel.shutdown_write()
                 batch.read(channel, deadline_s)
             except OSError as error:
@@ -141,8 +150,10 @@ class SshTransport:
 
     def _transport(self) -> paramiko.Transport:
         self.open()
-        assert self._connection is not None  # noqa: S101 - open() has set it
-        transport = self._connection.client.get_transport()
+        connection = self._connection
+        if connection is None:
+            raise self._lost("it was cut")
+        transport = connection.client.get_transport()
         if transport is None or not transport.is_active():
             raise self._lost("the connection is gone")
         return cast(paramiko.Transport, transport)
@@ -174,6 +185,11 @@ class SshTransport:
                 f"{self.host.name}: sudo asks for a password", details=batch.stderr.strip(),
                 hint="Give the login user passwordless sudo (NOPASSWD in /etc/sudoers.d), or log in as root.",
             )  # fmt: skip
+        if batch.code == STILL_BUSY:
+            raise StepError(
+                f"{self.host.name}: a command of an earlier run is still at work there",
+                hint="Look at the machine (`ps`), and run the same command again when it has come to its end.",
+            )
         raise UnreachableError(
             f"{self.host.name}: the machine did not run our commands to their end",
             details=batch.stderr.strip()[-500:] or f"the shell ended with code {batch.code}",

@@ -82,7 +82,13 @@ class FakeMachine:
         return nullcontext(1)
 
     def run(
-        self, commands: Sequence[Command], *, stop: bool = True, began: Began = nobody, heard: Heard = nobody
+        self,
+        commands: Sequence[Command],
+        *,
+        stop: bool = True,
+        alone: bool = False,
+        began: Began = nobody,
+        heard: Heard = nobody,
     ) -> tuple[Result, ...]:
         self.open()
         self.batches.append(tuple(commands))
@@ -188,7 +194,7 @@ class FakeMachine:
         self._put(path)
         return ""
 
-    def on_nothing(self, command: Command) -> str:
+    def on_nothing(self, command: Command, *arguments: str) -> str:
         return ""
 
     def on_packages(self, command: Command, *names: str) -> str:
@@ -216,7 +222,7 @@ class FakeMachine:
     def on_images(self, command: Command) -> str:
         return "\n".join(self.images)
 
-    def on_load(self, command: Command, place: str, archive: str, digest: str) -> str:
+    def on_load(self, command: Command, place: str, archive: str, digest: str, scratch: str) -> str:
         self.images |= scripts.IMAGES_BY_ARCHIVE[archive]
         return ""
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.core.command import Command
+from provisioner.core import lock
+from provisioner.core.command import Command, settle
 from provisioner.core.facts import look
+from provisioner.core.lock import Holder
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
+from provisioner.plays.bundle_access import Leftovers
 from provisioner.resources.files import File, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
@@ -21,6 +24,7 @@ from provisioner.resources.services import Service
 from tests.builders import bundle, ok
 
 _FILE = File("/x", "x")
+_HOLDER = Holder("x", "x", "x", "x", 0)
 _COPY = PrivateCopy("/a", "/b", "admin")
 _IMAGE = Image("x", "x", "x", "x")
 _SECRET = Secret("x", "x")
@@ -58,8 +62,10 @@ def _named() -> Iterator[tuple[str, Command]]:
     yield "wait_token", _fixing(_TOKEN, "")[1]
     yield "tokens", RunTokensGone(()).probe()
     yield "routes", PodRoutes(()).probe()
+    for command in (lock.take(_HOLDER), lock.renew("x"), lock.release("x"), settle()):
+        yield "nothing", command
     # Things that are always well here.
-    for always in (PackageDatabase(), SwapOff(), Later("x", "x", "x")):
+    for always in (Leftovers("x"), PackageDatabase(), SwapOff(), Later("x", "x", "x")):
         yield "nothing", always.probe()
 
 

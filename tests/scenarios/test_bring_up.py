@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.core.report import Event, Found, StepEnded
 from provisioner.core.report import Outcome as Ended
-from provisioner.errors import PreflightError, StepError, UnreachableError
+from provisioner.errors import PreflightError, UnreachableError
 from tests.builders import cluster, host
 from tests.scenarios.machine import FakeFile, FakeUnit
 from tests.scenarios.world import World
@@ -174,27 +174,48 @@ def test_a_connection_that_is_lost_takes_only_that_machine_out(world: World) -> 
     assert list(world.cluster.nodes) == ["cp1", "w1"]
 
 
-def test_a_machine_that_cannot_be_reached_stops_the_run_before_any_change(world: World) -> None:
+def test_a_worker_that_cannot_be_reached_is_left_out_and_named(world: World) -> None:
     world.machines["w2"].reachable = False
-    with pytest.raises(UnreachableError, match="w2: nothing answers"):
+    outcome = world.apply()
+    assert outcome.report.result == "failed"
+    assert "nothing answers" in outcome.report.hosts["w2"].detail
+    assert list(world.cluster.nodes) == ["cp1", "w1"]
+    world.machines["w2"].reachable = True
+    assert world.apply().report.result == "ok"
+    assert list(world.cluster.nodes) == ["cp1", "w1", "w2"]
+
+
+def test_a_leader_that_cannot_be_reached_stops_the_run_before_any_change(world: World) -> None:
+    world.machines["cp1"].reachable = False
+    with pytest.raises(UnreachableError, match="cp1: nothing answers"):
         world.apply()
     assert world.done() == {}
 
 
 def test_all_machines_that_cannot_be_reached_are_named(world: World) -> None:
-    world.machines["w1"].reachable = world.machines["w2"].reachable = False
-    with pytest.raises(UnreachableError, match="2 machines failed: w1, w2") as error:
+    for machine in world.machines.values():
+        machine.reachable = False
+    with pytest.raises(UnreachableError, match="3 machines failed: cp1, w1, w2") as error:
         world.apply()
     assert "w1: nothing answers" in error.value.details
     assert "w2: nothing answers" in error.value.details
     assert error.value.hint
 
 
-def test_a_probe_that_cannot_look_stops_the_run_before_any_change(world: World) -> None:
+def test_a_machine_whose_probe_cannot_look_is_left_out_and_named(world: World) -> None:
     world.machines["w1"].trouble["dpkg-query"] = 2
-    with pytest.raises(StepError, match="w1: could not look"):
-        world.apply()
-    assert world.done() == {}
+    outcome = world.apply()
+    assert "could not look" in outcome.report.hosts["w1"].detail
+    assert list(world.done()) == ["cp1", "w2"]
+
+
+def test_when_the_leader_fails_the_others_finish_what_is_safe_and_are_named(world: World) -> None:
+    world.machines["cp1"].trouble["/etc/docker/daemon.json 644"] = 1
+    report = world.apply().report
+    assert report.result == "failed"
+    assert world.machines["w1"].packages["kubelet"]
+    assert not [text for text in world.machines["w1"].done if text.startswith("begin")]
+    assert report.hosts["w1"].left > 0
 
 
 def test_what_is_still_to_be_done_after_it_was_done_is_an_error(world: World) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provisioner import engine, preflight
+from provisioner.core.lock import Holder
 from provisioner.core.play import View
 from provisioner.core.report import Event
 from provisioner.engine import Outcome, Run
 from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.values import Secret
+from provisioner.lease import Lease
 from provisioner.playbooks import BRING_UP
 from tests import builders
 from tests.scenarios.cluster import FakeCluster
@@ -59,7 +61,7 @@ class World:
     def apply(self, **changes: Any) -> Outcome:
         """What `provisioner apply` does."""
         view = self._view(**changes)
-        return engine.apply(self._run(view), view, self._open_bundle)
+        return engine.apply(self._run(view), view, self)
 
     def done(self) -> dict[str, list[str]]:
         """What was done on each machine that anything was done on."""
@@ -76,9 +78,19 @@ class World:
     def _view(self, **changes: Any) -> View:
         self.runs += 1
         token = Secret(f"run{self.runs:03}.0123456789abcdef", "join token")
-        return replace(builders.view(self.wished), **{"facts": {}, "states": {}, "join_token": token, **changes})
+        return replace(
+            builders.view(self.wished),
+            **{"facts": {}, "states": {}, "join_token": token, "run": f"run{self.runs}", **changes},
+        )
+
+    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
+        planes = {host.name: fleet.transports[host.name] for host in view.cluster.control_planes}
+        return Lease(planes, Holder(view.run, "anna", "laptop", "apply", int(view.now_s)), is_over=lambda run: True)
+
+    def is_abandoned(self, holder: Holder | None) -> bool:
+        return holder is not None
 
     @contextmanager
-    def _open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
         self.bundle_for = list(hosts)
         yield

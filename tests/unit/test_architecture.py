@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
     "derived",
-    "networks", "plays", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "engine", "session",
-    "log", "plain", "wording", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
+    "networks", "plays", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "work", "engine",
+    "wording", "lease", "session", "log", "plain", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "core",

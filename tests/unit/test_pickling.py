@@ -10,12 +10,12 @@ from provisioner.core.facts import look
 from provisioner.core.plan import Step
 from provisioner.core.report import ignore
 from provisioner.core.resource import Change
-from provisioner.engine import _run_on
 from provisioner.errors import StepError
 from provisioner.inventory.model import Host, Role, Ssh
 from provisioner.inventory.values import Secret
 from provisioner.looking import _look_on, _probe_on
 from provisioner.transports.ssh import SshTransport
+from provisioner.work import _run_on
 
 
 def sent(value: object) -> object:
@@ -25,7 +25,7 @@ def sent(value: object) -> object:
 def test_work_can_be_sent() -> None:
     step = Step("w1", "file /etc/x", Change("write", (shell("cat", stdin=Secret("s")),)))
     for work in (
-        partial(_look_on, frozenset({"cp1"})),
+        partial(_look_on, frozenset({"cp1"}), None),
         partial(_probe_on, {"w1": (look(leader=True), Command(("true",)))}),
         partial(_run_on, {"w1": [step]}, ignore),
     ):
