@@ -5,7 +5,7 @@ from __future__ import annotations
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
-from provisioner.plays.bundle_access import Leftovers
+from provisioner.plays.bundle_access import Leftovers, repository
 from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.packages import PackageDatabase
@@ -23,9 +23,10 @@ SYSCTLS = (
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Modules before settings: the bridge settings exist only once br_netfilter is loaded."""
     swap = () if view.cluster.settings.nested else (SwapOff(),)
+    source = repository(view)
     return (
         Leftovers(view.run),
-        PackageDatabase(),
+        PackageDatabase(source.files[-1].path, source.options),
         File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
         Modules(MODULES),
         File("/etc/sysctl.d/99-provisioner.conf", render("machine/sysctl.conf.j2", settings=SYSCTLS)),

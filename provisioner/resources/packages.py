@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
-# Another program may hold the lock right after boot (unattended-upgrades): apt waits for it itself.
-LOCK_WAIT_S = 300
+# Another program may be at work right after boot (unattended-upgrades), and takes minutes.
+LOCK_WAIT_S = 600
+LOCKS = (
+    "/var/lib/dpkg/lock-frontend",
+    "/var/lib/dpkg/lock",
+    "/var/cache/apt/archives/lock",
+    "/var/lib/apt/lists/lock",
+)
 _QUIET = ("env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=a")
 _APT = (
     *_QUIET,
@@ -21,12 +28,88 @@ _APT = (
     "-oDpkg::Options::=--force-confold",
     "-oDpkg::Use-Pty=0",
 )
+_DPKG = (*_QUIET, "dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")
 INSTALL_TIMEOUT_S = 1200
+
+# Who holds one of the locks, if anyone. A lock is known by its file's number (/proc/locks), which other file systems
+# use too: so the process must have such a file open. No fuser: small machines have none.
+_HOLDER = f"""
+holder() {{
+  files=" $(stat -c %i {" ".join(LOCKS)} /var/lib/provisioner/apt/*/lock 2>/dev/null | tr '\\n' ' ')"
+  awk -v files="$files" '$2 != "->" && split($6, place, ":") == 3 && index(files, " " place[3] " ") {{ print $5 }}' \
+    /proc/locks | while read -r process; do
+    name=$(cat "/proc/$process/comm" 2>/dev/null) || continue
+    if readlink "/proc/$process/fd/"* 2>/dev/null | grep -qE '/lock(-frontend)?$'; then
+      echo "$name (process $process)"; break
+    fi
+  done
+}}
+"""
+_WAIT = (
+    _HOLDER
+    + """
+waited=0
+while now=$(holder); [ -n "$now" ]; do
+  if [ "$waited" -ge "$1" ]; then echo "$now is still at work with the packages after $1 s" >&2; exit 1; fi
+  if [ $((waited % 5)) = 0 ]; then echo "waiting for $now to finish with the packages ($waited s)"; fi
+  sleep 1
+  waited=$((waited + 1))
+done
+"""
+)
+_LOCK = "lock: "
+_PROBE = (
+    _HOLDER
+    + f"""
+holder | sed 's/^/{_LOCK}/'
+dpkg-query --show --showformat '${{Package}} ${{db:Status-Abbrev}} ${{Version}}\\n' "$@" 2>/dev/null || :
+"""
+)
+# What dpkg says while another program works is not where that will end. dpkg's `--audit` finds more than this, such
+# as a lost md5sums file, which nobody needs and nothing here would mend.
+_DATABASE = (
+    _HOLDER
+    + """
+if [ -n "$(holder)" ]; then exit 0; fi
+all=$(dpkg-query --show --showformat '${db:Status-Abbrev} ${binary:Package}\\n')
+echo "$all" | awk '/^.([HUFWt]|.R)/ { print $1, $2 }'
+ls -A /var/lib/dpkg/updates | sed 's/^/journal /'
+"""
+)
+# A package that was being unpacked when the machine died has to be unpacked again, and only its source has it: the
+# bundle, where it is one of ours. What cannot be configured yet may want others first, which is apt's business.
+_REPAIR = f"""
+source=$1 options=$2; shift 2
+{shlex.join(_DPKG)} || echo "the rest is left to apt"
+mend() {{ {shlex.join(_APT)} "$@"; }}
+set -- install --fix-broken --reinstall --no-install-recommends --allow-change-held-packages "$@"
+if [ -e "$source" ] && mend $options update && mend $options "$@"; then exit 0; fi
+mend "$@"
+"""
+_STATES = {
+    "H": "half-installed",
+    "U": "unpacked",
+    "F": "half-configured",
+    "W": "waiting for other packages",
+    "t": "waiting for its triggers",
+    "i": "to be installed again",
+}
+
+
+def packages_free() -> Command:
+    """Wait until no other program is at work with the packages: one line every few seconds, and a deadline."""
+    return shell(_WAIT, str(LOCK_WAIT_S), timeout_s=LOCK_WAIT_S + 30)
 
 
 @dataclass(frozen=True, slots=True)
 class PackageDatabase:
-    """dpkg has finished what it began; a killed installation leaves packages half-configured."""
+    """dpkg has finished what it began; a killed installation leaves packages half-installed or half-configured.
+
+    `source` is a file that says where packages of ours come from, with its `options` for apt; it may not be there.
+    """
+
+    source: str = ""
+    options: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -34,20 +117,23 @@ class PackageDatabase:
         return "packages in order"
 
     def probe(self) -> Command:
-        """What dpkg itself finds wrong."""
-        return shell("dpkg --audit; ls -A /var/lib/dpkg/updates")
+        """Packages on their way between absent and installed, and what is left in dpkg's journal."""
+        return shell(_DATABASE)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Let dpkg finish."""
-        if not seen.stdout.strip():
+        """Let dpkg finish, and unpack again what was interrupted in the middle of that."""
+        rows = [line.split() for line in seen.stdout.splitlines()]
+        if not rows:
             return None
-        configure = Command(
-            (*_QUIET, "dpkg", "--configure", "--pending", "--force-confdef", "--force-confold"),
-            timeout_s=INSTALL_TIMEOUT_S,
-        )
+        states = [(name, state) for state, name in rows if state != "journal"]
+        again = [name for name, state in states if state.endswith("R") or state[:2] in ("iH", "hH")]
+        lines = [line for name, state in states for line in (f"-{name} {_STATES[state[1]]}", f"+{name} installed")]
+        lines += [f"-dpkg's journal {name}" for state, name in rows if state == "journal"]
+        repair = shell(_REPAIR, self.source, " ".join(self.options), *again, timeout_s=INSTALL_TIMEOUT_S)
         return Change(
             "finish the interrupted installation of packages",
-            (configure, Command((*_APT, "--fix-broken", "install"), timeout_s=INSTALL_TIMEOUT_S)),
+            (packages_free(), repair),
+            diff="".join(f"{line}\n" for line in lines),
         )
 
 
@@ -73,12 +159,9 @@ class Packages:
         return tuple(name for name, _ in self.wished)
 
     def probe(self) -> Command:
-        """Versions, states and holds of these packages."""
+        """Who is at work with the packages; versions, states and holds of these."""
         # Not apt-mark, which reads all of apt's lists to say what dpkg knows itself.
-        return shell(
-            "dpkg-query --show --showformat '${Package} ${db:Status-Abbrev} ${Version}\\n' \"$@\" 2>/dev/null || :",
-            *self.names,
-        )
+        return shell(_PROBE, *self.names)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Install what is missing or of another version, then hold what is not held."""
@@ -87,16 +170,15 @@ class Packages:
         loose = [name for name in self.names if name not in held]
         if not wrong and not loose:
             return None
-        commands: list[Command] = []
+        commands = [packages_free()]
         if wrong:
-            commands += [
-                self._apt("update"),
-                self._apt("install", *(f"{name}={version}" for name, version in wrong)),
-            ]
+            install = self._apt("install", *(f"{name}={version}" for name, version in wrong))
+            commands += [self._apt("update"), install]
         # What was held is held again after it was changed: nothing promises that apt keeps that.
         holds = [name for name in self.names if name in loose or name in dict(wrong)]
         commands.append(Command(("apt-mark", "hold", *holds)))
-        return Change(_summary(wrong, loose, present), tuple(commands), diff=_details(wrong, loose, present))
+        summary = _after(seen.stdout) + _summary(wrong, loose, present)
+        return Change(summary, tuple(commands), diff=_details(wrong, loose, present))
 
     def _apt(self, verb: str, *names: str) -> Command:
         extra = ("--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades") if names else ()
@@ -104,10 +186,16 @@ class Packages:
 
 
 def _read(text: str) -> tuple[dict[str, str], set[str]]:
-    rows = [row for row in (line.split() for line in text.splitlines()) if len(row) >= 3]
+    lines = (line for line in text.splitlines() if not line.startswith(_LOCK))
+    rows = [row for row in (line.split() for line in lines) if len(row) >= 3]
     # The first letter of the state is what is wanted (`h` is held), the second what is: only `i` is installed and
     # configured (dpkg-query(1), db:Status-Abbrev).
     return {row[0]: row[-1] for row in rows if row[1][1] == "i"}, {row[0] for row in rows if row[1][0] == "h"}
+
+
+def _after(text: str) -> str:
+    held = [line.removeprefix(_LOCK) for line in text.splitlines() if line.startswith(_LOCK)]
+    return f"wait for {held[0]} to finish with the packages, then " if held else ""
 
 
 def _summary(wrong: list[tuple[str, str]], loose: list[str], present: dict[str, str]) -> str:

@@ -82,6 +82,7 @@ KERNEL = (
 
 ROWS = "kubeadm hi  1.20.2-1.1\nkubelet hi  1.20.2-1.1\n"
 TWO = Packages("kubernetes", (("kubeadm", "1.20.2-1.1"), ("kubelet", "1.20.2-1.1")), ("-oDir::Etc::SourceParts=/x",))
+DATABASE = PackageDatabase("/etc/provisioner/apt/bundle.sources", ("-oDir::Etc::SourceParts=/x",))
 PACKAGES = (
     Case("none installed", TWO, ""),
     Case("installed and held", TWO, ROWS),
@@ -93,16 +94,14 @@ PACKAGES = (
     Case("known to dpkg, never installed", TWO, "kubeadm hi  1.20.2-1.1\nkubelet un \n"),
     Case("half installed", TWO, "kubeadm hi  1.20.2-1.1\nkubelet iHR 1.20.2-1.1\n"),
     Case("unpacked, not configured", TWO, "kubeadm hi  1.20.2-1.1\nkubelet hU  1.20.2-1.1\n"),
-    Case("the package database is in order", PackageDatabase(), ""),
-    Case(
-        "an installation was interrupted",
-        PackageDatabase(),
-        "The following packages are only half configured, probably due to problems\n"
-        "configuring them the first time.  The configuration should be retried using\n"
-        "dpkg --configure <package> or the configure menu option in dselect:\n"
-        " docker.io            Linux container runtime\n\n",
-    ),
-    Case("dpkg's journal is not empty", PackageDatabase(), "0001\n"),
+    Case("another program is at work", TWO, "lock: unattended-upgr (process 812)\nkubeadm hi  1.20.2-1.1\n"),
+    Case("another program is at work, and all is well", TWO, "lock: unattended-upgr (process 812)\n" + ROWS),
+    Case("another program is at work, not held", TWO, "lock: x (process 9)\n" + ROWS.replace("hi", "ii")),
+    Case("the package database is in order", DATABASE, ""),
+    Case("an installation was interrupted", DATABASE, "iU docker.io\niF containerd\niW runc\nit libc-bin\n"),
+    Case("it was interrupted while unpacking", DATABASE, "hHR kubelet\niH socat\niiR ethtool\njournal 0001\n"),
+    Case("a removal was interrupted", DATABASE, "rH socat\n"),
+    Case("dpkg's journal is not empty", DATABASE, "journal 0001\n"),
 )
 
 DOCKER = Service("docker.service", configuration=("/etc/docker/daemon.json",))

@@ -19,7 +19,7 @@ from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init
 from provisioner.resources.kubectl import JoinToken, RunTokensGone
-from provisioner.resources.packages import PackageDatabase, Packages
+from provisioner.resources.packages import PackageDatabase, Packages, packages_free
 from provisioner.resources.services import Service
 from tests.builders import bundle, ok
 
@@ -62,7 +62,7 @@ def _named() -> Iterator[tuple[str, Command]]:
     yield "wait_token", _fixing(_TOKEN, "")[1]
     yield "tokens", RunTokensGone(()).probe()
     yield "routes", PodRoutes(()).probe()
-    for command in (lock.take(_HOLDER), lock.renew("x"), lock.release("x"), settle()):
+    for command in (lock.take(_HOLDER), lock.renew("x"), lock.release("x"), settle(), packages_free()):
         yield "nothing", command
     # Things that are always well here.
     for always in (Leftovers("x"), PackageDatabase(), SwapOff(), Later("x", "x", "x")):
