@@ -81,10 +81,13 @@ ls -A /var/lib/dpkg/updates | sed 's/^/journal /'
 _REPAIR = f"""
 source=$1 options=$2; shift 2
 {shlex.join(_DPKG)} || echo "the rest is left to apt"
-mend() {{ {shlex.join(_APT)} "$@"; }}
-set -- install --fix-broken --reinstall --no-install-recommends --allow-change-held-packages "$@"
-if [ -e "$source" ] && mend $options update && mend $options "$@"; then exit 0; fi
-mend "$@"
+mend() {{
+  {shlex.join(_APT)} $1 install --fix-broken --no-install-recommends || return
+  if [ -z "$2" ]; then return 0; fi
+  {shlex.join(_APT)} $1 install --reinstall --no-install-recommends --allow-change-held-packages $2
+}}
+if [ -e "$source" ] && {shlex.join(_APT)} $options update && mend "$options" "$*"; then exit 0; fi
+mend "" "$*"
 """
 _STATES = {
     "H": "half-installed",
