@@ -87,12 +87,20 @@ def shell(
 def settle() -> Command:
     """Wait until nothing that an earlier run has started still works on this machine; says so while it waits."""
     text = """
-    exec 9>>"$1"
+    # The youngest process that a batch has given the file to, as its descriptor 9.
+    busy() {
+      youngest=0
+      for open in /proc/[0-9]*/fd/9; do
+        process=${open#/proc/}; process=${process%%/*}
+        if [ "$process" -gt "$youngest" ] && [ "$(readlink "$open")" = "$1" ]; then youngest=$process; fi
+      done
+      tr '\\0' ' ' <"/proc/$youngest/cmdline" 2>/dev/null | cut -c -80
+    }
+    exec 8>>"$1"
     for second in $(seq "$2"); do
-      if flock -n 9; then exit 0; fi
+      if flock -n 8; then exit 0; fi
       if [ $((second % 5)) = 1 ]; then
-        program=$(ps -o args= --ppid "$(cat "$1")" 2>/dev/null | head -n 1 | cut -c -80)
-        echo "an earlier run's command is still at work: $program"
+        echo "an earlier run's command is still at work: $(busy "$1")"
       fi
       sleep 1
     done
@@ -110,7 +118,7 @@ def script(commands: Sequence[Command], separator: str, *, stop: bool, alone: bo
     """
     lines = ["{", f"PATH={_SEARCH_PATH} LC_ALL=C.UTF-8; export PATH LC_ALL; umask 022"]
     if alone:
-        lines.append(f"exec 9>>{_BUSY}; flock -w {_BUSY_WAIT_S} 9 || exit {STILL_BUSY}; echo $$ >{_BUSY}")
+        lines.append(f"exec 9>>{_BUSY}; flock -w {_BUSY_WAIT_S} 9 || exit {STILL_BUSY}")
     for number, command in enumerate(commands):
         accepted = "|".join(str(code) for code in sorted(command.accepts))
         lines += [

@@ -1,0 +1,227 @@
+"""The lock of a cluster, by its real scripts in a real shell: of two runs one works, nobody waits for a dead one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from provisioner import lease as leases
+from provisioner.core import lock
+from provisioner.core.command import STILL_BUSY, Command, Result, script, settle
+from provisioner.core.lock import Holder
+from provisioner.errors import LockHeldError, UnreachableError
+from provisioner.lease import Lease, held, is_over
+from provisioner.transports.protocol import Transport
+
+OURS = Holder("run1", "anna", "laptop", "apply", 1_800_000_000)
+THEIRS = Holder("run2", "ben", "tower", "apply", 1_800_000_100)
+
+
+@dataclass
+class Here:
+    """A control plane whose lock lies in a directory of the test."""
+
+    directory: Path
+    lost: bool = False
+
+    @property
+    def path(self) -> Path:
+        return self.directory / "lock"
+
+    def run(self, commands: Sequence[Command]) -> tuple[Result, ...]:
+        if self.lost:
+            raise UnreachableError("cp1: the connection was lost")
+        return tuple(self._one(command) for command in commands)
+
+    def _one(self, command: Command) -> Result:
+        argv = [word.replace(lock.PATH, str(self.path)) for word in command.argv]
+        done = subprocess.run(
+            argv, input=str(command.stdin), capture_output=True, text=True, check=False, timeout=20, cwd="/"
+        )
+        assert done.returncode == 0, done.stderr
+        return Result(0, done.stdout, done.stderr)
+
+    def age(self, seconds: int) -> None:
+        """Its last sign of life was so long ago."""
+        moment = time.time() - seconds
+        os.utime(self.path, (moment, moment))
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    return Here(tmp_path / "provisioner")
+
+
+def lease(here: Here, holder: Holder, *dead: str) -> Lease:
+    return Lease({"cp1": cast(Transport, here)}, holder, lambda run: run in dead)
+
+
+def test_the_lock_says_who_works_and_is_gone_afterwards(here: Here) -> None:
+    with lease(here, OURS) as ours:
+        ours.check()
+        assert lock.read(here.path.read_text()) == OURS
+        assert [path.name for path in here.directory.iterdir()] == ["lock"]
+    assert not here.path.exists()
+
+
+def test_a_second_run_is_refused_and_told_who_is_there(here: Here) -> None:
+    with lease(here, OURS):
+        with pytest.raises(LockHeldError, match=r"anna on laptop \(apply\), since .*, last sign of life") as error:
+            lease(here, THEIRS).__enter__()
+        assert "provisioner unlock" in error.value.hint
+        assert lock.read(here.path.read_text()) == OURS
+
+
+def test_of_many_that_come_at_once_one_gets_it(here: Here) -> None:
+    taken, refused = [], []
+
+    def come(number: int) -> None:
+        try:
+            lease(here, replace(OURS, run=f"run{number}")).__enter__()
+            taken.append(number)
+        except LockHeldError:
+            refused.append(number)
+
+    threads = [threading.Thread(target=come, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(taken), len(refused)) == (1, 11)
+
+
+def test_a_silent_run_is_taken_over_after_its_deadline(here: Here) -> None:
+    lease(here, OURS).__enter__()
+    here.age(lock.STALE_S - 2)
+    with pytest.raises(LockHeldError):
+        lease(here, THEIRS).__enter__()
+    here.age(lock.STALE_S + 2)
+    with lease(here, THEIRS):
+        assert lock.read(here.path.read_text()) == THEIRS
+
+
+def test_a_run_that_is_known_to_be_dead_is_taken_over_at_once(here: Here) -> None:
+    lease(here, OURS).__enter__()
+    with lease(here, THEIRS, "run1"):
+        assert lock.read(here.path.read_text()) == THEIRS
+
+
+def test_what_another_run_holds_is_not_given_back(here: Here) -> None:
+    with lease(here, OURS):
+        here.age(lock.STALE_S + 2)
+        lease(here, THEIRS).__enter__()
+    assert lock.read(here.path.read_text()) == THEIRS
+
+
+def test_on_several_control_planes_it_is_all_or_none(here: Here, tmp_path: Path) -> None:
+    other = Here(tmp_path / "other")
+    lease(other, THEIRS).__enter__()
+    both = {"cp1": cast(Transport, here), "cp2": cast(Transport, other)}
+    with pytest.raises(LockHeldError):
+        Lease(both, OURS, lambda run: False).__enter__()
+    assert not here.path.exists()
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Signs of life come quickly, and marks lie in a directory of the test."""
+    monkeypatch.setattr(lock, "BEAT_S", 0.02)
+    monkeypatch.setenv("PROVISIONER_STATE_DIR", str(tmp_path / "state"))
+
+
+def eventually(lease: Lease) -> None:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        lease.check()
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("fast")
+def test_signs_of_life_come_while_it_is_held(here: Here) -> None:
+    with held({"cp1": cast(Transport, here)}, OURS):
+        here.age(30)
+        until = time.monotonic() + 5
+        while time.time() - here.path.stat().st_mtime > 5:
+            assert time.monotonic() < until, "no sign of life"
+            time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_run_whose_lock_was_removed_or_taken_stops(here: Here) -> None:
+    with held({"cp1": cast(Transport, here)}, OURS) as ours:
+        here.path.unlink()
+        with pytest.raises(LockHeldError, match=r"was removed \(`provisioner unlock`\?\)"):
+            eventually(ours)
+    with held({"cp1": cast(Transport, here)}, OURS) as ours:
+        here.path.write_text("run=run2\nowner=ben\nmachine=tower\ndoing=apply\nbegan=1800000100\n")
+        with pytest.raises(LockHeldError, match="taken over by ben on tower"):
+            eventually(ours)
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_lost_connection_is_told_before_the_next_change_and_not_before(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with held({"cp1": cast(Transport, here)}, OURS) as ours:
+        here.lost = True
+        ours.check()
+        monkeypatch.setattr(lock, "STALE_S", 0)
+        with pytest.raises(UnreachableError):
+            eventually(ours)
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_run_of_this_machine_is_over_when_its_process_is(here: Here) -> None:
+    with held({"cp1": cast(Transport, here)}, OURS):
+        assert not is_over("run1")
+    assert not is_over("run1"), "it has ended by itself: there is nothing to take over"
+    assert not is_over("unknown")
+    mark = leases._marks() / "killed"
+    mark.touch()
+    assert is_over("killed")
+    assert not mark.exists()
+
+
+def busy(text: str, path: Path) -> str:
+    return text.replace("/run/provisioner.lock", str(path))
+
+
+def processes() -> list[str]:
+    return subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_batches_that_change_something_do_not_run_beside_each_other(tmp_path: Path) -> None:
+    """What a killed run has started goes on when its shell is gone, and is waited for all the same."""
+    path, done = tmp_path / "busy", tmp_path / "done"
+    first = busy(script([Command(("/bin/sh", "-c", f"sleep 1.5; touch {done}"))], "x", stop=True, alone=True), path)
+    shell = subprocess.Popen(["/bin/sh", "-s"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert shell.stdin
+    shell.stdin.write(first.encode())
+    shell.stdin.close()
+    while "sleep 1.5" not in processes():
+        time.sleep(0.01)
+    shell.kill()
+    shell.wait()
+    wait = subprocess.run([busy(word, path) for word in settle().argv], capture_output=True, text=True, check=False)
+    assert wait.returncode == 0
+    assert done.exists()
+    assert "an earlier run's command is still at work: sleep 1.5" in wait.stdout
+
+
+def test_who_waits_too_long_for_another_batch_runs_nothing(tmp_path: Path) -> None:
+    path, done = tmp_path / "busy", tmp_path / "done"
+    text = busy(script([Command(("touch", str(done)))], "x", stop=True, alone=True), path).replace("-w 60", "-w 0")
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        code = subprocess.run(["/bin/sh", "-s"], input=text.encode(), check=False, capture_output=True).returncode
+    assert code == STILL_BUSY
+    assert not done.exists()
