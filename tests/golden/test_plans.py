@@ -6,7 +6,7 @@ from provisioner.core.plan import Plan
 from tests.builders import cluster, host
 from tests.cases.shown import shown
 from tests.conftest import Golden
-from tests.scenarios.world import World
+from tests.fake.world import World
 
 
 def text(plan: Plan) -> str:

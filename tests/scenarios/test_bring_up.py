@@ -10,8 +10,9 @@ from provisioner.core.report import Event, Found, StepEnded
 from provisioner.core.report import Outcome as Ended
 from provisioner.errors import PreflightError, UnreachableError
 from tests.builders import cluster, host
-from tests.scenarios.machine import FakeFile, FakeUnit
-from tests.scenarios.world import World
+from tests.fake.cluster import FakeToken
+from tests.fake.state import FakeUnit
+from tests.fake.world import World
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_from_nothing_to_a_cluster(world: World) -> None:
     outcome = world.apply()
     assert (outcome.report.result, outcome.errors) == ("ok", {})
     assert list(world.cluster.nodes) == ["cp1", "w1", "w2"]
-    assert world.cluster.readiness() == "cp1 True\nw1 True\nw2 True\n"
+    assert all(node.ready for node in world.cluster.nodes.values())
     assert world.bundle_for == ["cp1", "w1", "w2"]
 
 
@@ -93,7 +94,7 @@ def test_what_was_broken_by_hand_is_mended_there_and_nowhere_else(up: World, mis
     breaking: dict[str, Callable[[], object]] = {
         "file": lambda: machine.files.pop("/etc/sysctl.d/99-provisioner.conf"),
         "service": lambda: machine.units.update({"kubelet.service": FakeUnit(enabled=True)}),
-        "hold": lambda: machine.held.discard("kubelet"),
+        "hold": lambda: setattr(machine.packages["kubelet"], "held", False),
         "setting": lambda: machine.settings.update({"net.ipv4.ip_forward": "0"}),
         "image": lambda: machine.images.discard("k8s.gcr.io/kube-proxy:v1.20.2"),
     }
@@ -125,7 +126,7 @@ def test_after_the_cause_is_mended_the_same_command_goes_on(world: World) -> Non
     outcome = world.apply()
     assert outcome.report.result == "ok"
     assert list(world.cluster.nodes) == ["cp1", "w2", "w1"]
-    assert not [text for text in world.machines["w2"].done if "kubeadm" in text]
+    assert not [text for text in world.done()["w2"] if "kubeadm" in text]
 
 
 def test_a_leader_that_fails_lets_nobody_join(world: World) -> None:
@@ -134,7 +135,7 @@ def test_a_leader_that_fails_lets_nobody_join(world: World) -> None:
     assert outcome.report.result == "failed"
     assert list(outcome.errors) == ["cp1"]
     assert world.cluster.nodes == {}
-    assert not [text for name in ("w1", "w2") for text in world.machines[name].done if text.startswith("run")]
+    assert not [text for name in ("w1", "w2") for text in world.done()[name] if text.startswith("run")]
 
 
 def test_an_init_that_was_killed_is_made_again(world: World) -> None:
@@ -157,7 +158,7 @@ def test_a_join_that_was_killed_is_made_again_with_a_new_token(world: World) -> 
 
 
 def test_tokens_of_a_killed_run_are_removed_by_the_next(up: World) -> None:
-    up.cluster.tokens["p9x2la"] = "0123456789abcdef"
+    up.cluster.tokens["p9x2la"] = FakeToken("0123456789abcdef", "provisioner run: join", up.scene.clock.now_s + 60)
     (step,) = up.plan().plan.steps
     assert step.change.summary == "remove the join token"
     assert up.apply().report.result == "ok"
@@ -175,18 +176,18 @@ def test_a_connection_that_is_lost_takes_only_that_machine_out(world: World) -> 
 
 
 def test_a_worker_that_cannot_be_reached_is_left_out_and_named(world: World) -> None:
-    world.machines["w2"].reachable = False
+    world.machines["w2"].up = False
     outcome = world.apply()
     assert outcome.report.result == "failed"
     assert "nothing answers" in outcome.report.hosts["w2"].detail
     assert list(world.cluster.nodes) == ["cp1", "w1"]
-    world.machines["w2"].reachable = True
+    world.machines["w2"].up = True
     assert world.apply().report.result == "ok"
     assert list(world.cluster.nodes) == ["cp1", "w1", "w2"]
 
 
 def test_a_leader_that_cannot_be_reached_stops_the_run_before_any_change(world: World) -> None:
-    world.machines["cp1"].reachable = False
+    world.machines["cp1"].up = False
     with pytest.raises(UnreachableError, match="cp1: nothing answers"):
         world.apply()
     assert world.done() == {}
@@ -194,7 +195,7 @@ def test_a_leader_that_cannot_be_reached_stops_the_run_before_any_change(world: 
 
 def test_all_machines_that_cannot_be_reached_are_named(world: World) -> None:
     for machine in world.machines.values():
-        machine.reachable = False
+        machine.up = False
     with pytest.raises(UnreachableError, match="3 machines failed: cp1, w1, w2") as error:
         world.apply()
     assert "w1: nothing answers" in error.value.details
@@ -214,7 +215,7 @@ def test_when_the_leader_fails_the_others_finish_what_is_safe_and_are_named(worl
     report = world.apply().report
     assert report.result == "failed"
     assert world.machines["w1"].packages["kubelet"]
-    assert not [text for text in world.machines["w1"].done if text.startswith("begin")]
+    assert not [text for text in world.done()["w1"] if text.startswith("begin")]
     assert report.hosts["w1"].left > 0
 
 
@@ -250,7 +251,7 @@ def test_a_limit_leaves_the_others_alone(up: World) -> None:
 
 def test_a_worker_joins_under_a_limit_through_a_leader_that_is_not_worked_on(up: World) -> None:
     up.grow(cluster(*up.wished.hosts, host("w3", "10.0.0.23")))
-    up.machines["cp1"].files["/etc/docker/daemon.json"] = FakeFile("644 root:root", "{}", 0)
+    up.machines["cp1"].put("/etc/docker/daemon.json", "{}")
     outcome = up.apply(limit=frozenset({"w3"}))
     assert outcome.report.result == "ok"
     assert "w3" in up.cluster.nodes

@@ -1,0 +1,1 @@
+"""A fleet in memory, behind the transport protocol: plain data, and what our commands do to it."""

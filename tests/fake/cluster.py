@@ -1,0 +1,115 @@
+"""The simulated cluster that the machines of a world share: nodes, tokens, and what its controllers make of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from tests.builders import CA, CONFIGURATION, VERSION
+
+# So long a node whose kubelet is silent still counts as Ready (node-monitor-grace-period).
+GRACE_S = 40.0
+TOKEN_LIFE_S = 1200.0
+
+
+@dataclass
+class FakeNode:
+    """A node object. The controller manager gives it its part of the pods' network a moment after it has appeared."""
+
+    address: str
+    pod_cidr: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: set[str] = field(default_factory=set)
+    ready: bool = False
+    heard_s: float = 0.0
+
+
+@dataclass
+class FakeToken:
+    """A bootstrap token; it serves to join with once its signature is in cluster-info."""
+
+    secret: str
+    description: str
+    expires_s: float
+    signed: bool = False
+
+
+@dataclass
+class FakeCluster:
+    """What etcd holds, and how far the API server is: `down`, `starting` or `up`.
+
+    `life` counts its certificate authorities; `given` counts the parts of the pods' network.
+    """
+
+    api: str = "down"
+    life: int = 0
+    nodes: dict[str, FakeNode] = field(default_factory=dict)
+    tokens: dict[str, FakeToken] = field(default_factory=dict)
+    used: list[str] = field(default_factory=list)
+    configuration: str = CONFIGURATION
+    ca: str = CA
+    given: int = 0
+
+    def born(self) -> None:
+        """A new cluster, without anything of the one before."""
+        self.given = 0
+        self.nodes.clear()
+        self.tokens.clear()
+
+    def enter(self, name: str, address: str, now_s: float) -> None:
+        """A kubelet registers its node, or takes the object that is there."""
+        node = self.nodes.setdefault(name, FakeNode(address))
+        node.address, node.heard_s = address, now_s
+
+    def work(self, now_s: float) -> None:
+        """A moment passes: the API server comes up, controllers do what is due."""
+        if self.api == "starting":
+            self.api = "up"
+            return
+        if self.api != "up":
+            return
+        for identity, token in list(self.tokens.items()):
+            token.signed = True
+            if token.expires_s <= now_s:
+                del self.tokens[identity]
+        for node in self.nodes.values():
+            if not node.pod_cidr:
+                node.pod_cidr = f"10.244.{self.given}.0/24"
+                self.given += 1
+
+    def hear(self, name: str, now_s: float, *, alive: bool, networked: bool) -> None:
+        """What a node's kubelet reports, or that it is silent."""
+        node = self.nodes.get(name)
+        if node is None:
+            return
+        if alive:
+            node.ready, node.heard_s = networked, now_s
+        elif now_s - node.heard_s > GRACE_S:
+            node.ready = False
+
+    def admits(self, token: str, now_s: float) -> bool:
+        """Whether one may join with this token."""
+        identity, _, secret = token.partition(".")
+        known = self.tokens.get(identity)
+        return bool(self.api == "up" and known and known.secret == secret and known.signed and known.expires_s > now_s)
+
+    def told(self) -> str:
+        """The part of a look that only a control plane can tell."""
+        if self.api != "up":
+            return "=== api\nunreachable\n"
+        rows = [json.dumps(_row(name, node)) for name, node in self.nodes.items()]
+        tokens = [f"bootstrap-token-{identity} {token.description}" for identity, token in self.tokens.items()]
+        parts = ["=== api", "reachable", "=== configuration", self.configuration, "=== nodes", *rows]
+        return "\n".join([*parts, "=== tokens", *tokens]) + "\n"
+
+
+def _row(name: str, node: FakeNode) -> dict[str, object]:
+    return {
+        "name": name,
+        "pod_cidr": node.pod_cidr,
+        "version": f"v{VERSION}",
+        "ready": str(node.ready),
+        "internal_ip": node.address,
+        "labels": {**node.labels, "": ""},
+        "taints": [*sorted(node.taints), ""],
+    }

@@ -1,0 +1,77 @@
+"""What our scripts do to files."""
+
+from __future__ import annotations
+
+import hashlib
+
+from provisioner.core.command import Command
+from provisioner.inventory.values import Secret
+from tests.fake.moments import Handler, Moments
+from tests.fake.state import Machine
+
+
+def _probe(machine: Machine, command: Command, path: str, kind: str) -> str:
+    file = machine.files.get(path)
+    if file is None:
+        return "absent\n"
+    body = hashlib.sha256(file.text.encode()).hexdigest() + "  -\n" if kind == "secret" else file.text
+    return f"{file.mode} {file.owner}\n{body}"
+
+
+def _write(machine: Machine, command: Command, path: str, mode: str, owner: str) -> Moments:
+    folder, _, name = path.rpartition("/")
+    new = f"{folder}/.{name}.provisioner"
+    machine.put(new, mode="600")
+    yield
+    machine.put(new, _input(command), "600")
+    yield
+    machine.files[new].owner = owner
+    machine.files[new].mode = mode
+    yield
+    machine.move(new, path)
+    return ""
+
+
+def _input(command: Command) -> str:
+    return command.stdin.reveal() if isinstance(command.stdin, Secret) else command.stdin
+
+
+def _chmod(machine: Machine, command: Command, path: str, mode: str, owner: str) -> Moments:
+    machine.files[path].owner = owner
+    yield
+    machine.files[path].mode = mode
+    return ""
+
+
+def _present(machine: Machine, command: Command, path: str) -> str:
+    return "present\n" if machine.there(path) else ""
+
+
+def _remove(machine: Machine, command: Command, path: str) -> str:
+    machine.drop(path)
+    return ""
+
+
+def _copied(machine: Machine, command: Command, source: str, path: str) -> str:
+    one, other = machine.files.get(source), machine.files.get(path)
+    if one is None or other is None or one.text != other.text:
+        return "differs\n"
+    return f"{other.mode} {other.owner.partition(':')[0]}\n"
+
+
+def _copy(machine: Machine, command: Command, source: str, path: str, user: str) -> Moments:
+    machine.put(f"{path}.provisioner", machine.read(source), "600", f"{user}:{user}")
+    yield
+    machine.move(f"{path}.provisioner", path)
+    return ""
+
+
+SCRIPTS: dict[str, Handler] = {
+    "file": _probe,
+    "write": _write,
+    "chmod": _chmod,
+    "present": _present,
+    "remove": _remove,
+    "copied": _copied,
+    "copy": _copy,
+}

@@ -1,0 +1,42 @@
+"""Docker's images, loaded from the bundle."""
+
+from __future__ import annotations
+
+from provisioner.core.command import Command
+from provisioner.plays.bundle_access import PLACE
+from tests.builders import bundle
+from tests.fake.moments import Answer, Handler, Moments, failed
+from tests.fake.services import DOCKER
+from tests.fake.state import Machine
+
+BY_ARCHIVE = {
+    content.path: content.name for content in bundle().manifest.contents if content.path.startswith("images/")
+}
+
+
+def _images(machine: Machine, command: Command) -> str:
+    return "\n".join(sorted(machine.images)) if machine.runs(DOCKER) else ""
+
+
+def _load(
+    machine: Machine, command: Command, place: str, archive: str, digest: str, scratch: str = "/var/lib/provisioner"
+) -> Answer | Moments:
+    assert place == PLACE
+    if not machine.there(place):
+        return failed(1, f"cat: {place}: No such file or directory")
+    if not machine.runs(DOCKER):
+        return failed(1, "Cannot connect to the Docker daemon")
+    return _loading(machine, BY_ARCHIVE[archive], f"{scratch}/image.tar.gz")
+
+
+def _loading(machine: Machine, name: str, archive: str) -> Moments:
+    machine.put(archive, name)
+    yield
+    machine.images.add(name)
+    machine.clock.tick()
+    yield
+    machine.drop(archive)
+    return ""
+
+
+SCRIPTS: dict[str, Handler] = {"images": _images, "load": _load}

@@ -1,0 +1,230 @@
+"""kubeadm: init, join and reset, with every state that a killed one leaves behind (as of 1.20)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Generator
+from functools import cache
+
+from provisioner.core.command import Command
+from provisioner.derived import ca_pin
+from provisioner.inventory.values import Secret
+from provisioner.resources.kubeadm import ADMIN_CONF
+from tests.builders import CA
+from tests.fake import images, services
+from tests.fake.background import BOOTSTRAP_CONF, ETCD_DATA, KUBELET_CONF, MANIFESTS, pass_moment
+from tests.fake.cluster import TOKEN_LIFE_S, FakeToken
+from tests.fake.moments import Answer, Handler, Moments, failed
+from tests.fake.services import KUBELET, KUBELET_CONFIG, KUBELET_FLAGS
+from tests.fake.state import Machine
+
+PKI = "/etc/kubernetes/pki"
+CONTROLLERS = ("/etc/kubernetes/controller-manager.conf", "/etc/kubernetes/scheduler.conf")
+PROGRAMS = ("kubeadm", "kubelet", "kubectl")
+PATIENCE = 60
+
+
+def _probe(machine: Machine, command: Command, marker: str, done: str) -> str:
+    return "begun\n" if marker in machine.files else "done\n" if done in machine.files else ""
+
+
+def _begin(machine: Machine, command: Command, marker: str, socket: str) -> Moments:
+    if marker in machine.files:
+        answer = yield from reset(machine)
+        if answer:
+            return answer
+    machine.put(marker)
+    return ""
+
+
+def _mark(machine: Machine, command: Command, marker: str) -> str:
+    machine.put(marker)
+    return ""
+
+
+def reset(machine: Machine) -> Moments:
+    """`kubeadm reset --force`. Where etcd keeps its data it reads from etcd's manifest."""
+    if not machine.has("kubeadm"):
+        return failed(127, "kubeadm: not found")
+    etcd = [ETCD_DATA] if machine.there(f"{MANIFESTS}/etcd.yaml") else []
+    services.stop(machine, KUBELET)
+    yield
+    if machine.there(MANIFESTS):
+        machine.cluster.api = "down"
+    yield
+    for path in (MANIFESTS, PKI, ADMIN_CONF, KUBELET_CONF, BOOTSTRAP_CONF, *CONTROLLERS):
+        machine.drop(path)
+        yield
+    for path in (*etcd, "/var/lib/kubelet"):
+        machine.drop(path)
+        yield
+    return ""
+
+
+def _run(machine: Machine, command: Command, marker: str, verb: str, skip: str, *flags: str) -> Answer | Moments:
+    assert isinstance(command.stdin, Secret), "kubeadm's configuration holds a token"
+    text = command.stdin.reveal()
+    if not machine.has(*PROGRAMS):
+        return failed(127, "kubeadm: not found")
+    wrong = _preflight(machine, verb)
+    if wrong:
+        return failed(1, "\n".join(["error execution phase preflight:", *(f"\t[ERROR {line}" for line in wrong)]))
+    return _init(machine, text) if verb == "init" else _join(machine, text)
+
+
+def _preflight(machine: Machine, verb: str) -> list[str]:
+    files = [f"{PKI}/ca.crt", KUBELET_CONF, BOOTSTRAP_CONF] if verb == "join" else []
+    wanted = images.BY_ARCHIVE.values() if verb == "init" else ()
+    return [
+        *(f"FileAvailable]: {path} already exists" for path in files if machine.there(path)),
+        *([f"DirAvailable]: {MANIFESTS} is not empty"] if machine.there(MANIFESTS) else []),
+        *([f"DirAvailable]: {ETCD_DATA} is not empty"] if verb == "init" and machine.there(ETCD_DATA) else []),
+        *(["Port-10250]: Port 10250 is in use"] if machine.runs(KUBELET) else []),
+        *(["Swap]: running with swap on is not supported"] if machine.swap else []),
+        *(["FileContent]: bridge-nf-call-iptables is not 1"] if not _bridged(machine) else []),
+        *(f"ImagePull]: failed to pull image {name}" for name in wanted if name not in machine.images),
+    ]
+
+
+def _bridged(machine: Machine) -> bool:
+    return machine.settings.get("net.bridge.bridge-nf-call-iptables") == "1"
+
+
+def _init(machine: Machine, text: str) -> Moments:
+    cluster = machine.cluster
+    if not machine.there(f"{PKI}/ca.crt"):
+        cluster.life += 1
+        machine.put(f"{PKI}/ca.crt", cluster.ca)
+        yield
+        machine.put(f"{PKI}/ca.key", "a key", "600")
+        yield
+    for path in (ADMIN_CONF, KUBELET_CONF, *CONTROLLERS):
+        machine.put(path, kubeconfig(machine), "600")
+        yield
+    yield from _start_kubelet(machine)
+    for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"):
+        machine.put(f"{MANIFESTS}/{name}.yaml", name, "600")
+        yield
+    for _ in range(PATIENCE):
+        pass_moment(machine)
+        yield
+        if cluster.api == "up" and machine.name in cluster.nodes:
+            break
+    cluster.configuration = _configuration(text)
+    yield
+    node = cluster.nodes[machine.name]
+    node.labels |= {"node-role.kubernetes.io/master": ""}
+    node.taints |= _taints(text) or {"node-role.kubernetes.io/master:NoSchedule"}
+    yield
+    identity, secret = _token(text)
+    cluster.tokens[identity] = FakeToken(secret, _found(r'description: "(.*)"', text), _expiry(machine))
+    cluster.used.append(identity)
+    yield
+    return ""
+
+
+def kubeconfig(machine: Machine) -> str:
+    """A kubeconfig of the cluster as it lives now; one of an earlier life opens nothing."""
+    return f"# life {machine.cluster.life}\n    certificate-authority-data: {CA_BASE64}\n"
+
+
+CA_BASE64 = base64.b64encode(CA.encode()).decode()
+
+
+def _start_kubelet(machine: Machine) -> Moments:
+    machine.put(KUBELET_FLAGS, "KUBELET_KUBEADM_ARGS=\n")
+    yield
+    machine.put(KUBELET_CONFIG, "cgroupDriver: systemd\n")
+    yield
+    services.unit(machine, KUBELET)
+    yield from services.restart(machine, KUBELET)
+    yield
+    return ""
+
+
+def _join(machine: Machine, text: str) -> Moments:
+    cluster = machine.cluster
+    token = _found(r'token: "(.*)"', text)
+    yield from _wait_token(machine, token)
+    if not cluster.admits(token, machine.clock.now_s):
+        return failed(1, "error execution phase preflight: couldn't validate the identity of the API Server")
+    assert _found(r'caCertHashes: \["(.*)"\]', text) == pin(), "joining without the CA's pin"
+    cluster.used.append(token.partition(".")[0])
+    known = cluster.nodes.get(machine.name)
+    if known and known.ready:
+        return failed(1, f'a Node with name "{machine.name}" and status "Ready" already exists in the cluster')
+    machine.put(BOOTSTRAP_CONF, kubeconfig(machine), "600")
+    yield
+    machine.put(f"{PKI}/ca.crt", cluster.ca)
+    yield
+    yield from _start_kubelet(machine)
+    pass_moment(machine)
+    yield
+    cluster.nodes[machine.name].taints |= _taints(text)
+    machine.drop(BOOTSTRAP_CONF)
+    return ""
+
+
+def _wait_token(machine: Machine, token: str) -> Generator[None, None, None]:
+    for _ in range(PATIENCE):
+        if machine.cluster.admits(token, machine.clock.now_s):
+            return
+        pass_moment(machine)
+        yield
+
+
+@cache
+def pin() -> str:
+    """The hash of the cluster's CA."""
+    return ca_pin(CA)
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, f"kubeadm's configuration has no {pattern}"
+    return match[1]
+
+
+def _token(text: str) -> tuple[str, str]:
+    identity, _, secret = _found(r'token: "([a-z0-9]{6}\.[a-z0-9]{16})"', text).partition(".")
+    return identity, secret
+
+
+def _expiry(machine: Machine) -> float:
+    return machine.clock.now_s + TOKEN_LIFE_S
+
+
+def _taints(text: str) -> set[str]:
+    rows = re.findall(r'- \{key: "(.*?)", value: "(.*?)", effect: (\w+)\}', text)
+    return {f"{key}={value}:{effect}" if value else f"{key}:{effect}" for key, value, effect in rows}
+
+
+def _configuration(text: str) -> str:
+    """What kubeadm keeps of its configuration in the cluster, the parts that are read again."""
+    keys = ("kubernetesVersion", "podSubnet", "serviceSubnet", "dnsDomain")
+    found = {key: _found(rf"{key}: (\S+)", text) for key in keys}
+    networking = "".join(f"  {key}: {found[key]}\n" for key in keys[1:])
+    endpoint = _found(r'controlPlaneEndpoint: "(.*)"', text)
+    return (
+        f"controlPlaneEndpoint: {endpoint}\nkubernetesVersion: {found['kubernetesVersion']}\nnetworking:\n{networking}"
+    )
+
+
+def _wait_node(machine: Machine, command: Command, conf: str, node: str, deadline: str) -> Moments:
+    for _ in range(int(deadline)):
+        known = machine.cluster.nodes.get(node)
+        if machine.there(conf) and machine.cluster.api == "up" and known and known.pod_cidr:
+            return ""
+        pass_moment(machine)
+        yield
+    return failed(1, f"the node {node} did not appear in the cluster with a pod CIDR within {deadline} s")
+
+
+SCRIPTS: dict[str, Handler] = {
+    "kubeadm": _probe,
+    "begin": _begin,
+    "mark": _mark,
+    "run": _run,
+    "wait_node": _wait_node,
+}

@@ -1,0 +1,114 @@
+"""What the administrator does to the cluster with kubectl, on a control plane."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from provisioner.core.command import Command
+from provisioner.inventory.values import Secret
+from provisioner.resources.kubeadm import ADMIN_CONF
+from tests.fake.background import pass_moment
+from tests.fake.cluster import FakeToken
+from tests.fake.moments import Answer, Handler, Moments, failed
+from tests.fake.state import Machine
+
+REFUSED = "The connection to the server was refused - did you specify the right host or port?"
+PATIENCE = 60
+
+
+def opens(machine: Machine) -> bool:
+    """Whether this machine's admin.conf opens the cluster as it is now."""
+    return f"# life {machine.cluster.life}\n" in machine.read(ADMIN_CONF) and machine.cluster.api == "up"
+
+
+def kubectl(machine: Machine, words: Sequence[str], stdin: str | Secret) -> Answer | Moments:
+    """`kubectl --kubeconfig=/etc/kubernetes/admin.conf WORDS`."""
+    if not opens(machine):
+        return failed(1, REFUSED)
+    machine.clock.tick()
+    nodes = machine.cluster.nodes
+    match list(words):
+        case ["apply", "-f", "-"] if isinstance(stdin, Secret):
+            _make_token(machine, stdin.reveal())
+        case ["-n", "kube-system", "delete", "--ignore-not-found", *names]:
+            return _delete_tokens(machine, names)
+        case ["label", "--overwrite", "node", name, *pairs]:
+            nodes[name].labels |= dict(pair.split("=") for pair in pairs)
+        case ["taint", "--overwrite", "node", name, *taints]:
+            gone = {taint.removesuffix("-") for taint in taints if taint.endswith("-")}
+            nodes[name].taints = {*(nodes[name].taints - gone), *(taint for taint in taints if taint[-1] != "-")}
+        case ["wait", "--for=condition=Ready", _, *names]:
+            return _wait_ready(machine, [name.removeprefix("node/") for name in names])
+        case _:
+            raise AssertionError(f"the cluster was not taught: kubectl {' '.join(words)}")
+    return ""
+
+
+def _make_token(machine: Machine, text: str) -> None:
+    told = dict(re.findall(r'(token-id|token-secret|description|expiration): "(.*)"', text))
+    expires_s = datetime.strptime(told["expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    machine.cluster.tokens[told["token-id"]] = FakeToken(told["token-secret"], told["description"], expires_s)
+
+
+def _delete_tokens(machine: Machine, names: Sequence[str]) -> Moments:
+    for name in names:
+        machine.cluster.tokens.pop(name.removeprefix("secret/bootstrap-token-"), None)
+        yield
+    return ""
+
+
+def _wait_ready(machine: Machine, names: Sequence[str]) -> Moments:
+    for _ in range(PATIENCE):
+        late = [name for name in names if not machine.cluster.nodes[name].ready]
+        if not late:
+            return ""
+        pass_moment(machine)
+        yield
+    return failed(1, f"timed out waiting for the condition on {', '.join(late)}")
+
+
+def _signature(machine: Machine, command: Command, conf: str, identity: str) -> str:
+    token = machine.cluster.tokens.get(identity)
+    return "a.signature" if opens(machine) and token and token.signed else ""
+
+
+def _wait_signature(machine: Machine, command: Command, conf: str, identity: str) -> Moments:
+    for _ in range(PATIENCE):
+        if _signature(machine, command, conf, identity):
+            return ""
+        pass_moment(machine)
+        yield
+    return failed(1, "the token was not signed into cluster-info within 60 s; is the controller manager running?")
+
+
+def _tokens(machine: Machine, command: Command, *identities: str) -> Answer:
+    if not identities or not machine.there(ADMIN_CONF):
+        return ""
+    if not opens(machine):
+        return failed(1, REFUSED)
+    found = [identity for identity in identities if identity in machine.cluster.tokens]
+    return "".join(f"secret/bootstrap-token-{identity}\n" for identity in found)
+
+
+def _ready(machine: Machine, command: Command) -> str:
+    return "ok" if opens(machine) else ""
+
+
+def _wait_ready_api(machine: Machine, command: Command, deadline: str) -> Moments:
+    for _ in range(int(deadline)):
+        if opens(machine):
+            return ""
+        pass_moment(machine)
+        yield
+    return failed(1, REFUSED)
+
+
+SCRIPTS: dict[str, Handler] = {
+    "token": _signature,
+    "wait_token": _wait_signature,
+    "tokens": _tokens,
+    "api": _ready,
+    "wait_api": _wait_ready_api,
+}

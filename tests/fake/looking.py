@@ -1,0 +1,50 @@
+"""The answer to the script that tells what a machine is and how far it is on its way into a cluster."""
+
+from __future__ import annotations
+
+import re
+
+from provisioner.core.command import Command
+from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
+from tests.conftest import TESTS
+from tests.fake import locks
+from tests.fake.background import KUBELET_CONF, MANIFESTS
+from tests.fake.moments import Handler
+from tests.fake.services import KUBELET
+from tests.fake.state import Machine
+
+FRESH = (TESTS / "cases" / "facts" / "fresh.txt").read_text().partition("=== state\n")[0]
+STATE = ("provisioner/init-begun", "provisioner/join-begun", "admin.conf", "kubelet.conf")
+
+
+def _look(machine: Machine, command: Command) -> str:
+    text = FRESH.replace("hostname=cp1", f"hostname={machine.name}").replace("10.213.2.11", machine.address)
+    text = re.sub("machine_id=.*", f"machine_id={machine.name}", text)
+    text = re.sub("clock_s=.*", f"clock_s={machine.clock.now_s}", text)
+    names = [name for name in STATE if f"/etc/kubernetes/{name}" in machine.files]
+    found = re.search(r"certificate-authority-data: (\S+)", machine.read(KUBELET_CONF))
+    parts = [
+        *("=== state", *names, *(["manifests"] if machine.there(MANIFESTS) else [])),
+        *("=== ca", machine.read("/etc/kubernetes/pki/ca.crt")),
+        *("=== kubelet-ca", found[1] if found else ""),
+        *("=== listening", *_listening(machine)),
+    ]
+    return text + "\n".join(parts) + "\n"
+
+
+def _listening(machine: Machine) -> list[str]:
+    api = machine.cluster.api != "down" and machine.there(MANIFESTS)
+    return [
+        '0.0.0.0:22 users:(("sshd",pid=89,fd=3))',
+        *(['*:10250 users:(("kubelet",pid=90,fd=28))'] if machine.runs(KUBELET) else []),
+        *(['*:6443 users:(("kube-apiserver",pid=91,fd=7))'] if api else []),
+    ]
+
+
+def _look_leader(machine: Machine, command: Command) -> str:
+    text = _look(machine, command) + "=== lock\n" + locks.told(machine)
+    asked = ADMIN_CONF in machine.files and INIT_MARKER not in machine.files and machine.has("kubectl")
+    return text + (machine.cluster.told() if asked else "=== api\n")
+
+
+SCRIPTS: dict[str, Handler] = {"look": _look, "look_leader": _look_leader}

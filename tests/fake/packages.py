@@ -1,0 +1,158 @@
+"""dpkg and apt: versions, holds, who is at work with them, and the states between "not there" and "installed"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from provisioner.core.command import Command
+from provisioner.plays.bundle_access import APT_MIRRORS
+from tests.fake import services
+from tests.fake.background import pass_moment
+from tests.fake.moments import Answer, Handler, Moments, failed
+from tests.fake.state import FakePackage, Machine
+
+# What packages bring that others ask for. A package's unit lies in /lib.
+FILES = {
+    "docker.io": ("/lib/systemd/system/docker.service",),
+    "kubelet": ("/lib/systemd/system/kubelet.service",),
+}
+JOURNAL = "/var/lib/dpkg/updates/0001"
+# The second letter of dpkg's short status; a package that must be installed again has an R behind it.
+LETTERS = {"installed": "i ", "unpacked": "U ", "half-configured": "F ", "half-installed": "HR"}
+INTERRUPTED = "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem."
+
+
+def holder(machine: Machine) -> str:
+    """Who is at work with the packages."""
+    busy = machine.packages_busy_until_s > machine.clock.now_s
+    return f"{machine.packages_busy_with} (process 4711)" if busy else ""
+
+
+def _status(package: FakePackage) -> str:
+    return f"{'h' if package.held else 'i'}{LETTERS[package.state]}"
+
+
+def _packages(machine: Machine, command: Command, *names: str) -> str:
+    lock = [f"lock: {holder(machine)}\n"] if holder(machine) else []
+    known = ((name, machine.packages[name]) for name in names if name in machine.packages)
+    return "".join([*lock, *(f"{name} {_status(package)} {package.version}\n" for name, package in known)])
+
+
+def _database(machine: Machine, command: Command) -> str:
+    if holder(machine):
+        return ""
+    wrong = [(name, package) for name, package in machine.packages.items() if package.state != "installed"]
+    lines = [f"{_status(package)} {name}\n" for name, package in wrong]
+    return "".join([*lines, *(["journal 0001\n"] if JOURNAL in machine.files else [])])
+
+
+def _free(machine: Machine, command: Command, deadline: str) -> Moments:
+    lines: list[str] = []
+    for waited in range(int(deadline) + 1):
+        if not holder(machine):
+            return "".join(lines)
+        if waited % 5 == 0:
+            lines.append(f"waiting for {holder(machine)} to finish with the packages ({waited} s)\n")
+        pass_moment(machine)
+        yield
+    return failed(1, f"{holder(machine)} is still at work with the packages after {deadline} s")
+
+
+def apt(machine: Machine, words: Sequence[str]) -> Answer | Moments:
+    """`apt-get OPTIONS VERB ...`, the program's name left out."""
+    options = dict(word.split("=", 1) for word in words if word.startswith("-oDir"))
+    verb, *names = [word for word in words if not word.startswith("-")]
+    lists = options.get("-oDir::State::Lists", "/var/lib/apt/lists")
+    if verb == "update":
+        return _update(machine, lists)
+    assert verb == "install", words
+    wished = dict(name.split("=", 1) for name in names)
+    assert all(re.fullmatch(r"[a-z0-9][-a-z0-9.+]+", name) for name in wished), words
+    if holder(machine):
+        return failed(100, f"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by {holder(machine)}")
+    if JOURNAL in machine.files:
+        return failed(100, INTERRUPTED)
+    if not machine.there(lists) or not machine.there(APT_MIRRORS):
+        name, version = next(iter(wished.items()))
+        return failed(100, f"E: Version '{version}' for '{name}' was not found")
+    return _install(machine, wished)
+
+
+def _update(machine: Machine, lists: str) -> Moments:
+    # Sources that cannot be reached are no failure for `apt-get update`, only a warning.
+    if machine.there(APT_MIRRORS):
+        machine.put(f"{lists}/partial")
+        yield
+        machine.move(f"{lists}/partial", f"{lists}/Packages")
+    return ""
+
+
+def _install(machine: Machine, wished: dict[str, str]) -> Moments:
+    machine.put(JOURNAL)
+    for name, version in wished.items():
+        held = name in machine.packages and machine.packages[name].held
+        machine.packages[name] = FakePackage(version, "half-installed", held)
+        yield
+        for path in FILES.get(name, ()):
+            machine.put(path, f"the unit of {name} {version}\n")
+        machine.packages[name].state = "unpacked"
+        yield
+    yield from _configure(machine)
+    machine.drop(JOURNAL)
+    return ""
+
+
+def _configure(machine: Machine) -> Moments:
+    for name, package in machine.packages.items():
+        if package.state not in ("unpacked", "half-configured"):
+            continue
+        package.state = "half-configured"
+        yield
+        # The package's own script; it may run again.
+        yield from _set_up(machine, name)
+        package.state = "installed"
+        machine.clock.tick()
+        yield
+    return ""
+
+
+def _set_up(machine: Machine, name: str) -> Moments:
+    for path in FILES.get(name, ()):
+        unit = path.rpartition("/")[2]
+        services.unit(machine, unit).enabled = True
+        services.reload(machine)
+        if name == "docker.io":
+            yield from services.restart(machine, unit)
+    return ""
+
+
+def _repair(machine: Machine, command: Command, source: str, options: str, *names: str) -> Moments:
+    """`dpkg --configure --pending` leaves what is half-installed to apt, which must have a source for it."""
+    machine.put(JOURNAL)
+    yield from _configure(machine)
+    machine.drop(JOURNAL)
+    bad = {name: one.version for name, one in machine.packages.items() if one.state == "half-installed"}
+    assert bad.keys() <= set(names), "packages that nobody has named are half-installed"
+    if not bad:
+        return ""
+    if not machine.there(source):
+        return failed(100, f"E: The package {next(iter(bad))} needs to be reinstalled, but I can't find an archive")
+    return (yield from _install(machine, bad))
+
+
+def hold(machine: Machine, *names: str) -> Moments:
+    """`apt-mark hold`."""
+    for name in names:
+        machine.packages[name].held = True
+        machine.clock.tick()
+        yield
+    return ""
+
+
+SCRIPTS: dict[str, Handler] = {
+    "packages": _packages,
+    "database": _database,
+    "packages_free": _free,
+    "repair": _repair,
+}

@@ -1,0 +1,96 @@
+"""The scripts that our resources send to machines, by the name of what they do. They are taken from the resources
+themselves, so a machine knows exactly what is really sent, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.core import lock
+from provisioner.core.command import Command, settle
+from provisioner.core.facts import look
+from provisioner.core.lock import Holder
+from provisioner.core.resource import Later, Resource
+from provisioner.inventory.values import Secret
+from provisioner.networks.bridge import PodRoutes
+from provisioner.plays.bundle_access import Leftovers, closed, opened
+from provisioner.resources.files import Absent, File, PrivateCopy
+from provisioner.resources.images import Image
+from provisioner.resources.kernel import Modules, SwapOff, Sysctls
+from provisioner.resources.kubeadm import Init, Join
+from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
+from provisioner.resources.packages import PackageDatabase, Packages, packages_free
+from provisioner.resources.services import Service
+from tests.builders import ok
+
+_FILE = File("/x", "x")
+_COPY = PrivateCopy("/a", "/b", "admin")
+_IMAGE = Image("x", "x", "x", "x")
+_SECRET = Secret("x", "x")
+_INIT = Init("x", _SECRET, "x")
+_JOIN = Join("x", _SECRET, "x", present=False)
+_TOKEN = JoinToken(_SECRET, _SECRET, ())
+_LEFT = Leftovers("x")
+
+
+def _fixing(resource: Resource, seen: str) -> tuple[Command, ...]:
+    change = resource.diff(ok(seen), set())
+    assert change
+    return change.commands
+
+
+def _files() -> Iterator[tuple[str, Command]]:
+    yield "file", _FILE.probe()
+    yield "write", _fixing(_FILE, "absent\n")[0]
+    yield "chmod", _fixing(_FILE, "600 root:root\nx")[0]
+    yield "present", Absent("/x").probe()
+    yield "remove", _fixing(Absent("/x"), "present\n")[0]
+    yield "copied", _COPY.probe()
+    yield "copy", _fixing(_COPY, "differs\n")[0]
+
+
+def _machine() -> Iterator[tuple[str, Command]]:
+    yield "modules", Modules(()).probe()
+    yield "settings", Sysctls(()).probe()
+    yield "swap", SwapOff().probe()
+    yield "swap_off", _fixing(SwapOff(), "active /swap\n")[0]
+    yield "packages", Packages("x", (("x", "x"),)).probe()
+    yield "packages_free", packages_free()
+    yield "database", PackageDatabase().probe()
+    yield "repair", _fixing(PackageDatabase(), "iU x\n")[1]
+    yield "service", Service("x").probe()
+    yield "images", _IMAGE.probe()
+    yield "load", _fixing(_IMAGE, "")[0]
+    yield "routes", PodRoutes(()).probe()
+
+
+def _kubernetes() -> Iterator[tuple[str, Command]]:
+    yield "kubeadm", _INIT.probe()
+    yield from zip(("begin", "run", "wait_node"), _fixing(_INIT, ""), strict=False)
+    yield "mark", _fixing(_JOIN, "done")[0]
+    yield "token", _TOKEN.probe()
+    yield "wait_token", _fixing(_TOKEN, "")[1]
+    yield "tokens", RunTokensGone(()).probe()
+    yield "api", ApiReady().probe()
+    yield "wait_api", _fixing(ApiReady(), "")[0]
+
+
+def _run() -> Iterator[tuple[str, Command]]:
+    yield "look", look(leader=False)
+    yield "look_leader", look(leader=True)
+    yield "take", lock.take(Holder("x", "x", "x", "x", 0))
+    yield "renew", lock.renew("x")
+    yield "release", lock.release("x")
+    yield "settle", settle()
+    yield "opened", opened("x", "x")
+    yield "closed", closed()
+    yield "left", _LEFT.probe()
+    yield "left_gone", _fixing(_LEFT, "/x\n")[0]
+    yield "nothing", Later("x", "x", "x").probe()
+
+
+NAMES = {command.argv[2]: name for part in (_files, _machine, _kubernetes, _run) for name, command in part()}
+# Those that change something on the machine for good; what a run does for itself is not among them.
+CHANGING = frozenset({
+    "write", "chmod", "remove", "copy", "swap_off", "load", "repair", "begin", "mark", "run", "left_gone", "wait_api",
+})  # fmt: skip

@@ -1,0 +1,122 @@
+"""systemd: which units are enabled and active, since when, and with which files their processes run."""
+
+from __future__ import annotations
+
+import re
+
+from provisioner.core.command import Command
+from provisioner.networks.bridge import SCRIPT, UNIT
+from provisioner.plays.kubernetes_packages import KUBELET_DEFAULTS
+from provisioner.plays.runtime import DAEMON_JSON
+from tests.fake.moments import Answer, Handler, Moments, failed
+from tests.fake.state import FakeUnit, Machine
+
+DOCKER, KUBELET = "docker.service", "kubelet.service"
+KUBELET_CONFIG, KUBELET_FLAGS = "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/kubeadm-flags.env"
+# What the processes of these units read when they start.
+READS = {DOCKER: (DAEMON_JSON,), KUBELET: (KUBELET_DEFAULTS, KUBELET_CONFIG, KUBELET_FLAGS), UNIT: (SCRIPT,)}
+
+
+def unit(machine: Machine, name: str) -> FakeUnit:
+    """What systemd knows of that unit."""
+    return machine.units.setdefault(name, FakeUnit())
+
+
+def reload(machine: Machine) -> None:
+    """`systemctl daemon-reload`."""
+    machine.clock.tick()
+    for name, one in machine.units.items():
+        one.reload_needed = False
+        one.loaded = machine.read(machine.unit_file(name) or "")
+
+
+def systemctl(machine: Machine, verb: str, name: str) -> Answer | Moments:
+    """`systemctl VERB UNIT`."""
+    machine.clock.tick()
+    if machine.unit_file(name) is None:
+        return failed(5 if verb != "enable" else 1, f"Failed to {verb} {name}: Unit {name} not found.")
+    if verb == "enable":
+        unit(machine, name).enabled = True
+        return ""
+    if verb == "stop":
+        stop(machine, name)
+        return ""
+    assert verb in ("start", "restart"), verb
+    if verb == "start" and machine.runs(name):
+        return ""
+    return restart(machine, name)
+
+
+def stop(machine: Machine, name: str) -> None:
+    """The process is gone; what it had set in the kernel stays."""
+    machine.clock.tick()
+    unit(machine, name).active = False
+    unit(machine, name).runs_with = {}
+
+
+def restart(machine: Machine, name: str) -> Moments:
+    """Stop it when it is active, and start it."""
+    one = unit(machine, name)
+    if one.active:
+        stop(machine, name)
+        yield
+    if not one.loaded:
+        one.loaded = machine.read(machine.unit_file(name) or "")
+    # Without kubeadm's configuration the kubelet ends at once, and systemd tries again for ever.
+    if name == KUBELET and KUBELET_CONFIG not in machine.files:
+        return ""
+    one.active = True
+    one.started_s = machine.clock.tick()
+    one.runs_with = {"unit": one.loaded, **{path: machine.read(path) for path in READS.get(name, ())}}
+    if name == UNIT:
+        yield from set_routes(machine)
+    return ""
+
+
+def set_routes(machine: Machine) -> Moments:
+    """What our script of the pods' network does when it is called with `set`."""
+    wished = _wished_routes(machine)
+    machine.routes &= wished
+    for route in sorted(wished - machine.routes):
+        yield
+        machine.routes.add(route)
+    yield
+    machine.firewall = True
+    return ""
+
+
+def _wished_routes(machine: Machine) -> set[str]:
+    return set(re.findall(r"(?m)^\S+/\d+ via \S+$", machine.read(SCRIPT)))
+
+
+def _routes(machine: Machine, command: Command, path: str) -> str:
+    if path not in machine.files:
+        return "all of them\n"
+    missing = [f"route {route}\n" for route in sorted(_wished_routes(machine) - machine.routes)]
+    return "".join([*missing, *([] if machine.firewall else ["firewall rule filter FORWARD\n"])])
+
+
+def _show(machine: Machine, command: Command, name: str, *paths: str) -> str:
+    one, place = machine.units.get(name, FakeUnit()), machine.unit_file(name)
+    enabled = "" if place is None else "enabled" if one.enabled else "disabled"
+    lines = [
+        f"LoadState={'loaded' if place else 'not-found'}",
+        f"ActiveState={'active' if one.active else 'inactive'}",
+        f"UnitFileState={enabled}",
+        f"NeedDaemonReload={'yes' if one.reload_needed else 'no'}",
+        f"started={one.started_s:.9f}",
+        *(f"newest={machine.files[path].written_s:.3f} {path}" for path in paths if path in machine.files),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def boot(machine: Machine) -> None:
+    """Enabled units start, as they lie on the disk."""
+    for name, one in machine.units.items():
+        stop(machine, name)
+        one.loaded, one.reload_needed = "", False
+        if one.enabled and machine.unit_file(name):
+            list(restart(machine, name))
+
+
+SCRIPTS: dict[str, Handler] = {"service": _show, "routes": _routes}

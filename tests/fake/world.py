@@ -1,0 +1,159 @@
+"""A world to run the engine in: machines, the cluster they share, and what was heard. World in, run, world out."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from provisioner import engine, preflight
+from provisioner.core.lock import Holder
+from provisioner.core.play import View
+from provisioner.core.report import Event
+from provisioner.engine import Outcome, Run
+from provisioner.fleet import Fleet
+from provisioner.inventory.model import Cluster
+from provisioner.inventory.values import Secret
+from provisioner.lease import Lease
+from provisioner.playbooks import BRING_UP
+from provisioner.session import Session
+from provisioner.transports.protocol import nobody
+from tests import builders
+from tests.fake.background import pass_moment
+from tests.fake.cluster import FakeCluster
+from tests.fake.state import Clock, Machine
+from tests.fake.transport import FakeTransport, OnMoment
+
+BUNDLE = builders.bundle()
+
+
+class AtOnce(Executor):
+    """Does the work when it is submitted, so that every run is the same."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@dataclass
+class Scene:
+    """All that there is: what is left when whoever works on it is killed."""
+
+    clock: Clock = field(default_factory=Clock)
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    machines: dict[str, Machine] = field(default_factory=dict)
+    runs: int = 0
+
+
+@dataclass
+class World:
+    """The machines of an inventory, and runs of ours on them. `on_moment` is told wherever a kill may land."""
+
+    wished: Cluster
+    scene: Scene = field(default_factory=Scene)
+    executor: Executor = field(default_factory=AtOnce)
+    on_moment: OnMoment = nobody
+    transports: dict[str, FakeTransport] = field(default_factory=dict)
+    heard: list[Event] = field(default_factory=list)
+    bundle_for: list[str] = field(default_factory=list)
+    _session: Session = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.grow(self.wished)
+
+    @classmethod
+    def thawed(cls, wished: Cluster, frozen: bytes) -> World:
+        """The world as it was when it was frozen."""
+        return cls(wished, pickle.loads(frozen))  # noqa: S301 - our own
+
+    def frozen(self) -> bytes:
+        """The world as it is, to come back to."""
+        return pickle.dumps(self.scene)
+
+    @property
+    def machines(self) -> dict[str, Machine]:
+        """The machines by name."""
+        return self.scene.machines
+
+    @property
+    def cluster(self) -> FakeCluster:
+        """The cluster that they share."""
+        return self.scene.cluster
+
+    def grow(self, wished: Cluster) -> None:
+        """Another inventory; machines that it adds are fresh."""
+        self.wished = wished
+        scene = self.scene
+        for host in wished.hosts:
+            if host.name not in scene.machines:
+                fresh = Machine(host.name, host.address, scene.clock, scene.cluster, scene.machines)
+                scene.machines[host.name] = fresh
+
+    def plan(self, **changes: Any) -> Outcome:
+        """What `provisioner plan` does."""
+        view = self._view(**changes)
+        return engine.plan(self._run(view), view)
+
+    def apply(self, **changes: Any) -> Outcome:
+        """What `provisioner apply` does."""
+        view = self._view(**changes)
+        self._session = Session(self.wished, BUNDLE, self._run(view), view)
+        return engine.apply(self._session.run, view, self)
+
+    def done(self) -> dict[str, list[str]]:
+        """What was done on each machine that anything was done on."""
+        return {name: transport.done for name, transport in self.transports.items() if transport.done}
+
+    def pass_time(self, seconds: int) -> None:
+        """Nobody does anything for a while."""
+        for _ in range(seconds):
+            pass_moment(next(iter(self.machines.values())))
+
+    def _run(self, view: View) -> Run:
+        names = view.limit | {host.name for host in self.wished.control_planes}
+        self.transports = {
+            name: FakeTransport(partial(self.machines.__getitem__, name), self._moment)
+            for name in self.machines
+            if name in names
+        }
+        return Run(BRING_UP, Fleet(self.transports, self.executor), preflight.rules, self.heard.append)
+
+    def _moment(self, host: str) -> None:
+        self.on_moment(host)
+
+    def _view(self, **changes: Any) -> View:
+        self.pass_time(1)
+        self.scene.runs += 1
+        number = self.scene.runs
+        usual = View(
+            self.wished,
+            BUNDLE,
+            bundle_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
+            join_token=Secret(f"run{number:03}.0123456789abcdef", "join token"),
+            now_s=self.scene.clock.now_s,
+            limit=frozenset(host.name for host in self.wished.hosts),
+            run=f"run{number}",
+        )
+        return replace(usual, **changes)
+
+    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
+        """The lock as a session takes it, but for what lies on the machine that the run is started from."""
+        planes = {host.name: fleet.transports[host.name] for host in view.cluster.control_planes}
+        return Lease(planes, Holder(view.run, "anna", "laptop", "apply", int(view.now_s)), is_over=lambda run: True)
+
+    def is_abandoned(self, holder: Holder | None) -> bool:
+        """A lock that is found is one of a run that is dead: there are no two at once here."""
+        return holder is not None
+
+    @contextmanager
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
+        """As a session does it, with a bundle whose files nobody will open."""
+        self.bundle_for = list(hosts)
+        with patch("provisioner.session.reading.require_whole"), self._session.open_bundle(fleet, self.bundle_for):
+            yield
