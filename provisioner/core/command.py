@@ -96,6 +96,7 @@ def settle() -> Command:
       done
       tr '\\0' ' ' <"/proc/$youngest/cmdline" 2>/dev/null | cut -c -80
     }
+    umask 077
     exec 8>>"$1"
     for second in $(seq "$2"); do
       if flock -n 8; then exit 0; fi
@@ -118,7 +119,7 @@ def script(commands: Sequence[Command], separator: str, *, stop: bool, alone: bo
     """
     lines = ["{", f"PATH={_SEARCH_PATH} LC_ALL=C.UTF-8; export PATH LC_ALL; umask 022"]
     if alone:
-        lines.append(f"exec 9>>{_BUSY}; flock -w {_BUSY_WAIT_S} 9 || exit {STILL_BUSY}")
+        lines.append(f"umask 077; exec 9>>{_BUSY}; umask 022; flock -w {_BUSY_WAIT_S} 9 || exit {STILL_BUSY}")
     for number, command in enumerate(commands):
         accepted = "|".join(str(code) for code in sorted(command.accepts))
         lines += [

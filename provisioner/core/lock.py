@@ -15,8 +15,9 @@ PATH = "/var/lib/provisioner/lock"
 BEAT_S = 10
 STALE_S = 60
 
-# Whoever reads and then writes holds the directory itself, so that of two who come at once one is first.
-_ALONE = 'mkdir -p -- "$(dirname -- "$1")"; exec 8<"$(dirname -- "$1")"; flock 8\n'
+# Whoever reads and then writes holds a file beside it, so that of two who come at once one is first. Only root can
+# open it: anyone who can may hold it for ever.
+_ALONE = 'mkdir -p -- "$(dirname -- "$1")"; umask 077; exec 8>>"$1.guard"; flock 8\n'
 _TELL = 'echo "age=$(($(date +%s) - $(stat -c %Y -- "$1")))"; cat -- "$1"'
 _TAKE = (
     _ALONE

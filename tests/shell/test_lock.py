@@ -69,7 +69,10 @@ def test_the_lock_says_who_works_and_is_gone_afterwards(here: Here) -> None:
     with lease(here, OURS) as ours:
         ours.check()
         assert lock.read(here.path.read_text()) == OURS
-        assert [path.name for path in here.directory.iterdir()] == ["lock"]
+        assert {path.name: path.stat().st_mode & 0o777 for path in here.directory.iterdir()} == {
+            "lock": 0o600,
+            "lock.guard": 0o600,
+        }
     assert not here.path.exists()
 
 
