@@ -40,8 +40,12 @@ PACKAGES = {
     "socat": "1.7.4.4-2",
 }
 IMAGES: dict[str, tuple[Role, ...]] = {
+    "k8s.gcr.io/etcd:3.4.13-0": CONTROL_PLANE,
     "k8s.gcr.io/kube-apiserver:v1.20.2": CONTROL_PLANE,
+    "k8s.gcr.io/kube-controller-manager:v1.20.2": CONTROL_PLANE,
     "k8s.gcr.io/kube-proxy:v1.20.2": EVERYWHERE,
+    "k8s.gcr.io/kube-scheduler:v1.20.2": CONTROL_PLANE,
+    "k8s.gcr.io/pause:3.2": EVERYWHERE,
 }
 DNS = "k8s.gcr.io/coredns:1.7.0"
 # A CA certificate as kubeadm 1.20 makes them (serial number 0), made for the tests; its key was thrown away.
@@ -106,14 +110,14 @@ def facts(name: str, address: str, **changes: Any) -> HostFacts:
         clock_s=NOW_S,
         user_home="/home/admin",
         user="admin",
-        addresses=(nic("lo", "127.0.0.1/8", 65536), nic("eth0", f"{address}/24")),
+        addresses=(nic("lo", "127.0.0.1/8", 65536), nic("eth0", f"{address}/24", mac=f"mac of {address}")),
     )
     return replace(usual, **changes)
 
 
-def nic(interface: str, address: str, mtu: int = 1500) -> Address:
+def nic(interface: str, address: str, mtu: int = 1500, mac: str = "") -> Address:
     """An address on an interface."""
-    return Address(interface, IPv4Interface(address), mtu)
+    return Address(interface, IPv4Interface(address), mtu, mac)
 
 
 def joined(**changes: Any) -> HostState:

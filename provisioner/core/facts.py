@@ -18,11 +18,12 @@ _SECTION = "=== "
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An IPv4 address of a machine on one of its interfaces, with the interface's MTU in bytes."""
+    """An IPv4 address of a machine on one of its interfaces, with the interface's MTU in bytes and its MAC address."""
 
     interface: str
     ip: IPv4Interface
     mtu: int
+    mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,12 @@ _TEXT = (
 
 def _addresses(text: str) -> tuple[Address, ...]:
     return tuple(
-        Address(link["ifname"], IPv4Interface(f"{entry['local']}/{entry['prefixlen']}"), link["mtu"])
+        Address(
+            link["ifname"],
+            IPv4Interface(f"{entry['local']}/{entry['prefixlen']}"),
+            link["mtu"],
+            link.get("address", ""),
+        )
         for link in json.loads(text)
         for entry in link["addr_info"]
         if entry["family"] == "inet"

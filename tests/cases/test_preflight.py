@@ -13,7 +13,22 @@ from provisioner.core.facts import HostState
 from provisioner.core.play import View
 from provisioner.errors import Severity
 from provisioner.inventory.values import Endpoint
-from tests.builders import CA, NOW_S, cluster, facts, host, joined, leading, live, node, running, view
+from tests.builders import (
+    CA,
+    IMAGES,
+    NOW_S,
+    bundle,
+    cluster,
+    facts,
+    host,
+    joined,
+    leading,
+    live,
+    nic,
+    node,
+    running,
+    view,
+)
 
 ONE = cluster(host("cp1", "10.0.0.11"))
 OTHER_CA = base64.b64encode(CA.replace("MII", "MIJ").encode()).decode()
@@ -47,9 +62,29 @@ def worker(state: HostState) -> View:
     return running(states={"cp1": leading(), "w1": state, "w2": joined()})
 
 
+def reinstalled(**changes: object) -> View:
+    """A cluster whose node object of w1 says that; the machine w1 itself is fresh."""
+    nodes = (node("cp1", 0), node("w1", 1, **changes), node("w2", 2))
+    return running(states={"cp1": leading(), "w1": HostState(), "w2": joined()}, live=live(*nodes))
+
+
+def stocked(*images: str) -> View:
+    """A bundle of these images alone."""
+    return view(ONE, bundle=bundle(images))
+
+
+ALL = tuple(IMAGES)
 ADDRESSES = {"w1": "10.0.0.21", "w2": "10.0.0.22"}
 TWINS = {"w1": facts("w1", "10.0.0.21", machine_id="same"), "w2": facts("w2", "10.0.0.22", machine_id="same")}
 NAMESAKES = {name: facts("debian", address, machine_id=name) for name, address in ADDRESSES.items()}
+SAME_MAC = {
+    name: facts(name, address, addresses=(nic("eth0", f"{address}/24", mac="52:54:00:12:34:56"),))
+    for name, address in ADDRESSES.items()
+}
+SAME_BRIDGE = {
+    name: facts(name, address, addresses=(nic("docker0", "172.17.0.1/16", mac="same"), nic("eth0", f"{address}/24")))
+    for name, address in ADDRESSES.items()
+}
 NO_ID = {"w1": facts("w1", "10.0.0.21", machine_id=""), "w2": facts("w2", "10.0.0.22", machine_id="")}
 BEHIND_NAT = cluster(host("cp1", "vm1.example.org"), host("w1", "vm2.example.org"))
 
@@ -87,6 +122,12 @@ CASES = (
     Case("a clock that is nearly right", alone(clock_s=NOW_S + 59)),
     Case("cloned machines", view(facts=TWINS), ("duplicate-machine-id at w1, w2: have the same machine-id same",)),
     Case("the same host name", view(facts=NAMESAKES), ("duplicate-hostname at w1, w2: have the same hostname debian",)),
+    Case(
+        "the same network card",
+        view(facts=SAME_MAC),
+        ("duplicate-mac at w1, w2: have the same MAC 52:54:00:12:34:56",),
+    ),
+    Case("bridges of container engines may be the same", view(facts=SAME_BRIDGE)),
     Case("no machine id is not the same one", view(facts=NO_ID)),
     Case(
         "no address but that of every NAT",
@@ -117,6 +158,36 @@ CASES = (
         "a node of another cluster", worker(joined(kubelet_ca=OTHER_CA)), ("other-cluster at w1: is a node of another",)
     ),
     Case("a node of this cluster", worker(joined(kubelet_ca=THIS_CA))),
+    Case("a machine that was reinstalled a moment ago", reinstalled(internal_ip="10.0.0.21")),
+    Case("a machine that was reinstalled long ago", reinstalled(internal_ip="10.0.0.21", ready=False)),
+    Case("a machine that takes the place of a dead one", reinstalled(internal_ip="10.0.0.99", ready=False)),
+    Case(
+        "a machine with the name of another",
+        reinstalled(internal_ip="10.0.0.99"),
+        ("namesake at w1: the cluster has a Ready node of that name already, at 10.0.0.99: another machine",),
+    ),
+    Case(
+        "an image is missing",
+        stocked(*(name for name in ALL if "scheduler" not in name)),
+        ("image-missing at every control plane: image k8s.gcr.io/kube-scheduler:v1.20.2 is not in the bundle",),
+    ),
+    Case(
+        "another version of an image",
+        stocked(*(name.replace("kube-proxy:v1.20.2", "kube-proxy:v1.20.1") for name in ALL)),
+        (
+            "image-missing at every control plane: image k8s.gcr.io/kube-proxy:v1.20.2 is not in the bundle, which "
+            "has k8s.gcr.io/kube-proxy:v1.20.1",
+        ),
+    ),
+    Case(
+        "another etcd, which an earlier patch may want",
+        stocked(*(name.replace("3.4.13-0", "3.4.9-1") for name in ALL)),
+        (
+            "(warning) image-missing at every control plane: image k8s.gcr.io/etcd:3.4.13-0 is not in the bundle, "
+            "which has k8s.gcr.io/etcd:3.4.9-1",
+        ),
+    ),
+    Case("a cluster that is up needs no more images", running(ONE, bundle=bundle(()))),
     Case(
         "several control planes",
         view(cluster(host("cp1", "10.0.0.11"), host("cp2", "10.0.0.12"))),

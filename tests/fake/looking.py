@@ -19,6 +19,7 @@ STATE = ("provisioner/init-begun", "provisioner/join-begun", "admin.conf", "kube
 
 def _look(machine: Machine, command: Command) -> str:
     text = FRESH.replace("hostname=cp1", f"hostname={machine.name}").replace("10.213.2.11", machine.address)
+    text = text.replace("02:42:0a:d5:02:0b", f"mac of {machine.address}")
     text = re.sub("machine_id=.*", f"machine_id={machine.name}", text)
     text = re.sub("clock_s=.*", f"clock_s={machine.clock.now_s}", text)
     names = [name for name in STATE if f"/etc/kubernetes/{name}" in machine.files]

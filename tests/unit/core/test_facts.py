@@ -48,7 +48,7 @@ def test_the_interface_of_an_address_is_found() -> None:
     facts = read_facts(recorded("control-plane"))
     found = facts.interface_of(IPv4Address("10.213.0.11"))
     assert found
-    assert found.interface == "eth0"
+    assert (found.interface, found.mac) == ("eth0", "02:42:0a:d5:00:0b")
     assert facts.interface_of(IPv4Address("10.213.0.99")) is None
 
 

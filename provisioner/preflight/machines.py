@@ -1,16 +1,14 @@
-"""What must be true of the machines before anything is touched: rules over facts, each with a way out."""
+"""What must be true of each machine, and of the machines beside each other."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-import yaml
-
 from provisioner.core.facts import HostFacts
 from provisioner.core.play import View
-from provisioner.derived import api_endpoint, needs_joining, node_address, same_ca
-from provisioner.errors import Problem, Severity
+from provisioner.derived import node_address
+from provisioner.errors import Problem
 from provisioner.inventory.model import Host, Role
 
 # kubeadm's own minimum for a control plane; see kubernetes.io, "Installing kubeadm".
@@ -22,14 +20,6 @@ LEAST_DISK_MIB = 3072
 MOST_CLOCK_SKEW_S = 60
 CONTROL_PLANE_PORTS = (6443, 2379, 2380, 10257, 10259)
 KUBELET_PORT = 10250
-_KUBERNETES = ("kube", "etcd", "")
-
-Rule = Callable[[View], Iterator[Problem]]
-
-
-def rules(view: View) -> tuple[Problem, ...]:
-    """All findings at once."""
-    return tuple(problem for rule in _RULES for problem in rule(view))
 
 
 def _each(view: View) -> Iterator[tuple[Host, HostFacts]]:
@@ -97,18 +87,24 @@ def _clocks(view: View) -> Iterator[Problem]:
             )
 
 
+_OWN = {
+    "machine-id": "A cloned machine needs its own: `systemd-machine-id-setup` after emptying /etc/machine-id.",
+    "hostname": "A cloned machine needs its own: `hostnamectl set-hostname`.",
+    "MAC": "A cloned machine needs its own: let the hypervisor make a new network interface.",
+}
+
+
 def _unique(view: View) -> Iterator[Problem]:
     owners: dict[tuple[str, str], list[str]] = defaultdict(list)
     for host, facts in _each(view):
         owners["machine-id", facts.machine_id].append(host.name)
         owners["hostname", facts.hostname].append(host.name)
+        # Of the interface that the node uses: container engines and bridges give theirs to whom they like.
+        address = node_address(view, host)
+        owners["MAC", address.mac if address else ""].append(host.name)
     for (what, value), names in owners.items():
         if value and len(names) > 1:
-            hint = (
-                "A cloned machine needs its own: "
-                "`systemd-machine-id-setup` after emptying /etc/machine-id, `hostnamectl`."
-            )
-            yield Problem(f"duplicate-{what}", ", ".join(names), f"have the same {what} {value}", hint)
+            yield Problem(f"duplicate-{what.lower()}", ", ".join(names), f"have the same {what} {value}", _OWN[what])
 
 
 def _addresses(view: View) -> Iterator[Problem]:
@@ -137,86 +133,7 @@ def _ports(view: View) -> Iterator[Problem]:
                 )
 
 
-def _foreign(view: View) -> Iterator[Problem]:
-    for host, _ in _each(view):
-        state = view.states[host.name]
-        if state.has_manifests and not state.has_kubelet_conf and not state.init_begun:
-            message = (
-                "has parts of a control plane (/etc/kubernetes/manifests) that was not made to its end, and not by us"
-            )
-            yield Problem(
-                "half-made", host.name, message, "If nothing there is needed: `kubeadm reset` on that machine."
-            )
-        known = view.live.ca_certificate if view.live else ""
-        if known and state.joined and state.kubelet_ca and not same_ca(known, state.kubelet_ca):
-            message = "is a node of another cluster"
-            yield Problem(
-                "other-cluster", host.name, message, "Take it out of the inventory, or `kubeadm reset` it there first."
-            )
-
-
-def _one_control_plane(view: View) -> Iterator[Problem]:
-    planes = view.cluster.control_planes
-    if len(planes) > 1:
-        message = f"the inventory has {len(planes)} control planes; this version brings up one"
-        names = ", ".join(host.name for host in planes[1:])
-        yield Problem("control-planes", names, message, "Make the others workers, or take them out for now.")
-
-
-def _live(view: View) -> Iterator[Problem]:
-    """A running cluster is not re-made: what cannot change in place is said, not 'fixed'."""
-    if view.live is None:
-        return
-    wished = view.cluster.settings
-    if view.live.version != str(wished.kubernetes_version):
-        message = f"runs Kubernetes {view.live.version}, and the inventory wants {wished.kubernetes_version}"
-        yield Problem(
-            "upgrade",
-            view.leader.name,
-            message,
-            "Changing the version of a running cluster is an upgrade, which this version does not do.",
-        )
-    now = yaml.safe_load(view.live.configuration) or {}
-    pairs = {
-        "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(wished.pod_cidr)),
-        "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(wished.service_cidr)),
-        "dns_domain": (now.get("networking", {}).get("dnsDomain"), wished.dns_domain),
-        "control_plane_endpoint": (now.get("controlPlaneEndpoint"), str(api_endpoint(view))),
-        "api_server_extra_args": (_own(now.get("apiServer", {})), wished.api_server_extra_args),
-        "controller_manager_extra_args": (_own(now.get("controllerManager", {})), wished.controller_manager_extra_args),
-        "scheduler_extra_args": (_own(now.get("scheduler", {})), wished.scheduler_extra_args),
-    }
-    for name, (is_now, wish) in pairs.items():
-        if is_now != wish:
-            message = f"the running cluster has {name} {is_now}, and the inventory wants {wish}"
-            hint = "This was decided when the cluster was made and stays; make the inventory say the same."
-            yield Problem("cluster-setting", view.leader.name, message, hint, Severity.WARNING)
-
-
-def _own(component: dict[str, object]) -> object:
-    extra = component.get("extraArgs") or {}
-    # kubeadm writes its default into the API server's arguments.
-    return (
-        {key: value for key, value in extra.items() if key != "authorization-mode"}
-        if isinstance(extra, dict)
-        else extra
-    )
-
-
-def _known_api(view: View) -> Iterator[Problem]:
-    """Joining needs the API server; a cluster that is there but silent is waited for by the run itself."""
-    workers = [host for host in view.hosts if host.role is Role.WORKER and needs_joining(view, host)]
-    leader = view.states[view.leader.name]
-    if workers and leader.init_begun:
-        yield Problem(
-            "init-unfinished",
-            view.leader.name,
-            "an earlier kubeadm init did not come to its end; it is made again",
-            severity=Severity.WARNING,
-        )
-
-
-_RULES: tuple[Rule, ...] = (
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _root,
     _system,
     _size,
@@ -224,8 +141,4 @@ _RULES: tuple[Rule, ...] = (
     _unique,
     _addresses,
     _ports,
-    _foreign,
-    _one_control_plane,
-    _live,
-    _known_api,
 )

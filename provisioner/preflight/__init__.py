@@ -1,0 +1,12 @@
+"""What must be true of the machines before anything is touched: rules over facts, each with a way out."""
+
+from __future__ import annotations
+
+from provisioner.core.play import View
+from provisioner.errors import Problem
+from provisioner.preflight import cluster, machines
+
+
+def rules(view: View) -> tuple[Problem, ...]:
+    """All findings at once."""
+    return tuple(problem for rule in (*machines.RULES, *cluster.RULES) for problem in rule(view))

@@ -1,0 +1,143 @@
+"""What must be true of the machines as parts of this cluster, of the cluster itself, and of the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import yaml
+
+from provisioner.catalog.kubernetes import release
+from provisioner.core.play import View
+from provisioner.derived import api_endpoint, joining, node_ip, same_ca
+from provisioner.errors import Problem, Severity
+from provisioner.inventory.model import Role
+
+_REGISTRY = "k8s.gcr.io"
+_PLANE_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+_NODE_IMAGES = ("kube-proxy", "pause")
+
+
+def _foreign(view: View) -> Iterator[Problem]:
+    for host in view.hosts:
+        state = view.states[host.name]
+        if state.has_manifests and not state.has_kubelet_conf and not state.init_begun:
+            message = (
+                "has parts of a control plane (/etc/kubernetes/manifests) that was not made to its end, and not by us"
+            )
+            yield Problem(
+                "half-made", host.name, message, "If nothing there is needed: `kubeadm reset` on that machine."
+            )
+        known = view.live.ca_certificate if view.live else ""
+        if known and state.joined and state.kubelet_ca and not same_ca(known, state.kubelet_ca):
+            message = "is a node of another cluster"
+            yield Problem(
+                "other-cluster", host.name, message, "Take it out of the inventory, or `kubeadm reset` it there first."
+            )
+
+
+def _one_control_plane(view: View) -> Iterator[Problem]:
+    planes = view.cluster.control_planes
+    if len(planes) > 1:
+        message = f"the inventory has {len(planes)} control planes; this version brings up one"
+        names = ", ".join(host.name for host in planes[1:])
+        yield Problem("control-planes", names, message, "Make the others workers, or take them out for now.")
+
+
+def _live(view: View) -> Iterator[Problem]:
+    """A running cluster is not re-made: what cannot change in place is said, not 'fixed'."""
+    if view.live is None:
+        return
+    wished = view.cluster.settings
+    if view.live.version != str(wished.kubernetes_version):
+        message = f"runs Kubernetes {view.live.version}, and the inventory wants {wished.kubernetes_version}"
+        yield Problem(
+            "upgrade",
+            view.leader.name,
+            message,
+            "Changing the version of a running cluster is an upgrade, which this version does not do.",
+        )
+    now = yaml.safe_load(view.live.configuration) or {}
+    pairs = {
+        "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(wished.pod_cidr)),
+        "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(wished.service_cidr)),
+        "dns_domain": (now.get("networking", {}).get("dnsDomain"), wished.dns_domain),
+        "control_plane_endpoint": (now.get("controlPlaneEndpoint"), str(api_endpoint(view))),
+        "api_server_extra_args": (_own(now.get("apiServer", {})), wished.api_server_extra_args),
+        "controller_manager_extra_args": (_own(now.get("controllerManager", {})), wished.controller_manager_extra_args),
+        "scheduler_extra_args": (_own(now.get("scheduler", {})), wished.scheduler_extra_args),
+    }
+    for name, (is_now, wish) in pairs.items():
+        if is_now != wish:
+            message = f"the running cluster has {name} {is_now}, and the inventory wants {wish}"
+            hint = "This was decided when the cluster was made and stays; make the inventory say the same."
+            yield Problem("cluster-setting", view.leader.name, message, hint, Severity.WARNING)
+
+
+def _own(component: dict[str, object]) -> object:
+    extra = component.get("extraArgs") or {}
+    # kubeadm writes its default into the API server's arguments.
+    return (
+        {key: value for key, value in extra.items() if key != "authorization-mode"}
+        if isinstance(extra, dict)
+        else extra
+    )
+
+
+def _known_api(view: View) -> Iterator[Problem]:
+    """Joining needs the API server; a cluster that is there but silent is waited for by the run itself."""
+    if joining(view) and view.states[view.leader.name].init_begun:
+        yield Problem(
+            "init-unfinished",
+            view.leader.name,
+            "an earlier kubeadm init did not come to its end; it is made again",
+            severity=Severity.WARNING,
+        )
+
+
+def _namesakes(view: View) -> Iterator[Problem]:
+    """A Ready node of that name elsewhere is another machine; at the same address it is this one, reinstalled."""
+    nodes = view.live.nodes if view.live else {}
+    for host in joining(view):
+        node = nodes.get(host.name)
+        if node and node.ready and node.internal_ip != node_ip(view, host):
+            message = f"the cluster has a Ready node of that name already, at {node.internal_ip}: another machine"
+            hint = f"Give one of them another name; or, when the other is gone, `kubectl delete node {host.name}`."
+            yield Problem("namesake", host.name, message, hint)
+
+
+def _images(view: View) -> Iterator[Problem]:
+    """What kubeadm will ask for is in the bundle; nodes may have no internet to look for it elsewhere."""
+    new = {host.role for host in view.hosts if not view.states[host.name].joined}
+    for role in (role for role in Role if role in new):
+        has = {image.name for image in view.bundle.images_for(role.value)}
+        for wished in (wished for wished in _wished_images(view, role) if wished not in has):
+            other = next((image for image in sorted(has) if _untagged(image) == _untagged(wished)), "")
+            # The catalogue knows the last patch; an earlier one may want another etcd or pause.
+            severity = Severity.WARNING if other and "/kube-" not in wished else Severity.ERROR
+            message = f"image {wished} is not in the bundle" + (f", which has {other}" if other else "")
+            hint = "Build the bundle again, or use one that has it: `provisioner bundle show` lists what is in it."
+            yield Problem("image-missing", f"every {role.value.replace('_', ' ')}", message, hint, severity)
+
+
+def _wished_images(view: View, role: Role) -> Iterator[str]:
+    version = view.cluster.settings.kubernetes_version
+    row = release(version.series)
+    if row is None:
+        return
+    tags = {"etcd": row.etcd, "pause": row.pause}
+    for name in (*(_PLANE_IMAGES if role is Role.CONTROL_PLANE else ()), *_NODE_IMAGES):
+        yield f"{_REGISTRY}/{name}:{tags.get(name, f'v{version}')}"
+
+
+def _untagged(image: str) -> str:
+    return image.rpartition(":")[0]
+
+
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
+    _foreign,
+    _one_control_plane,
+    _namesakes,
+    _images,
+    _live,
+    _known_api,
+)
