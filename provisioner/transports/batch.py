@@ -29,6 +29,16 @@ class Batch:
         self.code = 0
 
     @property
+    def begun(self) -> bool:
+        """Whether a first command has begun."""
+        return bool(self._times)
+
+    @property
+    def stdout(self) -> str:
+        """All of it, marks included."""
+        return self._stdout.decode(errors="replace")
+
+    @property
     def stderr(self) -> str:
         """All of it, marks included."""
         return self._stderr.decode(errors="replace")

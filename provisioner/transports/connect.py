@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import fabric
 import paramiko
@@ -13,6 +15,11 @@ from paramiko.ssh_exception import NoValidConnectionsError
 
 from provisioner.errors import UnreachableError
 from provisioner.inventory.model import Host, Ssh
+from provisioner.transports.patience import hung_up, patiently
+
+# A line that takes its time (half a second each way), a machine under load, and a crowd at the door: that many times
+# `connect_timeout_s`, in which a port has to answer at all.
+PATIENCE = 4
 
 
 class _Strict(paramiko.MissingHostKeyPolicy):
@@ -44,32 +51,59 @@ def known_hosts_path(ssh: Ssh) -> Path:
 
 def connect(host: Host, ssh: Ssh) -> fabric.Connection:
     """An open connection, kept alive; UnreachableError says what is wrong, where, and what to do."""
+    gateway = _gateway(host, ssh)
+    try:
+        return patiently(partial(_opened, host, ssh, gateway), PATIENCE * ssh.connect_timeout_s)
+    except BaseException as error:
+        if gateway:
+            gateway.close()
+        if isinstance(error, paramiko.SSHException | OSError | EOFError | ValueError):
+            raise explain(error, host, ssh) from error
+        raise
+
+
+def _opened(host: Host, ssh: Ssh, gateway: fabric.Connection | None) -> fabric.Connection:
     connection = fabric.Connection(
         host.address,
         user=host.user,
         port=host.port,
         connect_timeout=ssh.connect_timeout_s,
-        gateway=_gateway(host, ssh),
-        connect_kwargs=_login(host, ssh),
+        gateway=gateway,
+        connect_kwargs={**_login(host, ssh), "transport_factory": partial(_transport, ssh)},
     )
     try:
         _check_keys(connection, host, ssh)
         connection.open()
         connection.transport.set_keepalive(ssh.keepalive_s)
-    except UnreachableError:
-        close(connection)
+    except BaseException:
+        connection.close()
         raise
-    except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
-        close(connection)
-        raise explain(error, host, ssh) from error
     return connection
+
+
+def _transport(ssh: Ssh, sock: socket.socket | paramiko.Channel, **options: Any) -> paramiko.Transport:
+    """A transport that gives a slow line time to agree on keys, and notices soon when the other side is gone.
+
+    What is sent and not acknowledged (signs of life are) would otherwise be repeated for a quarter of an hour. A
+    connection through a jump host has no socket of its own: the one to the jump host is watched.
+    """
+    if isinstance(sock, socket.socket) and hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * dead_after_s(ssh))
+    transport = paramiko.Transport(sock, **options)
+    transport.handshake_timeout = PATIENCE * ssh.connect_timeout_s
+    return transport
+
+
+def dead_after_s(ssh: Ssh) -> int:
+    """After how many seconds without an answer a machine counts as gone."""
+    return max(30, 2 * ssh.keepalive_s)
 
 
 def _login(host: Host, ssh: Ssh) -> dict[str, object]:
     """How to log in: the inventory's key alone when it names one, else the agent's and the user's own keys."""
     own: dict[str, object] = {
-        "banner_timeout": ssh.connect_timeout_s * 2,
-        "auth_timeout": ssh.connect_timeout_s * 2,
+        "banner_timeout": PATIENCE * ssh.connect_timeout_s,
+        "auth_timeout": PATIENCE * ssh.connect_timeout_s,
     }
     if host.private_key_file:
         return {
@@ -138,6 +172,19 @@ def explain(error: Exception, host: Host, ssh: Ssh) -> UnreachableError:
         return UnreachableError(
             f"{where}: nothing answers at that port",
             hint="Is the machine up, and sshd running? Is ansible_port right?",
+        )
+    if isinstance(error, paramiko.ChannelException):
+        return UnreachableError(
+            f"{where}: the jump host {ssh.jump_host} does not get through to it: {error.text}",
+            hint="Is the machine up, and reachable from there? Does the jump host's sshd allow forwarding "
+            "(AllowTcpForwarding)?",
+        )
+    if hung_up(error):
+        return UnreachableError(
+            f"{where}: no login could begin within {PATIENCE * ssh.connect_timeout_s} s: it hangs up, or says nothing",
+            details=str(error),
+            hint="Is it starting? Or do too many log in at once? Then raise MaxStartups in its /etc/ssh/sshd_config, "
+            "or lower cluster.ssh.parallel.",
         )
     if isinstance(error, TimeoutError):
         return UnreachableError(

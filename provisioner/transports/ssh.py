@@ -190,6 +190,12 @@ class SshTransport:
                 f"{self.host.name}: a command of an earlier run is still at work there",
                 hint="Look at the machine (`ps`), and run the same command again when it has come to its end.",
             )
+        if not batch.begun and not batch.stderr.strip() and batch.code > 0:
+            raise UnreachableError(
+                f"{self.host.name}: the login shell of {self.host.user or 'that user'} does not run commands",
+                details=batch.stdout.strip()[-500:] or f"it ended with code {batch.code} and said nothing",
+                hint="Log in as a user with a real shell, not nologin or false: ansible_user, or `chsh` there.",
+            )
         raise UnreachableError(
             f"{self.host.name}: the machine did not run our commands to their end",
             details=batch.stderr.strip()[-500:] or f"the shell ended with code {batch.code}",
