@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Never
@@ -18,10 +19,41 @@ TESTS = Path(__file__).parent
 PURE = frozenset({"unit", "cases", "golden", "scenarios"})
 
 Golden = Callable[[str, str], None]
+# How many of something a test has tried; it counts when the test passes.
+Tally = Callable[[str, int], None]
+
+pytest.register_assert_rewrite("tests.scenarios.sweep")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write what is expected anew; review it as a diff")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sweep: tries every crash point, not only some; runs when it is asked for by -m")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "sweep" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("sweep")])
+        items[:] = [item for item in items if not item.get_closest_marker("sweep")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for everything that was counted by tests that passed."""
+    totals: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        for name, told in report.user_properties:
+            if name == "tally" and report.when == "call":
+                totals[told[0]] += told[1]
+    for title, number in totals.items():
+        terminalreporter.write_line(f"{title}: {number}")
+
+
+@pytest.fixture
+def tally(record_property: Callable[[str, object], None]) -> Tally:
+    """Count something for the lines at the end of a test run."""
+    return lambda title, number: record_property("tally", (title, number))
 
 
 @pytest.fixture(autouse=True)

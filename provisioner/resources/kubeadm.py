@@ -21,7 +21,13 @@ _KUBEADM_TIMEOUT_S = 900
 
 _BEGIN = """
 mkdir -p /etc/kubernetes/provisioner
-if [ -e "$1" ]; then kubeadm reset --force --cri-socket "$2"; fi
+if [ -e "$1" ]; then
+  # kubeadm knows etcd's data by etcd's manifest, and removes that first: after a reset that was cut off, the data
+  # would stand in the way of every further try. The marker remembers that they are ours to remove.
+  if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then echo etcd >"$1"; fi
+  kubeadm reset --force --cri-socket "$2"
+  if [ -s "$1" ] && [ -d /var/lib/etcd ]; then find /var/lib/etcd -mindepth 1 -delete; fi
+fi
 : >"$1"
 """
 # The configuration holds a token and comes over standard input, so that it is never a file.

@@ -31,9 +31,15 @@ def _probe(machine: Machine, command: Command, marker: str, done: str) -> str:
 
 def _begin(machine: Machine, command: Command, marker: str, socket: str) -> Moments:
     if marker in machine.files:
+        if machine.there(f"{MANIFESTS}/etcd.yaml"):
+            machine.put(marker, "etcd\n")
+            yield
         answer = yield from reset(machine)
         if answer:
             return answer
+        if machine.read(marker):
+            machine.drop(ETCD_DATA)
+            yield
     machine.put(marker)
     return ""
 

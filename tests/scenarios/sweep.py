@@ -1,0 +1,120 @@
+"""Crash points: every world that a killed run can leave behind, and what must come of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from provisioner.inventory.model import Cluster
+from provisioner.transports.protocol import nobody
+from tests.builders import cluster, host
+from tests.fake.snapshot import Snapshot, differences, snapshot
+from tests.fake.world import World
+
+# A frozen world, and in words where the run had got to.
+Points = Mapping[bytes, str]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run that nothing interrupts: the worlds it goes through, each once, and the one it ends in."""
+
+    wished: Cluster
+    points: Points
+    end: Snapshot
+
+
+def whole(world: World) -> Whole:
+    """Apply, and freeze the world wherever a kill may land: what is frozen is what the killed run leaves."""
+    points: dict[bytes, str] = {}
+    follow(world, lambda place: points.setdefault(world.frozen(), place))
+    assert world.apply().errors == {}
+    world.on_moment = nobody
+    return Whole(world.wished, points, ended(world))
+
+
+def follow(world: World, see: Callable[[str], object]) -> None:
+    """Call `see` at every moment with the place where the run is: `w1: write /etc/hosts 644`."""
+    before = world.on_moment
+
+    def moment(machine: str) -> None:
+        done = world.transports[machine].done
+        see(f"{machine}: {done[-1] if done else 'looks'}")
+        before(machine)
+
+    world.on_moment = moment
+
+
+def ended(world: World) -> Snapshot:
+    """The world when it has come to rest."""
+    world.pass_time(2)
+    return snapshot(world.scene)
+
+
+def must_recover(world: World, end: Snapshot, place: str) -> None:
+    """The same command again ends as the uninterrupted run did, and a third time it finds nothing to do."""
+    again = world.apply()
+    assert {host: f"{error.message}\n{error.details}" for host, error in again.errors.items()} == {}, place
+    third = world.apply()
+    assert third.report.result == "ok", place
+    assert world.done() == {}, place
+    assert {told.round_trips for told in third.report.hosts.values()} == {2}, place
+    assert differences(end, ended(world)) == [], place
+
+
+def dice(seed: int) -> Random:
+    """Chance that can be repeated."""
+    return Random(seed)  # noqa: S311 - nothing secret
+
+
+def hosts(workers: int) -> Cluster:
+    """One control plane and so many workers."""
+    return cluster(host("cp1", "10.0.0.11"), *(host(f"w{n}", f"10.0.0.2{n}") for n in range(1, workers + 1)))
+
+
+def up(workers: int = 2) -> World:
+    """A cluster that has been brought up."""
+    world = World(hosts(workers))
+    assert world.apply().errors == {}
+    return world
+
+
+def changed_setting() -> World:
+    """A cluster whose runtime shall be set differently."""
+    world = up()
+    world.grow(cluster(*world.wished.hosts, runtime={"log_max_size": "50m"}))
+    return world
+
+
+def worker_added() -> World:
+    """A cluster that shall have a third worker."""
+    world = up()
+    world.grow(hosts(3))
+    return world
+
+
+def failed(host: str, part: str) -> World:
+    """A bring-up in which a command has failed on one machine; what was wrong is mended."""
+    world = World(hosts(2))
+    world.machines[host].trouble[part] = 1
+    assert list(world.apply().errors) == [host]
+    world.machines[host].trouble.clear()
+    return world
+
+
+def killed(place: str) -> World:
+    """A bring-up that was killed just before that place was through."""
+    run = whole(World(hosts(2)))
+    return World.thawed(run.wished, [world for world, seen in run.points.items() if place in seen][-1])
+
+
+SCENARIOS: dict[str, Callable[[], World]] = {
+    "one control plane and two workers": lambda: World(hosts(2)),
+    "one control plane and five workers": lambda: World(hosts(5)),
+    "a second run": up,
+    "a changed setting": changed_setting,
+    "one worker added": worker_added,
+    "a first join that failed": lambda: failed("w1", "provisioner/join-begun join"),
+    "an init that was killed": lambda: killed("cp1: run /etc/kubernetes/provisioner/init-begun"),
+}

@@ -1,0 +1,124 @@
+"""A run may be killed at any moment: the same command goes on, and ends as if nothing had happened.
+
+Here a tenth of all moments is tried, evenly spread, and some by chance; `pytest -m sweep` tries every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import pytest
+
+from provisioner.errors import UnreachableError
+from tests.conftest import Tally
+from tests.fake.power import reboot
+from tests.fake.turns import TakingTurns
+from tests.fake.world import World
+from tests.scenarios.sweep import SCENARIOS, Whole, dice, must_recover, whole
+
+TITLE = "crash points tried and survived"
+NEW = "one control plane and two workers"
+# One in so many moments is tried.
+SHARES = [pytest.param(10, id="a tenth"), pytest.param(1, id="all", marks=pytest.mark.sweep)]
+# How many are tried that chance has chosen; it is also the seed.
+NUMBERS = [pytest.param(20, id="some"), pytest.param(200, id="many", marks=pytest.mark.sweep)]
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_killed_at_any_moment(scenario: str, share: int, tally: Tally) -> None:
+    run = whole(SCENARIOS[scenario]())
+    points = [*run.points.items()][::share]
+    for frozen, place in points:
+        must_recover(World.thawed(run.wished, frozen), run.end, place)
+    tally(TITLE, len(points))
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_killed_while_machines_are_worked_on_at_once(number: int, tally: Tally) -> None:
+    """Each has got to a place of its own when the run is killed."""
+    end = whole(SCENARIOS[NEW]()).end
+    for seed in range(number // 10):
+        run = at_once(SCENARIOS[NEW](), seed)
+        for frozen, place in dice(seed).sample([*run.points.items()], 10):
+            must_recover(World.thawed(run.wished, frozen), end, f"{place}, seed {seed}")
+    tally(TITLE, number)
+
+
+def at_once(world: World, seed: int) -> Whole:
+    """An apply whose machines take turns at every moment."""
+    turns = TakingTurns(dice(seed))
+    world.executor = turns
+    world.on_moment = lambda machine: turns.turn()
+    return whole(world)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_killed_again_and_again(number: int, tally: Tally) -> None:
+    end = whole(SCENARIOS[NEW]()).end
+    chance = dice(number)
+    for _ in range(number // 5):
+        world, places = SCENARIOS[NEW](), []
+        for _ in range(5):
+            frozen, place = chance.choice([*whole(world).points.items()])
+            world = World.thawed(world.wished, frozen)
+            places.append(place)
+        must_recover(world, end, ", then ".join(places))
+    tally(TITLE, number)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_machine_loses_its_power(number: int, tally: Tally) -> None:
+    """The one that is worked on: what was only in its memory is gone."""
+    run = whole(SCENARIOS[NEW]())
+    for frozen, place in dice(number).sample([*run.points.items()], number):
+        world = World.thawed(run.wished, frozen)
+        reboot(world.machines[place.partition(":")[0]])
+        must_recover(world, run.end, place)
+    tally(TITLE, number)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_interrupted_by_ctrl_c(number: int, tally: Tally) -> None:
+    def interrupt(world: World, machine: str) -> None:
+        raise KeyboardInterrupt
+
+    recover_from(interrupt, number)
+    tally(TITLE, number)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_connection_to_a_machine_is_lost(number: int, tally: Tally) -> None:
+    """It does not come back during that run; the other machines finish what is safe."""
+
+    def lose(world: World, machine: str) -> None:
+        world.machines[machine].up = False
+        raise UnreachableError(f"{machine}: the connection was lost")
+
+    recover_from(lose, number)
+    tally(TITLE, number)
+
+
+def recover_from(trouble: Callable[[World, str], None], number: int) -> None:
+    """Let it come at so many moments of a bring-up, in the run itself, so that it can tidy up."""
+    end = whole(SCENARIOS[NEW]()).end
+    moments: list[str] = []
+    counted = SCENARIOS[NEW]()
+    counted.on_moment = moments.append
+    counted.apply()
+    for moment in dice(number).sample(range(len(moments)), number):
+        world = SCENARIOS[NEW]()
+        world.on_moment = _at(moment, partial(trouble, world))
+        with suppress(KeyboardInterrupt, UnreachableError):
+            world.apply()
+        again = World(world.wished, world.scene)
+        for machine in again.machines.values():
+            machine.up = True
+        must_recover(again, end, f"moment {moment}, {moments[moment]}")
+
+
+def _at(moment: int, do: Callable[[str], None]) -> Callable[[str], None]:
+    count = iter(range(moment, -1, -1))
+    return lambda machine: do(machine) if next(count, None) == 0 else None
