@@ -114,12 +114,17 @@ _PACKAGES = (
     ),
     Cause(
         r"[Hh]eld by process (?P<pid>\d+) \((?P<name>[^)]+)\)",
-        "{name} (process {pid}) is at work on that machine's packages.",
+        "{name} (process {pid}) is at work with that machine's packages.",
         "Let it finish; never remove a lock file.",
     ),
     Cause(
-        r"dpkg frontend lock|was locked by another process|Could not get lock|still at work with the packages",
-        "Another program is at work on that machine's packages.",
+        r"gave up after (?P<waited>\d+) s of waiting until (?P<who>.+) is done with the packages",
+        "{who} has been at work with that machine's packages for more than {waited} s.",
+        "Let it finish, or see why it does not; never remove a lock file.",
+    ),
+    Cause(
+        r"dpkg frontend lock|was locked by another process|Could not get lock",
+        "Another program is at work with that machine's packages.",
         "Let it finish; never remove a lock file.",
     ),
     Cause(r"dpkg was interrupted", "An installation was interrupted half-way; the next run finishes it first."),
@@ -182,23 +187,33 @@ _KUBERNETES = (
         "The join token has expired, or was taken away in the middle of joining; every run makes a new one.",
     ),
     Cause(
+        r"waiting until the join token is signed",
+        "The controller manager does not sign the join token.",
+        "`docker ps --all` on the control plane shows whether kube-controller-manager runs, `docker logs` why not.",
+    ),
+    Cause(
+        r"waiting until the cluster has noticed that the old (?P<node>\S+) is gone",
+        "The cluster still hears from an old {node}: another machine of that name, or a kubelet that goes on there.",
+        "Give one of them another name; or, when nobody needs it, `kubectl delete node {node}`.",
+    ),
+    Cause(
         r"detected \"(?P<now>\w+)\" as the Docker cgroup driver|docker cgroup driver: \\?\"(?P<other>\w+)",
         "Docker and the kubelet do not use the same cgroup driver.",
         "`docker info` on that machine says which one Docker uses; something there undoes /etc/docker/daemon.json.",
     ),
     Cause(
-        r"kubelet isn't running or healthy|couldn't initialize a Kubernetes cluster|did not appear in the cluster",
+        r"kubelet isn't running or healthy|couldn't initialize a Kubernetes cluster|waiting until the node \S+ is in",
         "The kubelet does not run, or cannot start what it should.",
         "`journalctl -u kubelet` on that machine says why, and `docker ps --all` shows what it has started.",
     ),
     Cause(
-        r"timed out waiting for the condition on nodes/|(?:is|are) not Ready",
+        r"waiting until the nodes are Ready",
         "A node is not Ready in time.",
         "`kubectl describe node` says why, and `journalctl -u kubelet` on that machine.",
     ),
     Cause(
         r":6443\b.*(?:refused|timeout|no route to host|unreachable|EOF|reset)|Unable to connect to the server"
-        r"|context deadline exceeded|TLS handshake timeout|etcdserver: |the API server does not answer",
+        r"|context deadline exceeded|TLS handshake timeout|etcdserver: |waiting until the API server answers",
         "The API server does not answer.",
         "Is the control plane's machine up, and may this one reach it (firewall)? "
         "`journalctl -u kubelet` and `docker ps --all` there show how it is.",

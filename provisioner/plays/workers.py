@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 from provisioner.core.facts import RUN_TOKEN
@@ -60,17 +61,41 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             if needs_joining(view, host)
             else ()
         )
-    text = render(
+    return (
+        Join(
+            node=host.name,
+            configuration=Secret(join_configuration(view, host, view.join_token.reveal()), "join configuration"),
+            shown=join_configuration(view, host, str(view.join_token)),
+            cri_socket=DOCKERSHIM_SOCKET,
+            present=host.name in view.live.nodes,
+            access=access(view),
+            ignored_checks=ignored_checks(view),
+        ),
+    )
+
+
+def join_configuration(view: View, host: Host, token: str) -> str:
+    """The whole file for `kubeadm join`: the way to the cluster, its CA pinned, and what is this node's own."""
+    return render(
         kubeadm_template(view, "join"),
         endpoint=api_endpoint(view),
-        token=view.join_token.reveal(),
-        ca_pin=ca_pin(view.live.ca_certificate),
+        token=token,
+        ca_pin=ca_pin(view.live.ca_certificate) if view.live else "",
         node=host.name,
         taints=host.node_taints,
         cri_socket=DOCKERSHIM_SOCKET,
     )
-    present = host.name in view.live.nodes
-    return (Join(host.name, Secret(text, "join configuration"), DOCKERSHIM_SOCKET, present, ignored_checks(view)),)
+
+
+def access(view: View) -> Secret:
+    """A kubeconfig with the join token's few rights, for a machine that has no other yet."""
+    text = render(
+        "kubernetes/bootstrap-kubeconfig.yaml.j2",
+        endpoint=str(api_endpoint(view)),
+        ca=base64.b64encode((view.live.ca_certificate if view.live else "").encode()).decode(),
+        token=view.join_token.reveal(),
+    )
+    return Secret(text, "kubeconfig")
 
 
 def token_gone(view: View, host: Host) -> tuple[Resource, ...]:

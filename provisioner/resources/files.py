@@ -58,7 +58,7 @@ class File:
             return self._write(f"change {self.path}", body)
         if head != wished_head:
             fix = shell('chown -- "$3" "$1"; chmod -- "$2" "$1"', self.path, f"{self.mode:o}", self.owner)
-            return Change(f"set {self.path} to {wished_head} (is {head})", (fix,))
+            return Change(f"set {self.path} to {wished_head} (is {head})", (fix,), diff=f"-{head}\n+{wished_head}\n")
         return None
 
     def _comparable(self) -> str:
@@ -92,7 +92,7 @@ class Absent:
         """Remove it."""
         if not seen.stdout.strip():
             return None
-        return Change(f"remove {self.path}", (shell('rm -f -- "$1"', self.path),))
+        return Change(f"remove {self.path}", (shell('rm -f -- "$1"', self.path),), diff=f"-{self.path}\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +129,5 @@ class PrivateCopy:
         return Change(
             f"copy {self.source} to {self.path} (0600, {self.user})",
             (shell(script, self.source, self.path, self.user),),
+            diff=f"-{self.path}: {seen.stdout.strip()}\n+{self.path}: 600 {self.user}, as {self.source}\n",
         )

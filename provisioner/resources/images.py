@@ -53,4 +53,4 @@ class Image:
         if self.name in seen.stdout.split():
             return None
         load = shell(_LOAD, self.place, self.archive, self.sha256, SCRATCH, timeout_s=900)
-        return Change(f"load image {self.name}", (load,))
+        return Change(f"load image {self.name}", (load,), diff=f"+{self.name} (archive {self.sha256[:12]})\n")

@@ -39,7 +39,9 @@ class Modules:
         missing = tuple(name for name in self.names if name not in seen.stdout.split())
         if not missing:
             return None
-        return Change(f"load kernel modules {', '.join(missing)}", (Command(("modprobe", "--all", *missing)),))
+        load = Command(("modprobe", "--all", *missing))
+        lines = "".join(f"-{name} (not loaded)\n+{name}\n" for name in missing)
+        return Change(f"load kernel modules {', '.join(missing)}", (load,), diff=lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +100,5 @@ class SwapOff:
         return Change(
             "switch swap off, now and after a reboot",
             (off,),
-            diff="".join(f"-{line}\n" for line in seen.stdout.splitlines()),
+            diff="".join(f"-{line}\n" for line in seen.stdout.splitlines()) + "+no swap\n",
         )

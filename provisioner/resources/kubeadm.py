@@ -7,11 +7,12 @@ known for what it is, and is reset before the next try; a node that merely does 
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change, text_diff
 from provisioner.inventory.values import Secret
+from provisioner.resources.waiting import until
 
 INIT_MARKER = "/etc/kubernetes/provisioner/init-begun"
 JOIN_MARKER = "/etc/kubernetes/provisioner/join-begun"
@@ -38,16 +39,27 @@ if [ -n "$skip" ]; then set -- "$@" --skip-phases "$skip"; fi
 kubeadm "$@"
 """
 # The controller manager gives a new node its part of the pods' network a moment after it has joined.
-_WAIT_NODE = """
-export KUBECONFIG=$1
-for second in $(seq "$3"); do
-  if [ -n "$(kubectl --request-timeout=5s get node "$2" -o 'jsonpath={.spec.podCIDR}' 2>/dev/null)" ]; then exit 0; fi
-  sleep 1
-done
-echo "the node $2 did not appear in the cluster with a pod CIDR within $3 s" >&2
-exit 1
-"""
+_WAIT_NODE = until(
+    """said=$(kubectl --request-timeout=5s get node "$2" -o 'jsonpath={.spec.podCIDR}' 2>&1) && [ -n "$said" ]""",
+    "the node $2 is in the cluster with its part of the pods' network",
+    "$3",
+    "export KUBECONFIG=$1",
+)
 _NODE_DEADLINE_S = 120
+# kubeadm refuses to join over a Ready node of the same name, which a machine that was reset or reinstalled has left:
+# the cluster takes a while (node-monitor-grace-period, 40 s) to notice. The join token may ask (kubeadm:get-nodes).
+# An answer that is no answer is left to kubeadm, which says it better.
+_WAIT_GONE = until(
+    '[ "$(ask "$1" 2>/dev/null)" != True ]',
+    "the cluster has noticed that the old $1 is gone",
+    "$2",
+    """
+    config=$(cat)
+    ready='jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+    ask() { printf '%s\\n' "$config" | kubectl --kubeconfig=/dev/stdin --request-timeout=5s get node "$1" -o "$ready"; }
+    """,
+)
+_GONE_DEADLINE_S = 300
 
 
 def _wait_node(kubeconfig: str, name: str) -> Command:
@@ -104,13 +116,17 @@ class Init:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A further node. `present` is whether the cluster has a node object of that name."""
+    """A further node. `present` is whether the cluster has a node object of that name; if so, `access` is a kubeconfig
+    with the join token.
+    """
 
     node: str
     configuration: Secret
     cri_socket: str
     present: bool
     ignored_checks: tuple[str, ...] = ()
+    shown: str = ""
+    access: Secret = field(default_factory=lambda: Secret("", "kubeconfig"))
 
     @property
     def key(self) -> str:
@@ -140,8 +156,16 @@ class Join:
         commands = (
             *lost,
             shell(_BEGIN, JOIN_MARKER, self.cri_socket, timeout_s=300),
+            *self._wait_gone(),
             shell(_RUN, JOIN_MARKER, "join", "", *flags, stdin=self.configuration, timeout_s=_KUBEADM_TIMEOUT_S),
             _wait_node("/etc/kubernetes/kubelet.conf", self.node),
             Command(("rm", "-f", JOIN_MARKER)),
         )
-        return Change(f"kubeadm join{why.get(state, '')}", commands)
+        diff = text_diff("", self.shown, "kubeadm configuration")
+        return Change(f"kubeadm join{why.get(state, '')}", commands, diff=diff)
+
+    def _wait_gone(self) -> tuple[Command, ...]:
+        if not self.present:
+            return ()
+        deadline = str(_GONE_DEADLINE_S)
+        return (shell(_WAIT_GONE, self.node, deadline, stdin=self.access, timeout_s=2 * _GONE_DEADLINE_S),)

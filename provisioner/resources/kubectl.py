@@ -9,9 +9,19 @@ from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
+from provisioner.resources.waiting import until
 
 # What a small script needs before it calls kubectl.
 ENV = f"export KUBECONFIG={ADMIN_CONF}; "
+# The controller manager signs a token a moment after it was made; kubeadm would only try again much later.
+_SIGNED_DEADLINE_S = 60
+_WAIT_SIGNED = until(
+    'said=$(kubectl --request-timeout=5s -n kube-public get configmap cluster-info -o "$signature" 2>&1) '
+    '&& [ -n "$said" ]',
+    "the join token is signed",
+    str(_SIGNED_DEADLINE_S),
+    'export KUBECONFIG="$1"; signature="jsonpath={.data.jws-kubeconfig-$2}"',
+)
 
 
 def kubectl(*arguments: str, stdin: str | Secret = "", timeout_s: int = 60) -> Command:
@@ -38,19 +48,10 @@ class ApiReady:
         """Wait, with a deadline."""
         if seen.stdout.strip() == "ok":
             return None
-        script = (
-            ENV
-            + """
-        until [ "$(kubectl --request-timeout=5s get --raw=/readyz 2>&1)" = ok ]; do
-          if [ "$1" -le "$(($(date +%s) - began))" ]; then
-            kubectl --request-timeout=5s get --raw=/readyz; exit 1
-          fi
-          sleep 2
-        done
-        """
-        )
-        wait = shell("began=$(date +%s); " + script, str(self.deadline_s), timeout_s=self.deadline_s + 30)
-        return Change("wait until the API server answers", (wait,))
+        ready = 'said=$(kubectl --request-timeout=5s get --raw=/readyz 2>&1); [ "$said" = ok ]'
+        script = until(ready, "the API server answers", "$1", ENV)
+        wait = shell(script, str(self.deadline_s), timeout_s=self.deadline_s + 30)
+        return Change("wait until the API server answers", (wait,), diff="-API server silent\n+API server ready\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +112,12 @@ class JoinToken:
         """Make it and wait for its signature; a cluster that this plan makes is born with it."""
         if seen.stdout.strip() or "kubeadm init" in changed:
             return None
-        wait = """
-        export KUBECONFIG="$1"
-        for second in $(seq 60); do
-          signed=$(kubectl -n kube-public get configmap cluster-info -o "jsonpath={.data.jws-kubeconfig-$2}" || :)
-          if [ -n "$signed" ]; then exit 0; fi
-          sleep 1
-        done
-        echo "the token was not signed into cluster-info within 60 s; is the controller manager running?" >&2
-        exit 1
-        """
         commands = (
             kubectl("apply", "-f", "-", stdin=self.manifest),
-            shell(wait, ADMIN_CONF, self.id, timeout_s=120),
+            shell(_WAIT_SIGNED, ADMIN_CONF, self.id, timeout_s=2 * _SIGNED_DEADLINE_S),
         )
-        return Change(f"make a join token for {', '.join(self.wanted_by)}", commands)
+        names = ", ".join(self.wanted_by)
+        return Change(f"make a join token for {names}", commands, diff=f"+join token for {names} (not shown)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +152,5 @@ class RunTokensGone:
             "--ignore-not-found",
             *(f"secret/bootstrap-token-{identity}" for identity in found),
         )
-        return Change("remove the join token", (remove,) if found else ())
+        lines = "".join(f"-join token {identity}\n" for identity in found) or "-join token of this run\n"
+        return Change("remove the join token", (remove,) if found else (), diff=lines)

@@ -8,7 +8,26 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.facts import NodeState
 from provisioner.core.resource import Change
-from provisioner.resources.kubectl import kubectl
+from provisioner.resources.kubectl import ENV, kubectl
+from provisioner.resources.waiting import until
+
+# One question for all of them, however many they are.
+_WAIT_READY = until(
+    'late=$(late "$@"); [ -z "$late" ]',
+    "the nodes are Ready:$late",
+    "$deadline_s",
+    ENV
+    + """
+    deadline_s=$1; shift
+    ready='jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'
+    late() {
+      nodes=" $(kubectl --request-timeout=5s get nodes -o "$ready" 2>/dev/null || :)"
+      for node in "$@"; do
+        case $nodes in *" $node=True "*) ;; *) printf ' %s' "$node" ;; esac
+      done
+    }
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +107,6 @@ class NodesReady:
         missing = [node for node in self.nodes if node not in self.ready]
         if not missing:
             return None
-        wait = kubectl(
-            "wait",
-            "--for=condition=Ready",
-            f"--timeout={self.deadline_s}s",
-            *(f"node/{node}" for node in missing),
-            timeout_s=self.deadline_s + 30,
-        )
-        return Change(f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready", (wait,))
+        wait = shell(_WAIT_READY, str(self.deadline_s), *missing, timeout_s=self.deadline_s + 30)
+        summary = f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready"
+        return Change(summary, (wait,), diff="".join(f"-{node} not Ready\n+{node} Ready\n" for node in missing))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
+from provisioner.resources.waiting import until
 
 # Another program may be at work right after boot (unattended-upgrades), and takes minutes.
 LOCK_WAIT_S = 600
@@ -45,18 +46,7 @@ holder() {{
   done
 }}
 """
-_WAIT = (
-    _HOLDER
-    + """
-waited=0
-while now=$(holder); [ -n "$now" ]; do
-  if [ "$waited" -ge "$1" ]; then echo "$now is still at work with the packages after $1 s" >&2; exit 1; fi
-  if [ $((waited % 5)) = 0 ]; then echo "waiting for $now to finish with the packages ($waited s)"; fi
-  sleep 1
-  waited=$((waited + 1))
-done
-"""
-)
+_WAIT = until('now=$(holder); [ -z "$now" ]', "$now is done with the packages", "$1", _HOLDER)
 _LOCK = "lock: "
 _PROBE = (
     _HOLDER

@@ -65,8 +65,15 @@ class Service:
         return Change(
             f"{words} {self.unit}{because}",
             self._commands(actions),
-            diff=f"-{now.get('ActiveState')}, {now.get('UnitFileState')}\n",
+            diff=f"-{self._is(now)}\n+{self._wished(actions)}\n",
         )
+
+    def _is(self, now: dict[str, str]) -> str:
+        return f"{now.get('ActiveState')}, {now.get('UnitFileState') or 'not installed'}"
+
+    def _wished(self, actions: list[str]) -> str:
+        state = "active, enabled" if self.running else "enabled"
+        return f"{state}, restarted" if "restart" in actions else state
 
     def _why_restart(self, started_s: float, newest: list[list[str]], changed: AbstractSet[str]) -> list[str]:
         keys = {*self.follows, *(f"file {path}" for path in self.configuration)}

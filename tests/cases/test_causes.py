@@ -187,7 +187,36 @@ CASES = (
         "error execution phase wait-control-plane: couldn't initialize a Kubernetes cluster",
         ("journalctl -u kubelet",),
     ),
-    Case("a node that is not Ready", "timed out waiting for the condition on nodes/w1", ("kubectl describe node",)),
+    Case(
+        "a node that is not Ready",
+        "gave up after 300 s of waiting until the nodes are Ready: w1 w2",
+        ("kubectl describe node",),
+    ),
+    Case(
+        "nobody signs",
+        "gave up after 60 s of waiting until the join token is signed",
+        ("kube-controller-manager", "docker logs"),
+    ),
+    Case(
+        "a node that will not go",
+        "gave up after 300 s of waiting until the cluster has noticed that the old w1 is gone",
+        ("kubectl delete node w1",),
+    ),
+    Case(
+        "a node that does not come",
+        "gave up after 120 s of waiting until the node w1 is in the cluster with its part of the pods' network",
+        ("journalctl -u kubelet",),
+    ),
+    Case(
+        "the API server does not come",
+        "gave up after 300 s of waiting until the API server answers",
+        ("API server does not answer",),
+    ),
+    Case(
+        "packages, for too long",
+        "gave up after 600 s of waiting until unattended-upgr (process 812) is done with the packages",
+        ("unattended-upgr (process 812)", "more than 600 s", "never remove a lock"),
+    ),
     Case(
         "the API server is lost",
         "couldn't validate the identity of the API Server: Get \"https://10.0.0.11:6443/api/v1/namespaces/kube-public/"

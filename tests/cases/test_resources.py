@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -146,19 +147,29 @@ IMAGES = (
 )
 
 FILE = Secret("apiVersion: kubeadm.k8s.io/v1beta2\ntoken: hunter2\n", "kubeadm configuration")
-INIT = Init("cp1", FILE, "/run/cri.sock", shown="apiVersion: kubeadm.k8s.io/v1beta2\ntoken: <join token>\n")
-SMALL = Init("cp1", FILE, "/run/cri.sock", skip_phases=("addon/coredns",), ignored_checks=("ImagePull", "Swap"))
+SHOWN = "apiVersion: kubeadm.k8s.io/v1beta2\ntoken: <join token>\n"
+INIT = Init("cp1", FILE, "/run/cri.sock", shown=SHOWN)
+ACCESS = Secret("token: hunter2\n", "kubeconfig")
+SMALL = Init("cp1", FILE, "/run/cri.sock", SHOWN, skip_phases=("addon/coredns",), ignored_checks=("ImagePull", "Swap"))
+
+
+def join(*, present: bool = False, **more: Any) -> Join:
+    """w1's; the cluster has a node of its name already, or not."""
+    return Join("w1", FILE, "/run/cri.sock", present, shown=SHOWN, access=ACCESS, **more)
+
+
 KUBEADM = (
     Case("init on a fresh machine", INIT, ""),
     Case("init without an add-on", SMALL, ""),
     Case("init was killed", INIT, "begun\n"),
     Case("init is done", INIT, "done\n"),
-    Case("join of a fresh machine", Join("w1", FILE, "/run/cri.sock", present=False), ""),
-    Case("join beside swap", Join("w1", FILE, "/run/cri.sock", present=False, ignored_checks=("Swap",)), ""),
-    Case("join was killed", Join("w1", FILE, "/run/cri.sock", present=False), "begun\n"),
-    Case("join was killed after the node came to be", Join("w1", FILE, "/run/cri.sock", present=True), "begun\n"),
-    Case("joined", Join("w1", FILE, "/run/cri.sock", present=True), "done\n"),
-    Case("joined, but the cluster lost its node", Join("w1", FILE, "/run/cri.sock", present=False), "done\n"),
+    Case("join of a fresh machine", join(), ""),
+    Case("join beside swap", join(ignored_checks=("Swap",)), ""),
+    Case("join was killed", join(), "begun\n"),
+    Case("join was killed after the node came to be", join(present=True), "begun\n"),
+    Case("join of a machine that was reinstalled", join(present=True), ""),
+    Case("joined", join(present=True), "done\n"),
+    Case("joined, but the cluster lost its node", join(), "done\n"),
 )
 
 JOIN_TOKEN = JoinToken(Secret(TOKEN, "join token"), Secret("kind: Secret\n", "bootstrap token"), ("w1", "w2"))
@@ -239,6 +250,12 @@ def test_no_secret_in_what_is_shown_or_in_arguments(case: Case) -> None:
     commands = change.commands if change else ()
     words = [word for command in (case.wish.probe(), *commands) for word in command.argv]
     assert not [text for text in [*words, shown(change), repr(change), repr(case.wish)] if "hunter2" in text]
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_every_change_shows_what_it_changes(case: Case) -> None:
+    change = case.wish.diff(ok(case.seen), case.changed)
+    assert change is None or change.diff or change.waits_for
 
 
 @pytest.mark.parametrize("case", EVERY)

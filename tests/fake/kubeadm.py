@@ -224,7 +224,18 @@ def _wait_node(machine: Machine, command: Command, conf: str, node: str, deadlin
             return ""
         pass_moment(machine)
         yield
-    return failed(1, f"the node {node} did not appear in the cluster with a pod CIDR within {deadline} s")
+    return failed(1, f"gave up after {deadline} s of waiting until the node {node} is in the cluster")
+
+
+def _wait_gone(machine: Machine, command: Command, node: str, deadline: str) -> Moments:
+    assert isinstance(command.stdin, Secret), "a kubeconfig holds a token"
+    assert not machine.runs(KUBELET), "a kubelet that goes on keeps its node Ready"
+    for _ in range(int(deadline)):
+        if machine.cluster.api != "up" or not machine.cluster.nodes[node].ready:
+            return ""
+        pass_moment(machine)
+        yield
+    return failed(1, f"gave up after {deadline} s of waiting until the cluster has noticed that the old {node} is gone")
 
 
 SCRIPTS: dict[str, Handler] = {
@@ -232,5 +243,6 @@ SCRIPTS: dict[str, Handler] = {
     "begin": _begin,
     "mark": _mark,
     "run": _run,
+    "wait_gone": _wait_gone,
     "wait_node": _wait_node,
 }

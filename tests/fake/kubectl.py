@@ -39,8 +39,6 @@ def kubectl(machine: Machine, words: Sequence[str], stdin: str | Secret) -> Answ
         case ["taint", "--overwrite", "node", name, *taints]:
             gone = {taint.removesuffix("-") for taint in taints if taint.endswith("-")}
             nodes[name].taints = {*(nodes[name].taints - gone), *(taint for taint in taints if taint[-1] != "-")}
-        case ["wait", "--for=condition=Ready", _, *names]:
-            return _wait_ready(machine, [name.removeprefix("node/") for name in names])
         case _:
             raise AssertionError(f"the cluster was not taught: kubectl {' '.join(words)}")
     return ""
@@ -59,14 +57,14 @@ def _delete_tokens(machine: Machine, names: Sequence[str]) -> Moments:
     return ""
 
 
-def _wait_ready(machine: Machine, names: Sequence[str]) -> Moments:
+def _wait_ready(machine: Machine, command: Command, deadline: str, *names: str) -> Moments:
     for _ in range(PATIENCE):
-        late = [name for name in names if not machine.cluster.nodes[name].ready]
+        late = [name for name in names if not opens(machine) or not machine.cluster.nodes[name].ready]
         if not late:
             return ""
         pass_moment(machine)
         yield
-    return failed(1, f"timed out waiting for the condition on {', '.join(late)}")
+    return failed(1, f"gave up after {deadline} s of waiting until the nodes are Ready: {' '.join(late)}")
 
 
 def _signature(machine: Machine, command: Command, conf: str, identity: str) -> str:
@@ -80,7 +78,7 @@ def _wait_signature(machine: Machine, command: Command, conf: str, identity: str
             return ""
         pass_moment(machine)
         yield
-    return failed(1, "the token was not signed into cluster-info within 60 s; is the controller manager running?")
+    return failed(1, "gave up after 60 s of waiting until the join token is signed")
 
 
 def _tokens(machine: Machine, command: Command, *identities: str) -> Answer:
@@ -111,4 +109,5 @@ SCRIPTS: dict[str, Handler] = {
     "tokens": _tokens,
     "api": _ready,
     "wait_api": _wait_ready_api,
+    "wait_ready": _wait_ready,
 }

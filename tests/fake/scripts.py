@@ -19,6 +19,7 @@ from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
+from provisioner.resources.nodes import NodesReady
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
 from provisioner.resources.services import Service
 from tests.builders import ok
@@ -68,6 +69,8 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "kubeadm", _INIT.probe()
     yield from zip(("begin", "run", "wait_node"), _fixing(_INIT, ""), strict=False)
     yield "mark", _fixing(_JOIN, "done")[0]
+    yield "wait_gone", _fixing(Join("x", _SECRET, "x", present=True), "")[1]
+    yield "wait_ready", _fixing(NodesReady(("x",), frozenset()), "")[0]
     yield "token", _TOKEN.probe()
     yield "wait_token", _fixing(_TOKEN, "")[1]
     yield "tokens", RunTokensGone(()).probe()

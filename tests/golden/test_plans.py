@@ -21,6 +21,12 @@ def text(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
+def test_every_step_shows_what_it_changes_or_says_what_it_waits_for() -> None:
+    steps = World(cluster()).plan().plan.steps
+    assert len(steps) > 30
+    assert [step for step in steps if not step.change.diff and not step.change.waits_for] == []
+
+
 def test_three_fresh_machines(golden: Golden) -> None:
     golden("plans/fresh.txt", text(World(cluster()).plan().plan))
 

@@ -4,6 +4,7 @@ them anew; review that as a diff.
 
 from __future__ import annotations
 
+import base64
 import configparser
 import json
 import shlex
@@ -15,14 +16,15 @@ import yaml
 
 from provisioner.core.play import Play, View
 from provisioner.core.resource import Resource
-from provisioner.inventory.values import Endpoint, Taint
+from provisioner.derived import DOCKERSHIM_SOCKET
+from provisioner.inventory.values import Endpoint, Secret, Taint
 from provisioner.networks import bridge
 from provisioner.playbooks import BRING_UP
 from provisioner.plays import workers
 from provisioner.plays.control_plane import init_configuration
 from provisioner.resources.files import File
-from provisioner.resources.kubeadm import Join
-from tests.builders import NOW_S, TOKEN, cluster, facts, host, joined, leading, live, nic, node, running, view
+from provisioner.resources.kubeadm import Init, Join
+from tests.builders import NOW_S, TOKEN, cluster, facts, host, joined, leading, live, nic, node, ok, running, view
 from tests.conftest import TESTS, Golden
 
 PLAIN = cluster()
@@ -126,6 +128,32 @@ def test_bootstrap_token(golden: Golden) -> None:
     assert told["stringData"]["description"] == 'a "quoted" one'
 
 
+def test_kubeconfig_with_the_join_token(golden: Golden) -> None:
+    """A machine that has no rights yet asks the cluster with it; the cluster's CA is pinned."""
+    seen = running()
+    assert seen.live
+    text = workers.access(seen).reveal()
+    golden("rendered/bootstrap-kubeconfig.yaml", text)
+    told = yaml.safe_load(text)
+    (named,) = told["clusters"]
+    assert base64.b64decode(named["cluster"]["certificate-authority-data"]).decode() == seen.live.ca_certificate
+    assert named["cluster"]["server"] == "https://10.0.0.11:6443"
+
+
+def test_beside_another_runtime_the_socket_is_never_guessed() -> None:
+    """kubeadm refuses to choose between two sockets: init, join, and the reset before each of them are told."""
+    first, *_ = yaml.safe_load_all(initial("plain"))
+    join = yaml.safe_load(join_configuration("plain"))
+    assert {part["nodeRegistration"]["criSocket"] for part in (first, join)} == {DOCKERSHIM_SOCKET}
+    secret = Secret("x", "x")
+    for wish in (Init("cp1", secret, "/run/x.sock"), Join("w1", secret, "/run/x.sock", present=False)):
+        change = wish.diff(ok("begun\n"), set())
+        assert change
+        reset = next(command for command in change.commands if "kubeadm reset" in command.argv[2])
+        assert '--cri-socket "$2"' in reset.argv[2]
+        assert reset.argv[5] == "/run/x.sock"
+
+
 @pytest.mark.parametrize("name", INVENTORIES)
 def test_files_on_the_machines(name: str, golden: Golden) -> None:
     found = files(name)
@@ -187,8 +215,8 @@ def test_every_template_is_rendered_here() -> None:
     templates = {path.name.removesuffix(".j2") for path in (TESTS.parent / "templates").rglob("*.j2")}
     covered = {place.rpartition("/")[2] for place in files("plain")}
     renamed = {
-        "init.yaml", "join.yaml", "bootstrap-token.yaml", "repository.sources", "kubelet.default", "modules.conf",
-        "sysctl.conf", "pod-network.sh", "pod-network.service",
+        "init.yaml", "join.yaml", "bootstrap-token.yaml", "bootstrap-kubeconfig.yaml",
+        "repository.sources", "kubelet.default", "modules.conf", "sysctl.conf", "pod-network.sh", "pod-network.service",
     }  # fmt: skip
     assert templates - covered == renamed
 
