@@ -12,12 +12,18 @@ from provisioner.inventory.model import Cluster
 AUTO = Path("auto")
 
 
+def directory(inventory: Path) -> Path:
+    """Where relative names begin: the directory the inventory is, or lies in."""
+    return inventory if inventory.is_dir() else inventory.parent
+
+
 def resolve(path: Path, inventory: Path) -> Path:
     """`~` is the home directory; a relative name starts at the inventory's directory."""
+    start = directory(inventory.absolute())
     try:
-        return inventory.absolute().parent / path.expanduser()
+        return start / path.expanduser()
     except RuntimeError:  # the home directory of an unknown user: the file is reported as missing
-        return inventory.absolute().parent / path
+        return start / path
 
 
 def findings(cluster: Cluster) -> Iterator[Finding]:

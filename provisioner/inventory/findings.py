@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from provisioner.errors import Severity
 
-# Keys and indices from the top of the file (or of the `Cluster`) down to a value.
+# The file, then keys and indices from its top down to a value (or, in `rules`, from the top of the `Cluster`).
 KeyPath = tuple[str | int, ...]
 
 

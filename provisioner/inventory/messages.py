@@ -31,8 +31,10 @@ _EXPECTED = {
     "string_type": "text",
     "path_type": "a file name",
     "int_type": "a whole number",
+    "int_parsing": "a whole number",
     "int_from_float": "a whole number",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "tuple_type": "a list (lines of `- value`)",
@@ -44,7 +46,7 @@ _EXPECTED = {
     "string_too_long": "at most {max_length} characters",
 }
 
-_WRONG_TYPE = frozenset(key for key in _EXPECTED if key.endswith(("_type", "_from_float")))
+_WRONG_TYPE = frozenset(key for key in _EXPECTED if key.endswith(("_type", "_parsing", "_from_float")))
 
 
 def findings(
@@ -73,7 +75,7 @@ def found(value: object, written: str | None = None) -> str:
         case None:
             return "nothing"
         case bool():
-            return f"`{written or value}`, which YAML reads as {str(value).lower()}"
+            return f"`{written or value}`, which is read as {str(value).lower()}"
         case int() | float():
             return f"the number {written or value}"
         case str():
@@ -85,7 +87,7 @@ def found(value: object, written: str | None = None) -> str:
         case list():
             return "a list"
         case _:
-            return f"`{written or value}`, which YAML reads as a {type(value).__name__}"
+            return f"`{written or value}`, which is read as a {type(value).__name__}"
 
 
 def fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> Mapping[str, object]:

@@ -12,28 +12,40 @@ from provisioner.catalog import kubernetes
 from provisioner.inventory import files, messages
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import ClusterSettings
+from provisioner.inventory.statements import ALL, GroupFile, GroupVariables, Statement, variables
 from provisioner.inventory.variables import Variable, unreadable
 
-PLACE: KeyPath = ("all", "vars", "cluster")
+NAME = "cluster"
+# Within an inventory in YAML.
+PLACE: KeyPath = (ALL, "vars", NAME)
 
 
-def find(variables: Iterable[Variable]) -> tuple[Variable | None, tuple[Finding, ...]]:
-    """The variable `cluster` of `all.vars`; anywhere else it is an error, and so is its absence."""
-    given = tuple(variable for variable in variables if variable.name == "cluster")
-    right = next((variable for variable in given if variable.path == PLACE), None)
+def find(statements: Iterable[Statement], place: KeyPath) -> tuple[Variable | None, tuple[Finding, ...]]:
+    """The variable `cluster` of the group `all`; anywhere else it is an error, and so is its absence.
+
+    `place` is where it is missed.
+    """
+    said = tuple(statements)
+    given = tuple(entry for entry in variables(said) if entry.name == NAME)
+    of_all = (one for kind in (GroupVariables, GroupFile) for one in said if isinstance(one, kind) and one.group == ALL)
+    right = [entry for one in of_all for entry in one.variables if entry.name == NAME]
     wrong = tuple(
-        Finding("misplaced", variable.path, "`cluster` is one for all machines", "move it to all.vars.cluster")
-        for variable in given
-        if variable.path != PLACE
+        Finding("misplaced", entry.path, "`cluster` is one for all machines", "move it to all.vars.cluster")
+        for entry in given
+        if entry not in right
     )
     if right or wrong:
-        return right, wrong
+        return (right[-1] if right else None), wrong
     hint = 'add to `vars:` of `all:` a mapping `cluster:` with at least `kubernetes_version: "1.20.2"`'
-    return None, (Finding("missing-key", PLACE, "the settings of the cluster are missing", hint),)
+    return None, (Finding("missing-key", place, "the settings of the cluster are missing", hint),)
 
 
 def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[ClusterSettings, tuple[Finding, ...]]:
     """The settings; the default for one that is wrong, so that the others can still be looked at."""
+    if variable.written is not None and not isinstance(variable.value, dict):
+        message = "`cluster` is a mapping, and this is none"
+        hint = "write it as YAML into group_vars/all.yml beside the inventory; in INI it would be one Python literal"
+        return fallback(), (Finding("wrong-type", variable.path, message, hint),)
     refused = tuple(unreadable(variable.value, variable.path))
     paths = {finding.path for finding in refused}
     try:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from provisioner.errors import Severity
 from provisioner.inventory import messages
-from provisioner.inventory.findings import Finding, KeyPath, dotted, nearest
+from provisioner.inventory.findings import Finding, KeyPath, nearest
 from provisioner.inventory.model import ClusterSettings, HostVariables
 from provisioner.inventory.yaml_lines import Tagged
 
@@ -75,11 +75,12 @@ _JINJA = ("{{", "{%")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable as it stands in the file."""
+    """A variable as it stands in the file; `written` is its text in a format that has no types (INI)."""
 
     name: str
     value: object
     path: KeyPath
+    written: str | None = None
 
 
 def field_of(name: str) -> str | None:
@@ -93,9 +94,21 @@ def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[object, tupl
     if refused := tuple(unreadable(variable.value, variable.path)):
         return None, refused
     try:
-        return getattr(HostVariables.model_validate({field: variable.value}), field), ()
+        return _validated(field, variable), ()
     except ValidationError as error:
         return None, tuple(messages.findings(error, HostVariables, variable.path, texts, skip=1))
+
+
+def _validated(field: str, variable: Variable) -> object:
+    """Where a format has no types, `yes` is true and 1000 may be a name, as in Ansible."""
+    if variable.written is None:
+        return getattr(HostVariables.model_validate({field: variable.value}), field)
+    try:
+        return getattr(HostVariables.model_validate({field: variable.value}, strict=False), field)
+    except ValidationError:
+        if isinstance(variable.value, str):
+            raise
+        return getattr(HostVariables.model_validate({field: variable.written}, strict=False), field)
 
 
 def judge(variable: Variable) -> Iterator[Finding]:
@@ -137,6 +150,8 @@ def unreadable(value: object, path: KeyPath) -> Iterator[Finding]:
             )
         case Tagged(tag=tag):
             yield Finding("tag", path, f"the YAML tag {tag} is not known", "write the plain value without a tag")
+        case {"__ansible_vault": _}:  # how ansible-inventory prints it
+            yield from unreadable(Tagged("!vault"), path)
         case dict():
             for key, below in value.items():
                 yield from unreadable(below, (*path, str(key)))
@@ -152,7 +167,7 @@ def _unknown(variable: Variable) -> Finding:
             "misplaced",
             variable.path,
             f"`{name}` is a setting of the cluster",
-            f"write it as {dotted(('all', 'vars', 'cluster', name))}",
+            f"write it as all.vars.cluster.{name}",
         )
     if meant := _meant(name):
         return Finding(

@@ -1,9 +1,10 @@
 """YAML with line numbers: the value as PyYAML (and so Ansible) reads it, and for every path in it the line
-and the text as written. Equal keys in one mapping, which PyYAML lets pass, are found here.
+and the text as written. Equal keys in one mapping, which PyYAML lets pass, are found here. JSON is read as JSON.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ _CAUSES = {
     "expected <block end>": "check the indentation: keys of one mapping stand below each other",
     "could not find expected ':'": "a key needs `: ` after it; check the indentation here and above",
     "unhashable": "a `{{ template }}` is not filled in here; other text that begins with { needs quotes",
-    "<document start>": "is this Ansible's INI format? It is written as YAML here, see inventories/",
+    "<document start>": "is this Ansible's INI format? Then give the file another ending, such as .ini",
     "recursion": "something in this file contains itself, or is nested without end",
     "special characters": "remove the control characters: an editor can show them",
     "undefined alias": "define the anchor with `&name` before it is used with `*name`",
@@ -35,17 +36,15 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file: its value, and for each path the line (from 1) of its key and, for scalars, the text."""
+    """A YAML file: its value, and for each path the line (from 1) of its key and, for scalars, the text.
+
+    All paths begin with the name of the file.
+    """
 
     value: object
     lines: Mapping[KeyPath, int]
     texts: Mapping[KeyPath, str]
     findings: tuple[Finding, ...] = ()
-
-    def line(self, path: KeyPath) -> int:
-        """The line of the value, or of the nearest thing around it that is in the file."""
-        around = (path[:length] for length in range(len(path), 0, -1))
-        return next((self.lines[part] for part in around if part in self.lines), 1)
 
 
 class _Loader(yaml.SafeLoader):
@@ -55,33 +54,45 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor(None, lambda loader, node: Tagged(node.tag))
 
 
-def read(text: str) -> Document:
-    """Read one YAML document; a syntax error becomes the document's only finding."""
+def read(text: str, file: str) -> Document:
+    """Read one YAML or JSON document; a syntax error becomes the document's only finding."""
+    top: dict[KeyPath, int] = {(file,): 1}
+    json_value = _json(text) if text.lstrip().startswith("{") else None
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
-            return Document(None, {}, {})
-        findings = tuple(_duplicates(node))
+            return Document(None, top, {})
+        findings = tuple(_duplicates(node, file))
         value = loader.construct_document(node)
-        places = tuple(_places(node, ()))
+        places = tuple(_places(node, (file,)))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        return Document(None, {}, {}, (_syntax(error),))
+        # JSON may be indented with tabs: then lines are not known.
+        return Document(json_value, top, {}, () if json_value is not None else (_syntax(error, file),))
     return Document(
-        value,
-        {path: line for path, line, _ in places},
+        value if json_value is None else json_value,
+        {**top, **{path: line for path, line, _ in places}},
         {path: text for path, _, text in places if text is not None},
         findings,
     )
 
 
-def _syntax(error: Exception) -> Finding:
+def _json(text: str) -> object:
+    """Numbers and escapes have other rules in JSON; Ansible tries it first. None where it is none."""
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _syntax(error: Exception, file: str) -> Finding:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     hint = next((cause for words, cause in _CAUSES.items() if words in problem), "")
     message = f"this is not valid YAML: {problem}"
     line = mark.line + 1 if mark else 1
-    return Finding("yaml", (), message, hint or "check this line and the one before it", line=line)
+    return Finding("yaml", (file,), message, hint or "check this line and the one before it", line=line)
 
 
 def _key(node: yaml.Node) -> str:
@@ -103,10 +114,10 @@ def _places(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int, str 
         yield from _places(below, (*path, key))
 
 
-def _duplicates(root: yaml.Node) -> Iterator[Finding]:
+def _duplicates(root: yaml.Node, file: str) -> Iterator[Finding]:
     """Walks every node once, also where aliases make a loop."""
     seen: set[int] = set()
-    ahead: list[tuple[yaml.Node, KeyPath]] = [(root, ())]
+    ahead: list[tuple[yaml.Node, KeyPath]] = [(root, (file,))]
     while ahead:
         node, path = ahead.pop()
         if id(node) in seen:

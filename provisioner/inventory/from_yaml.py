@@ -1,74 +1,42 @@
-"""Ansible's group tree, read from the file as a flat list of statements in the file's order.
-
-A group may stand in several places and a host in many groups; putting it all together is `tree.py`'s work.
-"""
+"""Inventories in YAML (and JSON): a mapping of groups, and groups in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from provisioner.inventory import ranges
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean
 from provisioner.inventory.messages import found
+from provisioner.inventory.statements import Child, GroupVariables, Member, Named, Source, Statement
 from provisioner.inventory.variables import Variable
+from provisioner.inventory.yaml_lines import Document
 
 _SECTIONS = ("vars", "hosts", "children")
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A group stands at `path`."""
-
-    group: str
-    path: KeyPath
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A group belongs to another one."""
-
-    group: str
-    child: str
-    path: KeyPath
+def read(document: Document, file: str) -> Source:
+    """All statements of an inventory, and what is wrong where there is none to make."""
+    value = document.value
+    if not isinstance(value, dict) or "plugin" in value:
+        wrong = document.findings or (_no_inventory(value, file),)
+        return Source(findings=wrong, lines=document.lines, sound=False)
+    said = tuple(entry for name, content in value.items() for entry in _group(name, content, (file, str(name))))
+    return Source(
+        tuple(entry for entry in said if not isinstance(entry, Finding)),
+        (*document.findings, *(entry for entry in said if isinstance(entry, Finding))),
+        document.lines,
+        document.texts,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class GroupVariables:
-    """`vars` of a group."""
-
-    group: str
-    variables: tuple[Variable, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A host (one of a range) belongs to a group, with variables of its own."""
-
-    group: str
-    host: str
-    path: KeyPath
-    variables: tuple[Variable, ...]
-
-
-Statement = Named | Child | GroupVariables | Member
-
-
-def not_a_mapping(value: object) -> tuple[Finding, ...]:
-    """What to say about a file that is no inventory at all."""
+def _no_inventory(value: object, file: str) -> Finding:
+    if isinstance(value, dict):
+        message = f"this is the configuration of Ansible's inventory plug-in {value['plugin']}"
+        hint = "plug-ins need Ansible: save what it makes of this, `ansible-inventory --list --export --yaml -i FILE`"
+        return Finding("unsupported", (file,), message, hint)
     what = "is empty" if value is None else f"is {found(value)}"
-    example = "see inventories/existing-servers.yaml for an example"
     message = f"an inventory is a mapping that begins with `all:`, this file {what}"
-    return (Finding("not-an-inventory", (), message, example),)
-
-
-def read(value: object) -> Iterator[Statement | Finding]:
-    """All statements of an inventory, a mapping of groups; where there is none to make, what is wrong."""
-    if not isinstance(value, dict):
-        yield from not_a_mapping(value)
-        return
-    for name, content in value.items():
-        yield from _group(name, content, (str(name),))
+    return Finding("not-an-inventory", (file,), message, "see inventories/existing-servers.yaml for an example")
 
 
 def _group(name: object, value: object, path: KeyPath) -> Iterator[Statement | Finding]:
@@ -117,12 +85,13 @@ def _mapping(value: object, path: KeyPath, expected: str) -> Iterator[tuple[str,
 
 
 def _variables_of(group: str, value: object, path: KeyPath) -> Iterator[Statement | Finding]:
-    variables = tuple(_variables(value, path, "variables are a mapping of names and values"))
-    yield from (entry for entry in variables if isinstance(entry, Finding))
-    yield GroupVariables(group, tuple(entry for entry in variables if isinstance(entry, Variable)))
+    said = tuple(variables_in(value, path, "variables are a mapping of names and values"))
+    yield from (entry for entry in said if isinstance(entry, Finding))
+    yield GroupVariables(group, tuple(entry for entry in said if isinstance(entry, Variable)))
 
 
-def _variables(value: object, path: KeyPath, expected: str) -> Iterator[Variable | Finding]:
+def variables_in(value: object, path: KeyPath, expected: str) -> Iterator[Variable | Finding]:
+    """The variables of a mapping (`expected` says that it has to be one), or what is wrong with it."""
     if isinstance(value, str):
         yield Finding(
             "wrong-type", path, f"{expected}; this is {found(value)}", "write lines of `name: value` below it"
@@ -150,15 +119,18 @@ def _hosts(group: str, value: object, path: KeyPath) -> Iterator[Statement | Fin
 
 
 def _members(group: str, pattern: str, value: object, path: KeyPath) -> Iterator[Statement | Finding]:
-    entries = tuple(_variables(value, path, "a host's variables are a mapping of names and values"))
-    variables = tuple(entry for entry in entries if isinstance(entry, Variable))
-    yield from (entry for entry in entries if isinstance(entry, Finding))
-    plain, port = ranges.split_port(pattern)
-    if port is not None:
-        variables = (Variable("ansible_port", port, path), *variables)
+    said = tuple(variables_in(value, path, "a host's variables are a mapping of names and values"))
+    yield from (entry for entry in said if isinstance(entry, Finding))
+    yield from members(group, pattern, path, tuple(entry for entry in said if isinstance(entry, Variable)))
+
+
+def members(group: str, pattern: str, path: KeyPath, variables: tuple[Variable, ...]) -> Iterator[Statement | Finding]:
+    """The hosts of a pattern such as `worker[1:3]:2222`."""
+    plain, number = ranges.split_port(pattern)
+    port = Variable("ansible_port", number, path) if number else None
     try:
         names = ranges.expand(plain)
     except ValueError as error:
         yield Finding("bad-range", path, f"in the host pattern `{pattern}` {error}", "for example worker[1:3]")
         names = (plain,)
-    yield from (Member(group, name, path, variables) for name in names)
+    yield from (Member(group, name, path, variables, port) for name in names)

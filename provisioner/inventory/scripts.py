@@ -1,0 +1,72 @@
+"""Executable inventories: run with `--list`, and where that does not give the hosts' variables, with `--host NAME`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from provisioner.inventory import from_script
+from provisioner.inventory.statements import Source, failure
+
+# For all calls of a script together: a cloud's answer takes seconds.
+TIMEOUT_S = 60.0
+_LAST_LINES = 5
+
+
+class ScriptError(Exception):
+    """A script did not give what it is for: `message` says what, `hint` what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        """The script's own last words belong to the message."""
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+def read(script: Path, timeout_s: float = TIMEOUT_S) -> Source:
+    """All that a script says."""
+    deadline_s = time.monotonic() + timeout_s
+    try:
+        listing = _run(script, ("--list",), deadline_s)
+        if isinstance(listing, dict) and from_script.META not in listing:
+            names = from_script.hosts(listing)
+            known = {name: _run(script, ("--host", name), deadline_s) for name in names}
+            listing = {**listing, from_script.META: {"hostvars": known}}
+    except ScriptError as error:
+        return failure("script", str(script), error.message, error.hint)
+    return from_script.read(listing, str(script))
+
+
+def _run(script: Path, arguments: tuple[str, ...], deadline_s: float) -> object:
+    """The JSON that a call prints; ScriptError when it does not. Nothing at all stands for an empty mapping."""
+    call = " ".join((script.name, *arguments))
+    try:
+        done = subprocess.run(
+            [str(script.absolute()), *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=max(deadline_s - time.monotonic(), 0.01), check=False,
+        )  # fmt: skip
+    except OSError as error:
+        raise ScriptError(f"cannot be run: {error.strerror}", "look at its first line: #! and a program") from None
+    except subprocess.TimeoutExpired:
+        hint = "run it yourself to see what it waits for"
+        raise ScriptError(f"`{call}` did not end in time", hint) from None
+    if done.returncode:
+        words = _last_words(done.stderr) or "it says nothing about why"
+        raise ScriptError(f"`{call}` failed with exit code {done.returncode}: {words}", "run it yourself")
+    return _json(done.stdout, call)
+
+
+def _last_words(output: bytes) -> str:
+    return " / ".join(output.decode(errors="replace").strip().splitlines()[-_LAST_LINES:])
+
+
+def _json(output: bytes, call: str) -> object:
+    if not output.strip() and "--host" in call:
+        return {}
+    try:
+        value: object = json.loads(output)
+    except (ValueError, RecursionError) as error:
+        hint = "it has to print the inventory as JSON on standard output, and all else on standard error"
+        raise ScriptError(f"`{call}` does not print JSON: {error}", hint) from None
+    return value

@@ -1,0 +1,86 @@
+"""What `-i` may name: a file in YAML, JSON or INI, a program that prints JSON, or a directory of them; and the files
+in `group_vars/` and `host_vars/` beside it. All of it becomes one `Source`, in the order in which Ansible reads.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from provisioner.inventory import beside, files, from_ini, from_yaml, scripts, text_files, yaml_lines
+from provisioner.inventory.findings import Finding
+from provisioner.inventory.statements import Source, failure
+
+_YAML = (".yaml", ".yml", ".json")
+# What Ansible passes over in a directory: INVENTORY_IGNORE_EXTS and IGNORED_ALWAYS of ansible-core 2.19.
+_IGNORED = re.compile(
+    r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)|~)$"
+)
+# How a YAML inventory begins that is not valid; an INI file begins with a section or a host.
+_LIKE_YAML = re.compile(r"(---|\{|[^\s#;\[][^\s=]*:(\s|$))")
+
+
+def read(path: Path) -> Source:
+    """All that an inventory says."""
+    if path.is_dir():
+        found = tuple(_below(path))
+        said = Source() if found else failure("unreadable", str(path), "has no inventory in it", "name a file")
+    else:
+        found, said = (path,), Source()
+    for file in found:
+        said += _file(file, said.groups)
+    return said + beside.read(files.directory(path), said) if said.sound else said
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    for entry in sorted(directory.iterdir(), key=lambda entry: os.fsencode(entry.name)):
+        if _IGNORED.search(entry.name):
+            continue
+        yield from _below(entry) if entry.is_dir() else (entry,)
+
+
+def _file(path: Path, known: tuple[str, ...]) -> Source:
+    file = str(path)
+    if not path.exists() and "," in path.name:
+        hint = "write the hosts into a file, see inventories/ for examples"
+        return failure("unreadable", file, "a list of hosts has no groups that give them roles", hint)
+    if path.suffix == ".toml":
+        hint = "write it as YAML, or as INI in a file with another ending"
+        return failure(
+            "unsupported", file, "TOML is not read: YAML and INI say the same, and more people read them", hint
+        )
+    if _is_program(path):
+        return _program(path)
+    text = text_files.read(path)
+    if isinstance(text, Finding):
+        return Source(findings=(text,), sound=False)
+    if path.suffix in _YAML:
+        return from_yaml.read(yaml_lines.read(text, file), file)
+    return _any_format(text, file, known) if not path.suffix else from_ini.read(text, file, known)
+
+
+def _any_format(text: str, file: str, known: tuple[str, ...]) -> Source:
+    """A file without an ending may be either: YAML when it is a mapping, or was meant to be one."""
+    document = yaml_lines.read(text, file)
+    lines = (line for line in text.splitlines() if line.strip() and line.strip()[0] not in "#;")
+    if isinstance(document.value, dict) or _LIKE_YAML.match(next(lines, "")):
+        return from_yaml.read(document, file)
+    return from_ini.read(text, file, known)
+
+
+def _is_program(path: Path) -> bool:
+    """By its first bytes: on some file systems every file is executable."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"\x7fELF" or (file.seek(0) == 0 and file.read(2) == b"#!")
+    except OSError:
+        return False
+
+
+def _program(path: Path) -> Source:
+    if os.access(path, os.X_OK):
+        return scripts.read(path)
+    message = "this begins like a program (#!), and may not be executed"
+    return failure("script", str(path), message, f"chmod +x {path}")

@@ -1,0 +1,123 @@
+"""What the files of an inventory say, whatever their format: a flat list of statements in Ansible's order.
+
+A group may stand in several places and a host in many groups; putting it all together is `tree.py`'s work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from provisioner.inventory.findings import Finding, KeyPath
+from provisioner.inventory.variables import Variable
+
+# These two are always there: `all` above everything, and `ungrouped` for hosts that no other group has.
+ALL, UNGROUPED = "all", "ungrouped"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A group stands at `path`."""
+
+    group: str
+    path: KeyPath
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A group belongs to another one."""
+
+    group: str
+    child: str
+    path: KeyPath
+
+
+@dataclass(frozen=True, slots=True)
+class GroupVariables:
+    """Variables of a group, in the inventory itself."""
+
+    group: str
+    variables: tuple[Variable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A host (one of a range) belongs to a group, with variables of its own.
+
+    The `port` behind its name counts only where the host is named first.
+    """
+
+    group: str
+    host: str
+    path: KeyPath
+    variables: tuple[Variable, ...] = ()
+    port: Variable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFile:
+    """Variables of a group, in a file in `group_vars/`."""
+
+    group: str
+    variables: tuple[Variable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostFile:
+    """Variables of a host, in a file in `host_vars/`."""
+
+    host: str
+    variables: tuple[Variable, ...]
+
+
+Statement = Named | Child | GroupVariables | Member | GroupFile | HostFile
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one file says, or several one after the other.
+
+    `lines` and `texts` are the line (from 1) and, for scalars, the text as written of what stands at a path.
+    A file that could not be read at all is not `sound`: then its findings are all there is to say.
+    """
+
+    statements: tuple[Statement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    texts: Mapping[KeyPath, str] = field(default_factory=dict)
+    sound: bool = True
+
+    def __add__(self, other: Source) -> Source:
+        """First this one, then the other."""
+        return Source(
+            (*self.statements, *other.statements),
+            (*self.findings, *other.findings),
+            {**self.lines, **other.lines},
+            {**self.texts, **other.texts},
+            self.sound and other.sound,
+        )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups in order, without repetition."""
+        named = (said.group for said in self.statements if isinstance(said, Named))
+        return tuple(dict.fromkeys((ALL, UNGROUPED, *named)))
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts in order, without repetition."""
+        return tuple(dict.fromkeys(said.host for said in self.statements if isinstance(said, Member)))
+
+
+def failure(rule: str, file: str, message: str, hint: str) -> Source:
+    """A file that cannot be read as an inventory."""
+    return Source(findings=(Finding(rule, (file,), message, hint),), sound=False)
+
+
+def variables(statements: Iterable[Statement]) -> Iterator[Variable]:
+    """All variables in order."""
+    for said in statements:
+        if isinstance(said, Member) and said.port:
+            yield said.port
+        if not isinstance(said, Named | Child):
+            yield from said.variables
