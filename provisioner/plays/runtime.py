@@ -8,12 +8,17 @@ from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
 from provisioner.plays.bundle_access import PLACE, repository
+from provisioner.resources.docker import DockerDrivers
 from provisioner.resources.files import File
 from provisioner.resources.images import Image
 from provisioner.resources.packages import Packages
 from provisioner.resources.services import Service
 
 DAEMON_JSON = "/etc/docker/daemon.json"
+# The kubelet's as well: with two, its pods would be in two trees of control groups (templates/kubeadm).
+CGROUP_DRIVER = "systemd"
+STORAGE_DRIVER = "overlay2"
+_UNIT = "docker.service"
 _PACKAGES = ("containerd", "docker.io", "runc")
 
 
@@ -25,7 +30,8 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         *source.files,
         File(DAEMON_JSON, daemon_json(view)),
         Packages("container runtime", wished, source.options),
-        Service("docker.service", configuration=(DAEMON_JSON,)),
+        Service(_UNIT, configuration=(DAEMON_JSON,)),
+        DockerDrivers(_UNIT, CGROUP_DRIVER, STORAGE_DRIVER),
         *(Image(image.name, image.path, image.sha256, PLACE) for image in view.bundle.images_for(host.role.value)),
     )
 
@@ -34,10 +40,10 @@ def daemon_json(view: View) -> str:
     """Docker's configuration; the kubelet and Docker must use the same cgroup driver."""
     runtime = view.cluster.settings.runtime
     settings = {
-        "exec-opts": ["native.cgroupdriver=systemd"],
+        "exec-opts": [f"native.cgroupdriver={CGROUP_DRIVER}"],
         "log-driver": "json-file",
         "log-opts": {"max-size": runtime.log_max_size},
-        "storage-driver": "overlay2",
+        "storage-driver": STORAGE_DRIVER,
         # A restart of Docker leaves the containers running: the control plane's are among them.
         "live-restore": True,
         **({"registry-mirrors": list(runtime.registry_mirrors)} if runtime.registry_mirrors else {}),

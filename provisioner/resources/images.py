@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
+from provisioner.resources.docker import docker_told
 
 # What a run needs on a machine only as long as it works; removed by it, or by the next one.
 SCRATCH = "/var/lib/provisioner/run"
@@ -46,7 +47,7 @@ class Image:
 
     def probe(self) -> Command:
         """The names of all images: one question, which the batch asks once however many images are wished for."""
-        return shell('docker image ls --format "{{.Repository}}:{{.Tag}}" 2>/dev/null || :')
+        return docker_told()
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Load it."""

@@ -14,6 +14,7 @@ from provisioner.core.facts import NodeState
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, UNIT, PodRoutes
+from provisioner.resources.docker import DockerDrivers
 from provisioner.resources.files import Absent, File, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
@@ -139,10 +140,18 @@ SERVICES = (
     Case("only to be enabled, its unit file has changed", WAITING, systemd("inactive", reload="yes")),
 )
 
+DRIVERS = DockerDrivers("docker.service")
 PAUSE = Image("k8s.gcr.io/pause:3.2", "images/pause_3.2.tar", "a" * 64, "/run/provisioner/bundle")
 IMAGES = (
     Case("absent", PAUSE, ""),
     Case("present", PAUSE, "k8s.gcr.io/pause:3.2\n<none>:<none>\n"),
+    Case("present, beside Docker's drivers", PAUSE, "drivers: systemd overlay2\nk8s.gcr.io/pause:3.2\n"),
+    Case("no Docker yet", DRIVERS, "\n"),
+    Case("Docker is not well", DRIVERS, "drivers:  \n\n"),
+    Case("the right drivers", DRIVERS, "drivers: systemd overlay2\nk8s.gcr.io/pause:3.2\n"),
+    Case("another cgroup driver", DRIVERS, "drivers: cgroupfs overlay2\n"),
+    Case("other drivers", DRIVERS, "drivers: cgroupfs vfs\n"),
+    Case("another driver, and Docker restarts", DRIVERS, "drivers: cgroupfs vfs\n", after("service docker.service")),
     Case("another version of it", PAUSE, "k8s.gcr.io/pause:3.1\n"),
 )
 

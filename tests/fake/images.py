@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from provisioner.core.command import Command
 from provisioner.plays.bundle_access import PLACE
+from provisioner.plays.runtime import DAEMON_JSON
 from tests.builders import bundle
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.services import DOCKER
@@ -15,7 +16,11 @@ BY_ARCHIVE = {
 
 
 def _images(machine: Machine, command: Command) -> str:
-    return "\n".join(sorted(machine.images)) if machine.runs(DOCKER) else ""
+    if not machine.runs(DOCKER):
+        return "\n"
+    told = machine.units[DOCKER].runs_with.get(DAEMON_JSON, "")
+    drivers = f"{'systemd' if 'cgroupdriver=systemd' in told else 'cgroupfs'} overlay2"
+    return "\n".join([f"drivers: {drivers}", *sorted(machine.images)]) + "\n"
 
 
 def _load(

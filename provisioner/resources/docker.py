@@ -1,0 +1,65 @@
+"""What Docker really uses, asked of the running daemon: its configuration may say otherwise, or be overruled."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.resource import Change
+
+_DRIVERS = "drivers: "
+# Both questions at once, since each waits for the daemon. The images' names come last, and in one piece.
+_PROBE = f"""
+docker info --format "{_DRIVERS}{{{{.CgroupDriver}}}} {{{{.Driver}}}}" 2>/dev/null &
+images=$(docker image ls --format "{{{{.Repository}}}}:{{{{.Tag}}}}" 2>/dev/null || :)
+wait
+echo "$images"
+"""
+
+
+def docker_told() -> Command:
+    """Docker's drivers and the names of all its images: one question for everything that asks about them."""
+    return shell(_PROBE)
+
+
+@dataclass(frozen=True, slots=True)
+class DockerDrivers:
+    """Docker groups processes as the kubelet does, and stores images as it was told to."""
+
+    unit: str
+    cgroup: str = "systemd"
+    storage: str = "overlay2"
+
+    @property
+    def key(self) -> str:
+        """`docker drivers`."""
+        return "docker drivers"
+
+    def probe(self) -> Command:
+        """What the daemon says of itself; nothing when it does not run."""
+        return docker_told()
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Restart it, so that it reads its configuration; a daemon that starts anyway does."""
+        told = next((line for line in seen.stdout.splitlines() if line.startswith(_DRIVERS)), "")
+        now = told.removeprefix(_DRIVERS).split()
+        if len(now) != 2 or f"service {self.unit}" in changed:
+            return None
+        found = (
+            (
+                f"Docker uses the cgroup driver {now[0]}, the kubelet {self.cgroup}",
+                "cgroup driver",
+                now[0],
+                self.cgroup,
+            ),
+            (f"Docker stores with {now[1]}, not {self.storage}", "storage driver", now[1], self.storage),
+        )
+        wrong = [one for one in found if one[2] != one[3]]
+        if not wrong:
+            return None
+        return Change(
+            f"restart {self.unit} ({'; '.join(why for why, *_ in wrong)})",
+            (Command(("systemctl", "restart", self.unit), timeout_s=180),),
+            diff="".join(f"-{what} {is_now}\n+{what} {wished}\n" for _, what, is_now, wished in wrong),
+        )
