@@ -54,11 +54,14 @@ class Batch:
         self.code = channel.recv_exit_status()
 
     def _ended(self, channel: paramiko.Channel) -> bool:
-        transport = channel.get_transport()
-        if not transport.is_active() and not channel.exit_status_ready():
+        """Whether all has arrived. A channel whose connection broke is closed, too, but has not come to its end."""
+        if channel.recv_ready() or channel.recv_stderr_ready():
+            return False
+        if channel.exit_status_ready() and channel.eof_received:
+            return True
+        if channel.closed or not channel.get_transport().is_active():
             raise OSError("the connection broke")
-        silent = not channel.recv_ready() and not channel.recv_stderr_ready()
-        return silent and channel.exit_status_ready() and bool(channel.eof_received)
+        return False
 
     def _take(self, channel: paramiko.Channel) -> None:
         while channel.recv_ready():
