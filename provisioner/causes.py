@@ -136,7 +136,7 @@ _PACKAGES = (
 )
 _RUNTIME = (
     Cause(
-        r"failed to pull image \"?(?P<image>[^\s\"]+)\"?",
+        r"\[ERROR ImagePull\]: failed to pull image \"?(?P<image>[^\s\"]+)\"?",
         "The image {image} is not on that machine and cannot be fetched.",
         "Nodes need no internet when the bundle has it: `provisioner bundle show` lists what it has.",
     ),

@@ -147,6 +147,7 @@ class Join:
         if state == "done" and self.present:
             return None
         why = {
+            "": f", once the cluster has noticed that the old {self.node} is gone" if self.present else "",
             "begun": ", after a reset: the last try did not come to its end",
             "done": ", after a reset: the cluster has no such node",
         }

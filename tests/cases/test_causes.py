@@ -193,6 +193,12 @@ CASES = (
         ("kubectl describe node",),
     ),
     Case(
+        "a kubelet that does not start, beside an image that nobody misses",
+        "\t[WARNING ImagePull]: failed to pull image k8s.gcr.io/coredns:1.7.0: output: Error response from daemon\n"
+        "error execution phase wait-control-plane: couldn't initialize a Kubernetes cluster",
+        ("journalctl -u kubelet",),
+    ),
+    Case(
         "nobody signs",
         "gave up after 60 s of waiting until the join token is signed",
         ("kube-controller-manager", "docker logs"),
