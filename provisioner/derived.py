@@ -111,7 +111,9 @@ def kubeadm_template(view: View, verb: str) -> str:
 
 
 def missing_dns(view: View) -> str:
-    """Why there will be no CoreDNS, or nothing when the bundle has it."""
+    """Why there will be no CoreDNS, or nothing when the bundle has it or a registry does."""
+    if view.bundle is None or not view.cluster.settings.images_in_bundle:
+        return ""
     names = [content.name for content in view.bundle.of_kind(Kind.IMAGE)]
     if any("coredns" in name for name in names):
         return ""

@@ -7,7 +7,7 @@ import string
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from getpass import getuser
@@ -29,7 +29,7 @@ from provisioner.inventory.model import Cluster, Role
 from provisioner.inventory.values import Secret, Version
 from provisioner.lease import Lease, held, is_over
 from provisioner.playbooks import BRING_UP
-from provisioner.plays.bundle_access import UPLOADED, closed, opened
+from provisioner.sources.bundle_access import UPLOADED, closed, opened
 from provisioner.transports.protocol import Transport
 from provisioner.transports.ssh import SshTransport
 
@@ -99,7 +99,7 @@ class Session:
     """A cluster, ready to be planned and applied."""
 
     cluster: Cluster
-    bundle: Bundle
+    bundle: Bundle | None
     run: Run
     view: View
 
@@ -112,29 +112,31 @@ class Session:
         """Whether that run is silent for too long, or was one of this machine and is not there any more."""
         return holder is not None and (holder.stale or is_over(holder.run))
 
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[None]:
+        """Give these hosts access to the bundle, if there is one; it is checked first, and taken away afterwards."""
+        return self._opened(self.bundle, fleet, tuple(hosts)) if self.bundle else nullcontext()
+
     @contextmanager
-    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
-        """Give these hosts access to the bundle, which is checked first; afterwards it is taken away again."""
-        reading.require_whole(self.bundle)
-        names = tuple(hosts)
+    def _opened(self, bundle: Bundle, fleet: Fleet, names: tuple[str, ...]) -> Iterator[None]:
+        reading.require_whole(bundle)
         with ExitStack() as served:
-            errors = fleet.each(names, partial(self._open_on, served)).bad
+            errors = fleet.each(names, partial(self._open_on, bundle, served)).bad
             try:
                 stop_for(errors)
                 yield
             finally:
                 fleet.each([name for name in names if name not in errors], _close_on)
 
-    def _open_on(self, served: ExitStack, host: str, transport: Transport) -> None:
-        port = served.enter_context(transport.serve(self.bundle.path))
+    def _open_on(self, bundle: Bundle, served: ExitStack, host: str, transport: Transport) -> None:
+        port = served.enter_context(transport.serve(bundle.path))
         transport.run([opened(self.view.run, f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}")])
         if port is None:
             self.run.listen(Waiting(host, "the bundle to be uploaded: its sshd forbids forwarding"))
-            transport.send_tree(self.bundle.path, self._files_for(host), UPLOADED)
+            transport.send_tree(bundle.path, self._files_for(bundle, host), UPLOADED)
 
-    def _files_for(self, host: str) -> tuple[str, ...]:
+    def _files_for(self, bundle: Bundle, host: str) -> tuple[str, ...]:
         role = self.cluster.host(host).role.value
-        contents = self.bundle.manifest.contents
+        contents = bundle.manifest.contents
         return tuple(content.path for content in contents if not content.roles or role in content.roles)
 
 
@@ -146,11 +148,11 @@ def _close_on(host: str, transport: Transport) -> None:
 def open_session(cluster: Cluster, listen: Listener, limit: str = "") -> Iterator[Session]:
     """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on."""
     names = chosen(cluster, limit)
-    bundle = find_bundle(cluster)
+    bundle = find_bundle(cluster) if cluster.settings.uses_bundle else None
     view = View(
         cluster,
         bundle,
-        bundle_key=bundle.apt_key.read_text(),
+        bundle_key=bundle.apt_key.read_text() if bundle else "",
         join_token=new_token(),
         now_s=time.time(),
         limit=names,

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 class View:
     """Everything a play may know. Randomness, time and secrets are made by the engine and come in here.
 
-    `facts` and `states` hold the hosts that were reached; `live` is the cluster as its leader sees it, None as long
-    as there is none. `run` is this run's id, `lock` who works on the cluster.
+    `bundle` is None when nothing comes from one. `facts` and `states` hold the hosts that were reached; `live` is
+    the cluster as its leader sees it, None as long as there is none. `run` is this run's id, `lock` who works on the
+    cluster.
     """
 
     cluster: Cluster
-    bundle: Bundle
+    bundle: Bundle | None = None
     bundle_key: str = ""
     facts: Mapping[str, HostFacts] = field(default_factory=dict)
     states: Mapping[str, HostState] = field(default_factory=dict)

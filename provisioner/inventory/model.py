@@ -127,6 +127,11 @@ class ClusterSettings(Model):
     package_source: BundleSource = Field(
         default=BundleSource(), description="Where Kubernetes' packages and images come from."
     )
+    images: Literal["bundle", "registry"] | None = Field(
+        default=None,
+        description="Where images come from: the bundle, or the registries that they are named after. "
+        "Left out: as the packages do.",
+    )
     pod_cidr: Network4 = Field(
         default=IPv4Network("10.244.0.0/16"), description="The pods' network; every node gets a /24 of it."
     )
@@ -153,6 +158,16 @@ class ClusterSettings(Model):
         default=False,
         description="The machines are containers: swap is accepted, kube-proxy leaves conntrack alone.",
     )
+
+    @property
+    def images_in_bundle(self) -> bool:
+        """Whether nodes get their images from the bundle."""
+        return (self.images or self.package_source.type) == "bundle"
+
+    @property
+    def uses_bundle(self) -> bool:
+        """Whether anything comes from a bundle."""
+        return self.images_in_bundle or self.package_source.type == "bundle"
 
 
 class HostVariables(Model):

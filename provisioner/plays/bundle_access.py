@@ -1,75 +1,7 @@
-"""How a node reaches the bundle: a repository of its own, apart from the machine's, behind a file that says where.
-
-The engine opens the way before the first step and closes it after the last: it writes `PLACE` with the address of
-the bundle, `http://127.0.0.1:PORT` inside the SSH connection or `file:DIRECTORY` where it had to be uploaded.
-"""
+"""The old place of `sources.bundle_access`."""
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from provisioner.sources.bundle_access import APT_MIRRORS, PLACE, Leftovers, closed, opened
 
-from provisioner.core.command import Command, Result, shell
-from provisioner.core.play import View
-from provisioner.core.resource import Change
-from provisioner.resources.images import SCRATCH
-from provisioner.resources.repositories import AptRepository
-
-# A line `http://127.0.0.1:7642` or `file:/var/lib/provisioner/run/bundle`; gone after the run and after a reboot.
-PLACE = "/run/provisioner/bundle"
-# The same for apt's mirror method, which wants the address of the repository itself.
-APT_MIRRORS = "/run/provisioner/bundle-apt"
-# What a run needs while it works lies here, with the run's id: it goes with the run, or with the next one.
-UPLOADED = f"{SCRATCH}/bundle"
-_RUN_DIRECTORY = "/run/provisioner"
-
-_OTHER_RUN = 'if [ "$(cat "$2/id" 2>/dev/null)" != "$1" ]; then'
-_GONE = 'rm -rf -- "$2" "$3"'
-
-
-def opened(run: str, address: str) -> Command:
-    """Write down where the bundle is now, an address without a slash at its end; what another run left goes first."""
-    script = f"""
-    {_OTHER_RUN} {_GONE}; fi
-    mkdir -p "$2" "$3"
-    printf "%s\\n" "$1" >"$2/id"
-    printf "%s\\n" "$4" >"$5"
-    printf "%s/apt/\\n" "$4" >"$6"
-    """
-    return shell(script, run, SCRATCH, _RUN_DIRECTORY, address, PLACE, APT_MIRRORS)
-
-
-def closed() -> Command:
-    """The bundle is not to be had any more; what had to be uploaded goes too."""
-    return shell('rm -rf -- "$1" "$2"', SCRATCH, _RUN_DIRECTORY)
-
-
-@dataclass(frozen=True, slots=True)
-class Leftovers:
-    """Nothing is left of an earlier run that was interrupted: its way to the bundle, what it uploaded."""
-
-    run: str
-
-    @property
-    def key(self) -> str:
-        """`leftovers`."""
-        return "leftovers"
-
-    def probe(self) -> Command:
-        """Which of its places are there and not this run's own."""
-        return self._unless_own('for path in "$2" "$3"; do if [ -e "$path" ]; then echo "$path"; fi; done')
-
-    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Remove them; this run's own, which have taken their place meanwhile, stay."""
-        if not seen.stdout.strip():
-            return None
-        lines = "".join(f"-{path}\n" for path in seen.stdout.splitlines())
-        return Change("remove what an interrupted run has left", (self._unless_own(_GONE),), diff=lines)
-
-    def _unless_own(self, script: str) -> Command:
-        return shell(f"{_OTHER_RUN} {script}; fi", self.run, SCRATCH, _RUN_DIRECTORY)
-
-
-def repository(view: View) -> AptRepository:
-    """The bundle's apt repository as a node sees it."""
-    return AptRepository("bundle", f"mirror+file:{APT_MIRRORS}", view.bundle_key, directory="/etc/provisioner/apt")
+__all__ = ["APT_MIRRORS", "PLACE", "Leftovers", "closed", "opened"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
-from provisioner.plays.bundle_access import Leftovers, repository
 from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
-from provisioner.resources.packages import PackageDatabase
+from provisioner.sources.bundle import package_database
+from provisioner.sources.bundle_access import Leftovers
 from provisioner.templating import render
 
 # kubernetes.io, "Container Runtimes", and the bridge plug-in's need for br_netfilter; see docs/explanation.
@@ -23,10 +23,9 @@ SYSCTLS = (
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Modules before settings: the bridge settings exist only once br_netfilter is loaded."""
     swap = () if view.cluster.settings.nested else (SwapOff(),)
-    source = repository(view)
     return (
         Leftovers(view.run),
-        PackageDatabase(source.files[-1].path, source.options),
+        package_database(view),
         File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
         Modules(MODULES),
         File("/etc/sysctl.d/99-provisioner.conf", render("machine/sysctl.conf.j2", settings=SYSCTLS)),

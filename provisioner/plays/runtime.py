@@ -1,4 +1,4 @@
-"""The container runtime: Docker from the bundle, with the systemd cgroup driver, and the images a node needs."""
+"""The container runtime: Docker with the systemd cgroup driver, and the images a node needs from the bundle."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ import json
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
-from provisioner.plays.bundle_access import PLACE, repository
 from provisioner.resources.docker import DockerDrivers
 from provisioner.resources.files import File
 from provisioner.resources.images import Image
-from provisioner.resources.packages import Packages
 from provisioner.resources.services import Service
+from provisioner.sources.bundle_access import PLACE
+from provisioner.sources.choice import runtime_source
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 # The kubelet's as well: with two, its pods would be in two trees of control groups (templates/kubeadm).
 CGROUP_DRIVER = "systemd"
 STORAGE_DRIVER = "overlay2"
 _UNIT = "docker.service"
-_PACKAGES = ("containerd", "docker.io", "runc")
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """The configuration comes before the package, whose installation starts the daemon."""
-    source = repository(view)
-    wished = tuple((name, view.bundle.package_version(name)) for name in _PACKAGES)
+    source = runtime_source(view, host)
+    images = view.bundle.images_for(host.role.value) if view.bundle and view.cluster.settings.images_in_bundle else ()
     return (
-        *source.files,
+        *source.resources,
         File(DAEMON_JSON, daemon_json(view)),
-        Packages("container runtime", wished, source.options),
+        source.packages("container runtime"),
         Service(_UNIT, configuration=(DAEMON_JSON,)),
         DockerDrivers(_UNIT, CGROUP_DRIVER, STORAGE_DRIVER),
-        *(Image(image.name, image.path, image.sha256, PLACE) for image in view.bundle.images_for(host.role.value)),
+        *(Image(image.name, image.path, image.sha256, PLACE) for image in images),
     )
 
 

@@ -107,6 +107,8 @@ def _namesakes(view: View) -> Iterator[Problem]:
 
 def _images(view: View) -> Iterator[Problem]:
     """What kubeadm will ask for is in the bundle; nodes may have no internet to look for it elsewhere."""
+    if view.bundle is None or not view.cluster.settings.images_in_bundle:
+        return
     new = {host.role for host in view.hosts if not view.states[host.name].joined}
     for role in (role for role in Role if role in new):
         has = {image.name for image in view.bundle.images_for(role.value)}

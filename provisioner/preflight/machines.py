@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
+from provisioner.bundle.manifest import Distribution
 from provisioner.core.facts import HostFacts
 from provisioner.core.play import View
 from provisioner.derived import node_address
@@ -27,19 +28,9 @@ def _each(view: View) -> Iterator[tuple[Host, HostFacts]]:
 
 
 def _system(view: View) -> Iterator[Problem]:
-    wished = view.bundle.manifest.distribution
     for host, facts in _each(view):
-        found = f"{facts.distribution} {facts.codename or facts.release}"
-        if (facts.distribution, facts.codename) != (wished.id, wished.codename):
-            yield Problem(
-                "distribution",
-                host.name,
-                f"runs {found}, and the bundle is for {wished.id} {wished.codename}",
-                "Use machines of that distribution, or a bundle made for theirs.",
-            )
-        elif facts.architecture != wished.architecture:
-            hint = "Use a bundle built for that architecture."
-            yield Problem("architecture", host.name, f"is {facts.architecture}, the bundle {wished.architecture}", hint)
+        if view.bundle:
+            yield from _fits(host, facts, view.bundle.manifest.distribution)
         if facts.init != "systemd":
             yield Problem(
                 "init",
@@ -47,6 +38,20 @@ def _system(view: View) -> Iterator[Problem]:
                 f"is run by {facts.init or 'an unknown init'}, not by systemd",
                 "Services need systemd.",
             )
+
+
+def _fits(host: Host, facts: HostFacts, wished: Distribution) -> Iterator[Problem]:
+    found = f"{facts.distribution} {facts.codename or facts.release}"
+    if (facts.distribution, facts.codename) != (wished.id, wished.codename):
+        yield Problem(
+            "distribution",
+            host.name,
+            f"runs {found}, and the bundle is for {wished.id} {wished.codename}",
+            "Use machines of that distribution, or a bundle made for theirs.",
+        )
+    elif facts.architecture != wished.architecture:
+        hint = "Use a bundle built for that architecture."
+        yield Problem("architecture", host.name, f"is {facts.architecture}, the bundle {wished.architecture}", hint)
 
 
 def _root(view: View) -> Iterator[Problem]:

@@ -19,12 +19,12 @@ from provisioner.labs import container
 from provisioner.labs.spec import LabSpec
 from provisioner.networks.bridge import SCRIPT, UNIT, PodRoutes
 from provisioner.playbooks import BRING_UP
-from provisioner.plays.bundle_access import repository
 from provisioner.resources.files import Absent, File, PrivateCopy
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.packages import PackageDatabase, Packages
 from provisioner.resources.services import Service
 from provisioner.session import Session, open_session
+from provisioner.sources.bundle_access import repository
 from provisioner.templating import render
 from provisioner.transports.protocol import Transport
 from tests import builders
@@ -235,12 +235,14 @@ def test_a_service_whose_package_is_not_there_is_a_state(node: Node) -> None:
 @pytest.fixture(scope="module")
 def packages(node: Node) -> Callable[..., Packages]:
     """A wish for packages of the bundle, whose repository is known to the machine."""
+    bundle = node.session.bundle
+    assert bundle
     source = repository(node.session.view)
     for file in source.files:
         node.settle(file)
 
     def wish(*names: str) -> Packages:
-        rows = tuple((name, node.session.bundle.package_version(name)) for name in names)
+        rows = tuple((name, bundle.package_version(name)) for name in names)
         return Packages("test", rows, source.options)
 
     return wish

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
-    "derived",
+    "derived", "sources",
     "networks", "plays", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "work", "engine",
     "wording", "lease", "session", "log", "plain", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
 )  # fmt: skip
@@ -22,6 +22,7 @@ PURE = (
     "causes",
     "derived",
     "plays",
+    "sources",
     "networks",
     "catalog",
     "inventory/model",
