@@ -16,13 +16,13 @@ import pytest
 
 TESTS = Path(__file__).parent
 # Folders whose tests compute; those that run programs are in `shell` (sh alone) and `e2e` (machines).
-PURE = frozenset({"unit", "cases", "golden", "scenarios"})
+PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract"})
 
 Golden = Callable[[str, str], None]
 # How many of something a test has tried; it counts when the test passes.
 Tally = Callable[[str, int], None]
 
-pytest.register_assert_rewrite("tests.scenarios.sweep")
+pytest.register_assert_rewrite("tests.contract.subject", "tests.scenarios.sweep")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,7 +59,7 @@ def tally(record_property: Callable[[str, object], None]) -> Tally:
 @pytest.fixture(autouse=True)
 def isolated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fast test that opens a connection or starts a program fails."""
-    if request.path.relative_to(TESTS).parts[0] not in PURE:
+    if request.path.relative_to(TESTS).parts[0] not in PURE or request.node.get_closest_marker("e2e"):
         return
     for owner, name in (
         (socket.socket, "connect"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from provisioner.core.command import Command
-from provisioner.plays.bundle_access import PLACE
 from provisioner.plays.runtime import DAEMON_JSON
+from provisioner.sources.bundle_access import PLACE
 from tests.builders import bundle
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.services import DOCKER

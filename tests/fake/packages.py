@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 
 from provisioner.core.command import Command
-from provisioner.plays.bundle_access import APT_MIRRORS
+from provisioner.sources.bundle_access import APT_MIRRORS
+from tests.builders import PACKAGES
 from tests.fake import services
 from tests.fake.background import pass_moment
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import FakePackage, Machine
 
+# What the bundle's repository has.
+REPOSITORY = {**PACKAGES, "netbase": "6.4", "tini": "0.19.0-1"}
 # What packages bring that others ask for. A package's unit lies in /lib.
 FILES = {
     "docker.io": ("/lib/systemd/system/docker.service",),
@@ -73,9 +76,10 @@ def apt(machine: Machine, words: Sequence[str]) -> Answer | Moments:
         return failed(100, f"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by {holder(machine)}")
     if JOURNAL in machine.files:
         return failed(100, INTERRUPTED)
-    if not machine.there(lists) or not machine.there(APT_MIRRORS):
-        name, version = next(iter(wished.items()))
-        return failed(100, f"E: Version '{version}' for '{name}' was not found")
+    there = REPOSITORY if machine.there(lists) and machine.there(APT_MIRRORS) else {}
+    for name, version in wished.items():
+        if there.get(name) != version:
+            return failed(100, f"E: Version '{version}' for '{name}' was not found")
     return _install(machine, wished)
 
 
@@ -136,7 +140,7 @@ def _repair(machine: Machine, command: Command, source: str, options: str, *name
     assert bad.keys() <= set(names), "packages that nobody has named are half-installed"
     if not bad:
         return ""
-    if not machine.there(source):
+    if not machine.there(source) or not machine.there(APT_MIRRORS):
         return failed(100, f"E: The package {next(iter(bad))} needs to be reinstalled, but I can't find an archive")
     return (yield from _install(machine, bad))
 

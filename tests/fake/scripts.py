@@ -13,7 +13,6 @@ from provisioner.core.lock import Holder
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
-from provisioner.plays.bundle_access import Leftovers, closed, opened
 from provisioner.resources.files import Absent, File, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
@@ -22,6 +21,7 @@ from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
 from provisioner.resources.services import Service
+from provisioner.sources.bundle_access import Leftovers, closed, opened
 from tests.builders import ok
 
 _FILE = File("/x", "x")

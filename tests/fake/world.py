@@ -62,7 +62,7 @@ class World:
     transports: dict[str, FakeTransport] = field(default_factory=dict)
     heard: list[Event] = field(default_factory=list)
     bundle_for: list[str] = field(default_factory=list)
-    _session: Session = field(init=False, repr=False)
+    session: Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.grow(self.wished)
@@ -97,14 +97,13 @@ class World:
 
     def plan(self, **changes: Any) -> Outcome:
         """What `provisioner plan` does."""
-        view = self._view(**changes)
-        return engine.plan(self._run(view), view)
+        session = self._begin(**changes)
+        return engine.plan(session.run, session.view)
 
     def apply(self, **changes: Any) -> Outcome:
         """What `provisioner apply` does."""
-        view = self._view(**changes)
-        self._session = Session(self.wished, BUNDLE, self._run(view), view)
-        return engine.apply(self._session.run, view, self)
+        session = self._begin(**changes)
+        return engine.apply(session.run, session.view, self)
 
     def done(self) -> dict[str, list[str]]:
         """What was done on each machine that anything was done on."""
@@ -115,14 +114,17 @@ class World:
         for _ in range(seconds):
             pass_moment(next(iter(self.machines.values())))
 
-    def _run(self, view: View) -> Run:
+    def _begin(self, **changes: Any) -> Session:
+        view = self._view(**changes)
         names = view.limit | {host.name for host in self.wished.control_planes}
         self.transports = {
             name: FakeTransport(partial(self.machines.__getitem__, name), self._moment)
             for name in self.machines
             if name in names
         }
-        return Run(BRING_UP, Fleet(self.transports, self.executor), preflight.rules, self.heard.append)
+        run = Run(BRING_UP, Fleet(self.transports, self.executor), preflight.rules, self.heard.append)
+        self.session = Session(self.wished, BUNDLE, run, view)
+        return self.session
 
     def _moment(self, host: str) -> None:
         self.on_moment(host)
@@ -155,5 +157,5 @@ class World:
     def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
         """As a session does it, with a bundle whose files nobody will open."""
         self.bundle_for = list(hosts)
-        with patch("provisioner.session.reading.require_whole"), self._session.open_bundle(fleet, self.bundle_for):
+        with patch("provisioner.session.reading.require_whole"), self.session.open_bundle(fleet, self.bundle_for):
             yield

@@ -1,0 +1,71 @@
+"""The machine that the contract is about: a simulated one in the fast tests, and one of the lab in `make test`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from provisioner.core.report import ignore
+from provisioner.inventory.loader import load
+from provisioner.labs import container
+from provisioner.labs.spec import LabSpec
+from provisioner.session import open_session
+from provisioner.sources.bundle_access import opened
+from tests.builders import cluster, host
+from tests.conftest import Tally
+from tests.contract.hands import FakeHands, RealHands
+from tests.contract.subject import HOST, Subject
+from tests.e2e.conftest import can_run_containers
+from tests.e2e.world import provisioner
+from tests.fake.world import World
+
+LAB = "contract"
+KINDS = [pytest.param("the fake"), pytest.param("a real machine", marks=pytest.mark.e2e)]
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of the two it is."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def subject(kind: str) -> Iterator[Subject]:
+    """A fresh machine, and the bundle at hand on it."""
+    with _fake() if kind == "the fake" else _real() as one:
+        yield one
+
+
+@contextmanager
+def _fake() -> Iterator[Subject]:
+    world = World(cluster(host(HOST, "10.0.0.11")))
+    world.plan()
+    transport = world.transports[HOST]
+    transport.run([opened(world.session.view.run, "http://127.0.0.1:7642")])
+    yield Subject(world.session.view, transport, FakeHands(world.machines[HOST]))
+
+
+@contextmanager
+def _real() -> Iterator[Subject]:
+    if not can_run_containers():
+        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    container.down(LAB, ignore)
+    built = provisioner("bundle", "build")
+    assert built.code == 0, built
+    try:
+        lab = container.up(LabSpec(name=LAB, control_planes=1, workers=0), ignore)
+        with open_session(load(lab.inventory), ignore) as session:
+            fleet = session.run.fleet
+            with session.open_bundle(fleet, [HOST]):
+                transport = fleet.transports[HOST]
+                yield Subject(session.view, transport, RealHands(f"provisioner-lab-{LAB}-{HOST}", transport))
+    finally:
+        container.down(LAB, ignore)
+
+
+@pytest.fixture(autouse=True)
+def counted(kind: str, tally: Tally) -> None:
+    """Every test here counts."""
+    tally(f"contract tests on {kind}", 1)

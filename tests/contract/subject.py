@@ -1,0 +1,78 @@
+"""A machine under test: spoken to through its transport, as the engine does, and arranged by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from provisioner.bundle.manifest import Kind
+from provisioner.core.command import Command, Result
+from provisioner.core.facts import look, read_cluster, read_facts, read_state
+from provisioner.core.play import View
+from provisioner.core.resource import Change, Resource
+from provisioner.resources.packages import Packages
+from provisioner.sources.bundle_access import repository
+from provisioner.transports.protocol import Transport
+from tests.contract.hands import Hands
+from tests.fake.packages import REPOSITORY
+
+HOST = "cp1"
+
+
+@dataclass
+class Subject:
+    """One machine; `view` is what is known of it, as of the last look."""
+
+    view: View
+    transport: Transport
+    hands: Hands
+
+    def run(self, *commands: Command) -> tuple[Result, ...]:
+        return self.transport.run(commands)
+
+    def look(self) -> View:
+        """Ask it what it is and how far it is."""
+        (seen,) = self.run(look(leader=True))
+        assert seen.ok, seen
+        facts, states = {HOST: read_facts(seen)}, {HOST: read_state(seen)}
+        self.view = replace(self.view, facts=facts, states=states, live=read_cluster(seen))
+        return self.view
+
+    def change(self, wish: Resource, *changed: str) -> Change | None:
+        """What is to be done; looking never fails and leaves no trace."""
+        (seen,) = self.transport.run([wish.probe()], stop=False)
+        assert seen.exit_code in wish.probe().accepts, seen
+        return wish.diff(seen, set(changed))
+
+    def settle(self, wish: Resource) -> str:
+        """Make it so, twice (each command may be repeated), and find nothing left; returns the summary."""
+        change = self.change(wish)
+        assert change, f"{wish.key} is as wished already"
+        for _ in range(2):
+            self.must(*change.commands)
+        assert self.change(wish) is None
+        return change.summary
+
+    def must(self, *commands: Command) -> None:
+        """None of them fails."""
+        results = self.transport.run(commands, alone=True)
+        assert [result for result in results if not result.ok] == []
+        assert len(results) == len(commands)
+
+    def now(self) -> datetime:
+        """Its own time."""
+        return datetime.fromtimestamp(self.look().facts[HOST].clock_s, UTC)
+
+    def packages(self, *names: str) -> Packages:
+        """A wish for packages of the bundle, whose repository is made known to the machine."""
+        source = repository(self.view)
+        for file in source.files:
+            change = self.change(file)
+            self.must(*(change.commands if change else ()))
+        return Packages("test", tuple((name, self.version(name)) for name in names), source.options)
+
+    def version(self, package: str) -> str:
+        """The version in the bundle."""
+        assert self.view.bundle
+        known = {one.name: one.version for one in self.view.bundle.of_kind(Kind.PACKAGE)}
+        return known.get(package) or REPOSITORY[package]

@@ -1,0 +1,37 @@
+"""Where nothing is there yet, looking fails nowhere and leaves no trace. This comes first: later it is not fresh."""
+
+from __future__ import annotations
+
+from provisioner.core.resource import Resource
+from provisioner.playbooks import BRING_UP
+from provisioner.resources.kubeadm import Init, Join
+from tests.contract.subject import HOST, Subject
+
+PLACES = ("/etc/kubernetes", "/etc/docker", "/etc/provisioner", "/etc/cni", "/var/lib/kubelet", "/usr/local/sbin")
+
+
+def test_it_is_on_no_way_into_a_cluster(subject: Subject) -> None:
+    view = subject.look()
+    assert view.facts[HOST].hostname == HOST
+    assert view.facts[HOST].init == "systemd"
+    assert view.facts[HOST].is_root
+    assert view.live is None
+    state = view.states[HOST]
+    assert not state.joined
+    assert not state.initialised
+    assert 22 in {port for port, _ in state.listening}
+
+
+def test_every_wish_of_a_bring_up_can_be_looked_at(subject: Subject) -> None:
+    before = {place: subject.hands.names(place) for place in PLACES}
+    wishes = _wishes(subject)
+    assert len(wishes) > 15
+    assert {wish.key for wish in wishes if isinstance(wish, (Init, Join))} == {"kubeadm init"}
+    wanted = [wish.key for wish in wishes if subject.change(wish)]
+    assert {"kubeadm init", "packages kubernetes", "service docker.service"} <= set(wanted)
+    assert {place: subject.hands.names(place) for place in PLACES} == before
+
+
+def _wishes(subject: Subject) -> list[Resource]:
+    view = subject.look()
+    return [wish for play in BRING_UP for host in play.hosts(view) for wish in play.desired(view, host)]

@@ -1,0 +1,78 @@
+"""Files: made, changed, corrected, removed, copied; and nothing else in their folder afterwards."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioner.inventory.values import Secret
+from provisioner.resources.files import Absent, File, PrivateCopy
+from tests.contract.subject import Subject
+
+FOLDER = "/etc/contract/deep"
+ODD = "".join(chr(code) for code in range(32, 0x250)) + "\n'\"$(touch /tmp/pwned)`\n\n"
+
+
+def test_a_file_is_made_changed_and_corrected(subject: Subject) -> None:
+    wish = File(f"{FOLDER}/a 'file'", ODD)
+    assert subject.settle(wish).startswith("create")
+    subject.hands.put(wish.path, "other")
+    assert subject.settle(wish).startswith("change")
+    subject.hands.put(wish.path, ODD, "600", "admin:root")
+    assert subject.settle(wish) == f"set {wish.path} to 644 root:root (is 600 admin:root)"
+    assert subject.hands.read(wish.path) == ODD
+    assert subject.hands.names(FOLDER) == {"a 'file'"}
+    assert "pwned" not in subject.hands.names("/tmp")
+
+
+@pytest.mark.parametrize("text", ["", "no line end", "\n\n"])
+def test_every_text_can_be_a_file(subject: Subject, text: str) -> None:
+    subject.hands.remove("/etc/contract/odd")
+    subject.settle(File("/etc/contract/odd", text, mode=0o755, owner="admin:admin"))
+    assert (subject.hands.read("/etc/contract/odd"), subject.hands.head("/etc/contract/odd")) == (
+        text,
+        "755 admin:admin",
+    )
+
+
+def test_a_secret_is_compared_without_being_told(subject: Subject) -> None:
+    wish = File("/etc/contract/key", Secret("hunter2\n", "the key"), mode=0o600)
+    subject.settle(wish)
+    assert subject.hands.head(wish.path) == "600 root:root"
+    (seen,) = subject.run(wish.probe())
+    assert "hunter2" not in seen.stdout
+    subject.hands.put(wish.path, "other\n", "600")
+    assert subject.settle(wish) == f"change {wish.path}"
+    assert subject.hands.read(wish.path) == "hunter2\n"
+
+
+def test_half_a_file_that_a_killed_run_has_left_goes(subject: Subject) -> None:
+    half = f"{FOLDER}/.slow.provisioner"
+    subject.hands.put(half, "half of it", "666")
+    subject.settle(File(f"{FOLDER}/slow", Secret("all of it", "x"), mode=0o600))
+    assert subject.hands.names(FOLDER).isdisjoint({".slow.provisioner"})
+    assert subject.hands.head(f"{FOLDER}/slow") == "600 root:root"
+
+
+def test_a_file_that_must_not_be_there_goes(subject: Subject) -> None:
+    wish = Absent("/etc/contract/old")
+    assert subject.change(wish) is None
+    subject.hands.put(wish.path, "old")
+    assert subject.settle(wish) == f"remove {wish.path}"
+    assert subject.hands.head(wish.path) == ""
+
+
+def test_a_private_copy_is_its_user_s_alone(subject: Subject) -> None:
+    wish = PrivateCopy("/etc/contract/conf", "/home/admin/.contract/conf", "admin")
+    subject.hands.put(wish.source, "one\n")
+    subject.settle(wish)
+    assert subject.hands.read(wish.path) == "one\n"
+    assert subject.hands.head(wish.path) == "600 admin:admin"
+    subject.hands.put(wish.source, "two\n")
+    subject.settle(wish)
+    subject.hands.put(wish.path, "two\n", "644", "admin:admin")
+    subject.settle(wish)
+    assert subject.hands.names("/home/admin/.contract") == {"conf"}
+
+
+def test_a_copy_of_what_is_not_there_yet_is_wished_for(subject: Subject) -> None:
+    assert subject.change(PrivateCopy("/etc/contract/nothing", "/home/admin/.contract/nothing", "admin"))

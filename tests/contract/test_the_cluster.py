@@ -1,0 +1,148 @@
+"""From a machine to a cluster of one: every wish of a bring-up, and every half-done state on the way. In this order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from provisioner.core.command import Command
+from provisioner.core.resource import Resource
+from provisioner.inventory.values import Secret
+from provisioner.playbooks import BRING_UP
+from provisioner.plays.workers import RUN_TOKEN_LIFE, token_manifest
+from provisioner.resources.kubeadm import INIT_MARKER, Init
+from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
+from provisioner.resources.nodes import NodeMarks
+from provisioner.resources.services import Service
+from tests.contract.subject import HOST, Subject
+
+BEFORE = ("machine", "container runtime", "kubernetes packages")
+ALL = tuple(play.title for play in BRING_UP)
+ETCD_DATA = "/var/lib/etcd/member"
+MANIFESTS = "/etc/kubernetes/manifests"
+TOKEN = Secret("contra.0123456789abcdef", "join token")
+
+
+def wishes(subject: Subject, *titles: str) -> list[Resource]:
+    """What these plays wish for, as far as it is known now."""
+    view = subject.look()
+    plays = [play for play in BRING_UP if play.title in titles]
+    return [wish for play in plays for host in play.hosts(view) for wish in play.desired(view, host)]
+
+
+def bring_about(subject: Subject, *titles: str) -> None:
+    """What the engine does: wish by wish, as each is found then."""
+    for title in titles:
+        for wish in wishes(subject, title):
+            change = subject.change(wish)
+            subject.must(*(change.commands if change else ()))
+
+
+@pytest.fixture(scope="module")
+def prepared(subject: Subject) -> Subject:
+    """A machine that has all that kubeadm needs."""
+    bring_about(subject, *BEFORE)
+    return subject
+
+
+def test_a_machine_that_is_prepared_wants_nothing_more(prepared: Subject) -> None:
+    assert [wish.key for wish in wishes(prepared, *BEFORE) if prepared.change(wish)] == []
+    assert not prepared.view.states[HOST].joined
+
+
+def test_an_init_that_was_killed_is_a_state_and_is_made_again(prepared: Subject) -> None:
+    begin, run, *_ = _init(prepared)
+    prepared.must(begin)
+    prepared.hands.kill_when(run, ETCD_DATA)
+    view = prepared.look()
+    assert view.states[HOST].init_begun
+    assert not view.states[HOST].initialised
+    assert view.live is None
+    # The next run has begun to reset it, and was killed as well: etcd's manifest is gone, its data are there.
+    prepared.hands.put(INIT_MARKER, "etcd\n")
+    prepared.hands.remove(MANIFESTS)
+    assert "again, after a reset" in _summary(prepared)
+    prepared.must(*_init(prepared))
+    assert [wish.key for wish in wishes(prepared, "control plane") if prepared.change(wish)] == [
+        f"copy {prepared.view.facts[HOST].user_home}/.kube/config"
+    ]
+    bring_about(prepared, "control plane")
+
+
+def _wish(subject: Subject) -> Init:
+    return next(wish for wish in wishes(subject, "control plane") if isinstance(wish, Init))
+
+
+def _init(subject: Subject) -> tuple[Command, ...]:
+    change = subject.change(_wish(subject))
+    assert change
+    return change.commands
+
+
+def _summary(subject: Subject) -> str:
+    change = subject.change(_wish(subject))
+    assert change
+    return change.summary
+
+
+def test_a_cluster_is_seen_as_it_is(prepared: Subject) -> None:
+    view = prepared.look()
+    assert view.states[HOST].initialised
+    assert view.states[HOST].joined
+    assert {port for port, _ in view.states[HOST].listening} > {6443, 10250}
+    assert view.live
+    assert view.live.version == str(view.cluster.settings.kubernetes_version)
+    assert view.live.run_tokens == (view.join_token.reveal().partition(".")[0],)
+    node = view.live.nodes[HOST]
+    assert not node.ready
+    assert node.pod_cidr.startswith("10.244.")
+    assert "node-role.kubernetes.io/master:NoSchedule" in node.taints
+
+
+def test_a_token_is_made_signed_and_removed(prepared: Subject) -> None:
+    expires = prepared.now() + RUN_TOKEN_LIFE
+    manifest = token_manifest(TOKEN, expires=expires, description="provisioner run: join")
+    summary = prepared.settle(JoinToken(TOKEN, manifest, ("w1",)))
+    assert summary == "make a join token for w1"
+    live = prepared.look().live
+    assert live
+    assert set(live.run_tokens) > {"contra"}
+    assert prepared.settle(RunTokensGone(live.run_tokens)) == "remove the join token"
+    gone = prepared.look().live
+    assert gone
+    assert gone.run_tokens == ()
+
+
+def test_labels_and_taints_are_set_and_seen(prepared: Subject) -> None:
+    for labels, taints in (((("disk", "ssd"),), ("a=b:NoSchedule",)), ((("disk", "hdd"),), ())):
+        live = prepared.look().live
+        assert live
+        wish = NodeMarks(HOST, labels, taints, live.nodes[HOST])
+        change = prepared.change(wish)
+        assert change
+        prepared.must(*change.commands)
+        live = prepared.look().live
+        assert live
+        assert prepared.change(replace(wish, now=live.nodes[HOST])) is None
+
+
+def test_with_its_network_the_node_gets_ready_and_nothing_is_left(prepared: Subject) -> None:
+    bring_about(prepared, *ALL)
+    bring_about(prepared, "nodes")
+    live = prepared.look().live
+    assert live
+    assert live.nodes[HOST].ready
+    assert [wish.key for wish in wishes(prepared, *ALL) if prepared.change(wish)] == []
+
+
+def test_an_api_server_that_is_silent_is_waited_for(prepared: Subject) -> None:
+    prepared.hands.stop_api()
+    view = prepared.look()
+    assert view.states[HOST].initialised
+    assert view.live is None
+    assert prepared.change(ApiReady())
+    assert prepared.settle(Service("kubelet.service")) == "start kubelet.service"
+    change = prepared.change(ApiReady())
+    prepared.must(*(change.commands if change else ()))
+    assert prepared.look().live
