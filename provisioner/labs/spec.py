@@ -9,7 +9,7 @@ from provisioner.errors import LabError, Problem
 from provisioner.inventory.model import Role
 
 # Debian releases a machine can have; every one is tried by the end-to-end tests.
-RELEASES = ("bookworm", "trixie")
+RELEASES = ("bookworm", "bullseye", "trixie")
 # Control planes count from .10 of the network, workers from its middle: more of one never move the other.
 FIRST_CONTROL_PLANE = 10
 SSH_PORT = 22
