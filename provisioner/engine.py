@@ -18,6 +18,7 @@ from provisioner.core.plan import Plan, PlayPlan, Step, differences, fold
 from provisioner.core.play import Playbook, View
 from provisioner.core.report import Found, HostReport, Listener, PhaseBegan, Report
 from provisioner.core.resource import Resource
+from provisioner.core.selection import require_needs, told
 from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
 from provisioner.fleet import Fleet
 from provisioner.looking import Seen, answers, look_at, see
@@ -48,12 +49,13 @@ class Ground(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What every part of a run needs: the procedure, the hosts, and who listens."""
+    """What every part of a run needs: the procedure, the hosts, who listens, and the titles of plays to leave out."""
 
     playbook: Playbook
     fleet: Fleet
     rules: Rules
     listen: Listener
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What a look at everything has brought: what is known and seen, what would be done, who did not answer."""
+    """What a look at everything has brought: what is known and seen, what would be done, who did not answer.
+
+    `left` is what is to be done in plays that are left out.
+    """
 
     view: View
     seen: Seen
     plan: Plan
+    left: Plan
     errors: dict[str, ProvisionerError]
 
 
@@ -82,37 +88,37 @@ def plan(run: Run, view: View) -> Outcome:
     run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
     looked = _look_everywhere(run, view)
     result = "failed" if looked.errors else "changes" if looked.plan.steps else "ok"
-    report = _report(run, result, Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors), began_s)
-    report = replace(report, changed=len(looked.plan.steps))
-    return Outcome(report, looked.plan, looked.view, looked.errors)
+    outcome = _outcome(run, result, looked, _work_on(run, looked), began_s)
+    return replace(outcome, report=replace(outcome.report, changed=len(looked.plan.steps)))
 
 
 def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> Outcome:
     """Look, then make the difference go away play by play; each play is looked at again when it is through.
 
     Before anything is changed, the cluster is locked and looked at again: another run may have been there meanwhile.
-    With `agreed`, a plan that was saved, nothing else than that is done (PreflightError names what differs). After
-    Ctrl-C the outcome's report says `interrupted`.
+    With `agreed`, a plan that was saved, nothing else than that is done (PreflightError names what differs), and all
+    its machines have to answer. After Ctrl-C the outcome's report says `interrupted`.
     """
     began_s = time.monotonic()
     run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
     looked = _look_everywhere(run, view)
-    work = Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors)
-    if agreed is None and not looked.plan.steps and not ground.is_abandoned(looked.view.lock):
-        return Outcome(
-            _report(run, "failed" if work.errors else "ok", work, began_s), looked.plan, work.view, work.errors
-        )
+    if not looked.plan.steps and not ground.is_abandoned(looked.view.lock):
+        return _outcome(run, "failed" if looked.errors else "ok", looked, _work_on(run, looked), began_s)
     result = "ok"
     with ground.lock(run.fleet, looked.view) as lease:
         looked = _look_everywhere(run, view, told=run.rules(looked.view), settle=True)
-        _require_same(agreed, looked.plan)
-        work = Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors, looked.plan, agreed)
+        _require_agreed(agreed, looked)
+        work = _work_on(run, looked, agreed)
         try:
             _work(run, work, lease, ground)
         except KeyboardInterrupt:
             result = "interrupted"
     result = "failed" if work.errors and result == "ok" else result
-    return Outcome(_report(run, result, work, began_s), looked.plan, work.view, work.errors)
+    return _outcome(run, result, looked, work, began_s)
+
+
+def _work_on(run: Run, looked: _Looked, agreed: Plan | None = None) -> Work:
+    return Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors, looked.plan, agreed)
 
 
 def _work(run: Run, work: Work, lease: Lease, ground: Ground) -> None:
@@ -123,8 +129,9 @@ def _work(run: Run, work: Work, lease: Lease, ground: Ground) -> None:
     with ground.open_bundle(run.fleet, hosts):
         try:
             for play in run.playbook:
-                lease.check()
-                work.play(play)
+                if play.title not in run.left_out:
+                    lease.check()
+                    work.play(play)
         except KeyboardInterrupt:
             # Connections first: what runs would be waited for otherwise, and there is still something to take away.
             run.fleet.cut()
@@ -132,9 +139,11 @@ def _work(run: Run, work: Work, lease: Lease, ground: Ground) -> None:
     work.is_through = True
 
 
-def _require_same(agreed: Plan | None, now: Plan) -> None:
-    problems = differences(agreed, now) if agreed else ()
-    if problems:
+def _require_agreed(agreed: Plan | None, looked: _Looked) -> None:
+    if agreed is None:
+        return
+    stop_for(looked.errors)
+    if problems := differences(agreed, looked.plan):
         raise PreflightError(
             "the machines are not any more as they were when the plan was made; nothing was changed",
             problems,
@@ -165,24 +174,27 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     blind = see(run.fleet, wished, seen)
     _require_leaders(view, blind)
     view = replace(view, limit=view.limit - set(blind))
-    return _Looked(view, seen, _plan(run, view, seen), errors | blind)
+    plan, left = _plan(run, view, seen)
+    require_needs(run.playbook, plan, left)
+    return _Looked(view, seen, plan, left, errors | blind)
 
 
-def _plan(run: Run, view: View, seen: Seen) -> Plan:
+def _plan(run: Run, view: View, seen: Seen) -> tuple[Plan, Plan]:
+    """What is to be done, and what would be if nothing were left out."""
     changed: dict[str, set[str]] = {}
-    plays = []
+    kept: list[PlayPlan] = []
+    left: list[PlayPlan] = []
     for play in run.playbook:
+        is_left_out = play.title in run.left_out
         steps: list[Step] = []
         for host in play.hosts(view):
             resources = play.desired(view, host)
-            steps += fold(
-                host.name,
-                resources,
-                answers(resources, seen.get(host.name, {})),
-                changed.setdefault(host.name, set()),
-            )
-        plays.append(PlayPlan(play.title, tuple(steps)))
-    return Plan(tuple(plays))
+            above = changed.setdefault(host.name, set())
+            # What is not going to change makes nothing below it follow.
+            above = set(above) if is_left_out else above
+            steps += fold(host.name, resources, answers(resources, seen.get(host.name, {})), above)
+        (left if is_left_out else kept).append(PlayPlan(play.title, tuple(steps)))
+    return Plan(tuple(kept)), Plan(tuple(play for play in left if play.steps))
 
 
 def _require_leaders(view: View, errors: Mapping[str, ProvisionerError]) -> None:
@@ -203,9 +215,21 @@ def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
     raise type(first)(f"{len(errors)} machines failed: {', '.join(errors)}", details=text, hint=first.hint)
 
 
-def _report(run: Run, result: str, work: Work, began_s: float) -> Report:
+def _outcome(run: Run, result: str, looked: _Looked, work: Work, began_s: float) -> Outcome:
+    report = Report(
+        result,
+        changed=len(work.done),
+        hosts=_host_reports(run, work),
+        skipped=told(looked.left),
+        seconds=round(time.monotonic() - began_s, 3),
+        left_out=len(looked.left.steps),
+    )
+    return Outcome(report, looked.plan, work.view, work.errors)
+
+
+def _host_reports(run: Run, work: Work) -> dict[str, HostReport]:
     left = work.left()
-    hosts = {
+    return {
         host: HostReport(
             changed=sum(step.host == host for step in work.done),
             failed=int(host in work.errors),
@@ -216,4 +240,3 @@ def _report(run: Run, result: str, work: Work, began_s: float) -> Report:
         )
         for host, transport in run.fleet.transports.items()
     }
-    return Report(result, changed=len(work.done), hosts=hosts, seconds=round(time.monotonic() - began_s, 3))

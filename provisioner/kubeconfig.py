@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from provisioner.core.command import Command
 from provisioner.errors import StepError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.labs import state
+from provisioner.paths import write_private
 from provisioner.resources.kubeadm import ADMIN_CONF
 from provisioner.transports.protocol import Transport
 
@@ -38,16 +38,6 @@ def fetch(transport: Transport, host: str) -> str:
 def is_current(path: Path, ca_certificate: str) -> bool:
     """Whether the file is a kubeconfig of the cluster with this CA."""
     return path.exists() and base64.b64encode(ca_certificate.encode()).decode()[:100] in path.read_text()
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file that nobody else could ever read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.provisioner")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        file.write(text)
-    new.replace(path)
 
 
 def renamed(text: str, name: str) -> dict[str, Any]:
@@ -80,14 +70,14 @@ def save(path: Path, text: str, name: str, *, merge: bool) -> None:
     """Put the kubeconfig at `path`. A file of another cluster is only touched with `merge` (UsageError otherwise)."""
     added = renamed(text, name)
     if merge:
-        write(path, merged(path.read_text() if path.exists() else "", added))
+        write_private(path, merged(path.read_text() if path.exists() else "", added))
         return
     if path.exists() and not _same_cluster(path.read_text(), name):
         raise UsageError(
             f"{path} exists and has other clusters in it",
             hint="Merge into it with --merge, or write to another file with -o FILE.",
         )
-    write(path, yaml.safe_dump(added, sort_keys=False))
+    write_private(path, yaml.safe_dump(added, sort_keys=False))
 
 
 def _same_cluster(text: str, name: str) -> bool:

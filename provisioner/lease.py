@@ -17,7 +17,7 @@ from typing import Self
 
 from provisioner.core import lock
 from provisioner.core.lock import Holder
-from provisioner.errors import LockHeldError, ProvisionerError
+from provisioner.errors import LockHeldError, Problem, ProvisionerError, Severity
 from provisioner.paths import state_directory
 from provisioner.transports.protocol import Transport
 from provisioner.wording import duration
@@ -121,6 +121,19 @@ def described(holder: Holder) -> str:
     return f"{holder.owner} on {holder.machine} ({holder.doing}), since {since}, {heard}"
 
 
+def is_dead(holder: Holder) -> bool:
+    """Whether the run that holds a lock is silent for too long, or was one of this machine and is gone."""
+    return holder.stale or is_over(holder.run)
+
+
+def at_work(holder: Holder | None) -> Problem | None:
+    """A warning that somebody is changing the cluster right now, so that what is seen of it will soon be old."""
+    if holder is None or is_dead(holder):
+        return None
+    what = f"another run works on this cluster: {described(holder)}"
+    return Problem("at-work", "", what, "What is shown here may be out of date when it is through.", Severity.WARNING)
+
+
 def _held_by(host: str, other: Holder) -> LockHeldError:
     return LockHeldError(
         f"another run works on this cluster: {described(other)}",
@@ -146,6 +159,7 @@ def _marks() -> Path:
 def _marked(run: str) -> Iterator[None]:
     """A file that is locked as long as this process lives."""
     _marks().mkdir(parents=True, exist_ok=True, mode=0o700)
+    _forget_old()
     path = _marks() / run
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -156,12 +170,21 @@ def _marked(run: str) -> Iterator[None]:
 
 
 def is_over(run: str) -> bool:
-    """Whether that run was one of this machine and its process is gone. Its mark is removed then."""
-    path = _marks() / Path(run).name
+    """Whether that run was one of this machine and its process is gone. It may be asked more than once."""
+    return _is_free(_marks() / Path(run).name)
+
+
+def _is_free(mark: Path) -> bool:
     try:
-        with path.open("r+") as file:
+        with mark.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
             return True
     except OSError:
         return False
+
+
+def _forget_old() -> None:
+    """Marks of dead runs whose locks have been stale for long say nothing any more."""
+    for mark in _marks().iterdir():
+        if mark.stat().st_mtime < time.time() - 60 * lock.STALE_S and _is_free(mark):
+            mark.unlink(missing_ok=True)

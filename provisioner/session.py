@@ -22,12 +22,13 @@ from provisioner.bundle.reading import Bundle
 from provisioner.core.lock import Holder
 from provisioner.core.play import View
 from provisioner.core.report import Listener, Waiting
+from provisioner.core.selection import Selection, left_out
 from provisioner.engine import Run, stop_for
 from provisioner.errors import BundleError, UsageError
 from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster, Role
 from provisioner.inventory.values import Secret, Version
-from provisioner.lease import Lease, held, is_over
+from provisioner.lease import Lease, held, is_dead
 from provisioner.playbooks import BRING_UP
 from provisioner.sources.bundle_access import UPLOADED, closed, opened
 from provisioner.transports.protocol import Transport
@@ -56,8 +57,13 @@ def chosen(cluster: Cluster, limit: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def find_bundle(cluster: Cluster) -> Bundle:
-    """The bundle that the inventory names; `auto` is the newest one built here for that Kubernetes version."""
+def find_bundle(cluster: Cluster) -> Bundle | None:
+    """The bundle that the inventory names; `auto` is the newest one built here for that Kubernetes version.
+
+    None when nothing comes from a bundle.
+    """
+    if not cluster.settings.uses_bundle:
+        return None
     version = cluster.settings.kubernetes_version
     path = cluster.settings.package_source.path
     bundle = reading.load(_newest(version) if path == Path("auto") else path)
@@ -110,7 +116,7 @@ class Session:
 
     def is_abandoned(self, holder: Holder | None) -> bool:
         """Whether that run is silent for too long, or was one of this machine and is not there any more."""
-        return holder is not None and (holder.stale or is_over(holder.run))
+        return holder is not None and is_dead(holder)
 
     def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[None]:
         """Give these hosts access to the bundle, if there is one; it is checked first, and taken away afterwards."""
@@ -145,10 +151,14 @@ def _close_on(host: str, transport: Transport) -> None:
 
 
 @contextmanager
-def open_session(cluster: Cluster, listen: Listener, limit: str = "") -> Iterator[Session]:
+def open_session(
+    cluster: Cluster,
+    listen: Listener,
+    selection: Selection = Selection(),  # noqa: B008 - a value that cannot change
+) -> Iterator[Session]:
     """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on."""
-    names = chosen(cluster, limit)
-    bundle = find_bundle(cluster) if cluster.settings.uses_bundle else None
+    names, skipped = chosen(cluster, selection.limit), left_out(BRING_UP, selection)
+    bundle = find_bundle(cluster)
     view = View(
         cluster,
         bundle,
@@ -160,4 +170,4 @@ def open_session(cluster: Cluster, listen: Listener, limit: str = "") -> Iterato
     )
     planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | planes) as fleet:
-        yield Session(cluster, bundle, Run(BRING_UP, fleet, preflight.rules, listen), view)
+        yield Session(cluster, bundle, Run(BRING_UP, fleet, preflight.rules, listen, skipped), view)

@@ -7,6 +7,11 @@ from provisioner.core.report import Report
 
 def words(report: Report) -> str:
     """How a run went."""
+    left = f" {report.left_out} step(s) of plays that were not asked for are still to be done."
+    return _went(report) + (left if report.left_out else "")
+
+
+def _went(report: Report) -> str:
     if report.result == "changes":
         return f"{report.changed} step(s) would be done."
     if report.result == "interrupted":
@@ -15,6 +20,8 @@ def words(report: Report) -> str:
         return f"Failed; {report.changed} step(s) were done." if report.changed else "Failed."
     if report.changed:
         return f"{report.changed} step(s) done."
+    if report.left_out:
+        return "Nothing to do in the plays that were asked for."
     return "Nothing to do: everything is as the inventory says."
 
 

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from provisioner import plan_file
 from provisioner.cli import reading, work
 from provisioner.cli.common import (
     OWN_OPTIONS_FIRST,
     InventoryOption,
     JsonOption,
     LimitOption,
+    OnlyOption,
+    SkipOption,
     VerboseOption,
     find_inventory,
     frame,
+    is_typed,
     load_cluster,
 )
+from provisioner.cli.unlock import unlock as take_lock_away
 from provisioner.core.report import Note
+from provisioner.core.selection import Selection
 from provisioner.errors import UsageError
 from provisioner.inventory import loader
 from provisioner.transports.connect import ssh_argv
@@ -34,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: provisioner apply -i inventory.yaml --limit worker2")(apply)
     app.command(epilog="Example: provisioner verify --junit report.xml")(verify)
     app.command(epilog="Example: provisioner status")(status)
+    app.command(epilog="Example: provisioner unlock")(unlock)
     app.command(epilog="Example: sudo $(provisioner token --ttl 2h), on the machine that joins")(token)
     app.command(epilog="Example: provisioner kubeconfig --merge")(kubeconfig)
     app.command(epilog="Example: provisioner ssh cp1 kubectl get nodes -o wide", context_settings=OWN_OPTIONS_FIRST)(
@@ -48,29 +56,49 @@ def register(app: typer.Typer) -> None:
 def plan(
     inventory: InventoryOption = None,
     limit: LimitOption = "",
+    only: OnlyOption = None,
+    skip: SkipOption = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the plan, for `apply FILE`.")] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 10 when something would change.")] = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what apply would do. Nothing is changed."""
     with frame("plan", as_json=as_json, verbose=verbose) as told:
-        outcome = work.plan(load_cluster(inventory, told), told, limit)
+        selection = Selection(limit, tuple(only or ()), tuple(skip or ()))
+        outcome = work.plan(load_cluster(inventory, told), told, selection)
         told.show.plan(outcome.plan, verbose=verbose)
         work.stop_for_errors(outcome, told)
+        if output:
+            plan_file.save(output, plan_file.of(outcome.plan, outcome.view, selection))
+            told(Note(f"saved; to do just that: provisioner apply {shlex.quote(str(output))}"))
         told.show.report(outcome.report)
+        if not verbose and not as_json and any(step.change.diff for step in outcome.plan.steps):
+            told.show.console.print("[dim]-v shows the diffs.[/]")
         if exit_code and outcome.plan.steps:
             raise typer.Exit(CHANGES)
 
 
 def apply(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="A plan that `plan -o` has saved: do just that.")] = None,
     inventory: InventoryOption = None,
     limit: LimitOption = "",
+    only: OnlyOption = None,
+    skip: SkipOption = None,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the machines what the inventory says. Run it again at any time: it goes on, or finds nothing to do."""
+    selection = Selection(limit, tuple(only or ()), tuple(skip or ()))
     with frame("apply", as_json=as_json, verbose=verbose) as told:
-        told.show.report(work.apply(load_cluster(inventory, told), told, limit).report)
+        if file:
+            # A plan knows its inventory: what the environment names is for commands that are not told any.
+            named = inventory if is_typed(context, "inventory") else None
+            outcome = work.apply_saved(file, named, told, selection)
+        else:
+            outcome = work.apply(load_cluster(inventory, told), told, selection)
+        told.show.report(outcome.report)
 
 
 def verify(
@@ -89,6 +117,16 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
     """Show every machine: can it be reached, is it a node, is the node Ready."""
     with frame("status", as_json=as_json) as told:
         reading.status(load_cluster(inventory, told), told, as_json=as_json)
+
+
+def unlock(
+    inventory: InventoryOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, and remove the lock of a run at work too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who holds the lock of the cluster, and remove the one that a dead run has left."""
+    with frame("unlock", as_json=as_json) as told:
+        take_lock_away(load_cluster(inventory, told), told, yes=yes, may_ask=sys.stdin.isatty() and not as_json)
 
 
 def token(

@@ -28,6 +28,9 @@ InventoryOption = Annotated[
     ),
 ]  # fmt: skip
 LimitOption = Annotated[str, typer.Option("--limit", help="Only these hosts or groups, separated by commas.")]
+_PLAYS = "such as container-runtime; may be given several times."
+OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="PLAY", help=f"Only this play, {_PLAYS}")]
+SkipOption = Annotated[list[str] | None, typer.Option("--skip", metavar="PLAY", help=f"Leave out this play, {_PLAYS}")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show diffs and commands.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON event a line, the report last.")]
 
@@ -84,6 +87,12 @@ def _console(stream: int) -> Console:
     """Standard output (1) or error (2). What goes to a file or a pipe is not cut or wrapped."""
     width = None if os.isatty(stream) else UNCUT_COLUMNS
     return Console(stderr=stream == 2, highlight=False, width=width, soft_wrap=width is not None)
+
+
+def is_typed(context: typer.Context, parameter: str) -> bool:
+    """Whether an option stands on the command line, and does not come from the environment or by default."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def find_inventory(path: Path | None) -> Path:

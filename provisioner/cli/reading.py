@@ -22,10 +22,12 @@ from provisioner.console import table
 from provisioner.core.command import shell
 from provisioner.core.facts import ClusterState
 from provisioner.core.play import View
-from provisioner.core.report import Note, Outcome, StepEnded
+from provisioner.core.report import Found, Note, Outcome, StepEnded
+from provisioner.core.selection import Selection
 from provisioner.derived import ca_pin
 from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
 from provisioner.inventory.model import Cluster
+from provisioner.lease import at_work
 from provisioner.looking import look_at
 from provisioner.plays.workers import token_manifest
 from provisioner.resources.kubectl import kubectl
@@ -42,6 +44,8 @@ def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
     """A row per machine; exits 4 when one cannot be reached, 6 when a node is missing or not Ready."""
     with open_session(cluster, told) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
+    if warning := at_work(view.lock):
+        told(Found(warning))
     rows = [_status_row(view, name, errors.get(name)) for name in session.run.fleet.transports]
     if as_json:
         for row in rows:
@@ -159,7 +163,7 @@ def unknown_keys(cluster: Cluster, limit: str) -> Iterator[tuple[str, Offer]]:
 
 @contextmanager
 def _looked(cluster: Cluster, told: Frame, limit: str) -> Iterator[tuple[Session, View]]:
-    with open_session(cluster, told, limit) as session:
+    with open_session(cluster, told, Selection(limit)) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
         engine.stop_for({host: error for host, error in errors.items() if host in _needed(cluster, limit)})
         yield session, view

@@ -8,27 +8,48 @@ from pathlib import Path
 
 import typer
 
-from provisioner import engine, kubeconfig
-from provisioner.cli.common import Frame
-from provisioner.core.report import Note, PhaseBegan, Report
+from provisioner import engine, kubeconfig, plan_file
+from provisioner.cli.common import Frame, load_cluster
+from provisioner.core.plan import Plan, done_already
+from provisioner.core.report import Found, Note, PhaseBegan, Report
+from provisioner.core.selection import Selection
 from provisioner.derived import skipped
 from provisioner.engine import Outcome
 from provisioner.errors import Problem, UsageError, VerificationError
 from provisioner.inventory.model import Cluster
-from provisioner.session import Session, open_session
+from provisioner.lease import at_work
+from provisioner.session import Session, find_bundle, open_session
 from provisioner.verification.run import verify as verify_by_testinfra
 
+_ALL = Selection()
 
-def plan(cluster: Cluster, told: Frame, limit: str) -> Outcome:
+
+def plan(cluster: Cluster, told: Frame, selection: Selection) -> Outcome:
     """Look and compare; nothing is changed."""
-    with open_session(cluster, told, limit) as session:
-        return _with_skipped(engine.plan(session.run, session.view))
+    with open_session(cluster, told, selection) as session:
+        outcome = _with_skipped(engine.plan(session.run, session.view))
+    if warning := at_work(outcome.view.lock):
+        told(Found(warning))
+    return outcome
 
 
-def apply(cluster: Cluster, told: Frame, limit: str = "") -> Outcome:
+def apply_saved(path: Path, inventory: Path | None, told: Frame, selection: Selection) -> Outcome:
+    """Do what a saved plan says and nothing else, with its own inventory unless another one is named."""
+    if selection != _ALL:
+        hint = "Give --limit, --only and --skip to `provisioner plan -o FILE`, and look at what it says."
+        raise UsageError(f"{path}: what a saved plan does was decided when it was made", hint=hint)
+    saved = plan_file.load(path)
+    cluster = load_cluster(inventory or Path(saved.inventory), told)
+    plan_file.require_unchanged(saved, cluster, find_bundle(cluster))
+    return apply(cluster, told, saved.selection, saved.plan)
+
+
+def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, agreed: Plan | None = None) -> Outcome:
     """Make it so and bring the kubeconfig home. A run that did not come to its end is reported, and exits."""
-    with open_session(cluster, told, limit) as session:
-        outcome = _with_skipped(engine.apply(session.run, session.view, session))
+    with open_session(cluster, told, selection) as session:
+        outcome = _with_skipped(engine.apply(session.run, session.view, session, agreed))
+        if agreed:
+            _tell_done_already(agreed, outcome, told)
         if outcome.report.result == "ok":
             _bring_home(session, outcome, told)
     told.show.close()
@@ -54,8 +75,7 @@ def verify(cluster: Cluster, told: Frame, limit: str = "", junit: Path | None = 
     """The plan is empty, and the testinfra suite and its probes pass. What is not so is shown, and exits with 6."""
     began_s = time.monotonic()
     told(PhaseBegan("is anything left to do?"))
-    with open_session(cluster, told, limit) as session:
-        outcome = _with_skipped(engine.plan(session.run, session.view))
+    outcome = plan(cluster, told, Selection(limit))
     stop_for_errors(outcome, told)
     left = tuple(
         Problem("plan-not-empty", step.host, f"would {step.change.summary}", "`provisioner apply` does it.")
@@ -79,7 +99,17 @@ def verify(cluster: Cluster, told: Frame, limit: str = "", junit: Path | None = 
 
 
 def _with_skipped(outcome: Outcome) -> Outcome:
-    return dataclasses.replace(outcome, report=dataclasses.replace(outcome.report, skipped=skipped(outcome.view)))
+    every = (*outcome.report.skipped, *skipped(outcome.view))
+    return dataclasses.replace(outcome, report=dataclasses.replace(outcome.report, skipped=every))
+
+
+def _tell_done_already(agreed: Plan, outcome: Outcome, told: Frame) -> None:
+    done = [step for step in done_already(agreed, outcome.plan) if step.host not in outcome.errors]
+    if not agreed.steps:
+        told(Note("the plan is empty"))
+    elif done:
+        hosts = ", ".join(dict.fromkeys(step.host for step in done))
+        told(Note(f"{len(done)} of the plan's {len(agreed.steps)} step(s) had been done already, on {hosts}"))
 
 
 def _bring_home(session: Session, outcome: Outcome, told: Frame) -> None:

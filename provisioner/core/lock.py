@@ -84,6 +84,11 @@ def renew(run: str) -> Command:
     return shell(_RENEW, PATH, run)
 
 
+def show() -> Command:
+    """Tell who has the lock."""
+    return shell(SHOW)
+
+
 def release(run: str) -> Command:
     """Give the lock back; that of another run stays."""
     return shell(_RELEASE, PATH, run)

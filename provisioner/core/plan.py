@@ -10,6 +10,9 @@ from provisioner.core.command import Result
 from provisioner.core.resource import Change, Resource
 from provisioner.errors import Problem
 
+# How many lines of a difference are worth showing.
+_SHOWN = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -41,32 +44,41 @@ class Plan:
 
 
 def differences(agreed: Plan, now: Plan) -> tuple[Problem, ...]:
-    """What a plan made now would do other than the one that was agreed on, step by step."""
-    before, after = _by_place(agreed), _by_place(now)
-    places = dict.fromkeys([*before, *after])
-    return tuple(
-        Problem("plan-changed", place[1], _difference(before.get(place), after.get(place)))
-        for place in places
-        if _shown(before.get(place)) != _shown(after.get(place))
-    )
+    """What a plan made now would do beyond the one that was agreed on; hosts with the same difference together.
+
+    What needs not be done any more is no difference: a run of the agreed plan that was killed goes on with the rest.
+    """
+    allowed = _by_place(agreed)
+    found: dict[str, list[str]] = {}
+    for (play, host, key), change in _by_place(now).items():
+        if not _covers(allowed.get((play, host, key)), change):
+            found.setdefault(_difference(allowed.get((play, host, key)), change), []).append(host)
+    return tuple(Problem("plan-changed", ", ".join(dict.fromkeys(hosts)), what) for what, hosts in found.items())
+
+
+def done_already(agreed: Plan, now: Plan) -> tuple[Step, ...]:
+    """The steps of the agreed plan that are not to be done any more."""
+    left = _by_place(now)
+    return tuple(step for play in agreed.plays for step in play.steps if (play.title, step.host, step.key) not in left)
 
 
 def _by_place(plan: Plan) -> dict[tuple[str, str, str], Change]:
     return {(play.title, step.host, step.key): step.change for play in plan.plays for step in play.steps}
 
 
-def _shown(change: Change | None) -> tuple[str, str, str] | None:
-    """What people have agreed on: tokens and times in the commands differ from run to run."""
-    return (change.summary, change.diff, change.waits_for) if change else None
+def _covers(agreed: Change | None, now: Change) -> bool:
+    """What was not known yet may turn out as it will. Tokens and times in the commands differ from run to run."""
+    if agreed is None:
+        return now.own
+    return bool(now.own or agreed.waits_for) or _text(agreed) == _text(now)
 
 
-def _difference(before: Change | None, after: Change | None) -> str:
-    if after is None:
-        return f"{before.summary if before else ''}: is not to be done any more"
+def _difference(before: Change | None, after: Change) -> str:
     if before is None:
-        return f"{after.summary}: was not to be done then"
-    lines = [*ndiff(_text(before), _text(after))]
-    return f"{after.summary}: has changed: " + "; ".join(line for line in lines if line[:1] in "+-")
+        return f"{after.summary}: is not in the plan"
+    lines = [line for line in ndiff(_text(before), _text(after)) if line[:1] in "+-"]
+    shown = "; ".join(lines[:_SHOWN]) + ("; …" if len(lines) > _SHOWN else "")
+    return f"{after.summary}: is another change than the one in the plan: {shown}"
 
 
 def _text(change: Change) -> list[str]:

@@ -104,7 +104,10 @@ class HostReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The end of a run. `result` is `ok`, `failed`, `interrupted`, or `changes` for a plan that is not empty."""
+    """The end of a run. `result` is `ok`, `failed`, `interrupted`, or `changes` for a plan that is not empty.
+
+    `left_out` counts the steps that are to be done and belong to plays that were not asked for.
+    """
 
     result: str
     changed: int
@@ -112,6 +115,7 @@ class Report:
     problems: tuple[Problem, ...] = ()
     skipped: tuple[str, ...] = ()
     seconds: float = 0.0
+    left_out: int = 0
 
 
 Event = PhaseBegan | StepBegan | StepEnded | Waiting | Said | Found | Note | CommandRan

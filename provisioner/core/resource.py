@@ -15,12 +15,14 @@ class Change:
     """What is different and how to fix it, as data. Each command is safe to repeat.
 
     `waits_for` names what is not known yet; such a change has no commands and is worked out when its turn comes.
+    `own` is what runs do for themselves (bring a join token and take it away, wait): nobody has to agree to that.
     """
 
     summary: str
     commands: tuple[Command, ...] = ()
     diff: str = ""
     waits_for: str = ""
+    own: bool = False
 
 
 class Resource(Protocol):

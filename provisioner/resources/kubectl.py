@@ -51,7 +51,8 @@ class ApiReady:
         ready = 'said=$(kubectl --request-timeout=5s get --raw=/readyz 2>&1); [ "$said" = ok ]'
         script = until(ready, "the API server answers", "$1", ENV)
         wait = shell(script, str(self.deadline_s), timeout_s=self.deadline_s + 30)
-        return Change("wait until the API server answers", (wait,), diff="-API server silent\n+API server ready\n")
+        lines = "-API server silent\n+API server ready\n"
+        return Change("wait until the API server answers", (wait,), diff=lines, own=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,8 @@ class JoinToken:
             shell(_WAIT_SIGNED, ADMIN_CONF, self.id, timeout_s=2 * _SIGNED_DEADLINE_S),
         )
         names = ", ".join(self.wanted_by)
-        return Change(f"make a join token for {names}", commands, diff=f"+join token for {names} (not shown)\n")
+        lines = f"+join token for {names} (not shown)\n"
+        return Change(f"make a join token for {names}", commands, diff=lines, own=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +155,4 @@ class RunTokensGone:
             *(f"secret/bootstrap-token-{identity}" for identity in found),
         )
         lines = "".join(f"-join token {identity}\n" for identity in found) or "-join token of this run\n"
-        return Change("remove the join token", (remove,) if found else (), diff=lines)
+        return Change("remove the join token", (remove,) if found else (), diff=lines, own=True)

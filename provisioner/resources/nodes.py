@@ -109,4 +109,5 @@ class NodesReady:
             return None
         wait = shell(_WAIT_READY, str(self.deadline_s), *missing, timeout_s=self.deadline_s + 30)
         summary = f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready"
-        return Change(summary, (wait,), diff="".join(f"-{node} not Ready\n+{node} Ready\n" for node in missing))
+        lines = "".join(f"-{node} not Ready\n+{node} Ready\n" for node in missing)
+        return Change(summary, (wait,), diff=lines, own=True)

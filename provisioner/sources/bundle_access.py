@@ -64,7 +64,7 @@ class Leftovers:
         if not seen.stdout.strip():
             return None
         lines = "".join(f"-{path}\n" for path in seen.stdout.splitlines())
-        return Change("remove what an interrupted run has left", (self._unless_own(_GONE),), diff=lines)
+        return Change("remove what an interrupted run has left", (self._unless_own(_GONE),), diff=lines, own=True)
 
     def _unless_own(self, script: str) -> Command:
         return shell(f"{_OTHER_RUN} {script}; fi", self.run, SCRATCH, _RUN_DIRECTORY)

@@ -81,7 +81,12 @@ def _left_gone(machine: Machine, command: Command, run: str, *places: str) -> Mo
     return ""
 
 
+def _holder_told(machine: Machine, command: Command) -> str:
+    return told(machine)
+
+
 SCRIPTS: dict[str, Handler] = {
+    "holder": _holder_told,
     "take": _take,
     "renew": _renew,
     "release": _release,

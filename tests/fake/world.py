@@ -13,8 +13,10 @@ from unittest.mock import patch
 
 from provisioner import engine, preflight
 from provisioner.core.lock import Holder
+from provisioner.core.plan import Plan
 from provisioner.core.play import View
 from provisioner.core.report import Event
+from provisioner.core.selection import Selection, left_out
 from provisioner.engine import Outcome, Run
 from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster
@@ -30,6 +32,10 @@ from tests.fake.state import Clock, Machine
 from tests.fake.transport import FakeTransport, OnMoment
 
 BUNDLE = builders.bundle()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word)
 
 
 class AtOnce(Executor):
@@ -95,15 +101,15 @@ class World:
                 fresh = Machine(host.name, host.address, scene.clock, scene.cluster, scene.machines)
                 scene.machines[host.name] = fresh
 
-    def plan(self, **changes: Any) -> Outcome:
-        """What `provisioner plan` does."""
-        session = self._begin(**changes)
+    def plan(self, *, only: str = "", skip: str = "", **changes: Any) -> Outcome:
+        """What `provisioner plan` does; `only` and `skip` are titles of plays, separated by commas."""
+        session = self._begin(only, skip, **changes)
         return engine.plan(session.run, session.view)
 
-    def apply(self, **changes: Any) -> Outcome:
-        """What `provisioner apply` does."""
-        session = self._begin(**changes)
-        return engine.apply(session.run, session.view, self)
+    def apply(self, agreed: Plan | None = None, *, only: str = "", skip: str = "", **changes: Any) -> Outcome:
+        """What `provisioner apply` does, with a plan that was saved or without."""
+        session = self._begin(only, skip, **changes)
+        return engine.apply(session.run, session.view, self, agreed)
 
     def done(self) -> dict[str, list[str]]:
         """What was done on each machine that anything was done on."""
@@ -114,7 +120,7 @@ class World:
         for _ in range(seconds):
             pass_moment(next(iter(self.machines.values())))
 
-    def _begin(self, **changes: Any) -> Session:
+    def _begin(self, only: str, skip: str, **changes: Any) -> Session:
         view = self._view(**changes)
         names = view.limit | {host.name for host in self.wished.control_planes}
         self.transports = {
@@ -122,7 +128,8 @@ class World:
             for name in self.machines
             if name in names
         }
-        run = Run(BRING_UP, Fleet(self.transports, self.executor), preflight.rules, self.heard.append)
+        titles = left_out(BRING_UP, Selection(only=_words(only), skip=_words(skip)))
+        run = Run(BRING_UP, Fleet(self.transports, self.executor), preflight.rules, self.heard.append, titles)
         self.session = Session(self.wished, BUNDLE, run, view)
         return self.session
 

@@ -19,7 +19,7 @@ from provisioner.core import lock
 from provisioner.core.command import STILL_BUSY, Command, Result, script, settle
 from provisioner.core.lock import Holder
 from provisioner.errors import LockHeldError, UnreachableError
-from provisioner.lease import Lease, held, is_over
+from provisioner.lease import Lease, at_work, held, is_over
 from provisioner.transports.protocol import Transport
 
 OURS = Holder("run1", "anna", "laptop", "apply", 1_800_000_000)
@@ -57,7 +57,8 @@ class Here:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Here:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    monkeypatch.setenv("PROVISIONER_STATE_DIR", str(tmp_path / "state"))
     return Here(tmp_path / "provisioner")
 
 
@@ -191,7 +192,27 @@ def test_a_run_of_this_machine_is_over_when_its_process_is(here: Here) -> None:
     mark = leases._marks() / "killed"
     mark.touch()
     assert is_over("killed")
-    assert not mark.exists()
+    assert is_over("killed"), "who has asked once may ask again"
+
+
+def test_marks_of_runs_that_died_long_ago_go(here: Here) -> None:
+    old, recent = leases._marks() / "old", leases._marks() / "recent"
+    old.parent.mkdir(parents=True)
+    for mark in (old, recent):
+        mark.touch()
+    os.utime(old, (time.time() - 86_400,) * 2)
+    with held({"cp1": cast(Transport, here)}, OURS):
+        assert not old.exists()
+        assert recent.exists()
+
+
+def test_a_warning_tells_of_a_run_at_work_and_of_no_dead_one(here: Here) -> None:
+    with held({"cp1": cast(Transport, here)}, OURS):
+        warning = at_work(OURS)
+        assert warning
+        assert "anna on laptop (apply)" in warning.message
+    assert at_work(None) is None
+    assert at_work(replace(OURS, age_s=lock.STALE_S + 1)) is None
 
 
 def busy(text: str, path: Path) -> str:

@@ -14,7 +14,8 @@ ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
     "derived", "sources",
     "networks", "plays", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "work", "engine",
-    "wording", "lease", "session", "log", "plain", "console", "labs", "verification", "kubeconfig", "cli", "__main__",
+    "wording", "lease", "session", "log", "plain", "console", "labs", "verification", "kubeconfig", "plan_file",
+    "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "core",

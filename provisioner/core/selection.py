@@ -1,0 +1,83 @@
+"""Doing a part of a plan: which plays were asked for, whether they can do without the others, what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from provisioner.core.plan import Plan, PlayPlan
+from provisioner.core.play import Playbook
+from provisioner.errors import PreflightError, Problem, UsageError
+from provisioner.inventory.findings import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was asked for: hosts and groups as typed, plays to do alone, plays to leave out."""
+
+    limit: str = ""
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+
+def left_out(playbook: Playbook, selection: Selection) -> frozenset[str]:
+    """The titles of the plays that are not to be done. UsageError for a play that is unknown, or when none is left."""
+    titles = [play.title for play in playbook]
+    only = {_title(word, titles, "--only") for word in selection.only} or set(titles)
+    skip = {_title(word, titles, "--skip") for word in selection.skip}
+    if only <= skip:
+        raise UsageError("--only and --skip leave no play to do", hint=f"The plays are: {', '.join(titles)}.")
+    return frozenset(titles) - (only - skip)
+
+
+def require_needs(playbook: Playbook, kept: Plan, left: Plan) -> None:
+    """PreflightError when steps that are kept need steps that are left out."""
+    problems = tuple(_unmet(playbook, kept, left))
+    if problems:
+        raise PreflightError("what was asked for needs steps that are left out; nothing was changed", problems)
+
+
+def told(left: Plan) -> tuple[str, ...]:
+    """In words, what is still to be done and will not be."""
+    return tuple(f"{play.title}: {_to_do(play)} to do, left out by --only or --skip" for play in left.plays)
+
+
+def _title(word: str, titles: Iterable[str], option: str) -> str:
+    known = {title.replace(" ", "-"): title for title in titles}
+    written = "-".join(word.lower().replace("-", " ").split())
+    if written not in known:
+        meant = nearest(written, known, 0.6)
+        hint = f"Did you mean {meant}? " if meant else ""
+        raise UsageError(f"{option} {word}: there is no such play", hint=f"{hint}The plays are: {', '.join(known)}.")
+    return known[written]
+
+
+def _unmet(playbook: Playbook, kept: Plan, left: Plan) -> Iterator[Problem]:
+    missing = {play.title: play for play in left.plays}
+    for play in kept.plays:
+        for title in _needed(playbook, play.title):
+            if play.steps and title in missing:
+                yield Problem(
+                    "play-needed", play.title, f"needs {title}, which has {_to_do(missing[title])} to do",
+                    f"Leave {_word(title)} in, or {_word(play.title)} out.",
+                )  # fmt: skip
+
+
+def _needed(playbook: Playbook, title: str) -> tuple[str, ...]:
+    """All plays that this one needs, and those that these need, in the playbook's order."""
+    needs = {play.title: play.needs for play in playbook}
+    found: set[str] = set()
+    new = {title}
+    while new:
+        new = {need for one in new for need in needs[one]} - found
+        found |= new
+    return tuple(play.title for play in playbook if play.title in found)
+
+
+def _to_do(play: PlayPlan) -> str:
+    hosts = dict.fromkeys(step.host for step in play.steps)
+    return f"{len(play.steps)} step(s) on {', '.join(hosts)}"
+
+
+def _word(title: str) -> str:
+    return title.replace(" ", "-")

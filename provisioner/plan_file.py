@@ -1,0 +1,179 @@
+"""A plan as a file: what was agreed on, and what it was made of, so that doing it later does just that or nothing.
+
+It holds what `plan -v` shows and no commands: those are worked out again, from the machines, when it is applied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from provisioner import __version__
+from provisioner.bundle.reading import Bundle
+from provisioner.core.plan import Plan, PlayPlan, Step
+from provisioner.core.play import View
+from provisioner.core.resource import Change
+from provisioner.core.selection import Selection
+from provisioner.errors import PreflightError, Problem, UsageError
+from provisioner.inventory.model import Cluster
+from provisioner.paths import write_private
+
+FORMAT = 1
+_AGAIN = "Make the plan again: `provisioner plan -o FILE`."
+# Where this machine keeps files is not what was agreed on: a plan may be made on one and applied on another.
+_LOCAL: dict[str, Any] = {
+    "settings": {"ssh": {"known_hosts": True}, "package_source": {"path": True}},
+    "hosts": {"__all__": {"private_key_file": True}},
+}
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class PlannedStep(_Value):
+    """One step as people agree to it."""
+
+    play: str
+    host: str
+    key: str
+    summary: str
+    diff: str = ""
+    waits_for: str = ""
+
+
+class PlanFile(_Value):
+    """A saved plan. `made_of` are SHA-256 sums of the inventory's parts, by their names, and of the bundle."""
+
+    format: Literal[1] = 1
+    program: str
+    made: AwareDatetime
+    cluster: str
+    inventory: str
+    made_of: dict[str, str]
+    limit: str = ""
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def selection(self) -> Selection:
+        """What was asked for when it was made."""
+        return Selection(self.limit, self.only, self.skip)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan, without commands."""
+        plays = groupby(self.steps, key=lambda step: step.play)
+        return Plan(tuple(PlayPlan(title, tuple(_step(one) for one in steps)) for title, steps in plays))
+
+
+def of(plan: Plan, view: View, selection: Selection) -> PlanFile:
+    """What a plan says, and what it was made of."""
+    return PlanFile(
+        program=__version__,
+        made=datetime.fromtimestamp(int(view.now_s), UTC),
+        cluster=view.cluster.settings.name,
+        inventory=str(view.cluster.path.absolute()),
+        made_of=made_of(view.cluster, view.bundle),
+        limit=selection.limit,
+        only=selection.only,
+        skip=selection.skip,
+        steps=tuple(_planned(play.title, step) for play in plan.plays for step in play.steps),
+    )
+
+
+def save(path: Path, file: PlanFile) -> None:
+    """Write it, readable for its owner alone; UsageError when it cannot be written."""
+    try:
+        write_private(path, file.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise UsageError(f"{path}: the plan cannot be written: {error.strerror}") from error
+
+
+def load(path: Path) -> PlanFile:
+    """Read a saved plan; UsageError when it is absent, damaged, something else, or of a format we do not know."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: the plan cannot be read: {error.strerror}", hint=_AGAIN) from error
+    _require_format(path, text)
+    try:
+        return PlanFile.model_validate_json(text)
+    except ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in found["loc"])
+        raise UsageError(f"{path}: the saved plan is damaged: {place}: {found['msg']}", hint=_AGAIN) from None
+
+
+def require_unchanged(file: PlanFile, cluster: Cluster, bundle: Bundle | None) -> None:
+    """PreflightError that names what the plan was made of and is another now."""
+    problems = tuple(_changed(file, made_of(cluster, bundle)))
+    if problems:
+        raise PreflightError(
+            f"the plan of {file.made:%Y-%m-%d %H:%M} UTC was made of something else than is here now; "
+            "nothing was changed",
+            problems,
+            hint=_AGAIN,
+        )
+
+
+def made_of(cluster: Cluster, bundle: Bundle | None) -> dict[str, str]:
+    """A sum of every setting and host of the inventory, and of the bundle if there is one."""
+    told = cluster.model_dump(mode="json", exclude=_LOCAL)
+    settings = {f"cluster.{name}": _sum(value) for name, value in told["settings"].items()}
+    hosts = {f"host {host['name']}": _sum(host) for host in told["hosts"]}
+    return settings | hosts | ({"bundle": _sum(bundle.manifest.model_dump(mode="json"))} if bundle else {})
+
+
+def _changed(file: PlanFile, now: Mapping[str, str]) -> Iterator[Problem]:
+    if file.program != __version__:
+        yield Problem("plan-program", "provisioner", f"was {file.program} then and is {__version__} now")
+    for name in sorted(file.made_of.keys() | now.keys()):
+        if file.made_of.get(name) != now.get(name):
+            yield Problem("plan-made-of", name, _how(name in file.made_of, name in now))
+
+
+def _how(was: bool, is_now: bool) -> str:
+    if was and is_now:
+        return "is not the same any more"
+    return "is not in the inventory any more" if was else "was not in the inventory then"
+
+
+def _require_format(path: Path, text: bytes) -> None:
+    try:
+        raw = json.loads(text)
+    except ValueError:
+        raw = None
+    format_ = raw.get("format") if isinstance(raw, dict) and "made_of" in raw else None
+    if format_ is None:
+        hint = "A plan is made with `provisioner plan -o FILE`; an inventory is named with -i."
+        raise UsageError(f"{path}: this is not a saved plan, or not a whole one", hint=hint)
+    if format_ != FORMAT:
+        raise UsageError(
+            f"{path}: format {format_!r} of saved plans is not known; this program reads format {FORMAT}",
+            hint=f"Use the provisioner that has made it ({raw.get('program')}), or make the plan again.",
+        )
+
+
+def _sum(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _planned(play: str, step: Step) -> PlannedStep:
+    change = step.change
+    return PlannedStep(
+        play=play, host=step.host, key=step.key,
+        summary=change.summary, diff=change.diff, waits_for=change.waits_for,
+    )  # fmt: skip
+
+
+def _step(planned: PlannedStep) -> Step:
+    return Step(planned.host, planned.key, Change(planned.summary, (), planned.diff, planned.waits_for))
