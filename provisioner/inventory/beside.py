@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from provisioner.errors import Severity
@@ -22,12 +22,16 @@ def read(directory: Path, said: Source) -> Source:
     """The variables that lie beside an inventory which says `said`."""
     groups = _folder(directory / "group_vars", said.groups, GroupFile)
     hosts = _folder(directory / "host_vars", said.hosts, HostFile)
-    return groups + Source(findings=tuple(_no_effect(groups))) + hosts
+    found = (*_misspelt(directory / "group_vars", said.groups), *_no_effect(groups))
+    return groups + Source(findings=found) + hosts
+
+
+def _entries(folder: Path) -> dict[str, Path]:
+    return {entry.name: entry for entry in sorted(folder.iterdir())} if folder.is_dir() else {}
 
 
 def _folder(folder: Path, names: tuple[str, ...], statement: Callable[[str, Owned], GroupFile | HostFile]) -> Source:
-    entries = {entry.name: entry for entry in sorted(folder.iterdir())} if folder.is_dir() else {}
-    source = Source(findings=tuple(_strangers(entries, names)))
+    entries, source = _entries(folder), Source()
     for name in names:
         found = [entries[name + ending] for ending in _ENDINGS if name + ending in entries]
         for path in _files(found[0]) if found else ():
@@ -68,13 +72,13 @@ def _hidden(found: list[Path]) -> Iterator[Finding]:
         yield Finding("not-read", (str(path),), message, "keep one of them", Severity.WARNING)
 
 
-def _strangers(entries: Mapping[str, Path], names: tuple[str, ...]) -> Iterator[Finding]:
-    """Files for names that are not in the inventory are common; those that look misspelt are worth a word."""
-    for entry, path in entries.items():
+def _misspelt(folder: Path, groups: tuple[str, ...]) -> Iterator[Finding]:
+    """Files for groups that are in other inventories are common; those that look misspelt are worth a word."""
+    for entry, path in _entries(folder).items():
         name = next((entry.removesuffix(end) for end in _ENDINGS[1:] if entry.endswith(end)), entry)
-        match = nearest(name, names)
-        if match and name not in names and entry not in names:
-            message = f"this is not read: the inventory has no `{name}`"
+        match = nearest(name, groups)
+        if match and name not in groups and entry not in groups:
+            message = f"this is not read: the inventory has no group `{name}`"
             yield Finding("not-read", (str(path),), message, f"did you mean `{match}`?", Severity.WARNING)
 
 

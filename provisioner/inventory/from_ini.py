@@ -51,7 +51,7 @@ def read(text: str, file: str, known: Collection[str] = ()) -> Source:
     bad = (entry for entry in (*lines, *(said.entry for said in every)) if isinstance(entry, Finding))
     findings = (*bad, *_unknown_groups(good, statements, file, known), *_twice(every))
     written = {entry.path: entry.written for said in statements for entry in _own(said) if entry.written}
-    return Source(statements, findings, {(file,): 1, **_places(every)}, written)
+    return Source(statements, findings, {(file,): 1, **_places(good, every, file)}, written)
 
 
 def _lines(text: str, file: str) -> Iterator[_Line | Finding]:
@@ -178,11 +178,13 @@ def _own(said: Statement | Finding) -> tuple[Variable, ...]:
     return said.variables if isinstance(said, GroupVariables | Member) else ()
 
 
-def _places(every: tuple[_Read, ...]) -> dict[KeyPath, int]:
+def _places(lines: tuple[_Line, ...], every: tuple[_Read, ...], file: str) -> dict[KeyPath, int]:
     places: dict[KeyPath, int] = {}
+    for line in lines:
+        places.setdefault((file, line.group), line.number)
+        places.setdefault((file, line.group, line.kind), line.number)
     for said in every:
-        for path in (getattr(said.entry, "path", ()), *(entry.path for entry in _own(said.entry))):
-            # The section around a line begins where its first line is.
-            for length in range(1, len(path) + 1):
-                places.setdefault(path[:length], said.number)
+        places.setdefault(getattr(said.entry, "path", (file,)), said.number)
+        for entry in _own(said.entry):
+            places.setdefault(entry.path, said.number)
     return places

@@ -28,7 +28,8 @@ def hosts(listing: Mapping[str, object]) -> tuple[str, ...]:
 def read(listing: object, file: str) -> Source:
     """All statements of a listing that has `_meta.hostvars`; `file` is the script."""
     if not isinstance(listing, dict):
-        return failure("not-an-inventory", file, f"`--list` prints a mapping of groups, this is {found(listing)}", "")
+        message = f"`--list` has to print a mapping of groups, this is {found(listing)}"
+        return failure("not-an-inventory", file, message, 'for example {"web": {"hosts": ["w1"]}}')
     place: KeyPath = (file, META, "hostvars")
     known, wrong = _hostvars(listing.get(META), place)
     groups = {name: content for name, content in listing.items() if name != META}
@@ -44,7 +45,7 @@ def _hostvars(meta: object, place: KeyPath) -> tuple[dict[str, tuple[Variable, .
         hint = "print {} when no host has variables"
         return {}, (Finding("wrong-type", place, f"expected a mapping, found {found(given)}", hint),)
     expected = "a host's variables are a mapping of names and values"
-    said = {host: tuple(variables_in(content or {}, (*place, host), expected)) for host, content in given.items()}
+    said = {host: tuple(variables_in(content, (*place, host), expected)) for host, content in given.items()}
     bad = tuple(entry for entries in said.values() for entry in entries if isinstance(entry, Finding))
     good = {host: tuple(e for e in entries if isinstance(e, Variable)) for host, entries in said.items()}
     return good, bad
@@ -86,10 +87,10 @@ def _names(content: Mapping[str, object], part: str) -> Iterator[tuple[int, str]
 def _wrong_parts(content: Mapping[str, object], path: KeyPath) -> Iterator[Finding]:
     for part in ("hosts", "children"):
         names = content.get(part, [])
-        if not isinstance(names, list) or any(not isinstance(name, str) or not name for name in names):
-            yield Finding(
-                "wrong-type", (*path, part), f"expected a list of names, found {found(names)}", "print a list"
-            )
+        bad = [name for name in names if not isinstance(name, str) or not name] if isinstance(names, list) else [names]
+        if bad:
+            hint = 'print a list such as ["w1", "w2"]'
+            yield Finding("wrong-type", (*path, part), f"expected a list of names, found {found(bad[0])}", hint)
     for part in content.keys() - set(_PARTS):
         hint = did_you_mean(part, _PARTS)
         yield Finding("unknown-key", (*path, part), "this is not a part of a group", hint, Severity.WARNING)

@@ -41,7 +41,7 @@ def _no_inventory(value: object, file: str) -> Finding:
 
 def _group(name: object, value: object, path: KeyPath) -> Iterator[Statement | Finding]:
     if not isinstance(name, str) or not name:
-        yield Finding("bad-name", path, f"a group's name is text, this is {found(name)}", "put it in quotes")
+        yield _no_name(name, path[:-1])
         return
     yield Named(name, path)
     sections = {"vars": _variables_of, "hosts": _hosts, "children": _subgroups}
@@ -81,7 +81,12 @@ def _mapping(value: object, path: KeyPath, expected: str) -> Iterator[tuple[str,
             ),
         )
     else:
-        yield from ((key if isinstance(key, str) else str(key), content) for key, content in (value or {}).items())
+        for key, content in (value or {}).items():
+            yield (key, content) if isinstance(key, str) else ("", _no_name(key, path))
+
+
+def _no_name(key: object, path: KeyPath) -> Finding:
+    return Finding("bad-name", (*path, str(key)), f"a name is text, this is {found(key)}", "put it in quotes")
 
 
 def _variables_of(group: str, value: object, path: KeyPath) -> Iterator[Statement | Finding]:

@@ -78,8 +78,8 @@ def parents(statements: Iterable[Statement]) -> Parents:
 
 
 def _loop(cycle: list[str], statements: Iterable[Statement]) -> Finding:
-    links = (said for said in statements if isinstance(said, Child) and said.child in cycle and said.group in cycle)
-    path = max((link.path for link in links), key=len, default=(ALL,))
+    links = [said for said in statements if isinstance(said, Child) and said.child in cycle and said.group in cycle]
+    path = max((link.path for link in reversed(links)), key=len)
     return Finding(
         "group-loop",
         path,

@@ -105,10 +105,11 @@ def _validated(field: str, variable: Variable) -> object:
         return getattr(HostVariables.model_validate({field: variable.value}), field)
     try:
         return getattr(HostVariables.model_validate({field: variable.value}, strict=False), field)
-    except ValidationError:
-        if isinstance(variable.value, str):
-            raise
-        return getattr(HostVariables.model_validate({field: variable.written}, strict=False), field)
+    except ValidationError as error:
+        try:
+            return getattr(HostVariables.model_validate({field: variable.written}, strict=False), field)
+        except ValidationError:
+            raise error from None
 
 
 def judge(variable: Variable) -> Iterator[Finding]:

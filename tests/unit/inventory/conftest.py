@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-Write = Callable[[str], Path]
+
+class Write(Protocol):
+    """Writes a file of an inventory, and gives its path."""
+
+    def __call__(self, text: str, name: str = "inventory.yaml") -> Path: ...
 
 
 @pytest.fixture
@@ -20,8 +24,9 @@ def write(tmp_path: Path) -> Write:
         (keys / name).touch(mode)
         (keys / name).chmod(mode)
 
-    def to_file(text: str) -> Path:
-        path = tmp_path / "inventory.yaml"
+    def to_file(text: str, name: str = "inventory.yaml") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
 
