@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import socket
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,9 @@ from provisioner.transports.patience import hung_up, patiently
 # A line that takes its time (half a second each way), a machine under load, and a crowd at the door: that many times
 # `connect_timeout_s`, in which a port has to answer at all.
 PATIENCE = 4
+
+# Its own thread would write tracebacks to the terminal of what is caught and explained here.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class _Strict(paramiko.MissingHostKeyPolicy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -84,6 +85,13 @@ def test_an_answer_is_not_asked_for_again(error: Exception) -> None:
         door.patiently(60)
     assert door.pauses == []
     assert not hung_up(error)
+
+
+def test_paramiko_s_own_tracebacks_stay_off_the_terminal() -> None:
+    """Logging writes warnings that nobody handles to the standard error."""
+    logger = logging.getLogger("paramiko.transport")
+    handlers = [*logger.handlers, *logging.getLogger("paramiko").handlers]
+    assert [type(handler) for handler in handlers] == [logging.NullHandler]
 
 
 def test_at_last_it_is_said_what_it_could_be() -> None:
