@@ -9,7 +9,7 @@ from provisioner.errors import Severity
 from provisioner.inventory import text_files, yaml_lines
 from provisioner.inventory.findings import Finding, nearest
 from provisioner.inventory.from_yaml import variables_in
-from provisioner.inventory.statements import GroupFile, HostFile, Source
+from provisioner.inventory.statements import GroupFile, HostFile, Source, join
 from provisioner.inventory.tree import PRIORITY
 from provisioner.inventory.variables import Variable
 
@@ -20,24 +20,24 @@ _ENDINGS = ("", ".yml", ".yaml", ".json")
 
 def read(directory: Path, said: Source) -> Source:
     """The variables that lie beside an inventory which says `said`."""
-    groups = _folder(directory / "group_vars", said.groups, GroupFile)
-    hosts = _folder(directory / "host_vars", said.hosts, HostFile)
-    found = (*_misspelt(directory / "group_vars", said.groups), *_no_effect(groups))
-    return groups + Source(findings=found) + hosts
+    of_groups, of_hosts = directory / "group_vars", directory / "host_vars"
+    groups = join(_folder(of_groups, said.groups, GroupFile))
+    traps = Source(findings=(*_misspelt(of_groups, said.groups), *_no_effect(groups)))
+    return join((groups, traps, *_folder(of_hosts, said.hosts, HostFile)))
 
 
 def _entries(folder: Path) -> dict[str, Path]:
     return {entry.name: entry for entry in sorted(folder.iterdir())} if folder.is_dir() else {}
 
 
-def _folder(folder: Path, names: tuple[str, ...], statement: Callable[[str, Owned], GroupFile | HostFile]) -> Source:
-    entries, source = _entries(folder), Source()
+def _folder(
+    folder: Path, names: tuple[str, ...], statement: Callable[[str, Owned], GroupFile | HostFile]
+) -> Iterator[Source]:
+    entries = _entries(folder)
     for name in names:
         found = [entries[name + ending] for ending in _ENDINGS if name + ending in entries]
-        for path in _files(found[0]) if found else ():
-            source += _file(path, name, statement)
-        source += Source(findings=tuple(_hidden(found)))
-    return source
+        yield from (_file(path, name, statement) for first in found[:1] for path in _files(first))
+        yield Source(findings=tuple(_hidden(found)))
 
 
 def _files(path: Path) -> Iterator[Path]:

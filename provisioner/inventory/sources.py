@@ -11,7 +11,7 @@ from pathlib import Path
 
 from provisioner.inventory import beside, files, from_ini, from_yaml, scripts, text_files, yaml_lines
 from provisioner.inventory.findings import Finding
-from provisioner.inventory.statements import Source, failure
+from provisioner.inventory.statements import Source, failure, join
 
 _YAML = (".yaml", ".yml", ".json")
 # What Ansible passes over in a directory: INVENTORY_IGNORE_EXTS and IGNORED_ALWAYS of ansible-core 2.19.
@@ -24,14 +24,11 @@ _LIKE_YAML = re.compile(r"(---|\{|[^\s#;\[][^\s=]*:(\s|$))")
 
 def read(path: Path) -> Source:
     """All that an inventory says."""
-    if path.is_dir():
-        found = tuple(_below(path))
-        said = Source() if found else failure("unreadable", str(path), "has no inventory in it", "name a file")
-    else:
-        found, said = (path,), Source()
+    found = tuple(_below(path)) if path.is_dir() else (path,)
+    said = Source() if found else failure("unreadable", str(path), "has no inventory in it", "name a file")
     for file in found:
-        said += _file(file, said.groups)
-    return said + beside.read(files.directory(path), said) if said.sound else said
+        said = join((said, _file(file, said.groups)))
+    return join((said, beside.read(files.directory(path), said))) if said.sound else said
 
 
 def _below(directory: Path) -> Iterator[Path]:

@@ -87,16 +87,6 @@ class Source:
     texts: Mapping[KeyPath, str] = field(default_factory=dict)
     sound: bool = True
 
-    def __add__(self, other: Source) -> Source:
-        """First this one, then the other."""
-        return Source(
-            (*self.statements, *other.statements),
-            (*self.findings, *other.findings),
-            {**self.lines, **other.lines},
-            {**self.texts, **other.texts},
-            self.sound and other.sound,
-        )
-
     @property
     def groups(self) -> tuple[str, ...]:
         """The groups in order, without repetition."""
@@ -107,6 +97,18 @@ class Source:
     def hosts(self) -> tuple[str, ...]:
         """The hosts in order, without repetition."""
         return tuple(dict.fromkeys(said.host for said in self.statements if isinstance(said, Member)))
+
+
+def join(sources: Iterable[Source]) -> Source:
+    """What several files say, one after the other."""
+    every = tuple(sources)
+    return Source(
+        tuple(said for source in every for said in source.statements),
+        tuple(finding for source in every for finding in source.findings),
+        {path: line for source in every for path, line in source.lines.items()},
+        {path: text for source in every for path, text in source.texts.items()},
+        all(source.sound for source in every),
+    )
 
 
 def failure(rule: str, file: str, message: str, hint: str) -> Source:
