@@ -17,6 +17,7 @@ from provisioner.inventory.values import Taint
 from tests.unit.inventory.conftest import Write
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "inventories").glob("*.yaml"))
+INI = Path(__file__).parents[3] / "inventories" / "ini"
 BAD = Path(__file__).parents[2] / "cases" / "inventories" / "bad"
 
 
@@ -52,6 +53,27 @@ def test_examples_explain_themselves(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert lines[0].startswith("# ")
     assert sum("#" in line for line in lines) > 5
+
+
+def test_the_example_in_ini(write: Write) -> None:
+    """The same machines as in YAML, and two more."""
+    yaml_hosts = example("existing-servers", write).hosts
+    path = write("").parent / "ini"
+    shutil.copytree(INI, path)
+    for inventory in (path, path / "hosts.ini"):
+        cluster, problems = check(inventory)
+        assert [str(problem) for problem in problems] == []
+        assert cluster
+        assert [host.name for host in cluster.hosts] == [*(host.name for host in yaml_hosts), "spare1", "spare2"]
+        assert [host.address for host in cluster.hosts[:3]] == [host.address for host in yaml_hosts]
+        assert cluster.host("worker2").port == 2222
+        assert cluster.host("spare2").node_labels == {"disk": "ssd"}
+        assert {(host.user, host.become) for host in cluster.hosts} == {("admin", True)}
+
+
+@pytest.mark.parametrize("path", sorted(path for path in INI.rglob("*") if path.is_file()), ids=lambda path: path.name)
+def test_the_example_in_ini_explains_itself(path: Path) -> None:
+    assert path.read_text().startswith("# ")
 
 
 def shape(cluster: Cluster) -> tuple[int, int]:
