@@ -25,7 +25,9 @@ types: $(VENV)/dev
 fast: $(VENV)/dev
 	pytest -q -m "not e2e" tests
 
+# Every crash point before the real machines: the check tries a tenth of them.
 test: check
+	pytest -q -n 2 -m sweep tests/scenarios
 	pytest -m e2e tests
 
 bench: $(VENV)/dev

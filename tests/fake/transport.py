@@ -19,10 +19,14 @@ OnMoment = Callable[[str], None]
 
 @dataclass
 class FakeTransport:
-    """One simulated host, its batches, and in words what they did there."""
+    """One simulated host, its batches, and in words what they did there.
+
+    `when_settled` is told before something that waits for what an earlier run has left running.
+    """
 
     machine: Callable[[], Machine]
     on_moment: OnMoment = nobody
+    when_settled: OnMoment = nobody
     batches: list[tuple[Command, ...]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
 
@@ -60,6 +64,8 @@ class FakeTransport:
             return ()
         self.open()
         self.batches.append(tuple(commands))
+        if alone or any(programs.name_of(command) == "settle" for command in commands):
+            self.when_settled(self.machine().name)
         results: list[Result] = []
         for number, command in enumerate(commands):
             self.on_moment(self.machine().name)

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from provisioner import engine, preflight
+from provisioner.core import lock
 from provisioner.core.lock import Holder
 from provisioner.core.plan import Plan
 from provisioner.core.play import View
@@ -59,12 +60,16 @@ class Scene:
 
 @dataclass
 class World:
-    """The machines of an inventory, and runs of ours on them. `on_moment` is told wherever a kill may land."""
+    """The machines of an inventory, and runs of ours on them. `on_moment` is told wherever a kill may land.
+
+    `running` is what an earlier run has left running on one machine: its name, and the world when that is through.
+    """
 
     wished: Cluster
     scene: Scene = field(default_factory=Scene)
     executor: Executor = field(default_factory=AtOnce)
     on_moment: OnMoment = nobody
+    running: tuple[str, bytes] | None = None
     transports: dict[str, FakeTransport] = field(default_factory=dict)
     heard: list[Event] = field(default_factory=list)
     bundle_for: list[str] = field(default_factory=list)
@@ -124,7 +129,7 @@ class World:
         view = self._view(**changes)
         names = view.limit | {host.name for host in self.wished.control_planes}
         self.transports = {
-            name: FakeTransport(partial(self.machines.__getitem__, name), self._moment)
+            name: FakeTransport(partial(self.machines.__getitem__, name), self._moment, self._settle)
             for name in self.machines
             if name in names
         }
@@ -135,6 +140,18 @@ class World:
 
     def _moment(self, host: str) -> None:
         self.on_moment(host)
+
+    def _settle(self, host: str) -> None:
+        """What has been left running there comes to its end."""
+        if self.running is None or self.running[0] != host:
+            return
+        after, self.running = World.thawed(self.wished, self.running[1]), None
+        taken = {path: file for path, file in self.machines[host].files.items() if path == lock.PATH}
+        for name in ("files", "packages", "units", "images", "modules", "settings", "swap", "routes", "firewall"):
+            setattr(self.machines[host], name, getattr(after.machines[host], name))
+        self.machines[host].files |= taken
+        vars(self.cluster).update(vars(after.cluster))
+        self.scene.clock.now_s = max(self.scene.clock.now_s, after.scene.clock.now_s)
 
     def _view(self, **changes: Any) -> View:
         self.pass_time(1)

@@ -12,8 +12,23 @@ from tests.builders import cluster, host
 from tests.fake.snapshot import Snapshot, differences, snapshot
 from tests.fake.world import World
 
-# A frozen world, and in words where the run had got to.
-Points = Mapping[bytes, str]
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run had got to: `w1`, `write /etc/hosts 644`, in its third batch there."""
+
+    machine: str
+    doing: str
+    number: int
+
+    @property
+    def batch(self) -> tuple[str, int]:
+        """One batch of the run."""
+        return self.machine, self.number
+
+    def __str__(self) -> str:
+        """For a failing test."""
+        return f"{self.machine}: {self.doing}"
 
 
 @dataclass(frozen=True)
@@ -21,29 +36,28 @@ class Whole:
     """A run that nothing interrupts: the worlds it goes through, each once, and the one it ends in."""
 
     wished: Cluster
-    points: Points
+    points: Mapping[bytes, Point]
     end: Snapshot
+
+    def after(self, point: Point) -> bytes:
+        """The world when the batch that is at work at that point is through."""
+        return [frozen for frozen, other in self.points.items() if other.batch == point.batch][-1]
 
 
 def whole(world: World) -> Whole:
     """Apply, and freeze the world wherever a kill may land: what is frozen is what the killed run leaves."""
-    points: dict[bytes, str] = {}
-    follow(world, lambda place: points.setdefault(world.frozen(), place))
+    points: dict[bytes, Point] = {}
+    before = world.on_moment
+
+    def see(machine: str) -> None:
+        done, batches = world.transports[machine].done, world.transports[machine].batches
+        points.setdefault(world.frozen(), Point(machine, done[-1] if done else "looks", len(batches)))
+        before(machine)
+
+    world.on_moment = see
     assert world.apply().errors == {}
     world.on_moment = nobody
     return Whole(world.wished, points, ended(world))
-
-
-def follow(world: World, see: Callable[[str], object]) -> None:
-    """Call `see` at every moment with the place where the run is: `w1: write /etc/hosts 644`."""
-    before = world.on_moment
-
-    def moment(machine: str) -> None:
-        done = world.transports[machine].done
-        see(f"{machine}: {done[-1] if done else 'looks'}")
-        before(machine)
-
-    world.on_moment = moment
 
 
 def ended(world: World) -> Snapshot:
@@ -52,7 +66,7 @@ def ended(world: World) -> Snapshot:
     return snapshot(world.scene)
 
 
-def must_recover(world: World, end: Snapshot, place: str) -> None:
+def must_recover(world: World, end: Snapshot, place: object) -> None:
     """The same command again ends as the uninterrupted run did, and a third time it finds nothing to do."""
     again = world.apply()
     assert {host: f"{error.message}\n{error.details}" for host, error in again.errors.items()} == {}, place
@@ -106,7 +120,7 @@ def failed(host: str, part: str) -> World:
 def killed(place: str) -> World:
     """A bring-up that was killed just before that place was through."""
     run = whole(World(hosts(2)))
-    return World.thawed(run.wished, [world for world, seen in run.points.items() if place in seen][-1])
+    return World.thawed(run.wished, [world for world, point in run.points.items() if place in str(point)][-1])
 
 
 SCENARIOS: dict[str, Callable[[], World]] = {
