@@ -24,7 +24,7 @@ InventoryOption = Annotated[
     Path | None,
     typer.Option(
         "--inventory", "-i", envvar="PROVISIONER_INVENTORY",
-        help="The inventory file. (default: ./inventory.yaml, or the only lab's)",
+        help="The inventory: a file, a directory or a program. (default: ./inventory.yaml, or the only lab's)",
     ),
 ]  # fmt: skip
 LimitOption = Annotated[str, typer.Option("--limit", help="Only these hosts or groups, separated by commas.")]
@@ -120,7 +120,7 @@ def load_cluster(path: Path | None, told: Frame) -> Cluster:
         told.log(Note(f"inventory: {file}"))
     cluster, problems = loader.check(file)
     if cluster is None:
-        return loader.load(file)
+        raise loader.invalid(file, problems)
     for problem in problems:
         told(Found(problem))
     return cluster

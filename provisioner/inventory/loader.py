@@ -16,9 +16,14 @@ def load(path: Path) -> Cluster:
     """The cluster that an inventory describes; InventoryError carries all problems, warnings alone do not raise."""
     cluster, problems = check(path)
     if cluster is None:
-        errors = sum(problem.severity is Severity.ERROR for problem in problems)
-        raise InventoryError(f"{path} has {errors} error{'s' if errors > 1 else ''}", problems)
+        raise invalid(path, problems)
     return cluster
+
+
+def invalid(path: Path, problems: tuple[Problem, ...]) -> InventoryError:
+    """The error for whoever cannot go on without a cluster."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    return InventoryError(f"{path} has {errors} error{'s' if errors > 1 else ''}", problems)
 
 
 def check(path: Path) -> tuple[Cluster | None, tuple[Problem, ...]]:

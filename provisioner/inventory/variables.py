@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -96,7 +96,14 @@ def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[object, tupl
     try:
         return _validated(field, variable), ()
     except ValidationError as error:
-        return None, tuple(messages.findings(error, HostVariables, variable.path, texts, skip=1))
+        found = messages.findings(error, HostVariables, variable.path, texts, skip=1)
+        return None, tuple(found if variable.written is None else map(_in_ini, found))
+
+
+def _in_ini(finding: Finding) -> Finding:
+    """A mapping is written otherwise there."""
+    literal = """write it in quotes as "{'key': 'value'}", or as YAML into group_vars/ or host_vars/"""
+    return replace(finding, hint=literal) if finding.message.startswith("expected a mapping") else finding
 
 
 def _validated(field: str, variable: Variable) -> object:
