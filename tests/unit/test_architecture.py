@@ -26,8 +26,12 @@ PURE = (
     "sources",
     "networks",
     "catalog",
+    "inventory/from_",
+    "inventory/literals",
     "inventory/model",
     "inventory/rules",
+    "inventory/statements",
+    "inventory/tree",
     "inventory/values",
 )
 OUTSIDE = frozenset({
