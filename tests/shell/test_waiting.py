@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def said(text: str, *arguments: str, path: str = "/usr/bin:/bin", stdin: str = "
     )
 
 
+def seconds_out(text: str) -> str:
+    """The text without its numbers of seconds: a machine may be slow."""
+    return re.sub(r"\d+ s\b", "N s", text)
+
+
 def test_what_is_so_already_is_not_waited_for() -> None:
     done = said(until("true", "it is so", "$1"), "5")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -33,13 +39,13 @@ def test_what_is_so_already_is_not_waited_for() -> None:
 
 def test_the_wait_says_for_what_and_ends_when_it_is_so(tmp_path: Path) -> None:
     done = said(until('[ -e "$2" ] || { touch "$2"; false; }', "$2 is there", "$1"), "5", str(tmp_path / "x"))
-    assert (done.returncode, done.stdout) == (0, f"waiting until {tmp_path / 'x'} is there (0 s)\n")
+    assert (done.returncode, seconds_out(done.stdout)) == (0, f"waiting until {tmp_path / 'x'} is there (N s)\n")
 
 
 def test_after_the_deadline_the_last_answer_is_told() -> None:
     done = said(until('said=$(echo "not yet, $2"); false', "it is so", "$1"), "1", "friend")
-    assert (done.returncode, done.stdout) == (1, "waiting until it is so (0 s)\n")
-    assert done.stderr.splitlines() == ["not yet, friend", "gave up after 1 s of waiting until it is so"]
+    assert (done.returncode, seconds_out(done.stdout)) == (1, "waiting until it is so (N s)\n")
+    assert seconds_out(done.stderr) == "not yet, friend\ngave up after N s of waiting until it is so\n"
 
 
 def waiting(wish: Resource, seen: str = "") -> Command:
@@ -85,7 +91,7 @@ def test_each_wait_of_ours(name: str, kubectl: Path) -> None:
     done = said(command.argv[2], *command.argv[4:], path=f"{kubectl}:/usr/bin:/bin", stdin=stdin)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"waiting until {what}")
-    assert done.stdout.endswith(" (0 s)\n")
+    assert seconds_out(done.stdout).endswith(" (N s)\n")
     assert (kubectl / "answers").read_text() == ""
 
 
