@@ -42,7 +42,7 @@ def up(
     name: NameOption = "lab",
     control_planes: Annotated[int, typer.Option(min=1, help="How many control planes.")] = 1,
     workers: Annotated[int, typer.Option(min=0, help="How many workers.")] = 2,
-    release: Annotated[str, typer.Option(help="The machines' Debian release.")] = "bookworm",
+    release: Annotated[str, typer.Option(help="The machines' release of Debian or Ubuntu.")] = "bookworm",
     memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. (default: what the host has)")] = None,
     cpus: Annotated[float | None, typer.Option(help="Processors of each machine. (default: what the host has)")] = None,
     mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",

@@ -1,7 +1,7 @@
-"""The image of a lab machine: a freshly installed Debian server with systemd, sshd and sudo, no Kubernetes.
+"""The image of a lab machine: a freshly installed Debian or Ubuntu server with systemd, sshd and sudo, no Kubernetes.
 
-It is made from a Debian mirror (mmdebstrap, then import) where this machine can, else from a registry's
-`debian` image with a Dockerfile; both run the same node.sh. Its tag is a hash of its recipe, so it is made
+It is made from a mirror (mmdebstrap, then import) where this machine can, else from a registry's
+`debian` or `ubuntu` image with a Dockerfile; both run the same node.sh. Its tag is a hash of its recipe, so it is made
 again only when the recipe has changed, and a tag only exists when the whole image does.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import docker
@@ -21,8 +21,9 @@ from docker.errors import BuildError as ImageBuildError
 from provisioner import mirror, templating
 from provisioner.core.report import Listener, Waiting, step
 from provisioner.errors import BuildError
-from provisioner.labs import packages, state
+from provisioner.labs import packages, state, ubuntu
 from provisioner.labs.processes import last_lines, run
+from provisioner.labs.spec import RELEASES
 
 HOST = "image"
 REPOSITORY = "provisioner-lab"
@@ -36,6 +37,8 @@ CONTENTS = (
     *("openssh-server", "sudo", "ca-certificates", "curl", "gnupg"),
     *("iproute2", "iputils-ping", "netbase"),
 )
+# What Debian counts among what every machine has, and Ubuntu does not.
+BESIDES = {"debian": (), "ubuntu": ("apt",)}
 BOOTSTRAP_OPTIONS = (
     "--variant=minbase",
     # A root file system that a killed run throws away anyway need not wait for the disk.
@@ -57,9 +60,14 @@ def recipe(release: str, contents: Sequence[str], files: Sequence[bytes]) -> str
 
 
 def tag(release: str) -> str:
-    """The image's full name for a Debian release."""
+    """The image's full name for a release."""
     files = [(_folder() / name).read_bytes() for name in FILES]
-    return f"{REPOSITORY}:{release}-{recipe(release, (*BOOTSTRAP_OPTIONS, *CONTENTS), files)}"
+    return f"{REPOSITORY}:{release}-{recipe(release, (*BOOTSTRAP_OPTIONS, *contents(release)), files)}"
+
+
+def contents(release: str) -> tuple[str, ...]:
+    """The packages of a machine with that release."""
+    return (*CONTENTS, *BESIDES[RELEASES[release]])
 
 
 def _folder() -> Path:
@@ -115,15 +123,16 @@ def exists(client: docker.DockerClient, name: str) -> bool:
 def from_mirror(
     client: docker.DockerClient, release: str, name: str, listen: Listener, address: str | None = None
 ) -> None:
-    """Make the image `name` from a Debian mirror: `address`, this machine's own, or mmdebstrap's default."""
+    """Make the image `name` from a mirror: `address`, this machine's own, or the distribution's."""
     packages.install(TOOLS, listen)
     # Its own name: what a killed run has started may still be writing to another one.
     archive = _cache() / f"{release}-{os.getpid()}.tar"
     _cache().mkdir(parents=True, exist_ok=True)
-    command = bootstrap_command(release, archive, address or mirror.address(Path("/etc"), release))
+    title = f"install {RELEASES[release].title()} {release} into an image"
     try:
-        with step(listen, HOST, f"install Debian {release} into an image"):
+        with _source(release, address) as source, step(listen, HOST, title):
             listen(Waiting(HOST, "mmdebstrap (about a minute, once)"))
+            command = bootstrap_command(release, archive, source)
             run([*(packages.root_prefix() or ()), *command], timeout_s=BUILD_TIMEOUT_S, hint=_hint(release))
         with step(listen, HOST, "import the image"):
             _import(client, archive, name)
@@ -131,8 +140,14 @@ def from_mirror(
         archive.unlink(missing_ok=True)
 
 
+def _source(release: str, address: str | None) -> AbstractContextManager[str | None]:
+    if RELEASES[release] == "ubuntu" and not address:
+        return ubuntu.source(release)
+    return nullcontext(address or mirror.address(Path("/etc"), release))
+
+
 def _hint(release: str) -> str:
-    return f"is {release} a Debian release, and is the mirror in /etc/apt reachable (apt-get update)?"
+    return f"is there a mirror of {RELEASES[release].title()} {release} that is reachable (apt-get update)?"
 
 
 def bootstrap_command(release: str, archive: Path, source: str | None) -> list[str]:
@@ -140,7 +155,7 @@ def bootstrap_command(release: str, archive: Path, source: str | None) -> list[s
     return [
         "mmdebstrap",
         *BOOTSTRAP_OPTIONS,
-        f"--include={','.join(CONTENTS)}",
+        f"--include={','.join(contents(release))}",
         f"--customize-hook={_folder() / 'node.sh'}",
         release,
         str(archive),
@@ -159,13 +174,14 @@ def _import(client: docker.DockerClient, archive: Path, name: str) -> None:
 def from_registry(
     client: docker.DockerClient, release: str, name: str, listen: Listener, base: str | None = None
 ) -> None:
-    """Make the image `name` from `base` (a registry's `debian:RELEASE` when None) with the Dockerfile."""
-    with step(listen, HOST, f"build the image from {base or f'debian:{release}'}"):
+    """Make the image `name` from `base` (a registry's `DISTRIBUTION:RELEASE` when None) with the Dockerfile."""
+    base = base or f"{RELEASES[release]}:{release}"
+    with step(listen, HOST, f"build the image from {base}"):
         try:
             client.images.build(
                 path=str(_folder()),
                 tag=name,
-                buildargs={"BASE": base or f"debian:{release}", "PACKAGES": " ".join(CONTENTS)},
+                buildargs={"BASE": base, "PACKAGES": " ".join(contents(release))},
                 rm=True,
                 forcerm=True,
             )

@@ -30,6 +30,8 @@ USER_ID = 1000
 BOOT_TIMEOUT_S = 120.0
 POLL_S = 0.3
 BANNER_TIMEOUT_S = 2.0
+# A machine with a cluster takes about 14 of the 128 that Linux gives a user by default (inotify(7)).
+TOO_MANY = "with many machines on this host: raise sysctl fs.inotify.max_user_instances (to 1024), or take a lab down"
 # Overlay does not lie on overlay, which a container's own files are; kubelet and etcd want a real disk, too.
 VOLUMES = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
 HOST_MODULES = "/lib/modules"
@@ -147,7 +149,7 @@ def _systemd_is_up(container: Container) -> bool:
         container.reload()
         if container.status != "running":
             text = last_lines(container.logs(tail=20).decode(errors="replace"))
-            raise LabError(f"{container.name} stopped while booting", details=text) from error
+            raise LabError(f"{container.name} stopped while booting", hint=TOO_MANY, details=text) from error
         return False
     return bytes(output).decode().strip() in BOOTED
 

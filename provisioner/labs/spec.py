@@ -8,8 +8,8 @@ from ipaddress import IPv4Address, IPv4Network
 from provisioner.errors import LabError, Problem
 from provisioner.inventory.model import Role
 
-# Debian releases a machine can have; every one is tried by the end-to-end tests.
-RELEASES = ("bookworm", "bullseye", "trixie")
+# Releases a machine can have, each with its distribution; every one is tried by the end-to-end tests.
+RELEASES = {"bookworm": "debian", "bullseye": "debian", "trixie": "debian", "jammy": "ubuntu", "noble": "ubuntu"}
 # Control planes count from .10 of the network, workers from its middle: more of one never move the other.
 FIRST_CONTROL_PLANE = 10
 SSH_PORT = 22
