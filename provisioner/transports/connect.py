@@ -108,6 +108,8 @@ def _login(host: Host, ssh: Ssh) -> dict[str, object]:
     own: dict[str, object] = {
         "banner_timeout": PATIENCE * ssh.connect_timeout_s,
         "auth_timeout": PATIENCE * ssh.connect_timeout_s,
+        # A jump host asks for a machine that is gone as long as its own TCP does, two minutes.
+        "channel_timeout": ssh.connect_timeout_s,
     }
     if host.private_key_file:
         return {
@@ -190,7 +192,7 @@ def explain(error: Exception, host: Host, ssh: Ssh) -> UnreachableError:
             hint="Is it starting? Or do too many log in at once? Then raise MaxStartups in its /etc/ssh/sshd_config, "
             "or lower cluster.ssh.parallel.",
         )
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) or "Timeout opening channel" in str(error):
         return UnreachableError(
             f"{where}: no answer within {ssh.connect_timeout_s} s",
             hint="Is the machine up and reachable from here (firewall, VPN)? "

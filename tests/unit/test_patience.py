@@ -107,6 +107,12 @@ def test_a_jump_host_that_does_not_get_through_is_named() -> None:
     assert "the jump host admin@192.0.2.1 does not get through to it: Connect failed" in error.message
 
 
+def test_a_machine_behind_a_jump_host_that_does_not_answer_is_given_up_as_soon_as_any_other() -> None:
+    error = paramiko.SSHException("Timeout opening channel.")
+    assert not hung_up(error)
+    assert "w1: 10.0.0.21:22: no answer within 15 s" in explain(error, host("w1", "10.0.0.21"), Ssh()).message
+
+
 @pytest.mark.parametrize(("keepalive_s", "gone_s"), [(15, 30), (5, 30), (60, 120)])
 def test_a_dead_machine_is_noticed_soon(keepalive_s: int, gone_s: int) -> None:
     ssh = Ssh(keepalive_s=keepalive_s)
