@@ -56,10 +56,10 @@ def _free(machine: Machine, command: Command, deadline: str) -> Moments:
         if not holder(machine):
             return "".join(lines)
         if waited % 5 == 0:
-            lines.append(f"waiting for {holder(machine)} to finish with the packages ({waited} s)\n")
+            lines.append(f"waiting until {holder(machine)} is done with the packages ({waited} s)\n")
         pass_moment(machine)
         yield
-    return failed(1, f"{holder(machine)} is still at work with the packages after {deadline} s")
+    return failed(1, f"gave up after {deadline} s of waiting until {holder(machine)} is done with the packages")
 
 
 def apt(machine: Machine, words: Sequence[str]) -> Answer | Moments:

@@ -1,0 +1,123 @@
+"""What goes wrong on machines, in whole runs: waited for, mended, or said clearly, and the others go on."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioner.core.report import StepEnded
+from provisioner.errors import PreflightError
+from provisioner.plays.runtime import DAEMON_JSON
+from tests.builders import cluster, host
+from tests.fake.services import DOCKER
+from tests.fake.state import FakePackage
+from tests.fake.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World(cluster())
+
+
+@pytest.fixture
+def up(world: World) -> World:
+    """A world whose cluster is up."""
+    assert world.apply().report.result == "ok"
+    world.heard.clear()
+    return world
+
+
+def titles(world: World, name: str) -> list[str]:
+    """The steps that were done on that machine."""
+    return [event.title for event in world.heard if isinstance(event, StepEnded) and event.host == name]
+
+
+def busy(world: World, name: str, seconds: int) -> None:
+    """Another program is at work with the packages of that machine."""
+    machine = world.machines[name]
+    machine.packages_busy_with = "unattended-upgr"
+    machine.packages_busy_until_s = machine.clock.now_s + seconds
+
+
+def test_a_program_that_is_at_work_with_the_packages_is_named_and_waited_for(world: World) -> None:
+    busy(world, "w1", 120)
+    assert world.apply().report.result == "ok"
+    waited = [title for title in titles(world, "w1") if "unattended-upgr" in title]
+    assert len(waited) == 1
+    assert waited[0].startswith("wait for unattended-upgr (process 4711) to finish with the packages, then install ")
+
+
+def test_one_that_does_not_come_to_its_end_is_named_in_the_error_and_the_others_go_on(world: World) -> None:
+    busy(world, "w1", 100_000)
+    outcome = world.apply()
+    assert list(outcome.errors) == ["w1"]
+    assert "unattended-upgr (process 4711)" in outcome.errors["w1"].details
+    assert outcome.errors["w1"].hint.startswith("unattended-upgr (process 4711) has been at work with that machine's")
+    assert list(world.cluster.nodes) == ["cp1", "w2"]
+
+
+def test_where_nothing_is_to_be_installed_nobody_waits(up: World) -> None:
+    busy(up, "w1", 100_000)
+    up.machines["w1"].packages["tini"] = FakePackage("0.19.0-1", "half-configured")
+    outcome = up.apply()
+    assert (outcome.report.result, outcome.report.changed) == ("ok", 0)
+
+
+def test_a_package_whose_unpacking_was_interrupted_is_unpacked_again(up: World) -> None:
+    up.machines["w1"].packages["docker.io"].state = "half-installed"
+    outcome = up.apply()
+    assert outcome.report.result == "ok"
+    assert titles(up, "w1")[0] == "finish the interrupted installation of packages"
+    assert up.plan().plan.steps == ()
+
+
+def reinstalled(world: World, name: str) -> None:
+    """The machine is as new; the cluster has not noticed yet."""
+    assert world.cluster.nodes[name].ready
+    del world.machines[name]
+    world.grow(world.wished)
+
+
+def test_a_machine_that_was_reinstalled_joins_again_when_the_cluster_has_noticed(up: World) -> None:
+    reinstalled(up, "w1")
+    outcome = up.apply()
+    assert outcome.report.result == "ok"
+    assert "kubeadm join, once the cluster has noticed that the old w1 is gone" in titles(up, "w1")
+    assert up.cluster.nodes["w1"].ready
+    assert up.plan().plan.steps == ()
+
+
+def test_a_machine_that_was_reinstalled_long_ago_joins_at_once(up: World) -> None:
+    reinstalled(up, "w1")
+    up.pass_time(300)
+    began_s = up.scene.clock.now_s
+    assert up.apply().report.result == "ok"
+    assert up.scene.clock.now_s - began_s < 60
+    assert up.cluster.nodes["w1"].ready
+
+
+def test_a_machine_with_the_name_of_another_node_is_refused(up: World) -> None:
+    del up.machines["w1"]
+    up.grow(cluster(host("cp1", "10.0.0.11"), host("w1", "10.0.0.99"), host("w2", "10.0.0.22")))
+    with pytest.raises(PreflightError) as error:
+        up.apply()
+    (problem,) = error.value.problems
+    assert (problem.rule, problem.where) == ("namesake", "w1")
+    assert "at 10.0.0.21" in problem.message
+    assert up.done() == {}
+
+
+def test_a_docker_that_does_not_do_as_it_was_told_is_restarted(up: World) -> None:
+    up.machines["w1"].units[DOCKER].runs_with = {DAEMON_JSON: "{}"}
+    (step,) = up.plan().plan.steps
+    assert step.change.summary.endswith("(Docker uses the cgroup driver cgroupfs, the kubelet systemd)")
+    assert up.apply().report.result == "ok"
+    assert up.plan().plan.steps == ()
+
+
+def test_a_docker_that_is_overruled_is_an_error_that_says_by_how_much(up: World) -> None:
+    up.machines["w1"].units[DOCKER].runs_with = {DAEMON_JSON: "{}"}
+    up.machines["w1"].trouble["systemctl restart docker"] = 0
+    outcome = up.apply()
+    assert list(outcome.errors) == ["w1"]
+    assert "did not converge: restart docker.service (Docker uses the cgroup driver" in outcome.errors["w1"].message
+    assert "-cgroup driver cgroupfs" in outcome.errors["w1"].details
