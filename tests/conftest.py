@@ -15,7 +15,7 @@ from typing import Never
 import pytest
 
 TESTS = Path(__file__).parent
-# Folders whose tests compute; those that run programs are in `shell` (sh alone) and `e2e` (machines).
+# Folders whose tests compute; those that run programs are in `shell`, `ansible` and `e2e` (machines).
 PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract"})
 
 Golden = Callable[[str, str], None]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -42,19 +44,30 @@ def _run(script: Path, arguments: tuple[str, ...], deadline_s: float) -> object:
     """The JSON that a call prints; ScriptError when it does not. Nothing at all stands for an empty mapping."""
     call = " ".join((script.name, *arguments))
     try:
-        done = subprocess.run(
-            [str(script.absolute()), *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=max(deadline_s - time.monotonic(), 0.01), check=False,
-        )  # fmt: skip
+        code, output, said = _finished([str(script.absolute()), *arguments], deadline_s)
     except OSError as error:
         raise ScriptError(f"cannot be run: {error.strerror}", "look at its first line: #! and a program") from None
     except subprocess.TimeoutExpired:
         hint = "run it yourself to see what it waits for"
         raise ScriptError(f"`{call}` did not end in time", hint) from None
-    if done.returncode:
-        words = _last_words(done.stderr) or "it says nothing about why"
-        raise ScriptError(f"`{call}` failed with exit code {done.returncode}: {words}", "run it yourself")
-    return _json(done.stdout, call)
+    if code:
+        words = _last_words(said) or "it says nothing about why"
+        raise ScriptError(f"`{call}` failed with exit code {code}: {words}", "run it yourself")
+    return _json(output, call)
+
+
+def _finished(argv: list[str], deadline_s: float) -> tuple[int, bytes, bytes]:
+    """Exit code, standard output and error. When time is up, all that it has begun ends too: it would hold the pipe."""
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    with process:
+        try:
+            output, said = process.communicate(timeout=max(deadline_s - time.monotonic(), 0.01))
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, output, said
 
 
 def _last_words(output: bytes) -> str:

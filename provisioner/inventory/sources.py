@@ -68,7 +68,9 @@ def _any_format(text: str, file: str, known: tuple[str, ...]) -> Source:
 
 
 def _is_program(path: Path) -> bool:
-    """By its first bytes: on some file systems every file is executable."""
+    """By its first bytes: on some file systems every file is executable. A pipe can be read only once."""
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             return file.read(4) == b"\x7fELF" or (file.seek(0) == 0 and file.read(2) == b"#!")

@@ -13,7 +13,7 @@ from tests.ansible.reading import TALLY, Ansible, ours
 EACH = 50
 
 
-@pytest.mark.parametrize("first", range(0, 200, EACH))
+@pytest.mark.parametrize("first", range(0, 150, EACH))
 def test_generated(
     first: int, ansible: Ansible, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -83,8 +85,10 @@ def test_a_program_without_an_interpreter(tmp_path: Path) -> None:
     assert "cannot be run: No such file or directory" in str(check(path)[1][0])
 
 
-def test_a_program_that_does_not_end_is_ended(tmp_path: Path) -> None:
-    said = scripts.read(program(tmp_path, "exec sleep 60"), timeout_s=0.1)
+def test_a_program_that_does_not_end_is_ended_with_all_it_began(tmp_path: Path) -> None:
+    began_s = time.monotonic()
+    said = scripts.read(program(tmp_path, "sleep 60 & wait"), timeout_s=0.1)
+    assert time.monotonic() - began_s < 30
     assert [finding.message for finding in said.findings] == ["`cloud --list` did not end in time"]
 
 
@@ -102,3 +106,12 @@ def test_a_file_that_is_executable_by_accident_is_a_file(tmp_path: Path) -> None
     path.write_text("all: {vars: {cluster: {kubernetes_version: 1.20.2}}, children: {control_plane: {hosts: cp1}}}\n")
     path.chmod(0o755)
     assert load(path).host("cp1").address == "cp1"
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"all: {vars: {cluster: {kubernetes_version: 1.20.2}}, children: {control_plane: {hosts: cp1}}}")
+    os.close(writing)
+    cluster, problems = check(Path(f"/dev/fd/{reading}"))
+    os.close(reading)
+    assert (cluster is not None, problems) == (True, ())
