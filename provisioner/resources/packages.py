@@ -37,8 +37,9 @@ INSTALL_TIMEOUT_S = 1200
 _HOLDER = f"""
 holder() {{
   files=$(stat -c %i {" ".join(LOCKS)} /var/lib/provisioner/apt/*/lock 2>/dev/null || :)
-  awk -v files=" $(echo $files) " '$2 != "->" && split($6, place, ":") == 3 && index(files, " " place[3] " ") {{ print $5 }}' \
-    /proc/locks | while read -r process; do
+  awk -v files=" $(echo $files) " \\
+    '$2 != "->" && split($6, place, ":") == 3 && index(files, " " place[3] " ") {{ print $5 }}' /proc/locks |
+  while read -r process; do
     name=$(cat "/proc/$process/comm" 2>/dev/null) || continue
     if readlink "/proc/$process/fd/"* 2>/dev/null | grep -qE '/lock(-frontend)?$'; then
       echo "$name (process $process)"; break
