@@ -17,6 +17,7 @@ from provisioner.derived import skipped
 from provisioner.engine import Outcome
 from provisioner.errors import Problem, UsageError, VerificationError
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.sources import is_program
 from provisioner.lease import at_work
 from provisioner.session import Session, find_bundle, open_session
 from provisioner.verification.run import verify as verify_by_testinfra
@@ -39,9 +40,19 @@ def apply_saved(path: Path, inventory: Path | None, told: Frame, selection: Sele
         hint = "Give --limit, --only and --skip to `provisioner plan -o FILE`, and look at what it says."
         raise UsageError(f"{path}: what a saved plan does was decided when it was made", hint=hint)
     saved = plan_file.load(path)
-    cluster = load_cluster(inventory or Path(saved.inventory), told)
+    cluster = load_cluster(inventory or _recorded(path, Path(saved.inventory)), told)
     plan_file.require_unchanged(saved, cluster, find_bundle(cluster))
     return apply(cluster, told, saved.selection, saved.plan)
+
+
+def _recorded(path: Path, inventory: Path) -> Path:
+    """The inventory that a plan names. What may be a program is run only when the user names it."""
+    if inventory.is_dir() or is_program(inventory):
+        raise UsageError(
+            f"{path}: its inventory {inventory} is a program or a directory, and may run something",
+            hint=f"Name it yourself: -i {inventory}",
+        )
+    return inventory
 
 
 def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, agreed: Plan | None = None) -> Outcome:

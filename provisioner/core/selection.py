@@ -53,25 +53,27 @@ def _title(word: str, titles: Iterable[str], option: str) -> str:
 
 
 def _unmet(playbook: Playbook, kept: Plan, left: Plan) -> Iterator[Problem]:
-    missing = {play.title: play for play in left.plays}
-    for play in kept.plays:
-        for title in _needed(playbook, play.title):
-            if play.steps and title in missing:
-                yield Problem(
-                    "play-needed", play.title, f"needs {title}, which has {_to_do(missing[title])} to do",
-                    f"Leave {_word(title)} in, or {_word(play.title)} out.",
-                )  # fmt: skip
+    needed = {play.title: _needed(playbook, play.title) for play in kept.plays if play.steps}
+    for missing in left.plays:
+        by = [title for title, needs in needed.items() if missing.title in needs]
+        if by:
+            yield Problem(
+                "play-needed",
+                missing.title,
+                f"{_to_do(missing)} to do, and {', '.join(by)} need{'' if len(by) > 1 else 's'} that",
+                f"Leave {_word(missing.title)} in, or leave out {', '.join(_word(title) for title in by)} too.",
+            )
 
 
-def _needed(playbook: Playbook, title: str) -> tuple[str, ...]:
-    """All plays that this one needs, and those that these need, in the playbook's order."""
+def _needed(playbook: Playbook, title: str) -> set[str]:
+    """All plays that this one needs, and those that these need."""
     needs = {play.title: play.needs for play in playbook}
     found: set[str] = set()
     new = {title}
     while new:
         new = {need for one in new for need in needs[one]} - found
         found |= new
-    return tuple(play.title for play in playbook if play.title in found)
+    return found
 
 
 def _to_do(play: PlayPlan) -> str:

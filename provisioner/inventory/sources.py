@@ -48,7 +48,7 @@ def _file(path: Path, known: tuple[str, ...]) -> Source:
         return failure(
             "unsupported", file, "TOML is not read: YAML and INI say the same, and more people read them", hint
         )
-    if _is_program(path):
+    if is_program(path):
         return _program(path)
     text = text_files.read(path)
     if isinstance(text, Finding):
@@ -67,8 +67,9 @@ def _any_format(text: str, file: str, known: tuple[str, ...]) -> Source:
     return from_ini.read(text, file, known)
 
 
-def _is_program(path: Path) -> bool:
-    """By its first bytes: on some file systems every file is executable. A pipe can be read only once."""
+def is_program(path: Path) -> bool:
+    """Whether an inventory is run and not read, by its first bytes: on some file systems every file is executable."""
+    # A pipe can be read only once.
     if not path.is_file():
         return False
     try:

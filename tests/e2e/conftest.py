@@ -65,10 +65,12 @@ def _brought_up() -> World:
     shown = next(event["text"] for event in made.events if event.get("text", "").startswith("inventory: "))
     world = World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1", "w1", "w2"])
     before = {machine: world.shell(machine, FINGERPRINT) for machine in world.machines}
-    plan = world.json("plan", "--exit-code")
+    file = world.inventory.with_name("fresh.plan")
+    plan = world.json("plan", "--exit-code", "-o", str(file))
     after = {machine: world.shell(machine, FINGERPRINT) for machine in world.machines}
     with Watcher() as watcher:
         up = provisioner("lab", "up", "--name", LAB, "--json", "-v")
     assert up.code == 0, up
-    world.notes = {"before": before, "after": after, "plan": plan, "up": up, "arguments": watcher.seen}
+    saved = file.read_text()
+    world.notes = {"before": before, "after": after, "plan": plan, "saved": saved, "up": up, "arguments": watcher.seen}
     return world

@@ -52,18 +52,19 @@ def test_a_play_whose_needs_are_left_out_is_refused(drifted: World) -> None:
     with pytest.raises(PreflightError) as error:
         drifted.apply(skip="machine")
     (problem,) = error.value.problems
-    assert (problem.where, problem.message) == (
-        "container runtime", "needs machine, which has 1 step(s) on w1 to do",
-    )  # fmt: skip
-    assert problem.hint == "Leave machine in, or container-runtime out."
+    assert str(problem) == (
+        "machine: 1 step(s) on w1 to do, and container runtime needs that\n"
+        "    → Leave machine in, or leave out container-runtime too."
+    )
     assert drifted.done() == {}
 
 
 def test_needs_of_needs_count() -> None:
     with pytest.raises(PreflightError) as error:
         World(cluster()).plan(only="workers, join-token, join-token-removed")
-    found = {(problem.where, problem.message.split(",")[0]) for problem in error.value.problems}
-    assert {("workers", "needs machine"), ("workers", "needs control plane")} <= found
+    found = {problem.where: problem.message.partition(", and ")[2] for problem in error.value.problems}
+    assert found.keys() == {"machine", "container runtime", "kubernetes packages", "control plane"}
+    assert found["machine"] == "join token, workers need that"
 
 
 def test_nothing_to_do_is_not_said_of_what_was_not_looked_at(drifted: World) -> None:

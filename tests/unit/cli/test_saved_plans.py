@@ -64,6 +64,16 @@ def test_an_inventory_that_is_named_is_held_against_the_plan(call: Call, saved: 
     assert "host w9: was not in the inventory then" in said.err
 
 
+def test_a_program_that_a_plan_names_is_not_run(call: Call, saved: str) -> None:
+    write("good.yaml", "#!/bin/sh\ntouch was-run\n")
+    Path("good.yaml").chmod(0o755)
+    said = call("apply", saved)
+    assert said.code == 2
+    assert "is a program or a directory" in said.err
+    assert "-i /" in said.err
+    assert not Path("was-run").exists()
+
+
 def test_another_bundle_is_named(call: Call, saved: str) -> None:
     write("nowhere-bundle/bundle.json", builders.bundle(missing="").manifest.model_dump_json())
     said = call("apply", saved)
