@@ -1,7 +1,9 @@
-"""What a Debian of some release has besides the minimum and nodes need: from the bundle, or fetched once and kept."""
+"""What a release of Debian or Ubuntu has besides the minimum, and nodes need: the bundle's, or fetched once."""
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from provisioner.bundle.debian.root import work_root
 from provisioner.bundle.debian.stages import stages
 from provisioner.bundle.debian.workspace import Stage, Work, finish, only_one
 from provisioner.core.report import ignore
-from provisioner.mirror import Source, of_machine
+from provisioner.labs import ubuntu
+from provisioner.labs.spec import RELEASES
+from provisioner.mirror import Source, of_machine, parse_one_line
 
 # apt in the root, asking for another release than the root's own.
 ELSEWHERE = (
@@ -25,8 +29,8 @@ ELSEWHERE = (
 BESIDES = {"trixie": ("docker-cli",)}
 
 
-def debian_packages(release: str) -> Path:
-    """A directory with the packages of a Debian release that a minimal machine lacks; fetched when it is not there."""
+def packages_of(release: str) -> Path:
+    """A directory with the packages of a release that a minimal machine lacks; fetched when it is not there."""
     cache, recipe = default_cache(), Recipe(architecture=machine_architecture())
     if release == recipe.release:
         bundle = ready(cache, recipe)
@@ -34,12 +38,24 @@ def debian_packages(release: str) -> Path:
         return bundle / "apt"
     root = stages(recipe)[0]
     wanted = (*from_debian(), *BESIDES.get(release, ()))
-    make = partial(_fetch, of_machine(Path("/etc"), release), wanted)
-    stage = Stage(f"debian-{release}", f"fetch packages of Debian {release}", make, (release, wanted), (root,))
+    distribution = RELEASES[release]
+    fetch = partial(_fetch_debian if distribution == "debian" else _fetch_ubuntu, release, wanted)
+    stage = Stage(f"{distribution}-{release}", f"fetch packages of {release}", fetch, (release, wanted), (root,))
     if not (cache / stage.directory).is_dir():
         with only_one(cache):
             finish(stage, cache, ignore)
     return cache / stage.directory
+
+
+def _fetch_debian(release: str, wanted: tuple[str, ...], work: Work) -> None:
+    _fetch(of_machine(Path("/etc"), release), wanted, work)
+
+
+def _fetch_ubuntu(release: str, wanted: tuple[str, ...], work: Work) -> None:
+    with ubuntu.source(release) as line:
+        for source in parse_one_line(line):
+            shutil.copyfile(source.keyring, work.into / "key.gpg")
+            _fetch((replace(source, keyring="/build/into/key.gpg"),), wanted, work)
 
 
 def _fetch(sources: tuple[Source, ...], wanted: tuple[str, ...], work: Work) -> None:
@@ -50,4 +66,4 @@ def _fetch(sources: tuple[Source, ...], wanted: tuple[str, ...], work: Work) -> 
     needed, minimal = (fetched(root.read([*ASK, *ELSEWHERE, *names])) for names in (wanted, MINIMAL))
     lacking = [f"{name}={version}" for name, version in sorted(needed.items()) if name not in minimal]
     root.run(["apt-get", *ELSEWHERE, "download", *lacking], "/build/into")
-    root.shell("rm -rf state cache sources.list", "/build/into")
+    root.shell("rm -rf state cache sources.list key.gpg", "/build/into")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from provisioner.bundle.debian.root import Root
+from provisioner.labs.spec import RELEASES
 from tests.repositories.keys import KEYS, SITE, Key
 
 # Where each of upstream's servers is below one address.
-DOCKER, KUBERNETES, LEGACY, DEBIAN = "docker", "kubernetes", "legacy", "debian"
+DOCKER, KUBERNETES, LEGACY = "docker", "kubernetes", "legacy"
 INDEX_AND_SIGN = f"""
 export GNUPGHOME={KEYS}/$SIGNER
 mkdir -p "$INDEX" "$DIST"
@@ -42,10 +43,10 @@ class Layout:
 
 
 def docker_layout(codename: str, architecture: str) -> Layout:
-    """https://download.docker.com/linux/debian: one suite for each release of Debian, component `stable`."""
+    """https://download.docker.com/linux/debian, or ubuntu: one suite for each of its releases, component `stable`."""
     dist = f"dists/{codename}"
     return Layout(
-        f"{DOCKER}/linux/debian",
+        f"{DOCKER}/linux/{RELEASES[codename]}",
         f"{dist}/pool/stable/{architecture}",
         f"{dist}/stable/binary-{architecture}",
         dist,
@@ -68,11 +69,12 @@ def legacy_layout(architecture: str) -> Layout:
     return Layout(LEGACY, "pool", index, dist, "doc/apt-key.gpg", armored=False, **names)
 
 
-def debian_layout(codename: str, architecture: str) -> Layout:
-    """Debian's own, as far as nodes need it."""
+def distribution_layout(codename: str, architecture: str) -> Layout:
+    """Debian's or Ubuntu's own, as far as nodes need it."""
     dist = f"dists/{codename}"
     index = f"{dist}/main/binary-{architecture}"
-    return Layout(DEBIAN, f"pool/{codename}", index, dist, f"{codename}.asc", suite=codename, component="main")
+    base = RELEASES[codename]
+    return Layout(base, f"pool/{codename}", index, dist, f"{codename}.asc", suite=codename, component="main")
 
 
 def publish(root: Root, layout: Layout, key: Key, architecture: str) -> None:

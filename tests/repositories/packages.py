@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 DROP_IN = "systemd/system/kubelet.service.d/10-kubeadm.conf"
 EMPTY = "Empty: stands for a package that is only asked for, or whose program Debian does not have."
-REPACKED = "Repacked from Debian's package for a test."
+REPACKED = "Repacked from the distribution's package for a test."
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,13 @@ def by_name(directories: Iterable[Path]) -> dict[str, Path]:
 
 def _arrange(package: Package, tree: Path) -> None:
     """Files where upstream has them, in the units that name them too, and only those that are its own."""
-    for old, new in package.moved.items():
+    moved = {old: new for old, new in package.moved.items() if (tree / old).exists()}
+    for old, new in moved.items():
         (tree / new).parent.mkdir(parents=True, exist_ok=True)
         (tree / old).rename(tree / new)
     for unit in tree.glob("**/*.service"):
         text = unit.read_text()
-        for old, new in package.moved.items():
+        for old, new in moved.items():
             text = text.replace(f"/{old} ", f"/{new} ")
         unit.write_text(text)
     for path in _files(tree):

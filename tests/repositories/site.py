@@ -10,9 +10,9 @@ from pathlib import Path
 from provisioner.bundle.debian.build import machine_architecture
 from provisioner.bundle.debian.recipe import OWN_PACKAGES, Recipe
 from provisioner.bundle.debian.root import Root
-from tests.repositories.distribution import debian_packages
+from tests.repositories.distribution import packages_of
 from tests.repositories.keys import SITE, Key, make_key, workshop
-from tests.repositories.layouts import Layout, debian_layout, docker_layout, legacy_layout, minor_layout, publish
+from tests.repositories.layouts import Layout, distribution_layout, docker_layout, legacy_layout, minor_layout, publish
 from tests.repositories.packages import Package, companions, containerd_io, docker, empty_kubernetes, kubernetes
 from tests.repositories.packing import by_name, pack
 
@@ -20,6 +20,8 @@ DOCKER_VERSIONS = {
     "bullseye": ("5:20.10.24~3-0~debian-bullseye",),
     "bookworm": ("5:20.10.23~3-0~debian-bookworm", "5:20.10.24~3-0~debian-bookworm"),
     "trixie": ("5:26.1.5-1~debian.13~trixie",),
+    "jammy": ("5:20.10.24~3-0~ubuntu-jammy",),
+    "noble": ("5:24.0.7-1~ubuntu.24.04~noble",),
 }
 CONTAINERD_VERSION = "1.6.20-1"
 SERIES, NEWEST_SERIES = "1.20", "1.37"
@@ -28,7 +30,7 @@ OWNERS = {
     "stranger": "isv:kubernetes OBS Project <isv:kubernetes@build.opensuse.org>",
     "docker": "Docker Release (CE deb) <docker@docker.com>",
     "legacy": "Rapture Automatic Signing Key (cloud-rapture-signing-key) <packages@cloud.example>",
-    "debian": "Debian of the tests <debian@localhost>",
+    "distribution": "A distribution of the tests <tests@localhost>",
 }
 
 
@@ -41,21 +43,21 @@ class Site:
 
 
 def make_site(home: Path, releases: Sequence[str] = ("bookworm",)) -> Site:
-    """Make everything below `home` (about 30 s), with packages for these releases of Debian, oldest first."""
+    """Make everything below `home` (about 30 s), with packages for these releases, oldest first."""
     root = workshop(home)
     keys = {name: make_key(root, name, owner) for name, owner in OWNERS.items()}
     for release in releases:
-        _debian(root, keys["debian"], release)
+        _distribution(root, keys["distribution"], release)
         _docker(root, keys["docker"], release)
     # What runs on the oldest runs on all: Kubernetes' packages are the same for every release.
-    _kubernetes(root, keys, [debian_packages(release) for release in (Recipe().release, releases[0])])
+    _kubernetes(root, keys, [packages_of(release) for release in (Recipe().release, releases[0])])
     return Site(root.binds[SITE], keys)
 
 
-def _debian(root: Root, key: Key, release: str) -> None:
-    layout = debian_layout(release, machine_architecture())
+def _distribution(root: Root, key: Key, release: str) -> None:
+    layout = distribution_layout(release, machine_architecture())
     pool = _pool(root, layout)
-    for deb in debian_packages(release).glob("*.deb"):
+    for deb in packages_of(release).glob("*.deb"):
         if deb.name.partition("_")[0] not in OWN_PACKAGES:
             shutil.copyfile(deb, pool / deb.name)
     publish(root, layout, key, machine_architecture())
@@ -63,7 +65,7 @@ def _debian(root: Root, key: Key, release: str) -> None:
 
 def _docker(root: Root, key: Key, release: str) -> None:
     layout = docker_layout(release, machine_architecture())
-    debs = [debian_packages(release)]
+    debs = [packages_of(release)]
     _fill(root, layout, (*docker(release, *DOCKER_VERSIONS[release]), containerd_io(CONTAINERD_VERSION)), debs)
     publish(root, layout, key, machine_architecture())
 
