@@ -24,6 +24,9 @@ _BUSY = "/run/provisioner.lock"
 _BUSY_WAIT_S = 60
 # How long the next run waits for what a killed one has left running; an installation may take minutes.
 SETTLE_S = 900
+# kubeadm may wait for minutes for what cannot come any more, such as a node whose token was removed. It is ended
+# earlier, which is safe: what it has begun is known to be half-made, and is begun anew.
+SETTLE_KUBEADM_S = 60
 # sysexits.h, EX_TEMPFAIL: try again later.
 STILL_BUSY = 75
 
@@ -85,7 +88,10 @@ def shell(
 
 
 def settle() -> Command:
-    """Wait until nothing that an earlier run has started still works on this machine; says so while it waits."""
+    """Wait until nothing that an earlier run has started still works on this machine; says so while it waits.
+
+    A kubeadm that has been left alone for SETTLE_KUBEADM_S is ended.
+    """
     text = """
     # The youngest process that a batch has given the file to, as its descriptor 9.
     busy() {
@@ -94,20 +100,25 @@ def settle() -> Command:
         process=${open#/proc/}; process=${process%%/*}
         if [ "$process" -gt "$youngest" ] && [ "$(readlink "$open")" = "$1" ]; then youngest=$process; fi
       done
-      tr '\\0' ' ' <"/proc/$youngest/cmdline" 2>/dev/null | cut -c -80
+      program=$(tr '\\0' ' ' <"/proc/$youngest/cmdline" 2>/dev/null | cut -c -80)
     }
     umask 077
     exec 8>>"$1"
     for second in $(seq "$2"); do
       if flock -n 8; then exit 0; fi
       if [ $((second % 5)) = 1 ]; then
-        echo "an earlier run's command is still at work: $(busy "$1")"
+        busy "$1"
+        echo "an earlier run's command is still at work: $program"
+        case $program in
+          "kubeadm init "* | "kubeadm join "*) if [ "$second" -gt "$4" ]; then kill "$youngest" || :; fi ;;
+        esac
       fi
       sleep 1
     done
     exit "$3"
     """
-    return shell(text, _BUSY, str(SETTLE_S), str(STILL_BUSY), timeout_s=SETTLE_S + 30)
+    numbers = (str(SETTLE_S), str(STILL_BUSY), str(SETTLE_KUBEADM_S))
+    return shell(text, _BUSY, *numbers, timeout_s=SETTLE_S + 30)
 
 
 def script(commands: Sequence[Command], separator: str, *, stop: bool, alone: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -16,13 +17,14 @@ import pytest
 
 from provisioner import lease as leases
 from provisioner.core import lock
-from provisioner.core.command import STILL_BUSY, Command, Result, script, settle
+from provisioner.core.command import SETTLE_KUBEADM_S, STILL_BUSY, Command, Result, script, settle
 from provisioner.core.lock import Holder
 from provisioner.errors import LockHeldError, UnreachableError
 from provisioner.lease import Lease, at_work, held, is_over
 from provisioner.transports.protocol import Transport
 
 OURS = Holder("run1", "anna", "laptop", "apply", 1_800_000_000)
+LONG_S = 60
 THEIRS = Holder("run2", "ben", "tower", "apply", 1_800_000_100)
 
 
@@ -226,19 +228,43 @@ def processes() -> list[str]:
 def test_batches_that_change_something_do_not_run_beside_each_other(tmp_path: Path) -> None:
     """What a killed run has started goes on when its shell is gone, and is waited for all the same."""
     path, done = tmp_path / "busy", tmp_path / "done"
-    first = busy(script([Command(("/bin/sh", "-c", f"sleep 1.5; touch {done}"))], "x", stop=True, alone=True), path)
-    shell = subprocess.Popen(["/bin/sh", "-s"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    assert shell.stdin
-    shell.stdin.write(first.encode())
-    shell.stdin.close()
-    while "sleep 1.5" not in processes():
-        time.sleep(0.01)
-    shell.kill()
-    shell.wait()
-    wait = subprocess.run([busy(word, path) for word in settle().argv], capture_output=True, text=True, check=False)
+    left_alone(path, Command(("/bin/sh", "-c", f"sleep 1.5; touch {done}")), "sleep 1.5")
+    wait = settled(path)
     assert wait.returncode == 0
     assert done.exists()
     assert "an earlier run's command is still at work: sleep 1.5" in wait.stdout
+
+
+def test_a_kubeadm_that_was_left_alone_is_ended_after_a_while(tmp_path: Path) -> None:
+    """It may wait for a token that is gone; the step behind it does not run any more."""
+    path, after = tmp_path / "busy", tmp_path / "after"
+    kubeadm = f"import os; os.execv('/bin/sleep', ['kubeadm join ', '{LONG_S}'])"
+    left_alone(
+        path, Command((sys.executable, "-c", kubeadm)), f"kubeadm join  {LONG_S}", Command(("touch", str(after)))
+    )
+    wait = settled(path, kubeadm_s=3)
+    assert wait.returncode == 0
+    assert "still at work: kubeadm join" in wait.stdout
+    assert not after.exists()
+
+
+def left_alone(path: Path, command: Command, seen_as: str, *after: Command) -> None:
+    """A batch whose shell is killed while its first command runs."""
+    text = busy(script([command, *after], "x", stop=True, alone=True), path)
+    shell = subprocess.Popen(["/bin/sh", "-s"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert shell.stdin
+    shell.stdin.write(text.encode())
+    shell.stdin.close()
+    while seen_as not in processes():
+        time.sleep(0.01)
+    shell.kill()
+    shell.wait()
+
+
+def settled(path: Path, kubeadm_s: int = SETTLE_KUBEADM_S) -> subprocess.CompletedProcess[str]:
+    argv = [busy(word, path) for word in settle().argv]
+    assert argv[-1] == str(SETTLE_KUBEADM_S)
+    return subprocess.run([*argv[:-1], str(kubeadm_s)], capture_output=True, text=True, check=False, timeout=LONG_S)
 
 
 def test_who_waits_too_long_for_another_batch_runs_nothing(tmp_path: Path) -> None:
