@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -25,10 +26,11 @@ class Answers(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Transports by host name, and the executor that works on them."""
+    """Transports by host name, the executor that works on them, and the clock by which they are looked at."""
 
     transports: Mapping[str, Transport]
     executor: Executor
+    clock: Callable[[], float] = time.time
 
     def each(self, hosts: Iterable[str], work: Work[T], at_once: int | None = None) -> Answers[T]:
         """Do the work on every host and wait for all of it; a ProvisionerError is that host's answer.

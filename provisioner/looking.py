@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -40,6 +40,16 @@ class Looked:
     lock: Holder | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is asked of every host: which ones are control planes, who is told of a wait, our clock, when we began."""
+
+    planes: frozenset[str]
+    settled: Listener | None
+    clock: Callable[[], float]
+    began_s: float
+
+
 def look_at(
     fleet: Fleet, view: View, hosts: Iterable[str], settled: Listener | None = None
 ) -> tuple[View, dict[str, ProvisionerError]]:
@@ -48,11 +58,13 @@ def look_at(
     With `settled`, what an earlier run has left working there is waited for first, and told to that listener.
     """
     planes = frozenset(host.name for host in view.cluster.hosts if host.role is Role.CONTROL_PLANE)
-    looks = fleet.each(hosts, partial(_look_on, planes, settled))
+    now_s = fleet.clock()
+    looks = fleet.each(hosts, partial(_look_on, _Look(planes, settled, fleet.clock, now_s)))
     clusters = [looked.cluster for _, looked in sorted(looks.good.items()) if looked.cluster]
     asked = bool(planes & set(looks.good))
     view = replace(
         view,
+        now_s=now_s,
         facts={**view.facts, **{host: looked.facts for host, looked in looks.good.items()}},
         states={**view.states, **{host: looked.state for host, looked in looks.good.items()}},
         live=next(iter(clusters), None) if asked else view.live,
@@ -79,15 +91,19 @@ def answers(resources: Iterable[Resource], seen: Mapping[Command, Result]) -> di
     return {resource.key: seen[resource.probe()] for resource in resources}
 
 
-def _look_on(planes: frozenset[str], settled: Listener | None, host: str, transport: Transport) -> Looked:
+def _look_on(how: _Look, host: str, transport: Transport) -> Looked:
     transport.open()
-    if settled:
-        _settle(host, transport, settled)
-    (result,) = transport.run([look(leader=host in planes)])
+    if how.settled:
+        _settle(host, transport, how.settled)
+    (result,) = transport.run([look(leader=host in how.planes)])
+    waited_s = how.clock() - how.began_s
     try:
         if result.ok:
-            cluster = read_cluster(result) if host in planes else None
-            return Looked(read_facts(result), read_state(result), cluster, read_lock(result))
+            cluster = read_cluster(result) if host in how.planes else None
+            facts = read_facts(result)
+            # As it would have answered when the look began: an earlier run's leftovers may have been waited for since.
+            facts = replace(facts, clock_s=facts.clock_s - waited_s)
+            return Looked(facts, read_state(result), cluster, read_lock(result))
         details = result.tail()
     except (ValueError, KeyError) as error:
         details = f"its answer cannot be read: {type(error).__name__}: {error}"

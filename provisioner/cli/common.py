@@ -14,11 +14,11 @@ from rich.console import Console
 
 from provisioner.console import Human, Machine
 from provisioner.core.report import Event, Found, Note
-from provisioner.errors import ProvisionerError, UsageError
+from provisioner.errors import ProblemsError, ProvisionerError, UsageError
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.labs import state
-from provisioner.log import Log, new_log
+from provisioner.log import Log, describe, new_log
 
 InventoryOption = Annotated[
     Path | None,
@@ -58,7 +58,9 @@ class Frame:
 
     def fail(self, error: ProvisionerError) -> None:
         """Show an error and write it down."""
-        self.log.write(f"error: {error.message}\n{error.details}\n{error.hint}".strip())
+        found = error.problems if isinstance(error, ProblemsError) else ()
+        lines = (f"error: {error.message}", error.details, *(describe(Found(problem)) for problem in found), error.hint)
+        self.log.write("\n".join(line for line in lines if line))
         self.show.error(error, str(self.log.path))
 
 

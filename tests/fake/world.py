@@ -134,7 +134,8 @@ class World:
             if name in names
         }
         titles = left_out(BRING_UP, Selection(only=_words(only), skip=_words(skip)))
-        run = Run(BRING_UP, Fleet(self.transports, self.executor), preflight.rules, self.heard.append, titles)
+        fleet = Fleet(self.transports, self.executor, clock=lambda: self.scene.clock.now_s)
+        run = Run(BRING_UP, fleet, preflight.rules, self.heard.append, titles)
         self.session = Session(self.wished, BUNDLE, run, view)
         return self.session
 

@@ -9,10 +9,12 @@ from typing import Any, cast
 import pytest
 
 from provisioner.core.command import Command, Result
+from provisioner.core.facts import read_facts
 from provisioner.fleet import Fleet
 from provisioner.looking import look_at
 from provisioner.transports.protocol import Transport
-from tests.builders import view
+from tests.builders import ok, view
+from tests.conftest import TESTS
 
 
 class Answers:
@@ -44,3 +46,14 @@ def test_nonsense_is_that_machines_error_and_nobody_elses(result: Result, words:
     assert "could not be looked at" in errors["w1"].message
     assert words in errors["w1"].details
     assert "systemd" in errors["w1"].hint
+
+
+def test_clocks_are_compared_as_they_were_when_the_look_began() -> None:
+    """Leftovers of an earlier run may be waited for first: both clocks have gone on meanwhile."""
+    answer = ok((TESTS / "cases" / "facts" / "worker.txt").read_text())
+    answered_s = read_facts(answer).clock_s
+    moments = iter([answered_s - 300, answered_s])
+    with ThreadPoolExecutor(1) as executor:
+        fleet = Fleet({"w1": cast(Transport, Answers(answer))}, executor, clock=lambda: next(moments))
+        seen, _ = look_at(fleet, view(), ["w1"])
+    assert seen.facts["w1"].clock_s == pytest.approx(seen.now_s)

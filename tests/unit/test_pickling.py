@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from functools import partial
 
 from provisioner.core.command import Command, shell
@@ -13,7 +14,7 @@ from provisioner.core.resource import Change
 from provisioner.errors import StepError
 from provisioner.inventory.model import Host, Role, Ssh
 from provisioner.inventory.values import Secret
-from provisioner.looking import _look_on, _probe_on
+from provisioner.looking import _Look, _look_on, _probe_on
 from provisioner.transports.ssh import SshTransport
 from provisioner.work import _run_on
 
@@ -25,7 +26,7 @@ def sent(value: object) -> object:
 def test_work_can_be_sent() -> None:
     step = Step("w1", "file /etc/x", Change("write", (shell("cat", stdin=Secret("s")),)))
     for work in (
-        partial(_look_on, frozenset({"cp1"}), None),
+        partial(_look_on, _Look(frozenset({"cp1"}), None, time.time, began_s=0.0)),
         partial(_probe_on, {"w1": (look(leader=True), Command(("true",)))}),
         partial(_run_on, {"w1": [step]}, ignore),
     ):
