@@ -123,10 +123,12 @@ class PackageDatabase:
         again = [name for name, state in states if state.endswith("R") or state[:2] in ("iH", "hH")]
         lines = [line for name, state in states for line in (f"-{name} {_STATES[state[1]]}", f"+{name} installed")]
         lines += [f"-dpkg's journal {name}" for state, name in rows if state == "journal"]
+        # apt forgets the hold of what it installs again.
+        held = [name for name, state in states if name in again and state[0] == "h"]
         repair = shell(_REPAIR, self.source, " ".join(self.options), *again, timeout_s=INSTALL_TIMEOUT_S)
         return Change(
             "finish the interrupted installation of packages",
-            (packages_free(), repair),
+            (packages_free(), repair, *([Command(("apt-mark", "hold", *held))] if held else [])),
             diff="".join(f"{line}\n" for line in lines),
         )
 
