@@ -17,7 +17,7 @@ def read(text: str) -> object:
     """The value of a text; NotReadableError says what is wrong."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # a backslash in text is not worth one
+            warnings.simplefilter("ignore")  # a backslash in text is not worth one
             return _plain(ast.literal_eval(text))
     except (ValueError, SyntaxError):
         return text

@@ -36,7 +36,7 @@ def find(statements: Iterable[Statement], place: KeyPath) -> tuple[Variable | No
     )
     if right or wrong:
         return (right[-1] if right else None), wrong
-    hint = 'add to `vars:` of `all:` a mapping `cluster:` with at least `kubernetes_version: "1.20.2"`'
+    hint = 'add to `vars:` of `all:`, or to group_vars/all.yml, `cluster:` with at least `kubernetes_version: "1.20.2"`'
     return None, (Finding("missing-key", place, "the settings of the cluster are missing", hint),)
 
 
