@@ -9,14 +9,13 @@ from ipaddress import AddressValueError, IPv4Address
 from asn1crypto import pem, x509
 
 from provisioner.bundle.manifest import Kind
-from provisioner.catalog.kubernetes import release
+from provisioner.catalog import runtimes
+from provisioner.catalog.kubernetes import Release, rules_for
 from provisioner.core.facts import Address, HostFacts
 from provisioner.core.play import View
 from provisioner.inventory.model import Host, Role
 from provisioner.inventory.values import Endpoint
 
-# The kubelet up to 1.23 talks to Docker through a shim of its own, which listens here.
-DOCKERSHIM_SOCKET = "/var/run/dockershim.sock"
 # Interfaces that container engines and network plug-ins make; an address of theirs is never a node's.
 _VIRTUAL = (
     "lo",
@@ -100,14 +99,14 @@ def same_ca(certificate: str, kubelet_ca: str) -> bool:
     return base64.b64decode(kubelet_ca).strip() == certificate.encode().strip()
 
 
-def kubeadm_template(view: View, verb: str) -> str:
-    """The template for `init` or `join`: one per version of kubeadm's API, chosen by the Kubernetes release."""
-    row = release(view.cluster.settings.kubernetes_version.series)
-    if row is None:
-        raise ValueError(
-            f"the inventory's rules let an unsupported version through: {view.cluster.settings.kubernetes_version}"
-        )
-    return f"kubeadm/{row.kubeadm_api}/{verb}.yaml.j2"
+def kubernetes(view: View) -> Release:
+    """What the catalogue says of the wished Kubernetes version."""
+    return rules_for(view.cluster.settings.kubernetes_version.series)
+
+
+def cri_socket(view: View) -> str:
+    """Where the kubelet reaches the container runtime, in the form that kubeadm wants."""
+    return runtimes.runtime(runtimes.docker_for(kubernetes(view).minor)).cri_socket
 
 
 def missing_dns(view: View) -> str:

@@ -8,7 +8,7 @@ import traceback
 import typer
 
 from provisioner import __version__
-from provisioner.cli import bundle, cluster, inventory, lab
+from provisioner.cli import bundle, cluster, inventory, lab, versions
 
 app = typer.Typer(
     name="provisioner",
@@ -19,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cluster.register(app)
+app.command(epilog="Example: provisioner versions")(versions.versions)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(lab.app, name="lab")
 app.add_typer(bundle.app, name="bundle")

@@ -19,6 +19,7 @@ from provisioner.cli.common import (
     LimitOption,
     OnlyOption,
     SkipOption,
+    UntestedOption,
     VerboseOption,
     find_inventory,
     frame,
@@ -58,6 +59,7 @@ def plan(
     limit: LimitOption = "",
     only: OnlyOption = None,
     skip: SkipOption = None,
+    allow_untested: UntestedOption = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the plan, for `apply FILE`.")] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 10 when something would change.")] = False,
     verbose: VerboseOption = False,
@@ -66,7 +68,7 @@ def plan(
     """Show what apply would do. Nothing is changed."""
     with frame("plan", as_json=as_json, verbose=verbose) as told:
         selection = Selection(limit, tuple(only or ()), tuple(skip or ()))
-        outcome = work.plan(load_cluster(inventory, told), told, selection)
+        outcome = work.plan(load_cluster(inventory, told, untested=allow_untested), told, selection)
         told.show.plan(outcome.plan, verbose=verbose)
         work.stop_for_errors(outcome, told)
         if output:
@@ -86,6 +88,7 @@ def apply(
     limit: LimitOption = "",
     only: OnlyOption = None,
     skip: SkipOption = None,
+    allow_untested: UntestedOption = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -97,7 +100,7 @@ def apply(
             named = inventory if is_typed(context, "inventory") else None
             outcome = work.apply_saved(file, named, told, selection)
         else:
-            outcome = work.apply(load_cluster(inventory, told), told, selection)
+            outcome = work.apply(load_cluster(inventory, told, untested=allow_untested), told, selection)
         told.show.report(outcome.report)
 
 
@@ -155,7 +158,7 @@ def ssh(
 ) -> None:
     """Open a shell on a machine, with the inventory's key and host keys."""
     with frame("ssh"):
-        cluster = loader.load(find_inventory(inventory))
+        cluster = loader.load(find_inventory(inventory), untested=True)
         names = [known.name for known in cluster.hosts]
         if host not in names:
             raise UsageError(f"there is no host {host} in the inventory", hint=f"There are: {', '.join(names)}.")

@@ -31,6 +31,9 @@ LimitOption = Annotated[str, typer.Option("--limit", help="Only these hosts or g
 _PLAYS = "such as container-runtime; may be given several times."
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="PLAY", help=f"Only this play, {_PLAYS}")]
 SkipOption = Annotated[list[str] | None, typer.Option("--skip", metavar="PLAY", help=f"Leave out this play, {_PLAYS}")]
+UntestedOption = Annotated[
+    bool, typer.Option("--allow-untested", help="Try a Kubernetes version that the catalogue does not know.")
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show diffs and commands.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON event a line, the report last.")]
 
@@ -115,12 +118,16 @@ def find_inventory(path: Path | None) -> Path:
     )
 
 
-def load_cluster(path: Path | None, told: Frame) -> Cluster:
-    """Load the inventory; its warnings are shown, its errors raised."""
+def load_cluster(path: Path | None, told: Frame, *, untested: bool = True) -> Cluster:
+    """Load the inventory; its warnings are shown, its errors raised.
+
+    That the catalogue does not know the Kubernetes version is an error only without `untested`: what is there already
+    may be looked at.
+    """
     file = find_inventory(path)
     if path is None:
         told.log(Note(f"inventory: {file}"))
-    cluster, problems = loader.check(file)
+    cluster, problems = loader.check(file, untested=untested)
     if cluster is None:
         raise loader.invalid(file, problems)
     for problem in problems:

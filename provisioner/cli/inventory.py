@@ -19,7 +19,7 @@ app = typer.Typer(help="Check and show inventories.", no_args_is_help=True)
 def validate(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Check an inventory: all its problems at once, each with file and line."""
     with frame("inventory validate", as_json=as_json) as told:
-        cluster = load_cluster(inventory, told)
+        cluster = load_cluster(inventory, told, untested=False)
         planes, workers = len(cluster.control_planes), len(cluster.workers)
         told(Note(f"{cluster.path}: valid; {planes} control plane(s), {workers} worker(s)"))
 

@@ -62,6 +62,7 @@ class HostState:
     has_admin_conf: bool = False
     has_kubelet_conf: bool = False
     has_manifests: bool = False
+    has_encryption_key: bool = False
     ca_certificate: str = ""
     kubelet_ca: str = ""
     listening: tuple[tuple[int, str], ...] = ()
@@ -172,6 +173,7 @@ def read_state(seen: Result) -> HostState:
         has_admin_conf="admin.conf" in names,
         has_kubelet_conf="kubelet.conf" in names,
         has_manifests="manifests" in names,
+        has_encryption_key="encryption/configuration.yaml" in names,
         ca_certificate=parts["ca"],
         kubelet_ca=parts["kubelet-ca"].strip(),
         listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),

@@ -26,7 +26,7 @@ echo "user=${SUDO_USER:-$(id -un)}"
 echo "=== addresses"
 ip -j addr show
 echo "=== state"
-for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.conf; do
+for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.conf encryption/configuration.yaml; do
   if [ -e "/etc/kubernetes/$name" ]; then echo "$name"; fi
 done
 if ls /etc/kubernetes/manifests/*.yaml >/dev/null 2>&1; then echo manifests; fi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provisioner.core.facts import ClusterState, HostFacts, HostState
@@ -22,7 +23,7 @@ class View:
 
     `bundle` is None when nothing comes from one. `facts` and `states` hold the hosts that were reached; `live` is
     the cluster as its leader sees it, None as long as there is none. `run` is this run's id, `lock` who works on the
-    cluster.
+    cluster. `files` is the text of the files that the inventory names and that are put on machines.
     """
 
     cluster: Cluster
@@ -36,6 +37,7 @@ class View:
     limit: frozenset[str] = frozenset()
     run: str = ""
     lock: Holder | None = None
+    files: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def hosts(self) -> tuple[Host, ...]:

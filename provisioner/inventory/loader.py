@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from provisioner.errors import InventoryError, Problem, Severity
-from provisioner.inventory import building, sources
+from provisioner.inventory import building, rules, sources
 from provisioner.inventory.findings import Finding, KeyPath, dotted
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.statements import Source
 
 
-def load(path: Path) -> Cluster:
+def load(path: Path, *, untested: bool = False) -> Cluster:
     """The cluster that an inventory describes; InventoryError carries all problems, warnings alone do not raise."""
-    cluster, problems = check(path)
+    cluster, problems = check(path, untested=untested)
     if cluster is None:
         raise invalid(path, problems)
     return cluster
@@ -26,13 +26,17 @@ def invalid(path: Path, problems: tuple[Problem, ...]) -> InventoryError:
     return InventoryError(f"{path} has {errors} error{'s' if errors > 1 else ''}", problems)
 
 
-def check(path: Path) -> tuple[Cluster | None, tuple[Problem, ...]]:
-    """The cluster (None when there are errors) and all that is worth saying about its files, errors first."""
+def check(path: Path, *, untested: bool = False) -> tuple[Cluster | None, tuple[Problem, ...]]:
+    """The cluster (None when there are errors) and all that is worth saying about its files, errors first.
+
+    With `untested`, a Kubernetes version that the catalogue does not know is no error.
+    """
     source = sources.read(path)
     if not source.sound:
         return None, _problems(source.findings, source)
     draft = building.build(source, path)
-    problems = _problems(draft.findings, source)
+    found = tuple(map(rules.tolerated, draft.findings)) if untested else draft.findings
+    problems = _problems(found, source)
     sound = all(problem.severity is Severity.WARNING for problem in problems)
     return (Cluster.model_validate(draft.cluster) if sound else None), problems
 

@@ -5,6 +5,7 @@ the `Cluster` (`settings.pod_cidr`, `hosts.worker1.port`); `building.py` knows w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from itertools import combinations
 
@@ -20,6 +21,8 @@ NODE_PREFIX_MAX_DIFF = 16
 # kube-apiserver takes at most 20 bits; the cluster's DNS has the tenth address.
 SERVICE_PREFIXES = range(12, 29)
 
+# What `--allow-untested` makes a warning.
+UNTESTED = "untested-version"
 _SETTINGS: KeyPath = ("settings",)
 
 
@@ -140,16 +143,26 @@ def _version(cluster: Cluster) -> Iterator[Finding]:
     version, path = cluster.settings.kubernetes_version, (*_SETTINGS, "kubernetes_version")
     row = kubernetes.release(version.series)
     if row is None:
-        known = ", ".join(release.series for release in kubernetes.supported())
-        yield Finding("unsupported-version", path, f"Kubernetes {version} is not supported", f"supported are {known}")
+        nearest = kubernetes.rules_for(version.series).series
+        known = ", ".join(release.series for release in kubernetes.releases())
+        hint = f"known are {known}; `--allow-untested` tries it by the rules of {nearest}"
+        yield Finding(UNTESTED, path, f"Kubernetes {version} is not in the catalogue", hint)
     elif version.patch > row.last_patch:
         last = f"{row.series}.{row.last_patch}"
-        yield Finding(
-            "unsupported-version",
-            path,
-            f"there is no Kubernetes {version}",
-            f"the last of that series is {last}",
-        )
+        if row.ended:
+            hint = f"the last of that series is {last}"
+            yield Finding("unsupported-version", path, f"there is no Kubernetes {version}", hint)
+        else:
+            message = f"Kubernetes {version} is newer than the catalogue, which knows {last}"
+            yield Finding("new-version", path, message, "it goes by what is known of its series", Severity.WARNING)
+
+
+def tolerated(finding: Finding) -> Finding:
+    """A version outside the catalogue as a warning, for whoever wants to try it; all else as it is."""
+    if finding.rule != UNTESTED:
+        return finding
+    hint = finding.hint.rpartition("tries it ")[2]
+    return replace(finding, hint=f"it is tried {hint}; nobody has tested that", severity=Severity.WARNING)
 
 
 def _endpoint(cluster: Cluster) -> Iterator[Finding]:

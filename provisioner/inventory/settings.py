@@ -59,7 +59,7 @@ def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[ClusterSetti
 
 def fallback() -> ClusterSettings:
     """All defaults, for an inventory without settings; the version is one that no rule complains about."""
-    row = kubernetes.supported()[-1]
+    row = kubernetes.releases()[-1]
     return ClusterSettings.model_validate({"kubernetes_version": f"{row.series}.{row.last_patch}"})
 
 
@@ -70,7 +70,8 @@ def absolute(settings: ClusterSettings, inventory: Path) -> ClusterSettings:
         ssh = ssh.model_copy(update={"known_hosts": files.resolve(ssh.known_hosts, inventory)})
     if source.path != files.AUTO:
         source = source.model_copy(update={"path": files.resolve(source.path, inventory)})
-    return settings.model_copy(update={"ssh": ssh, "package_source": source})
+    policy = settings.audit_policy and files.resolve(settings.audit_policy, inventory)
+    return settings.model_copy(update={"ssh": ssh, "package_source": source, "audit_policy": policy})
 
 
 def _without(value: object, bad: set[Any]) -> ClusterSettings:

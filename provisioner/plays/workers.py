@@ -8,16 +8,10 @@ from datetime import UTC, datetime, timedelta
 from provisioner.core.facts import RUN_TOKEN
 from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
-from provisioner.derived import (
-    DOCKERSHIM_SOCKET,
-    api_endpoint,
-    ca_pin,
-    joining,
-    kubeadm_template,
-    needs_joining,
-)
+from provisioner.derived import api_endpoint, cri_socket, joining, kubernetes, needs_joining
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Secret
+from provisioner.plays import kubeadm_configuration
 from provisioner.plays.control_plane import ignored_checks
 from provisioner.resources.kubeadm import Join
 from provisioner.resources.kubectl import JoinToken, RunTokensGone
@@ -61,29 +55,20 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             if needs_joining(view, host)
             else ()
         )
+    socket = cri_socket(view)
     return (
         Join(
             node=host.name,
-            configuration=Secret(join_configuration(view, host, view.join_token.reveal()), "join configuration"),
-            shown=join_configuration(view, host, str(view.join_token)),
-            cri_socket=DOCKERSHIM_SOCKET,
+            configuration=Secret(
+                kubeadm_configuration.joining(view, host, view.join_token.reveal(), socket), "join configuration"
+            ),
+            shown=kubeadm_configuration.joining(view, host, str(view.join_token), socket),
+            cri_socket=socket,
             present=host.name in view.live.nodes,
             access=access(view),
             ignored_checks=ignored_checks(view),
+            validates=kubernetes(view).kubeadm.validates,
         ),
-    )
-
-
-def join_configuration(view: View, host: Host, token: str) -> str:
-    """The whole file for `kubeadm join`: the way to the cluster, its CA pinned, and what is this node's own."""
-    return render(
-        kubeadm_template(view, "join"),
-        endpoint=api_endpoint(view),
-        token=token,
-        ca_pin=ca_pin(view.live.ca_certificate) if view.live else "",
-        node=host.name,
-        taints=host.node_taints,
-        cri_socket=DOCKERSHIM_SOCKET,
     )
 
 

@@ -62,13 +62,23 @@ _WAIT_GONE = until(
 _GONE_DEADLINE_S = 300
 
 
+def _validate(configuration: Secret, wished: bool) -> tuple[Command, ...]:
+    """kubeadm's own look at its configuration, where it has one: before anything is begun or reset."""
+    if not wished:
+        return ()
+    return (Command(("kubeadm", "config", "validate", "--config", "/dev/stdin"), stdin=configuration),)
+
+
 def _wait_node(kubeconfig: str, name: str) -> Command:
     return shell(_WAIT_NODE, kubeconfig, name, str(_NODE_DEADLINE_S), timeout_s=2 * _NODE_DEADLINE_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """The first control plane. `configuration` is the whole kubeadm file, with the run's token in it."""
+    """The first control plane. `configuration` is the whole kubeadm file, with the run's token in it.
+
+    `validates`: this kubeadm can check it beforehand.
+    """
 
     node: str
     configuration: Secret
@@ -76,6 +86,7 @@ class Init:
     shown: str = ""
     skip_phases: tuple[str, ...] = ()
     ignored_checks: tuple[str, ...] = ()
+    validates: bool = False
 
     @property
     def key(self) -> str:
@@ -96,6 +107,7 @@ class Init:
         if self.ignored_checks:
             flags.append(f"--ignore-preflight-errors={','.join(self.ignored_checks)}")
         commands = (
+            *_validate(self.configuration, self.validates),
             shell(_BEGIN, INIT_MARKER, self.cri_socket, timeout_s=300),
             shell(
                 _RUN,
@@ -117,7 +129,7 @@ class Init:
 @dataclass(frozen=True, slots=True)
 class Join:
     """A further node. `present` is whether the cluster has a node object of that name; if so, `access` is a kubeconfig
-    with the join token.
+    with the join token. `validates`: this kubeadm can check its configuration beforehand.
     """
 
     node: str
@@ -127,6 +139,7 @@ class Join:
     ignored_checks: tuple[str, ...] = ()
     shown: str = ""
     access: Secret = field(default_factory=lambda: Secret("", "kubeconfig"))
+    validates: bool = False
 
     @property
     def key(self) -> str:
@@ -155,6 +168,7 @@ class Join:
         # A node that lost its object counts as begun, so that the same reset serves it.
         lost = (shell('mkdir -p "$(dirname "$1")"; : >"$1"', JOIN_MARKER),) if state == "done" else ()
         commands = (
+            *_validate(self.configuration, self.validates),
             *lost,
             shell(_BEGIN, JOIN_MARKER, self.cri_socket, timeout_s=300),
             *self._wait_gone(),

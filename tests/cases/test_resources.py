@@ -14,6 +14,7 @@ from provisioner.core.facts import NodeState
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, UNIT, PodRoutes
+from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.docker import DockerDrivers
 from provisioner.resources.files import Absent, File, PrivateCopy
 from provisioner.resources.images import Image
@@ -224,6 +225,19 @@ NODES = (
     Case("no cluster yet", NodesReady(("cp1", "w1"), frozenset())),
 )
 
+KEY_FILE = EncryptionKey("/etc/kubernetes/encryption/configuration.yaml")
+POLICY = "/etc/kubernetes/audit/policy.yaml"
+SERVER = ApiServerCurrent("audit-policy-file", POLICY)
+API_SERVER = (
+    Case("no key yet", KEY_FILE, ""),
+    Case("a key", KEY_FILE, "600 root:root\n"),
+    Case("a key that others can read", KEY_FILE, "644 admin:admin\n"),
+    Case("not running", SERVER, "", after(f"file {POLICY}")),
+    Case("has read what is there", SERVER, "running\n"),
+    Case("older than its policy", SERVER, "running\nolder\n"),
+    Case("its policy is about to change", SERVER, "running\n", after(f"file {POLICY}")),
+)
+
 ROUTES = PodRoutes((("10.244.1.0/24", "10.0.0.21"),))
 NETWORK = (
     Case("the service is not there", ROUTES, "all of them\n"),
@@ -242,6 +256,7 @@ KINDS = {
     "kubeadm": KUBEADM,
     "kubectl": KUBECTL,
     "nodes": NODES,
+    "api-server": API_SERVER,
     "network": NETWORK,
 }
 EVERY = [pytest.param(case, id=f"{kind}: {case.title}") for kind, cases in KINDS.items() for case in cases]

@@ -100,7 +100,8 @@ def _introduction() -> str:
     for group, role in ROLES.items():
         by_role.setdefault(role.value.replace("_", " "), []).append(f"`{group}`")
     groups = "; ".join(f"{' or '.join(names)} for a {role}" for role, names in by_role.items())
-    versions = ", ".join(f"{row.series}.0 to {row.series}.{row.last_patch}" for row in kubernetes.supported())
+    first, *_, last = kubernetes.releases()
+    versions = f"{first.series}.0 to {last.series}.{last.last_patch} (`provisioner versions` lists them)"
     return _INTRODUCTION.format(groups=groups, versions=versions)
 
 

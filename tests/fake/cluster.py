@@ -38,7 +38,8 @@ class FakeToken:
 class FakeCluster:
     """What etcd holds, and how far the API server is: `down`, `starting` or `up`.
 
-    `life` counts its certificate authorities; `given` counts the parts of the pods' network.
+    `life` counts its certificate authorities; `given` counts the parts of the pods' network; `api_started_s` is when
+    the API server was started last.
     """
 
     api: str = "down"
@@ -49,6 +50,7 @@ class FakeCluster:
     configuration: str = CONFIGURATION
     ca: str = CA
     given: int = 0
+    api_started_s: float = 0.0
 
     def born(self) -> None:
         """A new cluster, without anything of the one before."""
@@ -64,7 +66,7 @@ class FakeCluster:
     def work(self, now_s: float) -> None:
         """A moment passes: the API server comes up, controllers do what is due."""
         if self.api == "starting":
-            self.api = "up"
+            self.api, self.api_started_s = "up", now_s
             return
         if self.api != "up":
             return

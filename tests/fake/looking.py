@@ -14,7 +14,13 @@ from tests.fake.services import KUBELET
 from tests.fake.state import Machine
 
 FRESH = (TESTS / "cases" / "facts" / "fresh.txt").read_text().partition("=== state\n")[0]
-STATE = ("provisioner/init-begun", "provisioner/join-begun", "admin.conf", "kubelet.conf")
+STATE = (
+    "provisioner/init-begun",
+    "provisioner/join-begun",
+    "admin.conf",
+    "kubelet.conf",
+    "encryption/configuration.yaml",
+)
 
 
 def _look(machine: Machine, command: Command) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Generator
 from provisioner.core.command import Command, Result
 from provisioner.resources.packages import _APT, _QUIET
 from tests.builders import ok
-from tests.fake import files, images, kernel, kubeadm, kubectl, locks, looking, packages, scripts, services
+from tests.fake import api_server, files, images, kernel, kubeadm, kubectl, locks, looking, packages, scripts, services
 from tests.fake.moments import Answer, Handler, Moments
 from tests.fake.state import Machine
 
 HANDLERS: dict[str, Handler] = {
+    **api_server.SCRIPTS,
     **files.SCRIPTS,
     **images.SCRIPTS,
     **kernel.SCRIPTS,

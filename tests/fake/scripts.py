@@ -13,6 +13,7 @@ from provisioner.core.lock import Holder
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
+from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.files import Absent, File, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
@@ -31,6 +32,7 @@ _SECRET = Secret("x", "x")
 _INIT = Init("x", _SECRET, "x")
 _JOIN = Join("x", _SECRET, "x", present=False)
 _TOKEN = JoinToken(_SECRET, _SECRET, ())
+_SERVER = ApiServerCurrent("x", "/x")
 _LEFT = Leftovers("x")
 
 
@@ -78,6 +80,13 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "wait_api", _fixing(ApiReady(), "")[0]
 
 
+def _api_server() -> Iterator[tuple[str, Command]]:
+    yield "key", EncryptionKey("/x").probe()
+    yield "make_key", _fixing(EncryptionKey("/x"), "")[0]
+    yield "api_current", _SERVER.probe()
+    yield "restart_api", _fixing(_SERVER, "running\nolder\n")[0]
+
+
 def _run() -> Iterator[tuple[str, Command]]:
     yield "look", look(leader=False)
     yield "look_leader", look(leader=True)
@@ -93,8 +102,10 @@ def _run() -> Iterator[tuple[str, Command]]:
     yield "nothing", Later("x", "x", "x").probe()
 
 
-NAMES = {command.argv[2]: name for part in (_files, _machine, _kubernetes, _run) for name, command in part()}
+PARTS = (_files, _machine, _kubernetes, _api_server, _run)
+NAMES = {command.argv[2]: name for part in PARTS for name, command in part()}
 # Those that change something on the machine for good; what a run does for itself is not among them.
 CHANGING = frozenset({
     "write", "chmod", "remove", "copy", "swap_off", "load", "repair", "begin", "mark", "run", "left_gone", "wait_api",
+    "make_key", "restart_api",
 })  # fmt: skip

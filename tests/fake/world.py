@@ -73,6 +73,7 @@ class World:
     transports: dict[str, FakeTransport] = field(default_factory=dict)
     heard: list[Event] = field(default_factory=list)
     bundle_for: list[str] = field(default_factory=list)
+    policy: str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
     session: Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -166,6 +167,7 @@ class World:
             now_s=self.scene.clock.now_s,
             limit=frozenset(host.name for host in self.wished.hosts),
             run=f"run{number}",
+            files={path: self.policy for path in (self.wished.settings.audit_policy,) if path},
         )
         return replace(usual, **changes)
 

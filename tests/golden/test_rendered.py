@@ -16,15 +16,13 @@ import yaml
 
 from provisioner.core.play import Play, View
 from provisioner.core.resource import Resource
-from provisioner.derived import DOCKERSHIM_SOCKET
 from provisioner.inventory.values import Endpoint, Secret, Taint
 from provisioner.networks import bridge
 from provisioner.playbooks import BRING_UP
-from provisioner.plays import workers
-from provisioner.plays.control_plane import init_configuration
+from provisioner.plays import control_plane, workers
 from provisioner.resources.files import File
 from provisioner.resources.kubeadm import Init, Join
-from tests.builders import NOW_S, TOKEN, cluster, facts, host, joined, leading, live, nic, node, ok, running, view
+from tests.builders import NOW_S, cluster, facts, host, joined, leading, live, nic, node, ok, running, view
 from tests.conftest import TESTS, Golden
 
 PLAIN = cluster()
@@ -98,8 +96,12 @@ def join_configuration(name: str) -> str:
 
 
 def initial(name: str) -> str:
-    seen = after_init(name)
-    return init_configuration(seen, seen.cluster.host("cp1"), TOKEN)
+    return init_configuration(after_init(name))
+
+
+def init_configuration(seen: View) -> str:
+    (init,) = (wish for wish in control_plane.desired(seen, seen.cluster.host("cp1")) if isinstance(wish, Init))
+    return init.configuration.reveal()
 
 
 @pytest.mark.parametrize("name", INVENTORIES)
@@ -144,7 +146,7 @@ def test_beside_another_runtime_the_socket_is_never_guessed() -> None:
     """kubeadm refuses to choose between two sockets: init, join, and the reset before each of them are told."""
     first, *_ = yaml.safe_load_all(initial("plain"))
     join = yaml.safe_load(join_configuration("plain"))
-    assert {part["nodeRegistration"]["criSocket"] for part in (first, join)} == {DOCKERSHIM_SOCKET}
+    assert {part["nodeRegistration"]["criSocket"] for part in (first, join)} == {"/var/run/dockershim.sock"}
     secret = Secret("x", "x")
     for wish in (Init("cp1", secret, "/run/x.sock"), Join("w1", secret, "/run/x.sock", present=False)):
         change = wish.diff(ok("begun\n"), set())
@@ -215,7 +217,8 @@ def test_every_template_is_rendered_here() -> None:
     templates = {path.name.removesuffix(".j2") for path in (TESTS.parent / "templates").rglob("*.j2")}
     covered = {place.rpartition("/")[2] for place in files("plain")}
     renamed = {
-        "init.yaml", "join.yaml", "bootstrap-token.yaml", "bootstrap-kubeconfig.yaml",
+        "init.yaml", "join.yaml", "components.yaml", "registration.yaml",
+        "bootstrap-token.yaml", "bootstrap-kubeconfig.yaml",
         "repository.sources", "kubelet.default", "modules.conf", "sysctl.conf", "pod-network.sh", "pod-network.service",
     }  # fmt: skip
     assert templates - covered == renamed
@@ -241,4 +244,4 @@ def test_a_machine_behind_a_forwarded_port_uses_its_own_address() -> None:
     lonely = cluster(host("cp1", "127.0.0.1"))
     measured = facts("cp1", "127.0.0.1", addresses=(nic("lo", "127.0.0.1/8"), nic("eth0", "10.0.2.7/24")))
     seen = view(lonely, facts={"cp1": measured})
-    assert "advertiseAddress: 10.0.2.7" in init_configuration(seen, seen.cluster.host("cp1"), TOKEN)
+    assert "advertiseAddress: 10.0.2.7" in init_configuration(seen)

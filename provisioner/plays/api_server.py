@@ -1,0 +1,64 @@
+"""What the API server gets beyond kubeadm's own: an audit policy, and a key that encrypts Secrets in etcd."""
+
+from __future__ import annotations
+
+from provisioner.core.play import View
+from provisioner.core.resource import Resource
+from provisioner.inventory.model import ClusterSettings, Host
+from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
+from provisioner.resources.files import File
+
+AUDIT_POLICY = "/etc/kubernetes/audit/policy.yaml"
+AUDIT_LOG_DIRECTORY = "/var/log/kubernetes/audit"
+ENCRYPTION = "/etc/kubernetes/encryption/configuration.yaml"
+# A log file is full at that size; so many full ones are kept, and none longer than that.
+_AUDIT = {
+    "audit-policy-file": AUDIT_POLICY,
+    "audit-log-path": f"{AUDIT_LOG_DIRECTORY}/audit.log",
+    "audit-log-maxsize": "100",
+    "audit-log-maxbackup": "10",
+    "audit-log-maxage": "30",
+}
+
+
+def arguments(settings: ClusterSettings) -> dict[str, str]:
+    """All extra arguments; the inventory's own come last and win."""
+    audit = _AUDIT if settings.audit_policy else {}
+    encryption = {"encryption-provider-config": ENCRYPTION} if settings.encryption else {}
+    return {**audit, **encryption, **settings.api_server_extra_args}
+
+
+def volumes(settings: ClusterSettings) -> tuple[dict[str, object], ...]:
+    """What of the machine the API server's pod must see, as kubeadm's `extraVolumes`."""
+    audit = (("audit-policy", _directory(AUDIT_POLICY), True), ("audit-log", AUDIT_LOG_DIRECTORY, False))
+    encryption = (("encryption", _directory(ENCRYPTION), True),)
+    wished = (*(audit if settings.audit_policy else ()), *(encryption if settings.encryption else ()))
+    return tuple(
+        {
+            "name": name,
+            "hostPath": path,
+            "mountPath": path,
+            "readOnly": read_only,
+            "pathType": "DirectoryOrCreate",
+        }
+        for name, path, read_only in wished
+    )
+
+
+def files(view: View, host: Host) -> tuple[Resource, ...]:
+    """The files that it reads, on a control plane, before it starts there for the first time."""
+    settings = view.cluster.settings
+    policy = (File(AUDIT_POLICY, view.files[settings.audit_policy], 0o600),) if settings.audit_policy else ()
+    # Where a cluster is, its key is; a new one could not read what the old one has written.
+    new = not view.states[host.name].initialised
+    return (*policy, *((EncryptionKey(ENCRYPTION),) if settings.encryption and new else ()))
+
+
+def current(view: View, host: Host) -> tuple[Resource, ...]:
+    """A running API server has read the policy that is there now."""
+    audited = view.cluster.settings.audit_policy and view.states[host.name].initialised
+    return (ApiServerCurrent("audit-policy-file", AUDIT_POLICY),) if audited else ()
+
+
+def _directory(path: str) -> str:
+    return path.rpartition("/")[0]

@@ -1,0 +1,71 @@
+"""kubeadm's configuration: one template per version of its API, all fed with the same values.
+
+Nothing is decided in a template: what differs between versions is worked out here, by the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provisioner.catalog.kubernetes import Release
+from provisioner.core.facts import RUN_TOKEN
+from provisioner.core.play import View
+from provisioner.derived import api_endpoint, ca_pin, kubernetes, node_ip
+from provisioner.inventory.model import Host
+from provisioner.plays import api_server
+from provisioner.templating import render
+
+
+@dataclass(frozen=True, slots=True)
+class AsControlPlane:
+    """How a machine joins as a control plane: its address, and the key of the certificates that kubeadm uploaded."""
+
+    address: str
+    certificate_key: str
+
+
+def initial(view: View, host: Host, token: str, cri_socket: str) -> str:
+    """The whole file for `kubeadm init`: Init-, Cluster-, Kubelet- and KubeProxyConfiguration."""
+    settings, release = view.cluster.settings, kubernetes(view)
+    return render(
+        _template(release, "init"),
+        settings=settings,
+        token=token,
+        token_description=f"{RUN_TOKEN}: first join",
+        address=node_ip(view, host),
+        endpoint=api_endpoint(view),
+        node=host.name,
+        taints=host.node_taints,
+        cri_socket=cri_socket,
+        sans=(host.name, node_ip(view, host), api_endpoint(view).host, *settings.extra_sans),
+        api_server_arguments=arguments(release, api_server.arguments(settings)),
+        controller_manager_arguments=arguments(release, settings.controller_manager_extra_args),
+        scheduler_arguments=arguments(release, settings.scheduler_extra_args),
+        volumes=api_server.volumes(settings),
+    )
+
+
+def joining(view: View, host: Host, token: str, cri_socket: str, plane: AsControlPlane | None = None) -> str:
+    """The file for `kubeadm join`: the way to the cluster, its CA pinned, and what is this node's own."""
+    return render(
+        _template(kubernetes(view), "join"),
+        endpoint=api_endpoint(view),
+        token=token,
+        ca_pin=ca_pin(view.live.ca_certificate) if view.live else "",
+        node=host.name,
+        taints=host.node_taints,
+        cri_socket=cri_socket,
+        control_plane=plane,
+    )
+
+
+def arguments(release: Release, given: Mapping[str, str]) -> object:
+    """Extra arguments of a component as this kubeadm wants them: a mapping, or a list of names and values."""
+    if release.kubeadm.arguments == "map":
+        return dict(given)
+    return [{"name": name, "value": value} for name, value in given.items()]
+
+
+def _template(release: Release, verb: str) -> str:
+    return f"kubeadm/{release.kubeadm.api}/{verb}.yaml.j2"
