@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.errors import Problem
-from provisioner.preflight import cluster, machines
+from provisioner.preflight import cluster, machines, versions
 
 
 def rules(view: View) -> tuple[Problem, ...]:
     """All findings at once."""
-    return tuple(problem for rule in (*machines.RULES, *cluster.RULES) for problem in rule(view))
+    return tuple(problem for rule in (*machines.RULES, *versions.RULES, *cluster.RULES) for problem in rule(view))

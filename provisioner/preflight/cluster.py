@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 
 import yaml
 
-from provisioner.catalog.kubernetes import release
 from provisioner.core.play import View
-from provisioner.derived import api_endpoint, joining, node_ip, same_ca
+from provisioner.derived import api_endpoint, joining, kubernetes, node_ip, same_ca
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Role
+from provisioner.plays import api_server
 
-_REGISTRY = "k8s.gcr.io"
 _PLANE_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 _NODE_IMAGES = ("kube-proxy", "pause")
 
@@ -62,7 +61,7 @@ def _live(view: View) -> Iterator[Problem]:
         "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(wished.service_cidr)),
         "dns_domain": (now.get("networking", {}).get("dnsDomain"), wished.dns_domain),
         "control_plane_endpoint": (now.get("controlPlaneEndpoint"), str(api_endpoint(view))),
-        "api_server_extra_args": (_own(now.get("apiServer", {})), wished.api_server_extra_args),
+        "api_server_extra_args": (_own(now.get("apiServer", {})), api_server.arguments(wished)),
         "controller_manager_extra_args": (_own(now.get("controllerManager", {})), wished.controller_manager_extra_args),
         "scheduler_extra_args": (_own(now.get("scheduler", {})), wished.scheduler_extra_args),
     }
@@ -75,12 +74,15 @@ def _live(view: View) -> Iterator[Problem]:
 
 def _own(component: dict[str, object]) -> object:
     extra = component.get("extraArgs") or {}
+    pairs = extra.items() if isinstance(extra, dict) else _listed(extra)
     # kubeadm writes its default into the API server's arguments.
-    return (
-        {key: value for key, value in extra.items() if key != "authorization-mode"}
-        if isinstance(extra, dict)
-        else extra
-    )
+    return {key: value for key, value in pairs if key != "authorization-mode"}
+
+
+def _listed(extra: object) -> Iterator[tuple[object, object]]:
+    """Since v1beta4 a list of names and values."""
+    entries = extra if isinstance(extra, list) else []
+    return ((entry["name"], entry["value"]) for entry in entries)
 
 
 def _known_api(view: View) -> Iterator[Problem]:
@@ -122,13 +124,9 @@ def _images(view: View) -> Iterator[Problem]:
 
 
 def _wished_images(view: View, role: Role) -> Iterator[str]:
-    version = view.cluster.settings.kubernetes_version
-    row = release(version.series)
-    if row is None:
-        return
-    tags = {"etcd": row.etcd, "pause": row.pause}
+    images = kubernetes(view).images(view.cluster.settings.kubernetes_version.patch)
     for name in (*(_PLANE_IMAGES if role is Role.CONTROL_PLANE else ()), *_NODE_IMAGES):
-        yield f"{_REGISTRY}/{name}:{tags.get(name, f'v{version}')}"
+        yield images[name]
 
 
 def _untagged(image: str) -> str:

@@ -195,7 +195,7 @@ CASES = (
     ),
     Case(
         "an upgrade",
-        running(ONE, live=live(node("cp1", 0), version="1.19.11")),
+        running(ONE, live=live(node("cp1", 0, version="1.19.11"), version="1.19.11")),
         ("upgrade at cp1: runs Kubernetes 1.19.11, and the inventory wants 1.20.2",),
     ),
     Case(
