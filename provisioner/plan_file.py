@@ -27,6 +27,7 @@ from provisioner.paths import write_private
 
 FORMAT = 1
 _AGAIN = "Make the plan again: `provisioner plan -o FILE`."
+_MADE_BY = "A plan is made with `provisioner plan -o FILE`; an inventory is named with -i, machines with --limit."
 # Where this machine keeps files is not what was agreed on: a plan may be made on one and applied on another.
 _LOCAL: dict[str, Any] = {
     "settings": {"ssh": {"known_hosts": True}, "package_source": {"path": True}},
@@ -103,7 +104,7 @@ def load(path: Path) -> PlanFile:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: the plan cannot be read: {error.strerror}", hint=_AGAIN) from error
+        raise UsageError(f"{path}: the plan cannot be read: {error.strerror}", hint=_MADE_BY) from error
     _require_format(path, text)
     try:
         return PlanFile.model_validate_json(text)
@@ -154,8 +155,7 @@ def _require_format(path: Path, text: bytes) -> None:
         raw = None
     format_ = raw.get("format") if isinstance(raw, dict) and "made_of" in raw else None
     if format_ is None:
-        hint = "A plan is made with `provisioner plan -o FILE`; an inventory is named with -i."
-        raise UsageError(f"{path}: this is not a saved plan, or not a whole one", hint=hint)
+        raise UsageError(f"{path}: this is not a saved plan, or not a whole one", hint=_MADE_BY)
     if format_ != FORMAT:
         raise UsageError(
             f"{path}: format {format_!r} of saved plans is not known; this program reads format {FORMAT}",

@@ -158,5 +158,6 @@ def test_what_is_no_plan_is_refused(content: str, message: str, hint: str, tmp_p
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the plan cannot be read: No such file"):
-        load(tmp_path / "none.plan")
+    with pytest.raises(UsageError, match="the plan cannot be read: No such file") as error:
+        load(tmp_path / "w1")
+    assert "--limit" in error.value.hint
