@@ -1,7 +1,7 @@
 """Why commands fail, as far as it is known: what their output says, what that means, and what to do about it.
 
 The first cause whose pattern is found explains the failure, so what is special stands before what is general. The
-words are those of apt 2.6, dpkg 1.21, Docker 20.10, kubeadm and kubectl 1.20, and of scripts of ours.
+words are those of apt 2.2 to 3.0, dpkg 1.21, Docker 20.10, kubeadm and kubectl 1.20, and of scripts of ours.
 """
 
 from __future__ import annotations
@@ -63,19 +63,34 @@ _MACHINE = (
 )
 _PACKAGES = (
     Cause(
-        r"EXPKEYSIG (?P<key>\w+)",
+        r"(?:EXPKEYSIG|Signing key on(?=.* Expired on)) (?P<key>\w+)",
         "The key {key} that signs the repository has expired.",
         "Put the repository's new key in its place; a bundle gets a new one when it is built again.",
     ),
     Cause(
-        r"The key\(s\) in the keyring (?P<file>\S+) are ignored as the file is not readable",
+        r"keyring \"?(?P<file>/[^\s\"]+)(?: are ignored as the file is not readable|\".*Permission denied)",
         "apt's own user cannot read the repository's key {file}.",
         "Open it and its directory: `chmod a+r {file}`.",
     ),
     Cause(
-        r"NO_PUBKEY (?P<key>\w+)",
+        r"(?:NO_PUBKEY|Missing key) (?P<key>\w+)",
         "The repository is signed with the key {key}, which was not given for it.",
         "Compare that key with the one its owner publishes and add it, or use the repository that is meant.",
+    ),
+    Cause(
+        r"Unknown error executing apt-key",
+        "apt's own user cannot read a repository's key.",
+        "Open it and its directory, most often in /etc/apt/keyrings: `chmod a+r`, and `a+rx` for the directory.",
+    ),
+    Cause(
+        r"InRelease: Splitting up|NOSPLIT",
+        "What arrived is not a repository's index: often a page of something on the way that wants a login.",
+        "Open the address there with curl to see it; does the machine need a proxy?",
+    ),
+    Cause(
+        r"Conflicting values set for option Signed-By regarding source (?P<source>\S+)",
+        "Two files in /etc/apt/sources.list.d name different keys for {source}, and apt refuses both.",
+        "`grep -r` there shows them: remove the one that is not meant.",
     ),
     Cause(
         r"BADSIG (?P<key>\w+)",

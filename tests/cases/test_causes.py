@@ -56,6 +56,45 @@ CASES = (
         ("234654DA9A296436", "was not given"),
     ),
     Case(
+        "an expired key, Debian 13",
+        "W: OpenPGP signature verification failed: http://10.213.1.1/kubernetes/core:/stable:/v1.20/deb  InRelease: "
+        "Sub-process /usr/bin/sqv returned an error code (1), error message is: Signing key on "
+        "A0E86B2261690CC9112F1C665F5FB547A6DF6C12 is bad:            The primary key is not live   because: Expired on "
+        "2024-07-31T00:00:00Z",
+        ("A0E86B2261690CC9112F1C665F5FB547A6DF6C12", "expired"),
+    ),
+    Case(
+        "an unknown key, Debian 13",
+        "W: OpenPGP signature verification failed: http://10.213.1.1/deb  InRelease: Sub-process /usr/bin/sqv returned "
+        "an error code (1), error message is: Missing key A0E86B2261690CC9112F1C665F5FB547A6DF6C12, which is needed to "
+        "verify signature.",
+        ("A0E86B2261690CC9112F1C665F5FB547A6DF6C12", "was not given"),
+    ),
+    Case(
+        "a key that apt cannot read, Debian 13",
+        "W: OpenPGP signature verification failed: http://10.213.1.1/deb  InRelease: Sub-process /usr/bin/sqv returned "
+        'an error code (1), error message is: Error: Failed to parse keyring "/etc/apt/keyrings/kubernetes.asc"  '
+        'Caused by:     0: Reading "/etc/apt/keyrings/kubernetes.asc": Permission denied (os error 13)',
+        ("chmod a+r /etc/apt/keyrings/kubernetes.asc",),
+    ),
+    Case(
+        "a key that apt cannot read, Debian 11",
+        "W: GPG error: http://10.213.2.1/deb  InRelease: Unknown error executing apt-key",
+        ("/etc/apt/keyrings",),
+    ),
+    Case(
+        "a login page instead of an index",
+        "W: GPG error: http://10.213.2.1/deb  InRelease: Splitting up "
+        "/var/lib/apt/lists/partial/10.213.2.1_deb_InRelease into data and signature failed",
+        ("login", "proxy"),
+    ),
+    Case(
+        "two keys for one source",
+        "E: Conflicting values set for option Signed-By regarding source http://10.213.1.1/deb/ /: "
+        "/etc/apt/keyrings/kubernetes.asc != /etc/apt/keyrings/other.asc\nE: The list of sources could not be read.",
+        ("http://10.213.1.1/deb/", "different keys"),
+    ),
+    Case(
         "a tampered index",
         "W: GPG error: file:/x ./ InRelease: The following signatures were invalid: BADSIG 234654DA9A296436 Somebody",
         ("not what was signed",),
