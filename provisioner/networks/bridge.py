@@ -38,8 +38,8 @@ class PodRoutes:
         return shell('if [ -x "$1" ]; then "$1" check; else echo "all of them"; fi', SCRIPT)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Let the service set them again; a service that restarts anyway does."""
-        if not seen.stdout.strip() or f"service {UNIT}" in changed:
+        """Let the service set them again; one whose files have changed restarts and does that anyway."""
+        if not seen.stdout.strip() or {f"file {SCRIPT}", f"file {_UNIT_FILE}"} & changed:
             return None
         lines = "".join(f"+{line}\n" for line in seen.stdout.splitlines())
         return Change("set the pods' routes and firewall rules", (Command(("systemctl", "restart", UNIT)),), diff=lines)
@@ -49,21 +49,21 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """The plug-in's configuration, and the service that makes the routes."""
     unit = File(_UNIT_FILE, render("network/bridge/pod-network.service.j2", script=SCRIPT))
     service = Service(UNIT, configuration=(SCRIPT, _UNIT_FILE))
-    nodes = view.live.nodes if view.live else {}
-    own = nodes.get(host.name)
+    nodes = {node.name: node for node in view.live.nodes.values() if node.pod_cidr} if view.live else {}
     unknown = "the nodes' parts of the pods' network, known after they have joined"
-    if own is None or not own.pod_cidr or joining(view):
-        conflist = (
-            _conflist(view, own.pod_cidr)
-            if own and own.pod_cidr
-            else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
-        )
+    own = nodes.get(host.name)
+    conflist = _conflist(view, own.pod_cidr) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
+    if _coming(view, host) - nodes.keys():
         return (conflist, Later(f"file {SCRIPT}", f"write {SCRIPT}", unknown), unit, service)
-    routes = tuple(
-        (node.pod_cidr, node.internal_ip) for name, node in sorted(nodes.items()) if name != host.name and node.pod_cidr
-    )
+    routes = tuple((node.pod_cidr, node.internal_ip) for name, node in sorted(nodes.items()) if name != host.name)
     script = render("network/bridge/pod-network.sh.j2", pod_cidr=str(view.cluster.settings.pod_cidr), routes=routes)
-    return (_conflist(view, own.pod_cidr), File(SCRIPT, script, mode=0o755), unit, service, PodRoutes(routes))
+    return (conflist, File(SCRIPT, script, mode=0o755), unit, service, PodRoutes(routes))
+
+
+def _coming(view: View, host: Host) -> set[str]:
+    """Other nodes that this run will make; one that joins again may have kept its part of the network."""
+    leader = set() if view.live else {view.leader.name}
+    return ({worker.name for worker in joining(view)} | leader) - {host.name}
 
 
 def _conflist(view: View, pod_cidr: str) -> File:

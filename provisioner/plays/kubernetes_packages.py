@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import node_ip
+from provisioner.derived import needs_joining, node_ip
 from provisioner.inventory.model import Host
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
@@ -17,7 +17,8 @@ KUBELET_DEFAULTS = "/etc/default/kubelet"
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """A kubelet that is not a node yet has nothing to do: it is enabled here and started by kubeadm."""
     source = kubernetes_source(view, host)
-    joined = view.states[host.name].joined
+    # One that is to be reset and joined again would come back by itself when it is started, beside what the plan says.
+    joined = view.states[host.name].joined and not needs_joining(view, host)
     return (
         *source.resources,
         File(KUBELET_DEFAULTS, kubelet_defaults(view, host)),

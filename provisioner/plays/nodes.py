@@ -10,19 +10,17 @@ from provisioner.resources.nodes import NodeMarks, NodesReady
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """On the leader, for every node of this run."""
-    marks = tuple(_marks(view, node) for node in view.hosts if node.node_labels or node.node_taints is not None)
+    marks = tuple(mark for node in view.hosts for mark in _marks(view, node))
     known = view.live.nodes.values() if view.live else ()
     ready = frozenset(node.name for node in known if node.ready)
     return (*marks, NodesReady(tuple(node.name for node in view.hosts), ready))
 
 
-def _marks(view: View, node: Host) -> Resource:
+def _marks(view: View, node: Host) -> tuple[Resource, ...]:
     now = view.live.nodes.get(node.name) if view.live else None
     if now is None:
-        return Later(
-            f"labels and taints of {node.name}",
-            f"label and taint {node.name}",
-            "the node, which is not in the cluster yet",
-        )
+        what, unknown = f"label and taint {node.name}", "the node, which is not in the cluster yet"
+        # A node is born with its taints: kubeadm is told of them.
+        return (Later(f"labels and taints of {node.name}", what, unknown),) if node.node_labels else ()
     taints = None if node.node_taints is None else tuple(str(taint) for taint in node.node_taints)
-    return NodeMarks(node.name, tuple(sorted(node.node_labels.items())), taints, now)
+    return (NodeMarks(node.name, tuple(sorted(node.node_labels.items())), taints, now),)

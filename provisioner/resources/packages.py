@@ -161,7 +161,7 @@ class Packages:
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Install what is missing or of another version, then hold what is not held."""
-        present, held = _read(seen.stdout)
+        present, held = _read(seen.stdout, finished=PackageDatabase().key in changed)
         wrong = [(name, version) for name, version in self.wished if present.get(name) != version]
         loose = [name for name in self.names if name not in held]
         if not wrong and not loose:
@@ -181,12 +181,14 @@ class Packages:
         return Command((*_APT, *self.options, verb, *extra, *names), timeout_s=INSTALL_TIMEOUT_S)
 
 
-def _read(text: str) -> tuple[dict[str, str], set[str]]:
+def _read(text: str, *, finished: bool) -> tuple[dict[str, str], set[str]]:
+    """Versions of what is installed, and what is held; with `finished`, what is half-way counts as installed."""
     lines = (line for line in text.splitlines() if not line.startswith(_LOCK))
     rows = [row for row in (line.split() for line in lines) if len(row) >= 3]
     # The first letter of the state is what is wanted (`h` is held), the second what is: only `i` is installed and
     # configured (dpkg-query(1), db:Status-Abbrev).
-    return {row[0]: row[-1] for row in rows if row[1][1] == "i"}, {row[0] for row in rows if row[1][0] == "h"}
+    there = "".join(_STATES) if finished else "i"
+    return {row[0]: row[-1] for row in rows if row[1][1] in there}, {row[0] for row in rows if row[1][0] == "h"}
 
 
 def _after(text: str) -> str:

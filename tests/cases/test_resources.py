@@ -13,7 +13,7 @@ import pytest
 from provisioner.core.facts import NodeState
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
-from provisioner.networks.bridge import SCRIPT, UNIT, PodRoutes
+from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.docker import DockerDrivers
 from provisioner.resources.files import Absent, File, PrivateCopy
@@ -243,7 +243,7 @@ NETWORK = (
     Case("the service is not there", ROUTES, "all of them\n"),
     Case("all set", ROUTES, ""),
     Case("lost routes and rules", ROUTES, "route 10.244.1.0/24 via 10.0.0.21\nfirewall rule filter -I FORWARD\n"),
-    Case("the service restarts anyway", ROUTES, "all of them\n", after(f"service {UNIT}")),
+    Case("the service restarts anyway", ROUTES, "all of them\n", after(f"file {SCRIPT}")),
     Case("not known yet", Later(f"file {SCRIPT}", f"write {SCRIPT}", "the nodes' parts of the pods' network")),
 )
 

@@ -121,12 +121,15 @@ def _init(machine: Machine, text: str) -> Moments:
     yield
     node = cluster.nodes[machine.name]
     node.labels |= {"node-role.kubernetes.io/master": ""}
-    node.taints |= _taints(text) or {"node-role.kubernetes.io/master:NoSchedule"}
+    # An empty list means none; without a list, a control plane keeps others away.
+    node.taints |= _taints(text) if "  taints:" in text else {"node-role.kubernetes.io/master:NoSchedule"}
     yield
     identity, secret = _token(text)
     cluster.tokens[identity] = FakeToken(secret, _found(r'description: "(.*)"', text), _expiry(machine))
     cluster.used.append(identity)
     yield
+    # The add-ons take a moment, in which the token is signed.
+    pass_moment(machine)
     return ""
 
 
@@ -167,7 +170,9 @@ def _join(machine: Machine, text: str) -> Moments:
     yield from _start_kubelet(machine)
     pass_moment(machine)
     yield
-    cluster.nodes[machine.name].taints |= _taints(text)
+    if known is None:
+        # A node is born with its taints; an object that is there keeps its own.
+        cluster.nodes[machine.name].taints |= _taints(text)
     machine.drop(BOOTSTRAP_CONF)
     return ""
 

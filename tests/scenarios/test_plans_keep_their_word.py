@@ -1,0 +1,103 @@
+"""Whatever was asked for and whatever happened to the machines: apply does what the plan says, and nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from provisioner.core.plan import Plan, Step
+from provisioner.core.report import Listener
+from provisioner.inventory.model import Cluster
+from provisioner.inventory.values import Taint
+from provisioner.steps import Ran, run_steps
+from provisioner.transports.protocol import Transport
+from tests.builders import cluster, host
+from tests.fake.world import World
+from tests.scenarios.drift import DRIFTS
+
+# A wait changes nothing; whether it is needed shows when its turn comes.
+WAITS = frozenset({"nodes ready", "API server"})
+TAINTS = (Taint.parse("dedicated=db:NoSchedule"), Taint.parse("gpu:NoExecute"))
+
+labels = st.dictionaries(st.sampled_from(["disk", "zone", "example.org/tier"]), st.sampled_from(["a", "b"]))
+taints = st.none() | st.lists(st.sampled_from(TAINTS), unique=True).map(tuple)
+runtimes = st.fixed_dictionaries(
+    {},
+    optional={
+        "log_max_size": st.sampled_from(["10m", "50m"]),
+        "registry_mirrors": st.just(["https://mirror.example.org"]),
+    },
+)
+
+
+@st.composite
+def inventories(draw: st.DrawFn) -> Cluster:
+    """One control plane, up to three workers, and what they may be asked for."""
+    names = ["cp1", *(f"w{number}" for number in range(1, draw(st.integers(0, 3)) + 1))]
+    hosts = [_host(draw, name, number) for number, name in enumerate(names)]
+    return cluster(
+        *hosts, runtime=draw(runtimes), network={"type": "bridge", "mtu": draw(st.sampled_from([1400, 1500]))}
+    )
+
+
+def _host(draw: st.DrawFn, name: str, number: int) -> Any:
+    arguments = draw(st.dictionaries(st.just("max-pods"), st.sampled_from(["50", "60"])))
+    wishes = {"node_labels": draw(labels), "node_taints": draw(taints), "kubelet_extra_args": arguments}
+    return host(name, f"10.0.0.{11 + number}", **wishes)
+
+
+drifts_on = st.lists(st.tuples(st.sampled_from(sorted(DRIFTS)), st.integers(0, 3)), max_size=4)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(inventories(), inventories(), drifts_on)
+def test_apply_does_what_the_plan_says_and_then_the_plan_is_empty(
+    first: Cluster, second: Cluster, drifts: Sequence[tuple[str, int]]
+) -> None:
+    world = World(first)
+    keeps_its_word(world)
+    world.grow(second)
+    for name, number in drifts:
+        note(f"{name} on machine {number}")
+        DRIFTS[name](world, [*world.machines.values()][number % len(world.machines)])
+    keeps_its_word(world)
+
+
+def keeps_its_word(world: World) -> None:
+    """Plan, apply, plan again."""
+    planned = places(world.plan().plan)
+    assert world.done() == {}
+    with recorded() as done:
+        outcome = world.apply()
+    assert {name: error.message for name, error in outcome.errors.items()} == {}
+    assert {(step.host, step.key) for step in done} - waits(done) == planned
+    assert [step.change.summary for step in world.plan().plan.steps] == []
+
+
+def places(plan: Plan) -> set[tuple[str, str]]:
+    """The steps of a plan, without what only waits."""
+    return {(step.host, step.key) for step in plan.steps if step.key not in WAITS}
+
+
+def waits(steps: Sequence[Step]) -> set[tuple[str, str]]:
+    """Those that only wait."""
+    return {(step.host, step.key) for step in steps if step.key in WAITS}
+
+
+@contextmanager
+def recorded() -> Iterator[list[Step]]:
+    """The steps that runs have done in this block."""
+    done: list[Step] = []
+
+    def recording(transport: Transport, steps: Sequence[Step], listen: Listener) -> Ran:
+        ran = run_steps(transport, steps, listen)
+        done.extend(ran.done)
+        return ran
+
+    with patch("provisioner.work.run_steps", recording):
+        yield done
