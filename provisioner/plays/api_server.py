@@ -6,15 +6,15 @@ from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import ClusterSettings, Host
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
-from provisioner.resources.files import File
+from provisioner.resources.files import Directory, File
 
 AUDIT_POLICY = "/etc/kubernetes/audit/policy.yaml"
-AUDIT_LOG_DIRECTORY = "/var/log/kubernetes/audit"
+AUDIT_LOGS = "/var/log/kubernetes/audit"
 ENCRYPTION = "/etc/kubernetes/encryption/configuration.yaml"
 # A log file is full at that size; so many full ones are kept, and none longer than that.
 _AUDIT = {
     "audit-policy-file": AUDIT_POLICY,
-    "audit-log-path": f"{AUDIT_LOG_DIRECTORY}/audit.log",
+    "audit-log-path": f"{AUDIT_LOGS}/audit.log",
     "audit-log-maxsize": "100",
     "audit-log-maxbackup": "10",
     "audit-log-maxage": "30",
@@ -30,7 +30,7 @@ def arguments(settings: ClusterSettings) -> dict[str, str]:
 
 def volumes(settings: ClusterSettings) -> tuple[dict[str, object], ...]:
     """What of the machine the API server's pod must see, as kubeadm's `extraVolumes`."""
-    audit = (("audit-policy", _directory(AUDIT_POLICY), True), ("audit-log", AUDIT_LOG_DIRECTORY, False))
+    audit = (("audit-policy", _directory(AUDIT_POLICY), True), ("audit-log", AUDIT_LOGS, False))
     encryption = (("encryption", _directory(ENCRYPTION), True),)
     wished = (*(audit if settings.audit_policy else ()), *(encryption if settings.encryption else ()))
     return tuple(
@@ -48,10 +48,12 @@ def volumes(settings: ClusterSettings) -> tuple[dict[str, object], ...]:
 def files(view: View, host: Host) -> tuple[Resource, ...]:
     """The files that it reads, on a control plane, before it starts there for the first time."""
     settings = view.cluster.settings
-    policy = (File(AUDIT_POLICY, view.files[settings.audit_policy], 0o600),) if settings.audit_policy else ()
+    policy = settings.audit_policy
+    # Who did what, and with what: not every API server closes its log to others.
+    audit = (Directory(AUDIT_LOGS, 0o700), File(AUDIT_POLICY, view.files[policy], 0o600)) if policy else ()
     # Where a cluster is, its key is; a new one could not read what the old one has written.
     new = not view.states[host.name].initialised
-    return (*policy, *((EncryptionKey(ENCRYPTION),) if settings.encryption and new else ()))
+    return (*audit, *((EncryptionKey(ENCRYPTION),) if settings.encryption and new else ()))
 
 
 def current(view: View, host: Host) -> tuple[Resource, ...]:

@@ -74,6 +74,34 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory of this mode and owner; what is in it is left alone."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root:root"
+
+    @property
+    def key(self) -> str:
+        """`directory PATH`."""
+        return f"directory {self.path}"
+
+    def probe(self) -> Command:
+        """Mode and owner."""
+        return shell('if [ -d "$1" ]; then stat -c "%a %U:%G" -- "$1"; fi', self.path)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Make it, or correct mode and owner."""
+        now, wished = seen.stdout.strip(), f"{self.mode:o} {self.owner}"
+        if now == wished:
+            return None
+        script = 'mkdir -p -- "$1"; chown -- "$3" "$1"; chmod -- "$2" "$1"'
+        make = shell(script, self.path, f"{self.mode:o}", self.owner)
+        lines = f"-{now}\n+{wished}\n" if now else f"+{wished}\n"
+        return Change(f"{'set' if now else 'create'} {self.path}/ ({self.mode:04o})", (make,), diff=lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """A file that must not be there."""
 

@@ -16,7 +16,7 @@ from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.docker import DockerDrivers
-from provisioner.resources.files import Absent, File, PrivateCopy
+from provisioner.resources.files import Absent, Directory, File, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
@@ -47,6 +47,7 @@ MOTD = File("/etc/motd", "hello\nworld\n")
 KEY = File("/etc/app/key", Secret("hunter2", "the app's key"), mode=0o600, owner="root:adm")
 KEY_HASH = hashlib.sha256(b"hunter2").hexdigest()
 COPY = PrivateCopy(ADMIN_CONF, "/home/admin/.kube/config", "admin")
+LOGS = Directory("/var/log/audit", 0o700)
 FILES = (
     Case("absent", MOTD, "absent\n"),
     Case("right", MOTD, "644 root:root\nhello\nworld\n"),
@@ -63,6 +64,9 @@ FILES = (
     Case("secret, open to others", KEY, f"644 root:adm\n{KEY_HASH}  -\n"),
     Case("not wished, absent", Absent("/etc/old"), ""),
     Case("not wished, present", Absent("/etc/old"), "present\n"),
+    Case("directory, absent", LOGS, ""),
+    Case("directory, right", LOGS, "700 root:root\n"),
+    Case("directory, open to others", LOGS, "755 root:root\n"),
     Case("copy, absent or different", COPY, "differs\n"),
     Case("copy, right", COPY, "600 admin\n"),
     Case("copy, open to others", COPY, "644 admin\n"),

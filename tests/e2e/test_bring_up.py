@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from provisioner.catalog.kubernetes import rules_for
 from tests.e2e.world import PLANTED_KEY, Said, World, provisioner
 
 pytestmark = pytest.mark.e2e
@@ -76,6 +77,11 @@ def test_the_kubeconfig_at_home_opens_the_cluster(lab: World) -> None:
 def test_the_login_user_has_a_kubeconfig(lab: World) -> None:
     listing = lab.shell("cp1", "stat -c '%a %U' /home/admin/.kube/config; su admin -c 'kubectl get nodes -o name'")
     assert listing.split() == ["600", "admin", "node/cp1", "node/w1", "node/w2"]
+
+
+def test_the_catalogue_knows_the_images_that_kubeadm_asks_for(lab: World) -> None:
+    listed = lab.shell("cp1", "kubeadm config images list --kubernetes-version v1.20.2").split()
+    assert set(listed) == set(rules_for("1.20").images(2).values())
 
 
 def test_packages_are_pinned_and_held(lab: World) -> None:

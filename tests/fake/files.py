@@ -66,6 +66,21 @@ def _copy(machine: Machine, command: Command, source: str, path: str, user: str)
     return ""
 
 
+def _directory(machine: Machine, command: Command, path: str) -> str:
+    """A directory that is wished for itself is remembered as a name that ends with a slash."""
+    found = machine.files.get(f"{path}/")
+    return f"{found.mode} {found.owner}\n" if found else "755 root:root\n" if machine.there(path) else ""
+
+
+def _make_directory(machine: Machine, command: Command, path: str, mode: str, owner: str) -> Moments:
+    machine.put(f"{path}/")
+    yield
+    machine.put(f"{path}/", owner=owner)
+    yield
+    machine.put(f"{path}/", mode=mode, owner=owner)
+    return ""
+
+
 SCRIPTS: dict[str, Handler] = {
     "file": _probe,
     "write": _write,
@@ -74,4 +89,6 @@ SCRIPTS: dict[str, Handler] = {
     "remove": _remove,
     "copied": _copied,
     "copy": _copy,
+    "directory": _directory,
+    "make_directory": _make_directory,
 }
