@@ -217,8 +217,10 @@ def _configuration(text: str) -> str:
     found = {key: _found(rf"{key}: (\S+)", text) for key in keys}
     networking = "".join(f"  {key}: {found[key]}\n" for key in keys[1:])
     endpoint = _found(r'controlPlaneEndpoint: "(.*)"', text)
+    arguments = _found(r"(?s)apiServer:.*?  extraArgs: ([^\n]*)", text)
     return (
-        f"controlPlaneEndpoint: {endpoint}\nkubernetesVersion: {found['kubernetesVersion']}\nnetworking:\n{networking}"
+        f"apiServer:\n  extraArgs: {arguments}\ncontrolPlaneEndpoint: {endpoint}\n"
+        f"kubernetesVersion: {found['kubernetesVersion']}\nnetworking:\n{networking}"
     )
 
 
