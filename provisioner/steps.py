@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provisioner.causes import hint
-from provisioner.core.command import TIMED_OUT, Command, Result
+from provisioner.core.command import KILLED, TIMED_OUT, Command, Result
 from provisioner.core.plan import Step
 from provisioner.core.report import CommandRan, Listener, Outcome, Said, StepBegan, StepEnded
 from provisioner.errors import ProvisionerError, StepError
@@ -85,8 +85,10 @@ def _output(command: Command, result: Result) -> str:
 
 
 def _failure(step: Step, command: Command, result: Result) -> StepError:
-    if result.exit_code in TIMED_OUT:
+    if result.exit_code == TIMED_OUT or (result.exit_code == KILLED and result.seconds >= command.timeout_s):
         why = f"was not done within {command.timeout_s} s"
+    elif result.exit_code == KILLED:
+        why = f"was killed (exit code {KILLED}): by hand, or for want of memory"
     else:
         why = f"failed with exit code {result.exit_code}"
     said = "" if command.private else result.tail()

@@ -15,8 +15,9 @@ from provisioner.inventory.values import Secret
 
 # sshd and sudo hand over different search paths; the tools we call live in these.
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# `timeout` answers 124 when time ran out, 137 when it had to kill.
-TIMED_OUT = frozenset({124, 137})
+# `timeout` answers 124 when time ran out, and 137 when it had to kill; that is what a shell says of any killed program.
+TIMED_OUT = 124
+KILLED = 137
 _GRACE_S = 10
 # Locked by a batch that changes something, and by what it started, as long as any of it runs: the processes of a run
 # that was killed here go on there.
