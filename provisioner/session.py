@@ -26,7 +26,7 @@ from provisioner.core.selection import Selection, left_out
 from provisioner.engine import Run, stop_for
 from provisioner.errors import BundleError, UsageError
 from provisioner.fleet import Fleet
-from provisioner.inventory import files
+from provisioner.inventory import machine_files
 from provisioner.inventory.model import Cluster, Role
 from provisioner.inventory.values import Secret, Version
 from provisioner.lease import Lease, held, is_dead
@@ -168,7 +168,7 @@ def open_session(
         now_s=time.time(),
         limit=names,
         run=secrets.token_hex(8),
-        files=files.contents(cluster),
+        files=machine_files.contents(cluster),
     )
     planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | planes) as fleet:

@@ -17,13 +17,14 @@ class Kubeadm:
 
     `arguments` says how that writes the extra arguments of a component: as a `map`, or as a `list` of names and values.
     `validates`: it has `kubeadm config validate`. `patches_flag` names the directory of patches where the
-    configuration has no field for it.
+    configuration has no field for it; `patch_targets` is what they can be made for.
     """
 
     api: str
     arguments: str
     validates: bool
     patches_flag: str
+    patch_targets: tuple[str, ...]
     source: str
 
 
@@ -77,22 +78,21 @@ class Kubelet:
     source: str
 
 
-_PRINTED = "https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-config/"
+_API = "https://kubernetes.io/docs/reference/config-api/kubeadm-config.{}/"
+_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_PATCHABLE = (*_PODS, "kubeletconfiguration")
 KUBEADM_1_19 = Kubeadm(
-    "v1beta2",
-    "map",
-    False,
-    "--experimental-patches",
+    "v1beta2", "map", False, "--experimental-patches", _PODS,
     "https://pkg.go.dev/k8s.io/kubernetes@v1.20.0/cmd/kubeadm/app/apis",
+)  # fmt: skip
+KUBEADM_1_22 = Kubeadm("v1beta3", "map", False, "", _PODS, _API.format("v1beta3"))
+KUBEADM_1_25 = Kubeadm("v1beta3", "map", False, "", _PATCHABLE, _CHANGES.format("1.25"))
+KUBEADM_1_26 = Kubeadm(
+    "v1beta3", "map", True, "", _PATCHABLE, "https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-config/"
 )
-KUBEADM_1_22 = Kubeadm(
-    "v1beta3", "map", False, "", "https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta3/"
-)
-KUBEADM_1_26 = Kubeadm("v1beta3", "map", True, "", _PRINTED)
 # v1beta3 is read up to 1.35 and refused from 1.36 on (pull request 136016).
-KUBEADM_1_31 = Kubeadm(
-    "v1beta4", "list", True, "", "https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/"
-)
+KUBEADM_1_31 = Kubeadm("v1beta4", "list", True, "", _PATCHABLE, _API.format("v1beta4"))
+KUBEADM_1_37 = Kubeadm("v1beta4", "list", True, "", (*_PATCHABLE, "kubeproxydaemonset"), _CHANGES.format("1.37"))
 
 _CRI = "https://kubernetes.io/docs/concepts/architecture/cri/"
 CRI_1_19 = Cri(("v1alpha2",), _CRI)

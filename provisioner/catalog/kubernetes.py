@@ -70,7 +70,7 @@ _RELEASES = (
             eras.NAMES_1_20, eras.REGISTRY_1_23, eras.KUBELET_1_22, _MINIKUBE),
     Release("1.24", 17, True, "v1.8.6", "3.5.6-0", "3.7", eras.KUBEADM_1_22, eras.CRI_1_23,
             eras.NAMES_1_24, eras.REGISTRY_1_24, eras.KUBELET_1_24, _MINIKUBE),
-    Release("1.25", 16, True, "v1.9.3", "3.5.9-0", "3.8", eras.KUBEADM_1_22, eras.CRI_1_23,
+    Release("1.25", 16, True, "v1.9.3", "3.5.9-0", "3.8", eras.KUBEADM_1_25, eras.CRI_1_23,
             eras.NAMES_1_25, eras.REGISTRY_1_25, eras.KUBELET_1_25, _MINIKUBE),
     Release("1.26", 15, True, "v1.9.3", "3.5.10-0", "3.9", eras.KUBEADM_1_26, eras.CRI_1_26,
             eras.NAMES_1_25, eras.REGISTRY_1_25, eras.KUBELET_1_25, _MINIKUBE),
@@ -95,7 +95,7 @@ _RELEASES = (
             eras.NAMES_1_25, eras.REGISTRY_1_25, eras.KUBELET_1_35, _CHANGES.format("1.35")),
     Release("1.36", 5, False, "v1.14.2", "3.6.8-0", "3.10.2", eras.KUBEADM_1_31, eras.CRI_1_26,
             eras.NAMES_1_25, eras.REGISTRY_1_25, eras.KUBELET_1_35, _CHANGES.format("1.36")),
-    Release("1.37", 1, False, "v1.14.6", "3.7.0-0", "3.10.2", eras.KUBEADM_1_31, eras.CRI_1_26,
+    Release("1.37", 1, False, "v1.14.6", "3.7.0-0", "3.10.2", eras.KUBEADM_1_37, eras.CRI_1_26,
             eras.NAMES_1_25, eras.REGISTRY_1_25, eras.KUBELET_1_35, _CHANGES.format("1.37")),
 )
 # fmt: on

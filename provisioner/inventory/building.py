@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.errors import Severity
-from provisioner.inventory import files, hosts, roles, rules, settings, tree
+from provisioner.inventory import files, hosts, machine_files, roles, rules, settings, tree
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.statements import Source, variables
@@ -78,7 +78,7 @@ def _concluded(cluster: Cluster, places: _Places, found: tuple[Finding, ...], br
     """
     errors = tuple(finding for finding in found if finding.severity is Severity.ERROR)
     wrong = tuple(path for finding in errors for path in (finding.path, *finding.needs))
-    for finding in (*rules.findings(cluster), *files.findings(cluster)):
+    for finding in (*rules.findings(cluster), *files.findings(cluster), *machine_files.findings(cluster)):
         needs = finding.needs or (finding.path,)
         if any(_follows(need, places.of(need), wrong) for need in needs) or (broken and ("hosts",) in needs):
             continue

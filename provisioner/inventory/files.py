@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster
 
 # The bundle that `provisioner bundle build` made and keeps in the user's cache.
 AUTO = Path("auto")
-_POLICY_HINT = "the least one has `rules: [{level: Metadata}]`; see kubernetes.io, Auditing"
 
 
 def directory(inventory: Path) -> Path:
@@ -44,26 +41,6 @@ def findings(cluster: Cluster) -> Iterator[Finding]:
             f"the bundle {bundle} {what}",
             "make one with `provisioner bundle build`, or write `auto`",
         )
-    if policy := cluster.settings.audit_policy:
-        yield from _audit_policy(policy, ("settings", "audit_policy"))
-
-
-def contents(cluster: Cluster) -> dict[Path, str]:
-    """The text of the files that are put on machines; OSError when one has gone since it was checked."""
-    return {path: path.read_text() for path in (cluster.settings.audit_policy,) if path}
-
-
-def _audit_policy(policy: Path, path: KeyPath) -> Iterator[Finding]:
-    """The API server does not start with a policy that is none."""
-    try:
-        told = yaml.safe_load(policy.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        yield Finding("missing-file", path, f"the audit policy {policy} cannot be read: {error}", _POLICY_HINT)
-        return
-    said = told if isinstance(told, dict) else {}
-    if (said.get("apiVersion"), said.get("kind")) != ("audit.k8s.io/v1", "Policy") or not said.get("rules"):
-        message = f"{policy} is not an audit policy (apiVersion audit.k8s.io/v1, kind Policy, with rules)"
-        yield Finding("bad-policy", path, message, _POLICY_HINT)
 
 
 def _private_key(key: Path, path: KeyPath) -> Iterator[Finding]:

@@ -153,13 +153,13 @@ class ClusterSettings(Model):
     scheduler_extra_args: Arguments = Field(
         default={}, description="Flags for kube-scheduler, without the leading dashes."
     )
-    audit_policy: FilePath | None = Field(
-        default=None,
-        description="What the API server logs: an audit policy (audit.k8s.io/v1), relative to the inventory.",
-    )
+    audit_policy: FilePath | None = Field(default=None, description="The API server's audit policy (audit.k8s.io/v1).")
     encryption: Literal["secretbox"] | None = Field(
         default=None,
         description="How Secrets are encrypted in etcd, by a key that is made on the control plane; else not at all.",
+    )
+    patches: FilePath | None = Field(
+        default=None, description="A directory of kubeadm's patches (kube-apiserver.yaml, ...), used on new nodes."
     )
     ssh: Ssh = Field(default=Ssh(), description="How the machines are reached.")
     nested: bool = Field(

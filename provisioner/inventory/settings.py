@@ -71,7 +71,9 @@ def absolute(settings: ClusterSettings, inventory: Path) -> ClusterSettings:
     if source.path != files.AUTO:
         source = source.model_copy(update={"path": files.resolve(source.path, inventory)})
     policy = settings.audit_policy and files.resolve(settings.audit_policy, inventory)
-    return settings.model_copy(update={"ssh": ssh, "package_source": source, "audit_policy": policy})
+    patches = settings.patches and files.resolve(settings.patches, inventory)
+    own = {"ssh": ssh, "package_source": source, "audit_policy": policy, "patches": patches}
+    return settings.model_copy(update=own)
 
 
 def _without(value: object, bad: set[Any]) -> ClusterSettings:

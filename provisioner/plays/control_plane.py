@@ -21,6 +21,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     configuration = kubeadm_configuration.initial(view, host, view.join_token.reveal(), socket)
     return (
         *api_server.files(view, host),
+        *kubeadm_configuration.patch_files(view, host),
         *((ApiReady(),) if silent else ()),
         Init(
             node=host.name,
@@ -29,6 +30,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             cri_socket=socket,
             skip_phases=("addon/coredns",) if missing_dns(view) else (),
             ignored_checks=ignored_checks(view),
+            flags=kubeadm_configuration.patch_flags(view, host),
             validates=kubernetes(view).kubeadm.validates,
         ),
         *api_server.current(view, host),

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from provisioner.catalog.kubernetes import Release
 from provisioner.core.facts import RUN_TOKEN
 from provisioner.core.play import View
+from provisioner.core.resource import Resource
 from provisioner.derived import api_endpoint, ca_pin, kubernetes, node_ip
-from provisioner.inventory.model import Host
+from provisioner.inventory.model import Host, Role
 from provisioner.plays import api_server
+from provisioner.resources.files import File, NothingElse
 from provisioner.templating import render
+
+PATCHES = "/etc/kubernetes/provisioner/patches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ def initial(view: View, host: Host, token: str, cri_socket: str) -> str:
         controller_manager_arguments=arguments(release, settings.controller_manager_extra_args),
         scheduler_arguments=arguments(release, settings.scheduler_extra_args),
         volumes=api_server.volumes(settings),
+        patches=PATCHES if _patches(view, host) else "",
     )
 
 
@@ -57,7 +63,33 @@ def joining(view: View, host: Host, token: str, cri_socket: str, plane: AsContro
         taints=host.node_taints,
         cri_socket=cri_socket,
         control_plane=plane,
+        patches=PATCHES if _patches(view, host) else "",
     )
+
+
+def patch_files(view: View, host: Host) -> tuple[Resource, ...]:
+    """kubeadm's patches, on a machine that it has not made a node of yet: it looks at them only then."""
+    found = _patches(view, host)
+    if not found or view.states[host.name].joined:
+        return ()
+    names = tuple(path.name for path in found)
+    return (
+        NothingElse(PATCHES, names),
+        *(File(f"{PATCHES}/{path.name}", text, 0o600) for path, text in found.items()),
+    )
+
+
+def patch_flags(view: View, host: Host) -> tuple[str, ...]:
+    """How kubeadm is told of them where its configuration has no field for it."""
+    flag = kubernetes(view).kubeadm.patches_flag
+    return (f"{flag}={PATCHES}",) if flag and _patches(view, host) else ()
+
+
+def _patches(view: View, host: Host) -> dict[Path, str]:
+    """Those that concern a machine: on a worker there is nothing but the kubelet to patch."""
+    directory = view.cluster.settings.patches
+    mine = "" if host.role is Role.CONTROL_PLANE else "kubeletconfiguration"
+    return {path: text for path, text in view.files.items() if path.parent == directory and path.name.startswith(mine)}
 
 
 def arguments(release: Release, given: Mapping[str, str]) -> object:

@@ -57,6 +57,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         )
     socket = cri_socket(view)
     return (
+        *kubeadm_configuration.patch_files(view, host),
         Join(
             node=host.name,
             configuration=Secret(
@@ -67,6 +68,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             present=host.name in view.live.nodes,
             access=access(view),
             ignored_checks=ignored_checks(view),
+            flags=kubeadm_configuration.patch_flags(view, host),
             validates=kubernetes(view).kubeadm.validates,
         ),
     )

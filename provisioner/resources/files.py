@@ -102,6 +102,33 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingElse:
+    """A directory that holds no files but these, where it is there."""
+
+    path: str
+    names: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """`other files in PATH`."""
+        return f"other files in {self.path}"
+
+    def probe(self) -> Command:
+        """What is in it."""
+        return shell('if [ -d "$1" ]; then ls -A1 -- "$1"; fi', self.path)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Remove the others."""
+        others = sorted(set(seen.stdout.splitlines()) - set(self.names))
+        if not others:
+            return None
+        remove = shell('directory=$1; shift; for name; do rm -f -- "$directory/$name"; done', self.path, *others)
+        return Change(
+            f"remove other files in {self.path}", (remove,), diff="".join(f"-{self.path}/{name}\n" for name in others)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """A file that must not be there."""
 

@@ -77,7 +77,7 @@ def _wait_node(kubeconfig: str, name: str) -> Command:
 class Init:
     """The first control plane. `configuration` is the whole kubeadm file, with the run's token in it.
 
-    `validates`: this kubeadm can check it beforehand.
+    `validates`: this kubeadm can check it beforehand. `flags` are what it has no field for.
     """
 
     node: str
@@ -87,6 +87,7 @@ class Init:
     skip_phases: tuple[str, ...] = ()
     ignored_checks: tuple[str, ...] = ()
     validates: bool = False
+    flags: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -103,7 +104,7 @@ class Init:
             return None
         again = " again, after a reset: the last try did not come to its end" if seen.stdout.strip() else ""
         skipped = f", without {', '.join(self.skip_phases)}" if self.skip_phases else ""
-        flags = ["--skip-token-print"]
+        flags = ["--skip-token-print", *self.flags]
         if self.ignored_checks:
             flags.append(f"--ignore-preflight-errors={','.join(self.ignored_checks)}")
         commands = (
@@ -140,6 +141,7 @@ class Join:
     shown: str = ""
     access: Secret = field(default_factory=lambda: Secret("", "kubeconfig"))
     validates: bool = False
+    flags: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -164,7 +166,7 @@ class Join:
             "begun": ", after a reset: the last try did not come to its end",
             "done": ", after a reset: the cluster has no such node",
         }
-        flags = [f"--ignore-preflight-errors={','.join(self.ignored_checks)}"] if self.ignored_checks else []
+        ignored = [f"--ignore-preflight-errors={','.join(self.ignored_checks)}"] if self.ignored_checks else []
         # A node that lost its object counts as begun, so that the same reset serves it.
         lost = (shell('mkdir -p "$(dirname "$1")"; : >"$1"', JOIN_MARKER),) if state == "done" else ()
         commands = (
@@ -172,7 +174,16 @@ class Join:
             *lost,
             shell(_BEGIN, JOIN_MARKER, self.cri_socket, timeout_s=300),
             *self._wait_gone(),
-            shell(_RUN, JOIN_MARKER, "join", "", *flags, stdin=self.configuration, timeout_s=_KUBEADM_TIMEOUT_S),
+            shell(
+                _RUN,
+                JOIN_MARKER,
+                "join",
+                "",
+                *ignored,
+                *self.flags,
+                stdin=self.configuration,
+                timeout_s=_KUBEADM_TIMEOUT_S,
+            ),
             _wait_node("/etc/kubernetes/kubelet.conf", self.node),
             Command(("rm", "-f", JOIN_MARKER)),
         )

@@ -16,7 +16,7 @@ from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.docker import DockerDrivers
-from provisioner.resources.files import Absent, Directory, File, PrivateCopy
+from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
@@ -47,6 +47,7 @@ MOTD = File("/etc/motd", "hello\nworld\n")
 KEY = File("/etc/app/key", Secret("hunter2", "the app's key"), mode=0o600, owner="root:adm")
 KEY_HASH = hashlib.sha256(b"hunter2").hexdigest()
 COPY = PrivateCopy(ADMIN_CONF, "/home/admin/.kube/config", "admin")
+ONLY = NothingElse("/etc/patches", ("a.yaml", "z.yaml"))
 LOGS = Directory("/var/log/audit", 0o700)
 FILES = (
     Case("absent", MOTD, "absent\n"),
@@ -67,6 +68,9 @@ FILES = (
     Case("directory, absent", LOGS, ""),
     Case("directory, right", LOGS, "700 root:root\n"),
     Case("directory, open to others", LOGS, "755 root:root\n"),
+    Case("nothing else, no directory", ONLY, ""),
+    Case("nothing else", ONLY, "a.yaml\n"),
+    Case("something else", ONLY, "a.yaml\nb.yaml\nc d.yaml\n"),
     Case("copy, absent or different", COPY, "differs\n"),
     Case("copy, right", COPY, "600 admin\n"),
     Case("copy, open to others", COPY, "644 admin\n"),
@@ -163,6 +167,7 @@ IMAGES = (
 FILE = Secret("apiVersion: kubeadm.k8s.io/v1beta2\ntoken: hunter2\n", "kubeadm configuration")
 SHOWN = "apiVersion: kubeadm.k8s.io/v1beta2\ntoken: <join token>\n"
 INIT = Init("cp1", FILE, "/run/cri.sock", shown=SHOWN)
+FLAGGED = Init("cp1", FILE, "/run/cri.sock", SHOWN, validates=True, flags=("--experimental-patches=/x",))
 ACCESS = Secret("token: hunter2\n", "kubeconfig")
 SMALL = Init("cp1", FILE, "/run/cri.sock", SHOWN, skip_phases=("addon/coredns",), ignored_checks=("ImagePull", "Swap"))
 
@@ -175,9 +180,11 @@ def join(*, present: bool = False, **more: Any) -> Join:
 KUBEADM = (
     Case("init on a fresh machine", INIT, ""),
     Case("init without an add-on", SMALL, ""),
+    Case("init with flags, checked beforehand", FLAGGED, ""),
     Case("init was killed", INIT, "begun\n"),
     Case("init is done", INIT, "done\n"),
     Case("join of a fresh machine", join(), ""),
+    Case("join with flags, checked beforehand", join(flags=("--x=y",), validates=True), ""),
     Case("join beside swap", join(ignored_checks=("Swap",)), ""),
     Case("join was killed", join(), "begun\n"),
     Case("join was killed after the node came to be", join(present=True), "begun\n"),

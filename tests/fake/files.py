@@ -66,6 +66,17 @@ def _copy(machine: Machine, command: Command, source: str, path: str, user: str)
     return ""
 
 
+def _listed(machine: Machine, command: Command, path: str) -> str:
+    return "".join(f"{name.removeprefix(path + '/')}\n" for name in machine.below(path) if name != path)
+
+
+def _remove_names(machine: Machine, command: Command, path: str, *names: str) -> Moments:
+    for name in names:
+        machine.drop(f"{path}/{name}")
+        yield
+    return ""
+
+
 def _directory(machine: Machine, command: Command, path: str) -> str:
     """A directory that is wished for itself is remembered as a name that ends with a slash."""
     found = machine.files.get(f"{path}/")
@@ -90,5 +101,7 @@ SCRIPTS: dict[str, Handler] = {
     "copied": _copied,
     "copy": _copy,
     "directory": _directory,
+    "listed": _listed,
+    "remove_names": _remove_names,
     "make_directory": _make_directory,
 }

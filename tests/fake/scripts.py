@@ -14,7 +14,7 @@ from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
-from provisioner.resources.files import Absent, Directory, File, PrivateCopy
+from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
@@ -50,6 +50,8 @@ def _files() -> Iterator[tuple[str, Command]]:
     yield "remove", _fixing(Absent("/x"), "present\n")[0]
     yield "directory", Directory("/x").probe()
     yield "make_directory", _fixing(Directory("/x"), "")[0]
+    yield "listed", NothingElse("/x", ()).probe()
+    yield "remove_names", _fixing(NothingElse("/x", ()), "y\n")[0]
     yield "copied", _COPY.probe()
     yield "copy", _fixing(_COPY, "differs\n")[0]
 
@@ -109,5 +111,5 @@ NAMES = {command.argv[2]: name for part in PARTS for name, command in part()}
 # Those that change something on the machine for good; what a run does for itself is not among them.
 CHANGING = frozenset({
     "write", "chmod", "remove", "copy", "swap_off", "load", "repair", "begin", "mark", "run", "left_gone", "wait_api",
-    "make_key", "make_directory", "restart_api",
+    "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

@@ -24,6 +24,7 @@ from tests.golden.kubeadm_api import wrong
 # The same YAML, read ten times as fast where libyaml is there: these are many documents.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 POLICY = Path("/policy.yaml")
+PATCHES = Path("/patches")
 EVERY = [(row, runtime) for row in releases() for runtime in runtimes_for(row.minor)]
 NAMES = [f"{row.series}-{runtime.name}" for row, runtime in EVERY]
 PLANE = AsControlPlane("10.0.0.12", "f" * 64)
@@ -43,8 +44,13 @@ def seen(version: str) -> View:
         scheduler_extra_args={"profiling": "false"},
         audit_policy=POLICY,
         encryption="secretbox",
+        patches=PATCHES,
     )
-    return running(wished, files={POLICY: "rules: []\n"})
+    patched = {
+        PATCHES / f"{target}.yaml": "{}"
+        for target in rules_for(wished.settings.kubernetes_version.series).kubeadm.patch_targets
+    }
+    return running(wished, files={POLICY: "rules: []\n", **patched})
 
 
 def texts(release: Release, runtime: Runtime) -> tuple[str, str, str]:
@@ -75,6 +81,24 @@ def test_every_release_with_every_runtime(release: Release, runtime: Runtime, go
     assert documents(init)["KubeletConfiguration"]["cgroupDriver"] == "systemd"
     assert "controlPlane" not in documents(worker)["JoinConfiguration"]
     assert documents(plane)["JoinConfiguration"]["controlPlane"]["certificateKey"] == PLANE.certificate_key
+
+
+def test_patches_are_told_in_the_configuration_or_by_a_flag() -> None:
+    """A worker has nothing to patch but its kubelet, since 1.25."""
+    said = {}
+    for release in (rules_for(series) for series in ("1.21", "1.22", "1.25", "1.31")):
+        view = seen(f"{release.series}.0")
+        init, worker, plane = (
+            next(iter(documents(text).values())) for text in texts(release, runtimes_for(release.minor)[0])
+        )
+        flags = kubeadm_configuration.patch_flags(view, view.leader)
+        said[release.series] = [bool(flags), *("patches" in told for told in (init, worker, plane))]
+    assert said == {
+        "1.21": [True, False, False, False],
+        "1.22": [False, True, False, True],
+        "1.25": [False, True, True, True],
+        "1.31": [False, True, True, True],
+    }
 
 
 @pytest.mark.parametrize("series", ["1.20", "1.24", "1.36"])
@@ -113,6 +137,7 @@ def test_without_the_settings_nothing_of_it_is_there() -> None:
     assert "audit" not in text
     assert "encryption" not in text
     assert "extraVolumes" not in text
+    assert "patches" not in text
 
 
 def test_the_check_of_fields_finds_what_a_version_does_not_know() -> None:

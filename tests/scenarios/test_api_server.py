@@ -12,6 +12,7 @@ from provisioner.core.report import Outcome as Ended
 from provisioner.core.report import StepEnded
 from provisioner.errors import PreflightError
 from provisioner.plays.api_server import AUDIT_POLICY, ENCRYPTION
+from provisioner.plays.kubeadm_configuration import PATCHES
 from tests.builders import cluster, host
 from tests.fake.kubeadm import PKI
 from tests.fake.world import World
@@ -93,6 +94,18 @@ def test_wishing_for_encryption_later_does_not_touch_the_cluster(world: World) -
     plain.grow(world.wished.model_copy(update={"settings": cluster(encryption="secretbox").settings}))
     assert plain.apply().report.changed == 0
     assert ENCRYPTION not in plain.machines["cp1"].files
+
+
+def test_patches_are_there_when_a_node_is_made_and_never_looked_at_again() -> None:
+    wished = cluster(*HOSTS, patches=Path("/patches"))
+    files = {Path("/patches/etcd.yaml"): "{}", Path("/patches/kube-scheduler.yaml"): "{}"}
+    world = World(wished)
+    world.machines["cp1"].put(f"{PATCHES}/kube-apiserver.yaml", "of an earlier try")
+    assert world.apply(files=files).errors == {}
+    there = {path for path in world.machines["cp1"].files if path.startswith(PATCHES)}
+    assert there == {f"{PATCHES}/etcd.yaml", f"{PATCHES}/kube-scheduler.yaml"}
+    assert not [path for path in world.machines["w1"].files if path.startswith(PATCHES)]
+    assert world.apply(files={}).report.changed == 0
 
 
 def test_the_policy_is_what_the_inventory_has(up: World) -> None:

@@ -61,6 +61,7 @@ GROWING: dict[str, Callable[[Release], object]] = {
     "pause": lambda row: number(row.pause),
     "kubeadm's API": lambda row: row.kubeadm.api,
     "kubeadm validates": lambda row: row.kubeadm.validates,
+    "what can be patched": lambda row: len(row.kubeadm.patch_targets),
     "CRI": lambda row: (min(row.cri.versions), -len(row.cri.versions)) if "v1" in row.cri.versions else ("", 0),
     "registry": lambda row: row.registry.address,
     "CoreDNS's path": lambda row: row.registry.coredns.count("/"),

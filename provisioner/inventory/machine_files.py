@@ -1,0 +1,77 @@
+"""The files beside an inventory that are put on machines: an audit policy, and kubeadm's patches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provisioner.catalog.kubernetes import Release, rules_for
+from provisioner.inventory.findings import Finding, KeyPath
+from provisioner.inventory.model import Cluster
+
+_POLICY_HINT = "the least one has `rules: [{level: Metadata}]`; see kubernetes.io, Auditing"
+_PATCH_HINT = "such as kube-apiserver.yaml or etcd0+json.yaml; here there may be patches of "
+
+
+def findings(cluster: Cluster) -> Iterator[Finding]:
+    """Those that are not there, or are not what they should be; paths as in `rules`."""
+    settings = cluster.settings
+    if settings.audit_policy:
+        yield from _policy(settings.audit_policy, ("settings", "audit_policy"))
+    if settings.patches:
+        release = rules_for(settings.kubernetes_version.series)
+        yield from _patches(settings.patches, release, ("settings", "patches"))
+
+
+def contents(cluster: Cluster) -> dict[Path, str]:
+    """The text of all of them; OSError when one has gone since it was checked."""
+    settings = cluster.settings
+    patches = _patch_files(settings.patches) if settings.patches else ()
+    return {path: path.read_text() for path in (settings.audit_policy, *patches) if path}
+
+
+def _policy(file: Path, path: KeyPath) -> Iterator[Finding]:
+    """The API server does not start with a policy that is none."""
+    told = _parsed(file)
+    if isinstance(told, str):
+        yield Finding("missing-file", path, f"the audit policy {file} {told}", _POLICY_HINT)
+        return
+    said = told.get("document")
+    fields = said if isinstance(said, dict) else {}
+    if (fields.get("apiVersion"), fields.get("kind")) != ("audit.k8s.io/v1", "Policy") or not fields.get("rules"):
+        message = f"{file} is not an audit policy (apiVersion audit.k8s.io/v1, kind Policy, with rules)"
+        yield Finding("bad-policy", path, message, _POLICY_HINT)
+
+
+def _patches(directory: Path, release: Release, path: KeyPath) -> Iterator[Finding]:
+    """kubeadm would pass over what is named otherwise, and fail in the middle of what is no YAML."""
+    hint = _PATCH_HINT + ", ".join(release.kubeadm.patch_targets)
+    if not directory.is_dir():
+        yield Finding("missing-file", path, f"{directory} is not a directory of patches", "name one, or leave it out")
+        return
+    name = re.compile(rf"({'|'.join(release.kubeadm.patch_targets)})[^.+]*(\+(strategic|merge|json))?\.(yaml|json)")
+    for file in _patch_files(directory):
+        told = _parsed(file)
+        if not name.fullmatch(file.name):
+            yield Finding("bad-patch", path, f"{file.name} is not a patch for Kubernetes {release.series}", hint)
+        elif isinstance(told, str):
+            yield Finding("bad-patch", path, f"the patch {file} {told}", hint)
+
+
+def _patch_files(directory: Path) -> tuple[Path, ...]:
+    """In the order of their names, in which kubeadm uses them."""
+    return tuple(sorted(file for file in directory.iterdir() if file.suffix in (".yaml", ".json")))
+
+
+def _parsed(file: Path) -> dict[str, Any] | str:
+    """What the file says, as `document`; or why it says nothing."""
+    try:
+        return {"document": yaml.safe_load(file.read_text())}
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except (UnicodeDecodeError, yaml.YAMLError):
+        return "is not YAML"
