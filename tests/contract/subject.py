@@ -53,6 +53,12 @@ class Subject:
         assert self.change(wish) is None
         return change.summary
 
+    def bring_about(self, *wishes: Resource) -> None:
+        """What the engine does: wish by wish, as each is found then."""
+        for wish in wishes:
+            change = self.change(wish)
+            self.must(*(change.commands if change else ()))
+
     def must(self, *commands: Command) -> None:
         """None of them fails."""
         results = self.transport.run(commands, alone=True)
@@ -66,9 +72,7 @@ class Subject:
     def packages(self, *names: str) -> Packages:
         """A wish for packages of the bundle, whose repository is made known to the machine."""
         source = repository(self.view)
-        for file in source.files:
-            change = self.change(file)
-            self.must(*(change.commands if change else ()))
+        self.bring_about(*source.files)
         return Packages("test", tuple((name, self.version(name)) for name in names), source.options)
 
     def version(self, package: str) -> str:

@@ -7,8 +7,6 @@ from provisioner.playbooks import BRING_UP
 from provisioner.resources.kubeadm import Init, Join
 from tests.contract.subject import HOST, Subject
 
-PLACES = ("/etc/kubernetes", "/etc/docker", "/etc/provisioner", "/etc/cni", "/var/lib/kubelet", "/usr/local/sbin")
-
 
 def test_it_is_on_no_way_into_a_cluster(subject: Subject) -> None:
     view = subject.look()
@@ -23,13 +21,13 @@ def test_it_is_on_no_way_into_a_cluster(subject: Subject) -> None:
 
 
 def test_every_wish_of_a_bring_up_can_be_looked_at(subject: Subject) -> None:
-    before = {place: subject.hands.names(place) for place in PLACES}
+    before = subject.hands.trace()
     wishes = _wishes(subject)
     assert len(wishes) > 15
     assert {wish.key for wish in wishes if isinstance(wish, (Init, Join))} == {"kubeadm init"}
     wanted = [wish.key for wish in wishes if subject.change(wish)]
     assert {"kubeadm init", "packages kubernetes", "service docker.service"} <= set(wanted)
-    assert {place: subject.hands.names(place) for place in PLACES} == before
+    assert subject.hands.trace() == before
 
 
 def _wishes(subject: Subject) -> list[Resource]:

@@ -13,8 +13,7 @@ MODULES = ("overlay", "br_netfilter")
 @pytest.fixture
 def loaded(subject: Subject) -> Subject:
     """A machine whose modules are loaded; the real one's are."""
-    change = subject.change(Modules(MODULES))
-    subject.must(*(change.commands if change else ()))
+    subject.bring_about(Modules(MODULES))
     return subject
 
 

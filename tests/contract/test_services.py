@@ -24,8 +24,7 @@ WISH = Service(UNIT, configuration=(CONFIGURATION.path,))
 def running(subject: Subject) -> Subject:
     """A machine with the service as it is wished for."""
     for wish in (UNIT_FILE, CONFIGURATION, WISH):
-        change = subject.change(wish)
-        subject.must(*(change.commands if change else ()))
+        subject.bring_about(wish)
         subject.hands.later()
     assert subject.change(WISH) is None
     return subject

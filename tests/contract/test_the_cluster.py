@@ -32,11 +32,9 @@ def wishes(subject: Subject, *titles: str) -> list[Resource]:
 
 
 def bring_about(subject: Subject, *titles: str) -> None:
-    """What the engine does: wish by wish, as each is found then."""
+    """Play by play, as the engine does it."""
     for title in titles:
-        for wish in wishes(subject, title):
-            change = subject.change(wish)
-            subject.must(*(change.commands if change else ()))
+        subject.bring_about(*wishes(subject, title))
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +141,5 @@ def test_an_api_server_that_is_silent_is_waited_for(prepared: Subject) -> None:
     assert view.live is None
     assert prepared.change(ApiReady())
     assert prepared.settle(Service("kubelet.service")) == "start kubelet.service"
-    change = prepared.change(ApiReady())
-    prepared.must(*(change.commands if change else ()))
+    prepared.bring_about(ApiReady())
     assert prepared.look().live

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from provisioner.core.command import Command
 from provisioner.core.lock import PATH
+from tests.fake.background import pass_moment
 from tests.fake.moments import Handler, Moments
 from tests.fake.state import Machine
 
@@ -85,6 +86,15 @@ def _holder_told(machine: Machine, command: Command) -> str:
     return told(machine)
 
 
+def _settle(machine: Machine, command: Command, *arguments: str) -> Moments:
+    lines = []
+    while machine.busy_until_s > machine.clock.now_s:
+        lines.append(f"an earlier run's command is still at work: {machine.busy_with}\n")
+        pass_moment(machine)
+        yield
+    return "".join(lines[::5])
+
+
 SCRIPTS: dict[str, Handler] = {
     "holder": _holder_told,
     "take": _take,
@@ -92,6 +102,7 @@ SCRIPTS: dict[str, Handler] = {
     "release": _release,
     "opened": _opened,
     "closed": _closed,
+    "settle": _settle,
     "left": _left,
     "left_gone": _left_gone,
 }

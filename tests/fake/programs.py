@@ -23,7 +23,6 @@ HANDLERS: dict[str, Handler] = {
     **packages.SCRIPTS,
     **services.SCRIPTS,
     "nothing": lambda machine, command: "",
-    "settle": lambda machine, command, *arguments: "",
 }
 
 

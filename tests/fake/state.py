@@ -78,6 +78,8 @@ class Machine:
     firewall: bool = False
     packages_busy_with: str = ""
     packages_busy_until_s: float = 0.0
+    busy_with: str = ""
+    busy_until_s: float = 0.0
     trouble: dict[str, int | UnreachableError] = field(default_factory=dict)
 
     def put(self, path: str, text: str = "", mode: str = "644", owner: str = "root:root") -> None:
