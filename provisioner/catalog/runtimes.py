@@ -88,7 +88,7 @@ RANGES = (
     ),
     Range(
         "docker", 19, 23, "", "20.11", False, "kubeadm of that time knows Docker up to 20.10",
-        "https://github.com/kubernetes/kubernetes/blob/release-1.23/vendor/k8s.io/system-validators/validators",
+        "https://github.com/kubernetes/system-validators/blob/d24a9dd/validators/docker_validator.go",
     ),
     Range(
         "containerd", 19, 22, "", "2.0", True, "containerd 2 has dropped CRI v1alpha2, all that this kubelet speaks",
