@@ -6,26 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from provisioner.core.report import Event, Found, StepEnded
-from provisioner.core.report import Outcome as Ended
-from provisioner.errors import PreflightError, UnreachableError
+from provisioner.core.report import StepEnded
 from tests.builders import cluster, host
-from tests.fake.cluster import FakeToken
 from tests.fake.state import FakeUnit
 from tests.fake.world import World
-
-
-@pytest.fixture
-def world() -> World:
-    return World(cluster())
-
-
-@pytest.fixture
-def up(world: World) -> World:
-    """A world whose cluster is up."""
-    assert world.apply().report.result == "ok"
-    world.heard.clear()
-    return world
 
 
 def test_a_plan_changes_nothing(world: World) -> None:
@@ -106,141 +90,6 @@ def test_what_was_broken_by_hand_is_mended_there_and_nowhere_else(up: World, mis
     assert up.plan().plan.steps == ()
 
 
-def test_a_worker_that_fails_is_reported_and_the_others_go_on(world: World) -> None:
-    world.machines["w1"].trouble["apt-get"] = 100
-    outcome = world.apply()
-    assert outcome.report.result == "failed"
-    assert list(outcome.errors) == ["w1"]
-    assert "failed with exit code 100" in outcome.errors["w1"].message
-    assert "w1 cannot do that" in outcome.errors["w1"].details
-    assert outcome.report.hosts["w1"].failed == 1
-    assert outcome.report.hosts["w2"].failed == 0
-    assert list(world.cluster.nodes) == ["cp1", "w2"]
-    assert [event for event in world.heard if isinstance(event, StepEnded) and event.outcome is Ended.FAILED]
-
-
-def test_after_the_cause_is_mended_the_same_command_goes_on(world: World) -> None:
-    world.machines["w1"].trouble["apt-get"] = 100
-    world.apply()
-    world.machines["w1"].trouble.clear()
-    outcome = world.apply()
-    assert outcome.report.result == "ok"
-    assert list(world.cluster.nodes) == ["cp1", "w2", "w1"]
-    assert not [text for text in world.done()["w2"] if "kubeadm" in text]
-
-
-def test_a_leader_that_fails_lets_nobody_join(world: World) -> None:
-    world.machines["cp1"].trouble["--skip-token-print"] = 1
-    outcome = world.apply()
-    assert outcome.report.result == "failed"
-    assert list(outcome.errors) == ["cp1"]
-    assert world.cluster.nodes == {}
-    assert not [text for name in ("w1", "w2") for text in world.done()[name] if text.startswith("run")]
-
-
-def test_an_init_that_was_killed_is_made_again(world: World) -> None:
-    world.machines["cp1"].trouble["--skip-token-print"] = UnreachableError("cp1: the connection was lost")
-    world.apply()
-    world.machines["cp1"].trouble.clear()
-    again = world.plan()
-    assert "kubeadm init again, after a reset" in " ".join(step.change.summary for step in again.plan.steps)
-    assert [event.problem.rule for event in world.heard if isinstance(event, Found)] == ["init-unfinished"]
-    assert world.apply().report.result == "ok"
-
-
-def test_a_join_that_was_killed_is_made_again_with_a_new_token(world: World) -> None:
-    world.machines["w1"].trouble["provisioner/join-begun join"] = UnreachableError("w1: the connection was lost")
-    assert list(world.apply().errors) == ["w1"]
-    world.machines["w1"].trouble.clear()
-    assert world.apply().report.result == "ok"
-    assert world.cluster.used == ["run001", "run001", "run002"]
-    assert world.cluster.tokens == {}
-
-
-def test_tokens_of_a_killed_run_are_removed_by_the_next(up: World) -> None:
-    up.cluster.tokens["p9x2la"] = FakeToken("0123456789abcdef", "provisioner run: join", up.scene.clock.now_s + 60)
-    (step,) = up.plan().plan.steps
-    assert step.change.summary == "remove the join token"
-    assert up.apply().report.result == "ok"
-    assert up.cluster.tokens == {}
-
-
-def test_a_connection_that_is_lost_takes_only_that_machine_out(world: World) -> None:
-    world.machines["w2"].trouble["docker.json"] = UnreachableError("w2: the connection to 10.0.0.22 was lost")
-    world.machines["w2"].trouble["/etc/docker/daemon.json 644"] = UnreachableError("w2: lost")
-    outcome = world.apply()
-    assert outcome.report.result == "failed"
-    assert isinstance(outcome.errors["w2"], UnreachableError)
-    assert outcome.report.hosts["w2"].detail == "w2: lost"
-    assert list(world.cluster.nodes) == ["cp1", "w1"]
-
-
-def test_a_worker_that_cannot_be_reached_is_left_out_and_named(world: World) -> None:
-    world.machines["w2"].up = False
-    outcome = world.apply()
-    assert outcome.report.result == "failed"
-    assert "nothing answers" in outcome.report.hosts["w2"].detail
-    assert list(world.cluster.nodes) == ["cp1", "w1"]
-    world.machines["w2"].up = True
-    assert world.apply().report.result == "ok"
-    assert list(world.cluster.nodes) == ["cp1", "w1", "w2"]
-
-
-def test_a_leader_that_cannot_be_reached_stops_the_run_before_any_change(world: World) -> None:
-    world.machines["cp1"].up = False
-    with pytest.raises(UnreachableError, match="cp1: nothing answers"):
-        world.apply()
-    assert world.done() == {}
-
-
-def test_all_machines_that_cannot_be_reached_are_named(world: World) -> None:
-    for machine in world.machines.values():
-        machine.up = False
-    with pytest.raises(UnreachableError, match="3 machines failed: cp1, w1, w2") as error:
-        world.apply()
-    assert "w1: nothing answers" in error.value.details
-    assert "w2: nothing answers" in error.value.details
-    assert error.value.hint
-
-
-def test_a_machine_whose_probe_cannot_look_is_left_out_and_named(world: World) -> None:
-    world.machines["w1"].trouble["dpkg-query"] = 2
-    outcome = world.apply()
-    assert "could not look" in outcome.report.hosts["w1"].detail
-    assert list(world.done()) == ["cp1", "w2"]
-
-
-def test_when_the_leader_fails_the_others_finish_what_is_safe_and_are_named(world: World) -> None:
-    world.machines["cp1"].trouble["/etc/docker/daemon.json 644"] = 1
-    report = world.apply().report
-    assert report.result == "failed"
-    assert world.machines["w1"].packages["kubelet"]
-    assert not [text for text in world.done()["w1"] if text.startswith("begin")]
-    assert report.hosts["w1"].left > 0
-
-
-def test_what_is_still_to_be_done_after_it_was_done_is_an_error(world: World) -> None:
-    """The machine says that all went well, and nothing came of it."""
-    world.machines["w1"].trouble["sysctl -w"] = 0
-    outcome = world.apply()
-    assert outcome.report.result == "failed"
-    assert "w1: did not converge: set net." in outcome.errors["w1"].message
-    assert outcome.errors["w1"].hint
-    assert list(world.cluster.nodes) == ["cp1", "w2"]
-
-
-def test_findings_of_preflight_stop_everything_and_come_all_at_once() -> None:
-    world = World(cluster(host("cp1", "10.0.0.11"), host("cp2", "10.0.0.12"), host("w1", "10.0.0.21")))
-    twin = world.machines["w1"]
-    twin.name = "cp1"
-    with pytest.raises(PreflightError) as error:
-        world.apply()
-    assert {problem.rule for problem in error.value.problems} == {
-        "control-planes", "duplicate-machine-id", "duplicate-hostname",
-    }  # fmt: skip
-    assert world.done() == {}
-
-
 def test_a_limit_leaves_the_others_alone(up: World) -> None:
     for name in ("w1", "w2"):
         up.machines[name].files.pop("/etc/sysctl.d/99-provisioner.conf")
@@ -273,13 +122,3 @@ def test_labels_and_taints_come_when_the_node_is_there() -> None:
 def test_no_event_holds_a_secret(world: World) -> None:
     world.apply()
     assert not [event for event in world.heard if "0123456789abcdef" in repr(event)]
-
-
-def test_every_step_that_begins_ends(world: World) -> None:
-    world.machines["w1"].trouble["modprobe"] = 1
-    world.machines["w2"].trouble["--config"] = UnreachableError("w2: lost")
-    world.apply()
-    kinds: dict[str, list[Event]] = {}
-    for event in world.heard:
-        kinds.setdefault(type(event).__name__, []).append(event)
-    assert len(kinds["StepBegan"]) == len(kinds["StepEnded"])

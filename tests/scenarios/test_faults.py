@@ -13,19 +13,6 @@ from tests.fake.state import FakePackage
 from tests.fake.world import World
 
 
-@pytest.fixture
-def world() -> World:
-    return World(cluster())
-
-
-@pytest.fixture
-def up(world: World) -> World:
-    """A world whose cluster is up."""
-    assert world.apply().report.result == "ok"
-    world.heard.clear()
-    return world
-
-
 def titles(world: World, name: str) -> list[str]:
     """The steps that were done on that machine."""
     return [event.title for event in world.heard if isinstance(event, StepEnded) and event.host == name]

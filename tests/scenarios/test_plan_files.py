@@ -17,18 +17,6 @@ SYSCTL = "/etc/sysctl.d/99-provisioner.conf"
 DAEMON = "/etc/docker/daemon.json"
 
 
-@pytest.fixture
-def world() -> World:
-    return World(cluster())
-
-
-@pytest.fixture
-def up(world: World) -> World:
-    """A world whose cluster is up."""
-    assert world.apply().report.result == "ok"
-    return world
-
-
 def saved(world: World, tmp_path: Path) -> Plan:
     """The plan of now, written to a file and read again."""
     outcome = world.plan()

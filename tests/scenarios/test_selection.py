@@ -14,14 +14,6 @@ DAEMON = "/etc/docker/daemon.json"
 
 
 @pytest.fixture
-def up() -> World:
-    """A world whose cluster is up."""
-    world = World(cluster())
-    assert world.apply().report.result == "ok"
-    return world
-
-
-@pytest.fixture
 def drifted(up: World) -> World:
     """Something is to be done in two plays that need each other, and on two machines."""
     up.machines["w1"].drop(SYSCTL)
