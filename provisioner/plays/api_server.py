@@ -46,13 +46,16 @@ def volumes(settings: ClusterSettings) -> tuple[dict[str, object], ...]:
 
 
 def files(view: View, host: Host) -> tuple[Resource, ...]:
-    """The files that it reads, on a control plane, before it starts there for the first time."""
+    """The files that it reads, on a control plane, before it starts there for the first time.
+
+    A key is made where the cluster is: a control plane that joins gets the one that there is.
+    """
     settings = view.cluster.settings
     policy = settings.audit_policy
     # Who did what, and with what: not every API server closes its log to others.
     audit = (Directory(AUDIT_LOGS, 0o700), File(AUDIT_POLICY, view.files[policy], 0o600)) if policy else ()
-    # Where a cluster is, its key is; a new one could not read what the old one has written.
-    new = not view.states[host.name].initialised
+    # A second key could not read what the first has written.
+    new = not view.states[host.name].initialised and view.live is None
     return (*audit, *((EncryptionKey(ENCRYPTION),) if settings.encryption and new else ()))
 
 

@@ -13,7 +13,8 @@ HERE = Path(__file__).parent
 CORPUS = {path.stem: tuple(cases(path)) for path in sorted((HERE / "corpus").glob("*.txt"))}
 READ = [case for every in CORPUS.values() for case in every]
 BY_BOTH, BY_US = (tuple(cases(HERE / "refused" / f"{name}.txt")) for name in ("by_both", "by_us"))
-EXAMPLES = sorted((Path(__file__).parents[2] / "inventories").iterdir())
+# In `files` there is what inventories name.
+EXAMPLES = sorted(path for path in (Path(__file__).parents[2] / "inventories").iterdir() if path.name != "files")
 
 Property = Callable[[str, object], None]
 

@@ -25,6 +25,7 @@ def example(name: str, write: Write) -> Cluster:
     source = next(path for path in EXAMPLES if path.stem == name)
     path = write(source.read_text())
     shutil.copy(path.parent / "keys" / "id_ed25519", path.parent / "keys" / "known_hosts")
+    shutil.copytree(source.parent / "files", path.parent / "files", dirs_exist_ok=True)
     cluster, problems = check(path)
     assert [str(problem) for problem in problems] == []
     assert cluster
