@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from provisioner.asking import ask
 from provisioner.core.lock import Holder
 from provisioner.core.plan import Plan, PlayPlan, Step, differences, fold
 from provisioner.core.play import Playbook, View
@@ -106,6 +107,7 @@ def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> O
         return _outcome(run, "failed" if looked.errors else "ok", looked, _work_on(run, looked), began_s)
     result = "ok"
     with ground.lock(run.fleet, looked.view) as lease:
+        view = replace(view, answers=looked.view.answers)
         looked = _look_everywhere(run, view, told=run.rules(looked.view), settle=True)
         _require_agreed(agreed, looked)
         work = _work_on(run, looked, agreed)
@@ -159,6 +161,9 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     view, errors = look_at(run.fleet, view, tuple(run.fleet.transports), run.listen if settle else None)
     _require_leaders(view, errors)
     view = replace(view, limit=view.limit - set(errors))
+    view, unasked = ask(run.fleet, view, run.listen)
+    _require_leaders(view, unasked)
+    view, errors = replace(view, limit=view.limit - set(unasked)), errors | unasked
     problems = run.rules(view)
     wrong = [problem for problem in problems if problem.severity is Severity.ERROR]
     for problem in problems:

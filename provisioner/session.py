@@ -27,11 +27,16 @@ from provisioner.engine import Run, stop_for
 from provisioner.errors import BundleError, UsageError
 from provisioner.fleet import Fleet
 from provisioner.inventory import machine_files
+from provisioner.inventory.files import AUTO
 from provisioner.inventory.model import Cluster, Role
+from provisioner.inventory.package_sources import key_file
 from provisioner.inventory.values import Secret, Version
 from provisioner.lease import Lease, held, is_dead
 from provisioner.playbooks import BRING_UP
+from provisioner.sources import openpgp
 from provisioner.sources.bundle_access import UPLOADED, closed, opened
+from provisioner.sources.repository import DOCKER, KUBERNETES
+from provisioner.sources.version_lock import VersionLock, answers, path_for
 from provisioner.transports.protocol import Transport
 from provisioner.transports.ssh import SshTransport
 
@@ -66,8 +71,8 @@ def find_bundle(cluster: Cluster) -> Bundle | None:
     if not cluster.settings.uses_bundle:
         return None
     version = cluster.settings.kubernetes_version
-    path = cluster.settings.package_source.path
-    bundle = reading.load(_newest(version) if path == Path("auto") else path)
+    path = next((source.path for source in cluster.settings.bundles), AUTO)
+    bundle = reading.load(_newest(version) if path == AUTO else path)
     if bundle.manifest.kubernetes_version != str(version):
         raise BundleError(
             f"{bundle.path}: the bundle holds Kubernetes {bundle.manifest.kubernetes_version}, "
@@ -85,6 +90,36 @@ def _newest(version: Version) -> Path:
             hint="Build it with `provisioner bundle build`, or name one: cluster.package_source.path.",
         )
     return max(found, key=lambda path: (path / MANIFEST).stat().st_mtime)
+
+
+def load_version_lock(cluster: Cluster) -> VersionLock | None:
+    """The exact versions beside the inventory; None when there is no such file, UsageError when it is none."""
+    path = path_for(cluster.path)
+    try:
+        return VersionLock.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        hint = "Put it back from a copy, or remove it and run `provisioner lock`."
+        raise UsageError(f"{path}: is no lock file of versions: {error}", hint=hint) from None
+
+
+def _source_keys(cluster: Cluster) -> dict[str, str]:
+    """The keys that the inventory names as files, by product, armored; UsageError for one that is none."""
+    settings = cluster.settings
+    places = {KUBERNETES: key_file(settings.package_source), DOCKER: key_file(settings.runtime_source)}
+    return {product: _armored(path) for product, path in places.items() if path}
+
+
+def _armored(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        text = openpgp.armored(data) if data[:1] > b"\x7f" else data.decode()
+        openpgp.read(text)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path}: {why}", hint="Name the file with the public key that signs the packages.") from None
+    return text
 
 
 @contextmanager
@@ -159,10 +194,12 @@ def open_session(
 ) -> Iterator[Session]:
     """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on."""
     names, skipped = chosen(cluster, selection.limit), left_out(BRING_UP, selection)
-    bundle = find_bundle(cluster)
+    bundle, lock = find_bundle(cluster), load_version_lock(cluster)
     view = View(
         cluster,
         bundle,
+        source_keys=_source_keys(cluster),
+        pinned=answers(lock) if lock else {},
         bundle_key=bundle.apt_key.read_text() if bundle else "",
         join_token=new_token(),
         now_s=time.time(),

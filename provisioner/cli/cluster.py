@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from provisioner import plan_file
-from provisioner.cli import reading, work
+from provisioner.cli import reading, version_lock, work
 from provisioner.cli.common import (
     OWN_OPTIONS_FIRST,
     InventoryOption,
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: provisioner plan -i inventory.yaml -v")(plan)
     app.command(epilog="Example: provisioner apply -i inventory.yaml --limit worker2")(apply)
     app.command(epilog="Example: provisioner verify --junit report.xml")(verify)
+    app.command(epilog="Example: provisioner lock -i inventory.yaml")(lock)
     app.command(epilog="Example: provisioner status")(status)
     app.command(epilog="Example: provisioner unlock")(unlock)
     app.command(epilog="Example: sudo $(provisioner token --ttl 2h), on the machine that joins")(token)
@@ -114,6 +115,23 @@ def verify(
     """Check that nothing is left to do, then look at every machine and through the cluster with code of its own."""
     with frame("verify", as_json=as_json, verbose=verbose) as told:
         told.show.report(work.verify(load_cluster(inventory, told), told, limit, junit))
+
+
+def lock(
+    inventory: InventoryOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 10 when a source has changed since.")
+    ] = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write down exact versions, hashes and keys, for plan and apply to follow (`unlock` is about a run's own lock)."""
+    with frame("lock", as_json=as_json, verbose=verbose) as told:
+        cluster = load_cluster(inventory, told)
+        if not check:
+            version_lock.write(cluster, told)
+        elif not version_lock.check(cluster, told):
+            raise typer.Exit(CHANGES)
 
 
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:

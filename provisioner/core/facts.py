@@ -6,12 +6,13 @@ One script per host tells both; it needs nothing but a POSIX shell, coreutils, i
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.lock import Holder, read
-from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT
+from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS
 
 _SECTION = "=== "
 
@@ -48,6 +49,11 @@ class HostFacts:
     addresses: tuple[Address, ...]
     is_root: bool = True
 
+    @property
+    def platform(self) -> str:
+        """What packages are made for: `debian bookworm amd64`."""
+        return f"{self.distribution} {self.codename or self.release} {self.architecture}"
+
     def interface_of(self, ip: IPv4Address) -> Address | None:
         """The interface that has this address."""
         return next((address for address in self.addresses if address.ip.ip == ip), None)
@@ -55,7 +61,11 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What our steps change and plays ask for: how far this machine is on its way into a cluster."""
+    """What our steps change and plays ask for: how far this machine is on its way into a cluster.
+
+    `packages` are the versions of those that matter here and are installed, `keys` the texts of the package sources'
+    keys by product, empty where there is none.
+    """
 
     init_begun: bool = False
     join_begun: bool = False
@@ -66,6 +76,8 @@ class HostState:
     ca_certificate: str = ""
     kubelet_ca: str = ""
     listening: tuple[tuple[int, str], ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def initialised(self) -> bool:
@@ -177,6 +189,8 @@ def read_state(seen: Result) -> HostState:
         ca_certificate=parts["ca"],
         kubelet_ca=parts["kubelet-ca"].strip(),
         listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),
+        packages=dict(line.split() for line in parts.get("packages", "").splitlines()),
+        keys={product: f"{parts[path]}\n" for product, path in KEYS.items() if parts.get(path)},
     )
 
 

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from provisioner.core.lock import SHOW
 
+# Where the keys of package sources lie, by product.
+KEYS = {"kubernetes": "/etc/apt/keyrings/kubernetes.asc", "docker": "/etc/apt/keyrings/docker.asc"}
+# Packages whose versions decide whether a source has to be asked, and those that stand in each other's way.
+PACKAGES = (
+    "containerd", "containerd.io", "cri-tools", "docker-ce", "docker-ce-cli", "docker.io", "kubeadm",
+    "kubectl", "kubelet", "kubernetes-cni", "podman-docker", "runc",
+)  # fmt: skip
+
 HOST_SCRIPT = r"""
 . /etc/os-release
 home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6)
@@ -36,7 +44,14 @@ echo "=== kubelet-ca"
 awk '$1 == "certificate-authority-data:" { print $2 }' /etc/kubernetes/kubelet.conf 2>/dev/null || :
 echo "=== listening"
 ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' || :
-"""
+echo "=== packages"
+dpkg-query --show --showformat '${db:Status-Abbrev} ${Package} ${Version}\n' PACKAGES 2>/dev/null |
+  awk '$1 ~ /^.i/ { print $(NF - 1), $NF }' || :
+for key in KEYS; do
+  echo "=== $key"
+  cat "$key" 2>/dev/null || :
+done
+""".replace("PACKAGES", " ".join(PACKAGES)).replace("KEYS", " ".join(KEYS.values()))
 
 # Go templates: one line of JSON per node, whose lists end with an empty entry, and one line per join token.
 _NODES = "".join([

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.core.facts import ClusterState, HostFacts, HostState
 from provisioner.core.lock import Holder
+from provisioner.core.offers import Answer
 from provisioner.inventory.values import Secret
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ class View:
 
     `bundle` is None when nothing comes from one. `facts` and `states` hold the hosts that were reached; `live` is
     the cluster as its leader sees it, None as long as there is none. `run` is this run's id, `lock` who works on the
-    cluster. `files` is the text of the files that the inventory names and that are put on machines.
+    cluster. `files` is the text of the files that the inventory names and that are put on machines. `answers` are
+    those of package sources, by host and product; `pinned` those of the versions' lock file, by platform and product;
+    `source_keys` are the keys that the inventory names as files, by product, armored.
     """
 
     cluster: Cluster
@@ -36,6 +39,9 @@ class View:
     now_s: float = 0.0
     limit: frozenset[str] = frozenset()
     run: str = ""
+    answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+    pinned: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+    source_keys: Mapping[str, str] = field(default_factory=dict)
     lock: Holder | None = None
     files: Mapping[Path, str] = field(default_factory=dict)
 

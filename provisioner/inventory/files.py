@@ -7,6 +7,7 @@ from pathlib import Path
 
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.package_sources import BundleSource, Source, key_file
 
 # The bundle that `provisioner bundle build` made and keeps in the user's cache.
 AUTO = Path("auto")
@@ -31,16 +32,23 @@ def findings(cluster: Cluster) -> Iterator[Finding]:
     keys = {host.private_key_file: host.name for host in reversed(cluster.hosts) if host.private_key_file}
     for key, host in reversed(keys.items()):
         yield from _private_key(key, ("hosts", host, "private_key_file"))
-    bundle = cluster.settings.package_source.path
-    if bundle != AUTO and not bundle.is_dir():
-        path = ("settings", "package_source", "path")
-        what = "is not a directory" if bundle.exists() else "does not exist"
-        yield Finding(
-            "missing-file",
-            path,
-            f"the bundle {bundle} {what}",
-            "make one with `provisioner bundle build`, or write `auto`",
-        )
+    yield from _source(cluster.settings.package_source, ("settings", "package_source"))
+    if cluster.settings.runtime.source:
+        yield from _source(cluster.settings.runtime.source, ("settings", "runtime", "source"))
+
+
+def _source(source: Source, path: KeyPath) -> Iterator[Finding]:
+    """A bundle that is not there, a repository's key that is not."""
+    if isinstance(source, BundleSource):
+        bundle = source.path
+        if bundle != AUTO and not bundle.is_dir():
+            what = "is not a directory" if bundle.exists() else "does not exist"
+            hint = "make one with `provisioner bundle build`, or write `auto`"
+            yield Finding("missing-file", (*path, "path"), f"the bundle {bundle} {what}", hint)
+    elif (key := key_file(source)) and not key.is_file():
+        what = "is not a file" if key.exists() else "does not exist"
+        hint = "name the file with the repository's public key, or its address"
+        yield Finding("missing-file", (*path, "key"), f"the key {key} {what}", hint)
 
 
 def _private_key(key: Path, path: KeyPath) -> Iterator[Finding]:

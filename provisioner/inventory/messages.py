@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.inventory import model as names
+from provisioner.inventory import package_sources
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
 from provisioner.inventory.yaml_lines import Tagged
 
@@ -20,6 +21,11 @@ _PATTERNS = {
     names.USER: "a user name",
     names.JUMP_HOST: "a machine to go through, as [user@]host[:port]",
     names.FLAG: "the name of a flag without its leading dashes, such as `max-pods`",
+    names.RUNTIME_VERSION: "a version such as 20.10.24",
+    package_sources.URL: "an address such as https://mirror.example/kubernetes, without user and password",
+    package_sources.WEB_URL: "an address such as http://proxy.example:3128, without user and password",
+    package_sources.FINGERPRINT: "a fingerprint of 40 hexadecimal digits",
+    package_sources.KEY: "a key's address or file name, without blanks",
     names.SIZE: "a size such as 100m",
     names.WORD: "one word, without blanks, quotes, `$` or a backslash",
     names.LABEL_KEY: "a label's key such as `disk` or `example.com/disk`",
@@ -57,6 +63,8 @@ def findings(
     `texts` are the scalars as written in the file; `skip` is how many keys of the model `path` has already.
     """
     every = error.errors(include_url=False)
+    for details in every:
+        details["loc"] = _untagged(details, model)
     unknown = {details["loc"] for details in every if details["type"] == "extra_forbidden"}
     for details in every:
         location = details["loc"]
@@ -92,11 +100,33 @@ def found(value: object, written: str | None = None) -> str:
 
 def fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> Mapping[str, object]:
     """The keys that may stand at a place inside a model."""
+    fields: Mapping[str, object] = model.model_fields
     for key in location:
-        below = model.model_fields[str(key)].annotation
-        kinds = [kind for kind in (below, *get_args(below)) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        model = kinds[0]
-    return model.model_fields
+        kinds = _models(getattr(fields[str(key)], "annotation", None))
+        fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
+    return fields
+
+
+def _models(annotation: object) -> list[type[BaseModel]]:
+    """The models that a value of this type may be: of one, or of several kinds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _untagged(details: ErrorDetails, model: type[BaseModel]) -> tuple[int | str, ...]:
+    """Where a model is one of several kinds, pydantic names the kind on the way, which no file does."""
+    way: list[int | str] = []
+    fields: Mapping[str, object] = model.model_fields
+    kinds: list[type[BaseModel]] = []
+    for key in details["loc"]:
+        if len(kinds) > 1 and key in [kind.model_fields["type"].default for kind in kinds]:
+            kinds = [kind for kind in kinds if kind.model_fields["type"].default == key]
+        else:
+            way.append(key)
+            kinds = _models(getattr(fields.get(str(key)), "annotation", None))
+        fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
+    return (*way, "type") if details["type"].startswith("union_tag") else tuple(way)
 
 
 def _location(details: ErrorDetails) -> KeyPath:
@@ -130,6 +160,11 @@ def _wrong_value(details: ErrorDetails, path: KeyPath, written: str | None) -> F
     )
     if kind == "value_error":
         message = str(context["error"])
+    elif kind == "union_tag_not_found":
+        return Finding("missing-key", path, "this key is missing", "say which kind it is: it stands before the others")
+    elif kind == "union_tag_invalid":
+        value, written = context["tag"], None
+        message = f"`{value}` is not one of the choices"
     elif kind == "literal_error":
         message = f"`{written or value}` is not one of the choices"
     elif kind == "string_pattern_mismatch":
@@ -160,9 +195,10 @@ def _remedy(details: ErrorDetails, written: str | None) -> str:
 def _nearby(kind: str, value: object, context: dict[str, Any]) -> str:
     if kind == "ip_v4_network" and isinstance(value, str):
         return _meant_network(value)
-    if kind == "literal_error":
-        choices = [choice.strip("'") for choice in context["expected"].replace(" or ", ", ").split(", ")]
-        match = nearest(str(value), choices, 0.6)
+    if kind in ("literal_error", "union_tag_invalid"):
+        told = context.get("expected") or context["expected_tags"]
+        choices = [choice.strip("'") for choice in told.replace(" or ", ", ").split(", ")]
+        match = nearest(str(context.get("tag", value)), choices, 0.6)
         return f"did you mean `{match}`?" if match else f"what can be chosen: {', '.join(choices)}"
     return ""
 

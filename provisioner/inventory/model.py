@@ -11,8 +11,10 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
+from provisioner.inventory.package_sources import BundleSource, DockerSource, PackageSource, Proxy, RuntimeSource
+from provisioner.inventory.strict import FilePath, Model, text_only
 from provisioner.inventory.values import Endpoint, Taint, Version
 
 # RFC 1123: names of clusters and nodes, labels joined by dots.
@@ -24,28 +26,16 @@ SAN = r"^(\*\.)?[A-Za-z0-9:]([-A-Za-z0-9.:]*[A-Za-z0-9:])?$"
 USER = r"^[A-Za-z0-9_][-A-Za-z0-9_.@\\]*\$?$"
 JUMP_HOST = r"^([A-Za-z0-9_][-A-Za-z0-9_.]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?$"
 FLAG = r"^[a-z][-a-z0-9]*$"
+RUNTIME_VERSION = r"^\d+\.\d+(\.\d+)?$"
 SIZE = r"^\d+[kmg]$"
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 
-
-def _text(example: str) -> BeforeValidator:
-    """Addresses and file names arrive as text; a bare number would become an address of its own."""
-
-    def only(value: object) -> object:
-        if isinstance(value, bool | int | float) or value == "":
-            raise ValueError(f"expected {example}")
-        return value
-
-    return BeforeValidator(only)
-
-
 DnsName = Annotated[str, StringConstraints(pattern=DNS_NAME, max_length=253)]
 # Inventories are YAML: addresses arrive as text, which strict mode would refuse.
-Network4 = Annotated[IPv4Network, Field(strict=False), _text("a network such as 10.244.0.0/16")]
-Address4 = Annotated[IPv4Address, Field(strict=False), _text("an IPv4 address such as 192.168.56.11")]
-FilePath = Annotated[Path, Field(strict=False), _text("a file name, in quotes where it is a number")]
+Network4 = Annotated[IPv4Network, Field(strict=False), text_only("a network such as 10.244.0.0/16")]
+Address4 = Annotated[IPv4Address, Field(strict=False), text_only("an IPv4 address such as 192.168.56.11")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Address = Annotated[str, StringConstraints(pattern=ADDRESS)]
@@ -71,16 +61,20 @@ Sans = Annotated[tuple[San, ...], BeforeValidator(_as_tuple)]
 Taints = Annotated[tuple[Taint, ...], BeforeValidator(_as_tuple)]
 
 
-class Model(BaseModel):
-    """Strict, frozen, no unknown keys."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
 class DockerRuntime(Model):
     """Docker with the systemd cgroup driver; the kubelet talks to it itself up to Kubernetes 1.23."""
 
     type: Literal["docker"] = "docker"
+    version: str | None = Field(
+        default=None,
+        pattern=RUNTIME_VERSION,
+        description="Such as 20.10.24. Left out: the newest that fits.",
+    )
+    source: RuntimeSource | None = Field(
+        default=None,
+        description="Where its packages come from. Left out: the bundle when Kubernetes' packages come from it, "
+        "Docker's own repository otherwise.",
+    )
     log_max_size: str = Field(default="100m", pattern=SIZE, description="When a container's log is rotated.")
     registry_mirrors: Texts = Field(default=(), description="Addresses of mirrors of Docker Hub.")
 
@@ -90,16 +84,6 @@ class BridgeNetwork(Model):
 
     type: Literal["bridge"] = "bridge"
     mtu: int = Field(default=1500, ge=576, le=9000, description="Largest packet on the pods' network, in bytes.")
-
-
-class BundleSource(Model):
-    """Packages and images come from an offline bundle, through the SSH connection."""
-
-    type: Literal["bundle"] = "bundle"
-    path: FilePath = Field(
-        default=Path("auto"),
-        description="The bundle's directory, relative to the inventory; `auto`: what `bundle build` made.",
-    )
 
 
 class Ssh(Model):
@@ -124,9 +108,10 @@ class ClusterSettings(Model):
     kubernetes_version: Version = Field(description="The full version, such as 1.20.2.")
     runtime: DockerRuntime = Field(default=DockerRuntime(), description="What runs the containers.")
     network: BridgeNetwork = Field(default=BridgeNetwork(), description="The pods' network plug-in.")
-    package_source: BundleSource = Field(
-        default=BundleSource(), description="Where Kubernetes' packages and images come from."
+    package_source: PackageSource = Field(
+        default=BundleSource(), description="Where Kubernetes' packages come from. Left out: a bundle."
     )
+    proxy: Proxy | None = Field(default=None, description="How the machines reach the world, if not directly.")
     images: Literal["bundle", "registry"] | None = Field(
         default=None,
         description="Where images come from: the bundle, or the registries that they are named after. "
@@ -168,6 +153,17 @@ class ClusterSettings(Model):
     )
 
     @property
+    def runtime_source(self) -> RuntimeSource:
+        """Where the container runtime's packages come from."""
+        same = self.package_source if isinstance(self.package_source, BundleSource) else DockerSource()
+        return self.runtime.source or same
+
+    @property
+    def bundles(self) -> tuple[BundleSource, ...]:
+        """The sources that are bundles."""
+        return tuple(one for one in (self.package_source, self.runtime_source) if isinstance(one, BundleSource))
+
+    @property
     def images_in_bundle(self) -> bool:
         """Whether nodes get their images from the bundle."""
         return (self.images or self.package_source.type) == "bundle"
@@ -175,7 +171,7 @@ class ClusterSettings(Model):
     @property
     def uses_bundle(self) -> bool:
         """Whether anything comes from a bundle."""
-        return self.images_in_bundle or self.package_source.type == "bundle"
+        return self.images_in_bundle or bool(self.bundles)
 
 
 class HostVariables(Model):
@@ -220,9 +216,9 @@ class Host(Model):
     private_key_file: Path | None = None
     become: bool = False
     node_ip: IPv4Address | None = None
-    node_labels: Labels = {}
+    node_labels: Labels = Field(default={})
     node_taints: tuple[Taint, ...] | None = None
-    kubelet_extra_args: KubeletArguments = {}
+    kubelet_extra_args: KubeletArguments = Field(default={})
     groups: tuple[str, ...] = ()
 
 

@@ -12,6 +12,7 @@ from provisioner.catalog import kubernetes
 from provisioner.inventory import files, messages
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import ClusterSettings
+from provisioner.inventory.package_sources import BundleSource, Source, key_file
 from provisioner.inventory.statements import ALL, GroupFile, GroupVariables, Statement, variables
 from provisioner.inventory.variables import Variable, unreadable
 
@@ -65,15 +66,23 @@ def fallback() -> ClusterSettings:
 
 def absolute(settings: ClusterSettings, inventory: Path) -> ClusterSettings:
     """The same settings with file names resolved against the inventory's directory."""
-    ssh, source = settings.ssh, settings.package_source
+    ssh, runtime = settings.ssh, settings.runtime
     if ssh.known_hosts:
         ssh = ssh.model_copy(update={"known_hosts": files.resolve(ssh.known_hosts, inventory)})
-    if source.path != files.AUTO:
-        source = source.model_copy(update={"path": files.resolve(source.path, inventory)})
+    if runtime.source:
+        runtime = runtime.model_copy(update={"source": _absolute(runtime.source, inventory)})
+    source = _absolute(settings.package_source, inventory)
     policy = settings.audit_policy and files.resolve(settings.audit_policy, inventory)
     patches = settings.patches and files.resolve(settings.patches, inventory)
-    own = {"ssh": ssh, "package_source": source, "audit_policy": policy, "patches": patches}
+    own = {"ssh": ssh, "runtime": runtime, "package_source": source, "audit_policy": policy, "patches": patches}
     return settings.model_copy(update=own)
+
+
+def _absolute(source: Source, inventory: Path) -> Source:
+    if isinstance(source, BundleSource) and source.path != files.AUTO:
+        return source.model_copy(update={"path": files.resolve(source.path, inventory)})
+    key = key_file(source)
+    return source.model_copy(update={"key": str(files.resolve(key, inventory))}) if key else source
 
 
 def _without(value: object, bad: set[Any]) -> ClusterSettings:

@@ -7,11 +7,14 @@ from provisioner.core.resource import Resource
 from provisioner.derived import needs_joining, node_ip
 from provisioner.inventory.model import Host
 from provisioner.resources.files import File
+from provisioner.resources.kubeadm import PROXY_ENVIRONMENT
 from provisioner.resources.services import Service
 from provisioner.sources.choice import kubernetes_source
+from provisioner.sources.proxies import drop_in, service_file
 from provisioner.templating import render
 
 KUBELET_DEFAULTS = "/etc/default/kubelet"
+_UNIT = "kubelet.service"
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
@@ -22,8 +25,9 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     return (
         *source.resources,
         File(KUBELET_DEFAULTS, kubelet_defaults(view, host)),
+        service_file(view, _UNIT),
         source.packages("kubernetes"),
-        Service("kubelet.service", running=joined, configuration=(KUBELET_DEFAULTS,)),
+        Service(_UNIT, running=joined, configuration=(KUBELET_DEFAULTS, drop_in(_UNIT), PROXY_ENVIRONMENT)),
     )
 
 

@@ -9,6 +9,7 @@ from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.sources.bundle import package_database
 from provisioner.sources.bundle_access import Leftovers
+from provisioner.sources.proxies import machine_files
 from provisioner.templating import render
 
 # kubernetes.io, "Container Runtimes", and the bridge plug-in's need for br_netfilter; see docs/explanation.
@@ -25,6 +26,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     swap = () if view.cluster.settings.nested else (SwapOff(),)
     return (
         Leftovers(view.run),
+        *machine_files(view, host),
         package_database(view),
         File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
         Modules(MODULES),

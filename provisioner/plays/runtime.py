@@ -10,9 +10,11 @@ from provisioner.inventory.model import Host
 from provisioner.resources.docker import DockerDrivers
 from provisioner.resources.files import File
 from provisioner.resources.images import Image
+from provisioner.resources.kubeadm import PROXY_ENVIRONMENT
 from provisioner.resources.services import Service
 from provisioner.sources.bundle_access import PLACE
 from provisioner.sources.choice import runtime_source
+from provisioner.sources.proxies import drop_in, service_file
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 # The kubelet's as well: with two, its pods would be in two trees of control groups (templates/kubeadm).
@@ -28,8 +30,9 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     return (
         *source.resources,
         File(DAEMON_JSON, daemon_json(view)),
+        service_file(view, _UNIT),
         source.packages("container runtime"),
-        Service(_UNIT, configuration=(DAEMON_JSON,)),
+        Service(_UNIT, configuration=(DAEMON_JSON, drop_in(_UNIT), PROXY_ENVIRONMENT)),
         DockerDrivers(_UNIT, CGROUP_DRIVER, STORAGE_DRIVER),
         *(Image(image.name, image.path, image.sha256, PLACE) for image in images),
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.errors import Problem
-from provisioner.preflight import cluster, machines, versions
+from provisioner.preflight import cluster, machines, sources, versions
 
 
 def rules(view: View) -> tuple[Problem, ...]:
     """All findings at once."""
-    return tuple(problem for rule in (*machines.RULES, *versions.RULES, *cluster.RULES) for problem in rule(view))
+    every = (*machines.RULES, *versions.RULES, *cluster.RULES, *sources.RULES)
+    return tuple(problem for rule in every for problem in rule(view))

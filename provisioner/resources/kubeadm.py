@@ -17,6 +17,8 @@ from provisioner.resources.waiting import until
 INIT_MARKER = "/etc/kubernetes/provisioner/init-begun"
 JOIN_MARKER = "/etc/kubernetes/provisioner/join-begun"
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
+# How the machine reaches the world, if not directly: kubeadm hands it on to the control plane's pods.
+PROXY_ENVIRONMENT = "/etc/default/provisioner-proxy"
 # On the reference machine init takes 14 s and join 6 to 25 s; slow disks and networks take minutes.
 _KUBEADM_TIMEOUT_S = 900
 
@@ -36,8 +38,9 @@ _RUN = """
 marker=$1 verb=$2 skip=$3; shift 3
 set -- "$verb" --config /dev/stdin "$@"
 if [ -n "$skip" ]; then set -- "$@" --skip-phases "$skip"; fi
+if [ -e PROXY ]; then set -a; . PROXY; set +a; fi
 kubeadm "$@"
-"""
+""".replace("PROXY", PROXY_ENVIRONMENT)
 # The controller manager gives a new node its part of the pods' network a moment after it has joined.
 _WAIT_NODE = until(
     """said=$(kubectl --request-timeout=5s get node "$2" -o 'jsonpath={.spec.podCIDR}' 2>&1) && [ -n "$said" ]""",

@@ -8,29 +8,26 @@ from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
+from provisioner.resources.apt import (
+    APT,
+    INSTALL,
+    INSTALL_TIMEOUT_S,
+    LOCK_WAIT_S,
+    QUIET,
+    apt,
+    lists_renewed,
+    same_files,
+)
 from provisioner.resources.waiting import until
 
-# Another program may be at work right after boot (unattended-upgrades), and takes minutes.
-LOCK_WAIT_S = 600
 LOCKS = (
     "/var/lib/dpkg/lock-frontend",
     "/var/lib/dpkg/lock",
     "/var/cache/apt/archives/lock",
     "/var/lib/apt/lists/lock",
 )
-_QUIET = ("env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=a")
-_APT = (
-    *_QUIET,
-    "apt-get",
-    "--quiet=2",
-    "--yes",
-    f"-oDPkg::Lock::Timeout={LOCK_WAIT_S}",
-    "-oDpkg::Options::=--force-confdef",
-    "-oDpkg::Options::=--force-confold",
-    "-oDpkg::Use-Pty=0",
-)
-_DPKG = (*_QUIET, "dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")
-INSTALL_TIMEOUT_S = 1200
+_QUIET, _APT = QUIET, APT
+_DPKG = (*QUIET, "dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")
 
 # Who holds one of the locks, if anyone. A lock is known by its file's number (/proc/locks), which other file systems
 # use too: so the process must have such a file open. No fuser: small machines have none.
@@ -73,11 +70,11 @@ _REPAIR = f"""
 source=$1 options=$2; shift 2
 {shlex.join(_DPKG)} || echo "the rest is left to apt"
 mend() {{
-  {shlex.join(_APT)} $1 install --fix-broken --no-install-recommends || return
+  {shlex.join(APT)} $1 install --fix-broken --no-install-recommends || return
   if [ -z "$2" ]; then return 0; fi
-  {shlex.join(_APT)} $1 install --reinstall --no-install-recommends --allow-change-held-packages $2
+  {shlex.join(APT)} $1 install --reinstall --no-install-recommends --allow-change-held-packages $2
 }}
-if [ -e "$source" ] && {shlex.join(_APT)} $options update && mend "$options" "$*"; then exit 0; fi
+if [ -e "$source" ] && {shlex.join(APT)} $options update && mend "$options" "$*"; then exit 0; fi
 mend "" "$*"
 """
 _STATES = {
@@ -137,12 +134,16 @@ class PackageDatabase:
 class Packages:
     """These packages at exactly these versions, from `sources`, held there so that no upgrade moves them.
 
-    `wished` is sorted pairs of (name, version). `options` are apt's, such as where the sources lie.
+    `wished` is pairs of (name, version). `options` are apt's, such as where the sources lie. With `shared` they are
+    for the update alone, and the sources are among the machine's own, where dependencies come from too. `hashes` are
+    pairs of NAME=VERSION and the SHA-256 that its file must have.
     """
 
     title: str
     wished: tuple[tuple[str, str], ...]
     options: tuple[str, ...] = ()
+    shared: bool = False
+    hashes: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> str:
@@ -168,17 +169,19 @@ class Packages:
             return None
         commands = [packages_free()]
         if wrong:
-            install = self._apt("install", *(f"{name}={version}" for name, version in wrong))
-            commands += [self._apt("update"), install]
+            commands += self._install(tuple(f"{name}={version}" for name, version in wrong))
         # What was held is held again after it was changed: nothing promises that apt keeps that.
         holds = [name for name in self.names if name in loose or name in dict(wrong)]
         commands.append(Command(("apt-mark", "hold", *holds)))
         summary = _after(seen.stdout) + _summary(wrong, loose, present)
         return Change(summary, tuple(commands), diff=_details(wrong, loose, present))
 
-    def _apt(self, verb: str, *names: str) -> Command:
-        extra = ("--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades") if names else ()
-        return Command((*_APT, *self.options, verb, *extra, *names), timeout_s=INSTALL_TIMEOUT_S)
+    def _install(self, packages: tuple[str, ...]) -> tuple[Command, ...]:
+        hashes = tuple(pair for pair in self.hashes if pair[0] in packages)
+        checked = (same_files(hashes),) if hashes else ()
+        if self.shared:
+            return (apt(*self.options, "update"), *checked, lists_renewed(*packages), apt(*INSTALL, *packages))
+        return (apt(*self.options, "update"), *checked, apt(*self.options, *INSTALL, *packages))
 
 
 def _read(text: str, *, finished: bool) -> tuple[dict[str, str], set[str]]:

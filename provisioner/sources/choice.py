@@ -1,21 +1,77 @@
-"""Which source a product has on a host, as the inventory says."""
+"""Which source a product has on a host, as the inventory says, and what it comes down to there."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from provisioner.core.play import View
+from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
+from provisioner.resources.distribution import PackagesGone, Tools
+from provisioner.resources.files import File
+from provisioner.resources.other_sources import OtherSources
 from provisioner.sources import bundle
+from provisioner.sources.keys import key_of
+from provisioner.sources.repository import DOCKER, KUBERNETES, Repository, repository
 from provisioner.sources.source import Source
+from provisioner.sources.wanted import chosen
+
+# What kubelet and kubeadm call; which of them its packages pull in by themselves has changed over time.
+_TOOLS = ("conntrack", "ebtables", "ethtool", "iproute2", "iptables", "socat")
+# What each kind of Docker cannot be beside.
+_DOCKER_CE = ("containerd.io", "docker-ce", "docker-ce-cli")
+_DISTRIBUTION = ("containerd", "docker.io", "podman-docker", "runc")
 
 
 def kubernetes_source(view: View, host: Host) -> Source:
     """Where kubeadm, kubelet and kubectl come from on this host."""
-    # The runtime's play has made the bundle known to the machine already.
-    return replace(bundle.kubernetes(view), resources=())
+    found = repository(view, host, KUBERNETES)
+    if found:
+        source = _from(view, host, found)
+        return replace(source, resources=(*source.resources, Tools(KUBERNETES, _TOOLS)))
+    source = bundle.kubernetes(view)
+    # The runtime's play has made the bundle known to the machine already, if its packages are from there too.
+    return source if repository(view, host, DOCKER) else replace(source, resources=())
 
 
 def runtime_source(view: View, host: Host) -> Source:
     """Where the container runtime comes from on this host."""
-    return bundle.runtime(view)
+    found = repository(view, host, DOCKER)
+    source = _from(view, host, found) if found else bundle.runtime(view)
+    return replace(source, resources=(*source.resources, *_in_the_way(view, host, source)))
+
+
+def in_the_way(view: View, host: Host) -> tuple[str, ...]:
+    """Packages of another kind of Docker than the wished one that are installed on this host."""
+    found = repository(view, host, DOCKER)
+    others = _DISTRIBUTION if found and found.uri else _DOCKER_CE
+    return tuple(name for name in others if name in view.states[host.name].packages)
+
+
+def _in_the_way(view: View, host: Host, source: Source) -> tuple[Resource, ...]:
+    present = in_the_way(view, host)
+    return (PackagesGone(present, next(iter(source.versions), "")),) if present else ()
+
+
+def _from(view: View, host: Host, found: Repository) -> Source:
+    versions = chosen(view, host, found.product)
+    answer = view.answers.get((host.name, found.product))
+    hashes = tuple(
+        (f"{name}={version}", digest)
+        for name, version in versions.items()
+        if answer and (digest := answer.sha256(name, version))
+    )
+    if not found.uri:
+        return Source((), (), versions, shared=True, hashes=hashes)
+    return Source(
+        (
+            OtherSources(found.product, found.path, found.marks),
+            File(found.key_path, key_of(view, host, found)),
+            File(found.path, found.definition()),
+        ),
+        # This source alone is asked anew, and the lists of the others stay.
+        (f"-oDir::Etc::SourceList={found.path}", "-oDir::Etc::SourceParts=/dev/null", "-oAPT::Get::List-Cleanup=0"),
+        versions,
+        shared=True,
+        hashes=hashes,
+    )

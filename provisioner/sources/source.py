@@ -14,13 +14,16 @@ class Source:
     """Where the packages of one product come from on a machine, and at which exact versions.
 
     `resources` make the source usable (keys, definitions, files that must not be there) and are wished before the
-    packages; `options` are apt's for this source; `versions` are exact, by package.
+    packages; `options` are apt's for this source; `versions` are exact, by package. `shared` and `hashes` are what
+    `Packages` says of them.
     """
 
     resources: tuple[Resource, ...] = ()
     options: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    shared: bool = False
+    hashes: tuple[tuple[str, str], ...] = ()
 
     def packages(self, title: str) -> Packages:
         """All packages of the product, at these versions."""
-        return Packages(title, tuple(self.versions.items()), self.options)
+        return Packages(title, tuple(self.versions.items()), self.options, self.shared, self.hashes)

@@ -76,13 +76,28 @@ def text() -> str:
     """The whole document."""
     cluster, host = ClusterSettings.model_json_schema(), HostVariables.model_json_schema()
     definitions = cluster["$defs"]
-    nested = [
-        _section(f"`cluster.{name}`", _definition(field, definitions))
-        for name, field in cluster["properties"].items()
-        if "$ref" in field
-    ]
+    nested = [part for name, field in cluster["properties"].items() for part in _below(name, field, definitions)]
     parts = [_section(_CLUSTER, cluster, definitions), *nested, _section("Variables of groups and hosts", host)]
     return "\n".join([_introduction(), *parts])
+
+
+def _below(name: str, field: Schema, definitions: Schema) -> list[str]:
+    """A section for a setting that has settings of its own: one for each kind where there are several."""
+    kinds = _kinds(field)
+    found = [_definition(kind, definitions) for kind in kinds]
+    titles = [f", type `{schema['properties']['type']['const']}`" if len(kinds) > 1 else "" for schema in found]
+    parts = [
+        _section(f"`cluster.{name}`{title}", schema, definitions) for title, schema in zip(titles, found, strict=True)
+    ]
+    inner = [(f"{name}.{key}", below) for schema in found for key, below in schema["properties"].items()]
+    return parts + [part for key, below in inner for part in _below(key, below, definitions)]
+
+
+def _kinds(field: Schema) -> list[Schema]:
+    """The models that a setting may be."""
+    if "$ref" in field:
+        return [field]
+    return [kind for part in (*field.get("oneOf", ()), *field.get("anyOf", ())) for kind in _kinds(part)]
 
 
 def _definition(field: Schema, definitions: Schema) -> Schema:
@@ -124,15 +139,17 @@ def _row(name: str, field: Schema, required: bool) -> str:
 def _default(field: Schema, required: bool) -> str:
     if required:
         return "required"
-    if "$ref" in field or field.get("default") in (None, [], {}):
+    if _kinds(field) or field.get("default") in (None, [], {}):
         return ""
     default = field["default"]
     return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 
 
 def _value(field: Schema) -> str:
-    if "$ref" in field:
+    if _kinds(field):
         return "see below"
+    if "enum" in field:
+        return " or ".join(f"`{value}`" for value in field["enum"])
     if "anyOf" in field:
         return _value(next(one for one in field["anyOf"] if one.get("type") != "null"))
     match field.get("type"):

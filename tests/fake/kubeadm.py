@@ -81,7 +81,8 @@ def _run(machine: Machine, command: Command, marker: str, verb: str, skip: str, 
 
 def _preflight(machine: Machine, verb: str) -> list[str]:
     files = [f"{PKI}/ca.crt", KUBELET_CONF, BOOTSTRAP_CONF] if verb == "join" else []
-    wanted = images.BY_ARCHIVE.values() if verb == "init" else ()
+    # A machine that reaches repositories reaches registries too.
+    wanted = images.BY_ARCHIVE.values() if verb == "init" and not machine.repositories else ()
     return [
         *(f"FileAvailable]: {path} already exists" for path in files if machine.there(path)),
         *([f"DirAvailable]: {MANIFESTS} is not empty"] if machine.there(MANIFESTS) else []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from provisioner.core.command import Command
+from provisioner.core.look import KEYS, PACKAGES
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
 from tests.conftest import TESTS
 from tests.fake import locks
@@ -35,8 +36,15 @@ def _look(machine: Machine, command: Command) -> str:
         *("=== ca", machine.read("/etc/kubernetes/pki/ca.crt")),
         *("=== kubelet-ca", found[1] if found else ""),
         *("=== listening", *_listening(machine)),
+        *("=== packages", *_installed(machine)),
+        *(part for path in KEYS.values() for part in (f"=== {path}", machine.read(path).rstrip("\n"))),
     ]
     return text + "\n".join(parts) + "\n"
+
+
+def _installed(machine: Machine) -> list[str]:
+    there = ((name, machine.packages[name]) for name in PACKAGES if name in machine.packages)
+    return [f"{name} {package.version}" for name, package in there if package.state == "installed"]
 
 
 def _listening(machine: Machine) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from provisioner.core.command import Command
 from provisioner.sources.bundle_access import APT_MIRRORS
 from tests.builders import PACKAGES
-from tests.fake import services
+from tests.fake import repositories, services
 from tests.fake.background import pass_moment
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import FakePackage, Machine
@@ -18,6 +18,7 @@ REPOSITORY = {**PACKAGES, "netbase": "6.4", "tini": "0.19.0-1"}
 # What packages bring that others ask for. A package's unit lies in /lib.
 FILES = {
     "docker.io": ("/lib/systemd/system/docker.service",),
+    "docker-ce": ("/lib/systemd/system/docker.service",),
     "kubelet": ("/lib/systemd/system/kubelet.service",),
 }
 JOURNAL = "/var/lib/dpkg/updates/0001"
@@ -66,19 +67,23 @@ def apt(machine: Machine, words: Sequence[str]) -> Answer | Moments:
     """`apt-get OPTIONS VERB ...`, the program's name left out."""
     options = dict(word.split("=", 1) for word in words if word.startswith("-oDir"))
     verb, *names = [word for word in words if not word.startswith("-")]
-    lists = options.get("-oDir::State::Lists", "/var/lib/apt/lists")
+    lists = options.get("-oDir::State::Lists", repositories.LISTS)
+    source = options.get("-oDir::Etc::SourceList", "/dev/null")
     if verb == "update":
-        return _update(machine, lists)
+        return _update(machine, lists) if source == "/dev/null" else repositories.update(machine, source)
+    if verb == "remove":
+        return _remove(machine, names)
     assert verb == "install", words
-    wished = dict(name.split("=", 1) for name in names)
+    wished = dict((name if "=" in name else f"{name}=1").split("=", 1) for name in names)
     assert all(re.fullmatch(r"[a-z0-9][-a-z0-9.+]+", name) for name in wished), words
     if holder(machine):
         return failed(100, f"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by {holder(machine)}")
     if JOURNAL in machine.files:
         return failed(100, INTERRUPTED)
-    there = REPOSITORY if machine.there(lists) and machine.there(APT_MIRRORS) else {}
+    bundled = lists != repositories.LISTS and machine.there(lists) and machine.there(APT_MIRRORS)
+    there = set(REPOSITORY.items()) if bundled else repositories.offered(machine)
     for name, version in wished.items():
-        if there.get(name) != version:
+        if (name, version) not in there:
             return failed(100, f"E: Version '{version}' for '{name}' was not found")
     return _install(machine, wished)
 
@@ -89,6 +94,15 @@ def _update(machine: Machine, lists: str) -> Moments:
         machine.put(f"{lists}/partial")
         yield
         machine.move(f"{lists}/partial", f"{lists}/Packages")
+    return ""
+
+
+def _remove(machine: Machine, names: Sequence[str]) -> Moments:
+    for name in names:
+        for path in FILES.get(name, ()):
+            machine.drop(path)
+        machine.packages.pop(name, None)
+        yield
     return ""
 
 
@@ -126,7 +140,7 @@ def _set_up(machine: Machine, name: str) -> Moments:
         unit = path.rpartition("/")[2]
         services.unit(machine, unit).enabled = True
         services.reload(machine)
-        if name == "docker.io":
+        if unit == services.DOCKER:
             yield from services.restart(machine, unit)
     return ""
 
@@ -155,7 +169,9 @@ def hold(machine: Machine, *names: str) -> Moments:
 
 
 SCRIPTS: dict[str, Handler] = {
+    **repositories.SCRIPTS,
     "packages": _packages,
+    "installed": _packages,
     "database": _database,
     "packages_free": _free,
     "repair": _repair,

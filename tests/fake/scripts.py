@@ -14,15 +14,20 @@ from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
+from provisioner.resources.apt import same_files
+from provisioner.resources.distribution import Tools
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
 from provisioner.resources.nodes import NodesReady
+from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
 from provisioner.resources.services import Service
+from provisioner.sources.asking import question
 from provisioner.sources.bundle_access import Leftovers, closed, opened
+from provisioner.sources.repository import Repository
 from tests.builders import ok
 
 _FILE = File("/x", "x")
@@ -33,6 +38,7 @@ _INIT = Init("x", _SECRET, "x")
 _JOIN = Join("x", _SECRET, "x", present=False)
 _TOKEN = JoinToken(_SECRET, _SECRET, ())
 _SERVER = ApiServerCurrent("x", "/x")
+_OTHERS = OtherSources("x", "x", ())
 _LEFT = Leftovers("x")
 
 
@@ -64,6 +70,12 @@ def _machine() -> Iterator[tuple[str, Command]]:
     yield "packages", Packages("x", (("x", "x"),)).probe()
     yield "packages_free", packages_free()
     yield "database", PackageDatabase().probe()
+    yield "installed", Tools("x", ("x",)).probe()
+    yield "renewed", _fixing(Tools("x", ("x",)), "")[1]
+    yield "other_sources", _OTHERS.probe()
+    yield "other_sources_gone", _fixing(_OTHERS, "/etc/apt/x: x\n")[0]
+    yield "same_files", same_files(())
+    yield "ask", question(Repository("kubernetes", "x"), "", ())
     yield "repair", _fixing(PackageDatabase(), "iU x\n")[1]
     yield "service", Service("x").probe()
     yield "images", _IMAGE.probe()
@@ -110,6 +122,7 @@ PARTS = (_files, _machine, _kubernetes, _api_server, _run)
 NAMES = {command.argv[2]: name for part in PARTS for name, command in part()}
 # Those that change something on the machine for good; what a run does for itself is not among them.
 CHANGING = frozenset({
-    "write", "chmod", "remove", "copy", "swap_off", "load", "repair", "begin", "mark", "run", "left_gone", "wait_api",
+    "write", "other_sources_gone",
+    "chmod", "remove", "copy", "swap_off", "load", "repair", "begin", "mark", "run", "left_gone", "wait_api",
     "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

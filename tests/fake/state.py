@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from provisioner.errors import UnreachableError
 from tests.builders import NOW_S
 from tests.fake.cluster import FakeCluster
+
+if TYPE_CHECKING:
+    from tests.fake.repositories import FakeRepository
 
 TICK_S = 0.01
 # Where a unit's file may lie, the administrator's place first.
@@ -76,6 +80,7 @@ class Machine:
     swap: set[str] = field(default_factory=set)
     routes: set[str] = field(default_factory=set)
     firewall: bool = False
+    repositories: dict[str, FakeRepository] = field(default_factory=dict)
     packages_busy_with: str = ""
     packages_busy_until_s: float = 0.0
     busy_with: str = ""

@@ -29,6 +29,7 @@ from provisioner.transports.protocol import nobody
 from tests import builders
 from tests.fake.background import pass_moment
 from tests.fake.cluster import FakeCluster
+from tests.fake.repositories import FakeRepository
 from tests.fake.state import Clock, Machine
 from tests.fake.transport import FakeTransport, OnMoment
 
@@ -55,6 +56,7 @@ class Scene:
     clock: Clock = field(default_factory=Clock)
     cluster: FakeCluster = field(default_factory=FakeCluster)
     machines: dict[str, Machine] = field(default_factory=dict)
+    repositories: dict[str, FakeRepository] = field(default_factory=dict)
     runs: int = 0
 
 
@@ -105,16 +107,17 @@ class World:
         for host in wished.hosts:
             if host.name not in scene.machines:
                 fresh = Machine(host.name, host.address, scene.clock, scene.cluster, scene.machines)
+                fresh.repositories = scene.repositories
                 scene.machines[host.name] = fresh
 
     def plan(self, *, only: str = "", skip: str = "", **changes: Any) -> Outcome:
         """What `provisioner plan` does; `only` and `skip` are titles of plays, separated by commas."""
-        session = self._begin(only, skip, **changes)
+        session = self.begin(only, skip, **changes)
         return engine.plan(session.run, session.view)
 
     def apply(self, agreed: Plan | None = None, *, only: str = "", skip: str = "", **changes: Any) -> Outcome:
         """What `provisioner apply` does, with a plan that was saved or without."""
-        session = self._begin(only, skip, **changes)
+        session = self.begin(only, skip, **changes)
         return engine.apply(session.run, session.view, self, agreed)
 
     def done(self) -> dict[str, list[str]]:
@@ -126,7 +129,8 @@ class World:
         for _ in range(seconds):
             pass_moment(next(iter(self.machines.values())))
 
-    def _begin(self, only: str, skip: str, **changes: Any) -> Session:
+    def begin(self, only: str = "", skip: str = "", **changes: Any) -> Session:
+        """A session such as every command has."""
         view = self._view(**changes)
         names = view.limit | {host.name for host in self.wished.control_planes}
         self.transports = {
@@ -137,7 +141,7 @@ class World:
         titles = left_out(BRING_UP, Selection(only=_words(only), skip=_words(skip)))
         fleet = Fleet(self.transports, self.executor, clock=lambda: self.scene.clock.now_s)
         run = Run(BRING_UP, fleet, preflight.rules, self.heard.append, titles)
-        self.session = Session(self.wished, BUNDLE, run, view)
+        self.session = Session(self.wished, view.bundle, run, view)
         return self.session
 
     def _moment(self, host: str) -> None:
@@ -161,7 +165,7 @@ class World:
         number = self.scene.runs
         usual = View(
             self.wished,
-            BUNDLE,
+            BUNDLE if self.wished.settings.uses_bundle else None,
             bundle_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
             join_token=Secret(f"run{number:03}.0123456789abcdef", "join token"),
             now_s=self.scene.clock.now_s,

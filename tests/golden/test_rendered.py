@@ -219,7 +219,8 @@ def test_every_template_is_rendered_here() -> None:
     renamed = {
         "init.yaml", "join.yaml", "components.yaml", "registration.yaml",
         "bootstrap-token.yaml", "bootstrap-kubeconfig.yaml",
-        "repository.sources", "kubelet.default", "modules.conf", "sysctl.conf", "pod-network.sh", "pod-network.service",
+        "repository.sources", "signed.sources", "apt.conf", "environment", "service.conf",
+        "kubelet.default", "modules.conf", "sysctl.conf", "pod-network.sh", "pod-network.service",
     }  # fmt: skip
     assert templates - covered == renamed
 

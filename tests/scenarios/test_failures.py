@@ -110,7 +110,7 @@ def test_all_machines_that_cannot_be_reached_are_named(world: World) -> None:
 
 
 def test_a_machine_whose_probe_cannot_look_is_left_out_and_named(world: World) -> None:
-    world.machines["w1"].trouble["dpkg-query"] = 2
+    world.machines["w1"].trouble["/proc/locks"] = 2
     outcome = world.apply()
     assert "could not look" in outcome.report.hosts["w1"].detail
     assert list(world.done()) == ["cp1", "w2"]

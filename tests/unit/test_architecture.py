@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
-    "derived", "sources",
-    "networks", "plays", "playbooks", "preflight", "transports", "fleet", "steps", "looking", "work", "engine",
+    "derived", "sources", "networks", "plays", "playbooks", "preflight",
+    "transports", "fleet", "steps", "looking", "asking", "work", "engine",
     "wording", "lease", "session", "log", "plain", "console", "labs", "verification", "kubeconfig", "plan_file",
     "cli", "__main__",
 )  # fmt: skip
@@ -29,9 +29,12 @@ PURE = (
     "inventory/from_",
     "inventory/literals",
     "inventory/model",
+    "inventory/package_sources",
     "inventory/rules",
     "inventory/statements",
     "inventory/tree",
+    "inventory/source_rules",
+    "inventory/strict",
     "inventory/values",
 )
 OUTSIDE = frozenset({

@@ -127,8 +127,8 @@ def test_sections_may_be_empty() -> None:
 
 
 def test_only_a_control_plane_is_asked_for_the_cluster() -> None:
-    assert "kubectl" not in str(look(leader=False).argv)
-    assert "kubectl" in str(look(leader=True).argv)
+    assert "kubectl get" not in str(look(leader=False).argv)
+    assert "kubectl get" in str(look(leader=True).argv)
 
 
 def test_an_api_server_that_goes_away_while_it_is_asked_is_not_known() -> None:

@@ -159,7 +159,7 @@ def test_file_names_start_at_the_inventory(
     cluster = cluster_of(write, {"vars": {"cluster": settings, name: "keys/id_ed25519"}})
     assert cluster.hosts[0].private_key_file == tmp_path / "keys" / "id_ed25519"
     assert cluster.settings.ssh.known_hosts == tmp_path / "hosts"
-    assert cluster.settings.package_source.path == tmp_path / "bundle"
+    assert cluster.settings.bundles[0].path == tmp_path / "bundle"
     assert cluster.path == tmp_path / "inventory.yaml"
 
 

@@ -1,0 +1,41 @@
+"""Asking the package sources: each machine that needs something asks its own, once a run, and nothing changes there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from provisioner.core.command import Command
+from provisioner.core.offers import Answer
+from provisioner.core.play import View
+from provisioner.core.report import Listener, PhaseBegan
+from provisioner.errors import ProvisionerError
+from provisioner.fleet import Fleet
+from provisioner.sources.asking import pinned_answers, questions, read_answer
+from provisioner.transports.protocol import Transport
+
+
+def ask(
+    fleet: Fleet, view: View, listen: Listener, *, everything: bool = False
+) -> tuple[View, dict[str, ProvisionerError]]:
+    """What the sources offer, for the hosts that need to know; errors by host.
+
+    A lock file answers in the sources' place. With `everything`, all sources are asked, whatever is there already.
+    """
+    known = {} if everything else {**pinned_answers(view), **view.answers}
+    view = replace(view, answers=known)
+    asked = {host.name: questions(view, host, everything=everything) for host in view.hosts}
+    asked = {host: commands for host, commands in asked.items() if commands}
+    if not asked:
+        return view, {}
+    listen(PhaseBegan("ask the package sources", tuple(asked)))
+    answers = fleet.each(asked, partial(_ask_on, asked))
+    found = {(host, product): answer for host, told in answers.good.items() for product, answer in told.items()}
+    return replace(view, answers={**known, **found}), answers.bad
+
+
+def _ask_on(asked: Mapping[str, Mapping[str, Command]], host: str, transport: Transport) -> dict[str, Answer]:
+    commands = asked[host]
+    results = transport.run(tuple(commands.values()), stop=False)
+    return {product: read_answer(result) for product, result in zip(commands, results, strict=True)}

@@ -1,0 +1,42 @@
+"""What a source of packages has answered: which versions of which packages it offers, and the key it is signed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One package at one version; `sha256` is that of the package's file."""
+
+    package: str
+    version: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source has answered to one machine.
+
+    `keys` is everything that was found in the place of its key, armored; `trouble` are apt's own words when it could
+    not be read, and then it offers nothing. `pinned` says for which source a lock file has this: each package is there
+    once; empty where the source itself has answered.
+    """
+
+    offers: tuple[Offer, ...] = ()
+    keys: str = ""
+    trouble: str = ""
+    pinned: str = ""
+
+    def versions(self, package: str) -> tuple[str, ...]:
+        """All versions of a package, in the source's order."""
+        return tuple(offer.version for offer in self.offers if offer.package == package)
+
+    def sha256(self, package: str, version: str) -> str:
+        """The hash of that package's file, or nothing when it is not known."""
+        found = (offer.sha256 for offer in self.offers if (offer.package, offer.version) == (package, version))
+        return next(found, "")
+
+
+# By host and product.
+Answers = dict[tuple[str, str], Answer]

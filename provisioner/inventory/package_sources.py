@@ -1,0 +1,117 @@
+"""Where packages come from, as the inventory says it: one model for each kind of source, told apart by `type`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from provisioner.inventory.strict import FilePath, Model
+
+# No user and password: everybody on the machine can read where its packages come from.
+URL = r"^(https?|file)://[^\s@'\"\\]+$"
+WEB_URL = r"^https?://[^\s@'\"\\/]+/?$"
+FINGERPRINT = r"^([0-9A-Fa-f]{4} *){10}$"
+# A URL, or a file's name.
+KEY = r"^[^\s'\"\\@]+$"
+
+Url = Annotated[str, StringConstraints(pattern=URL)]
+ProxyUrl = Annotated[str, StringConstraints(pattern=WEB_URL)]
+Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT)]
+KeyPlace = Annotated[str, StringConstraints(pattern=KEY)]
+
+_KEY = "The key that signs the repository, armored or binary: its address, or a file relative to the inventory."
+_FINGERPRINT = "The key's fingerprint, 40 hexadecimal digits: no other key is taken."
+
+
+class BundleSource(Model):
+    """Packages come from an offline bundle, through the SSH connection."""
+
+    type: Literal["bundle"] = "bundle"
+    path: FilePath = Field(
+        default=Path("auto"),
+        description="The bundle's directory, relative to the inventory; `auto`: what `bundle build` made.",
+    )
+
+
+class UpstreamSource(Model):
+    """Kubernetes' own repositories at pkgs.k8s.io, one per minor release; they begin with 1.24."""
+
+    type: Literal["upstream"] = "upstream"
+
+
+class MirrorSource(Model):
+    """A mirror of pkgs.k8s.io: the packages of 1.31 are at `url`/v1.31/deb/."""
+
+    type: Literal["mirror"] = "mirror"
+    url: Url = Field(description="What stands for https://pkgs.k8s.io/core:/stable: here.")
+    key: KeyPlace | None = Field(default=None, description=_KEY + " Left out: Release.key beside the packages.")
+    fingerprint: Fingerprint | None = Field(default=None, description=_FINGERPRINT)
+
+
+class LegacySource(Model):
+    """A mirror in the layout before pkgs.k8s.io, `deb url kubernetes-xenial main`, with versions such as 1.19.11-00."""
+
+    type: Literal["legacy"] = "legacy"
+    url: Url = Field(description="The repository's address, without `dists`.")
+    key: KeyPlace = Field(description=_KEY)
+    fingerprint: Fingerprint | None = Field(default=None, description=_FINGERPRINT)
+
+
+class DockerSource(Model):
+    """Docker's own repository at download.docker.com: docker-ce, docker-ce-cli, containerd.io."""
+
+    type: Literal["docker-ce"] = "docker-ce"
+
+
+class DockerMirrorSource(Model):
+    """A mirror of download.docker.com: the packages for Debian are at `url`/debian."""
+
+    type: Literal["mirror"] = "mirror"
+    url: Url = Field(description="What stands for https://download.docker.com/linux here.")
+    key: KeyPlace | None = Field(default=None, description=_KEY + " Left out: `gpg` beside the packages.")
+    fingerprint: Fingerprint | None = Field(default=None, description=_FINGERPRINT)
+
+
+class DistributionSource(Model):
+    """The distribution's own packages, docker.io and containerd, from the sources that the machine has."""
+
+    type: Literal["distribution"] = "distribution"
+
+
+Source = (
+    BundleSource | UpstreamSource | MirrorSource | LegacySource | DockerSource | DockerMirrorSource | DistributionSource
+)
+
+
+def key_file(source: Source) -> Path | None:
+    """The file that holds the source's key; None when it has none, or is fetched."""
+    key = source.key if isinstance(source, MirrorSource | LegacySource | DockerMirrorSource) else None
+    return Path(key) if key and "://" not in key else None
+
+
+def _bundle_by_default(value: Any) -> Any:
+    return {"type": "bundle", **value} if isinstance(value, dict) else value
+
+
+PackageSource = Annotated[
+    BundleSource | UpstreamSource | MirrorSource | LegacySource,
+    Field(discriminator="type"),
+    BeforeValidator(_bundle_by_default),
+]
+RuntimeSource = Annotated[
+    BundleSource | DockerSource | DockerMirrorSource | DistributionSource, Field(discriminator="type")
+]
+
+
+class Proxy(Model):
+    """How the machines reach the world: set for apt, for the container runtime and for Kubernetes' own programs."""
+
+    http: ProxyUrl | None = Field(default=None, description="The proxy for http, such as http://proxy.example:3128.")
+    https: ProxyUrl | None = Field(default=None, description="The proxy for https; the one for http otherwise.")
+    no_proxy: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="What is reached directly besides the cluster's own machines, networks and names.",
+    )

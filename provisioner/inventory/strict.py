@@ -1,0 +1,28 @@
+"""What all models of the inventory are made of: strictness, and texts that are file names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def text_only(example: str) -> BeforeValidator:
+    """Addresses and file names arrive as text; a bare number would become an address of its own."""
+
+    def only(value: object) -> object:
+        if isinstance(value, bool | int | float) or value == "":
+            raise ValueError(f"expected {example}")
+        return value
+
+    return BeforeValidator(only)
+
+
+FilePath = Annotated[Path, Field(strict=False), text_only("a file name, in quotes where it is a number")]
+
+
+class Model(BaseModel):
+    """Strict, frozen, no unknown keys."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")

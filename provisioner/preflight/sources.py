@@ -1,0 +1,105 @@
+"""What must be true of the places that packages come from, as the machines have found them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from provisioner import causes
+from provisioner.core.offers import Answer
+from provisioner.core.play import View
+from provisioner.errors import Problem
+from provisioner.inventory.model import Host
+from provisioner.sources.choice import in_the_way
+from provisioner.sources.keys import found, key_of
+from provisioner.sources.repository import DOCKER, DOCKER_DISTRIBUTIONS, PRODUCTS, Repository, repository
+from provisioner.sources.versions import nearest, newest
+from provisioner.sources.wanted import Want, lacking
+
+LOCK_AGAIN = "`provisioner lock` writes it anew; without that file the newest that fits is taken."
+
+
+def _sources(view: View) -> Iterator[Problem]:
+    """One finding for all machines that have found the same."""
+    same: dict[Problem, list[str]] = defaultdict(list)
+    for host in view.hosts:
+        for product in PRODUCTS:
+            one = repository(view, host, product)
+            for problem in _of(view, host, one) if one else ():
+                same[replace(problem, where="")].append(problem.where)
+    for problem, hosts in same.items():
+        yield replace(problem, where=", ".join(hosts))
+
+
+def _of(view: View, host: Host, one: Repository) -> Iterator[Problem]:
+    facts = view.facts[host.name]
+    answer = view.answers.get((host.name, one.product))
+    if one.product == DOCKER and one.uri and facts.distribution not in DOCKER_DISTRIBUTIONS:
+        message = f"Docker's repository has nothing for {facts.distribution} {facts.codename or facts.release}"
+        yield Problem("no-packages", host.name, message, "Take `distribution` or a bundle as runtime.source.")
+    elif answer is None:
+        if view.pinned:
+            message = f"the versions' lock file has nothing for {facts.platform}"
+            yield Problem("lock-mismatch", host.name, message, LOCK_AGAIN)
+    elif answer.pinned and answer.pinned != one.place:
+        message = f"the versions' lock file is for packages of {answer.pinned}; the inventory wants {one.place}"
+        yield Problem("lock-mismatch", host.name, message, LOCK_AGAIN)
+    elif answer.trouble:
+        yield _silent(host, one, answer)
+    elif one.uri and not key_of(view, host, one):
+        yield _other_key(host, one, answer)
+    elif not answer.offers:
+        message = f"{one.place} has none of its packages for {facts.architecture}"
+        yield Problem("no-packages", host.name, message, "Is its address right? Another source may have them.")
+    else:
+        missing = lacking(view, host, one.product)
+        if missing:
+            yield _no_version(host, one, answer, missing)
+
+
+def _silent(host: Host, one: Repository, answer: Answer) -> Problem:
+    fetched = re.search(r"Failed to fetch (\S+)\s+(.+?)(?: \[IP:.*)?$", answer.trouble, re.MULTILINE)
+    what = f"{fetched[1]}: {' '.join(fetched[2].split())}" if fetched else answer.trouble.splitlines()[-1]
+    hint = causes.hint(answer.trouble).partition(" Then run the same")[0]
+    if "does not have a Release file" in answer.trouble:
+        hint = f"There is no repository for {one.suite} at that address: is it right, is that release still there?"
+    elif hint == causes.UNKNOWN:
+        hint = "Is its address right? Does the machine need a proxy (cluster.proxy), or a bundle instead?"
+    return Problem("source-silent", host.name, f"the package source cannot be used: {what}", hint)
+
+
+def _other_key(host: Host, one: Repository, answer: Answer) -> Problem:
+    keys = ", ".join(key.fingerprint for key in found(answer.keys)) or "no key that can be read"
+    wished = f", and it should be {one.fingerprint}" if one.fingerprint else ""
+    message = f"the key of {one.place} is {keys}{wished}"
+    hint = "Trust it only when its owner publishes that fingerprint; then correct `fingerprint`, or the key's place."
+    return Problem("source-key", host.name, message, hint)
+
+
+def _no_version(host: Host, one: Repository, answer: Answer, missing: tuple[Want, ...]) -> Problem:
+    names = ", ".join(f"{want.package} {want.version}".strip() for want in missing)
+    first = missing[0]
+    offered = answer.versions(first.package)
+    there = nearest(offered, first.version) if first.version else tuple(filter(None, (newest(offered),)))
+    has = f"it has {first.package} {', '.join(there)}" if there else f"it has no {first.package} at all"
+    if answer.pinned:
+        return Problem("lock-mismatch", host.name, f"the versions' lock file has no {names}; {has}", LOCK_AGAIN)
+    hint = "Wish for one of these versions, or take another source."
+    return Problem("no-such-version", host.name, f"{one.place} has no {names}; {has}", hint)
+
+
+def _other_docker(view: View) -> Iterator[Problem]:
+    """Fresh machines get rid of it; under a running node it would take all containers with it."""
+    for host in view.hosts:
+        present = in_the_way(view, host)
+        if present and view.states[host.name].joined:
+            message = (
+                f"is a node that runs with {', '.join(present)}, and it should run with Docker from another source"
+            )
+            hint = "Keep its source, or take the node out of the cluster first (drain, reset) and let it join anew."
+            yield Problem("runtime-change", host.name, message, hint)
+
+
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_sources, _other_docker)

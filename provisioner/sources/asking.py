@@ -1,0 +1,124 @@
+"""How a machine asks a source what it offers: apt itself looks, in a directory that is gone a moment later, so that
+whatever stands in the way (no route, 403, a key that has expired) is found before anything is changed. Pure: the
+question is a command, and the answer is read from what it says.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.offers import Answer, Answers, Offer
+from provisioner.core.play import View
+from provisioner.inventory.model import Host
+from provisioner.sources import openpgp
+from provisioner.sources.keys import key_of
+from provisioner.sources.proxies import apt_options
+from provisioner.sources.repository import PRODUCTS, Repository, repository
+from provisioner.sources.wanted import is_there, names
+
+# The key is printed as base64: it may be binary. What others have hooked into apt's update is not run.
+_ASK = """
+key_url=$1 source=$2 names=$3; shift 3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir -p "$work/lists/partial"
+chmod 755 "$work"
+cat >"$work/key"
+set -- "$@" -oDir::State::Lists="$work/lists" -oAcquire::Retries=1 \
+  -oAcquire::http::Timeout=20 -oAcquire::https::Timeout=20
+echo "=== apt"
+if [ -n "$key_url" ] && ! /usr/lib/apt/apt-helper "$@" -qq download-file "$key_url" "$work/key" 2>&1; then exit 0; fi
+if [ -n "$source" ]; then
+  kind=gpg
+  if grep -q 'BEGIN PGP PUBLIC' "$work/key"; then kind=asc; fi
+  mv "$work/key" "$work/key.$kind"
+  chmod 644 "$work/key.$kind"
+  printf '%s' "$source" | sed "s|@KEY@|$work/key.$kind|" >"$work/asked.sources"
+  set -- "$@" -oDir::Etc::SourceList="$work/asked.sources" -oDir::Etc::SourceParts=/dev/null \
+    -oAPT::Update::Error-Mode=any
+fi
+printf '#clear APT::Update::%s;\\n' Pre-Invoke Post-Invoke Post-Invoke-Success >"$work/apt.conf"
+apt-get -c "$work/apt.conf" "$@" -qq -oAcquire::Languages=none -oAcquire::GzipIndexes=false \
+  -oDir::Cache::pkgcache= -oDir::Cache::srcpkgcache= update 2>&1 || :
+if [ -n "$source" ]; then
+  echo "=== key"
+  base64 "$work/key.$kind"
+fi
+echo "=== packages"
+for list in "$work"/lists/*Packages; do
+  if [ ! -e "$list" ]; then continue; fi
+  awk -v names=" $names " -v architecture="$(dpkg --print-architecture)" '
+    function tell() {
+      if (index(names, " " name " ") && (arch == architecture || arch == "all")) print name, version, hash
+      name = version = arch = hash = ""
+    }
+    $1 == "Package:" { name = $2 }
+    $1 == "Version:" { version = $2 }
+    $1 == "Architecture:" { arch = $2 }
+    $1 == "SHA256:" { hash = $2 }
+    /^$/ { tell() }
+    END { tell() }' "$list"
+done
+"""
+ASK_TIMEOUT_S = 180
+_SECTION = re.compile(r"^=== (\w+)\n", re.MULTILINE)
+_HARMLESS = ("W: Download is performed unsandboxed", "N: ")
+
+
+def question(repository: Repository, key: str, names: tuple[str, ...], options: tuple[str, ...] = ()) -> Command:
+    """Which versions of these packages the repository has, asked on a machine that stays as it is.
+
+    `key` is the key's text where it is known, `options` are apt's, such as a proxy.
+    """
+    source = repository.definition("@KEY@") if repository.uri else ""
+    key_url = repository.key_url if repository.uri else ""
+    return shell(_ASK, key_url, source, " ".join(names), *options, stdin=key, timeout_s=ASK_TIMEOUT_S)
+
+
+def questions(view: View, host: Host, *, everything: bool = False) -> dict[str, Command]:
+    """What this host has to ask, by product: nothing where all is there as wished, or answered already."""
+    found = {product: repository(view, host, product) for product in PRODUCTS}
+    return {
+        product: question(one, view.source_keys.get(product, ""), names(view, product), apt_options(view))
+        for product, one in found.items()
+        if one and (everything or _is_needed(view, host, one))
+    }
+
+
+def _is_needed(view: View, host: Host, one: Repository) -> bool:
+    # Where versions are locked, what the lock file does not say is a finding.
+    if view.pinned or (host.name, one.product) in view.answers:
+        return False
+    return not is_there(view, host, one.product) or (bool(one.uri) and not key_of(view, host, one))
+
+
+def pinned_answers(view: View) -> Answers:
+    """What a lock file says, in the place of the sources, for every host of a platform that it knows."""
+    return {
+        (host.name, product): answer
+        for host in view.hosts
+        for product in PRODUCTS
+        if (answer := view.pinned.get((view.facts[host.name].platform, product)))
+    }
+
+
+def read_answer(result: Result) -> Answer:
+    """What was answered. A key that cannot be read is left out: whoever needs it notices."""
+    if not result.ok:
+        return Answer(trouble=result.tail() or f"exit code {result.exit_code}")
+    parts = _SECTION.split(result.stdout)
+    told = dict(zip(parts[1::2], parts[2::2], strict=True))
+    rows = [line.split() for line in told.get("packages", "").splitlines()]
+    offers = tuple(Offer(*row) for row in rows if len(row) in (2, 3))
+    lines = [line for line in told.get("apt", "").splitlines() if line and not line.startswith(_HARMLESS)]
+    return Answer(offers, _keys(told.get("key", "")), "" if offers else "\n".join(lines))
+
+
+def _keys(text: str) -> str:
+    data = base64.b64decode(text)
+    if b"BEGIN PGP PUBLIC" in data:
+        return data.decode(errors="replace")
+    return openpgp.armored(data) if data else ""

@@ -1,0 +1,38 @@
+"""Which key a repository is trusted by on a machine. Pure: keys have been fetched or read already."""
+
+from __future__ import annotations
+
+from provisioner.core.play import View
+from provisioner.inventory.model import Host
+from provisioner.sources import openpgp
+from provisioner.sources.repository import Repository
+
+
+def key_of(view: View, host: Host, repository: Repository) -> str:
+    """The text for the key's file: fetched, named by the inventory, or what is on the machine already.
+
+    Where a fingerprint is known, only that key; empty when there is none that will do.
+    """
+    return trusted(_text(view, host, repository), repository.fingerprint)
+
+
+def trusted(text: str, fingerprint: str) -> str:
+    """The keys of a text that may sign: all of them, or the one with that fingerprint."""
+    if not fingerprint:
+        return text
+    return "".join(openpgp.armored(key.data) for key in found(text) if key.fingerprint == fingerprint)
+
+
+def found(text: str) -> tuple[openpgp.Key, ...]:
+    """The keys in a text; none where it cannot be read."""
+    try:
+        return openpgp.read(text)
+    except ValueError:
+        return ()
+
+
+def _text(view: View, host: Host, repository: Repository) -> str:
+    answer = view.answers.get((host.name, repository.product))
+    if answer and answer.keys:
+        return answer.keys
+    return view.source_keys.get(repository.product) or view.states[host.name].keys.get(repository.product, "")

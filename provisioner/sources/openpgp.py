@@ -1,0 +1,102 @@
+"""Just enough of OpenPGP to tell a key by its fingerprint: no signature is checked here, which is apt's business.
+
+RFC 4880: packets (section 4.2), version 4 fingerprints (12.2), ASCII armor (6.2).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_BEGIN, _END = "-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----"
+_ARMOR = re.compile(rf"{_BEGIN}\r?\n(?:[^\r\n]+: [^\r\n]*\r?\n)*\r?\n(.*?)(?:\r?\n=[\w+/]{{4}})?\s*{_END}", re.DOTALL)
+_PUBLIC_KEY = 6
+_CRC_START, _CRC_POLYNOMIAL = 0xB704CE, 0x1864CFB
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A primary key with all that belongs to it; the fingerprint is 40 hexadecimal digits in capitals."""
+
+    fingerprint: str
+    data: bytes
+
+
+def normal(fingerprint: str) -> str:
+    """A fingerprint as people write it, without blanks and in capitals."""
+    return re.sub(r"\s", "", fingerprint).upper()
+
+
+def read(text: str) -> tuple[Key, ...]:
+    """The keys of an armored text, or of several; ValueError when it is none."""
+    blocks = _ARMOR.findall(text)
+    if not blocks:
+        raise ValueError("is not an OpenPGP public key")
+    try:
+        return tuple(key for block in blocks for key in keys(base64.b64decode("".join(block.split()), validate=True)))
+    except (IndexError, binascii.Error):
+        raise ValueError("is an OpenPGP public key that is cut off or damaged") from None
+
+
+def armored(data: bytes) -> str:
+    """Binary keys as text, which apt takes from files that end in .asc."""
+    body = textwrap.fill(base64.b64encode(data).decode(), 64)
+    checksum = base64.b64encode(_crc24(data).to_bytes(3, "big")).decode()
+    return f"{_BEGIN}\n\n{body}\n={checksum}\n{_END}\n"
+
+
+def keys(data: bytes) -> Iterator[Key]:
+    """The primary keys in binary data, each with the packets that follow it."""
+    starts = [(start, body) for start, tag, body in _packets(data) if tag == _PUBLIC_KEY]
+    ends = [start for start, _ in starts[1:]] + [len(data)]
+    for (start, body), end in zip(starts, ends, strict=True):
+        yield Key(_fingerprint(body), data[start:end])
+
+
+def _fingerprint(body: bytes) -> str:
+    whole = b"\x99" + len(body).to_bytes(2, "big") + body
+    return hashlib.sha1(whole, usedforsecurity=False).hexdigest().upper()
+
+
+def _packets(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Each packet as (where it starts, tag, body)."""
+    at = 0
+    while at < len(data):
+        head, start = data[at], at
+        if not head & 0x80:
+            raise ValueError("is not an OpenPGP public key")
+        if head & 0x40:
+            tag = head & 0x3F
+            length, at = _new_length(data, at + 1)
+        else:
+            tag, size = head >> 2 & 0x0F, 1 << (head & 3)
+            length, at = int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
+        if at + length > len(data):
+            raise IndexError
+        yield start, tag, data[at : at + length]
+        at += length
+
+
+def _new_length(data: bytes, at: int) -> tuple[int, int]:
+    first = data[at]
+    if first < 192:
+        return first, at + 1
+    if first < 224:
+        return (first - 192 << 8) + data[at + 1] + 192, at + 2
+    return int.from_bytes(data[at + 1 : at + 5], "big"), at + 5
+
+
+def _crc24(data: bytes) -> int:
+    crc = _CRC_START
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc <<= 1
+            if crc & 0x1000000:
+                crc ^= _CRC_POLYNOMIAL
+    return crc

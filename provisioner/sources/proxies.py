@@ -1,0 +1,84 @@
+"""A proxy on the way to the world, as apt, services and Kubernetes' own programs want to be told of it. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from provisioner.core.play import View
+from provisioner.core.resource import Resource
+from provisioner.derived import api_endpoint, node_ip
+from provisioner.inventory.model import Host
+from provisioner.resources.files import Absent, File
+from provisioner.resources.kubeadm import PROXY_ENVIRONMENT
+from provisioner.templating import render
+
+APT_CONF = "/etc/apt/apt.conf.d/90provisioner-proxy"
+# apt knows names and addresses here, and neither networks nor domains. The bundle is served at this one.
+_LOCAL = ("localhost", "127.0.0.1")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+
+
+def machine_files(view: View, host: Host) -> tuple[Resource, ...]:
+    """For apt, and one file of variables for all that follows; both are not there without a proxy."""
+    schemes = _by_scheme(view)
+    if not schemes:
+        return Absent(APT_CONF), Absent(PROXY_ENVIRONMENT)
+    return (
+        File(APT_CONF, render("proxy/apt.conf.j2", schemes=schemes, direct=_apt_direct(view))),
+        File(PROXY_ENVIRONMENT, render("proxy/environment.j2", variables=environment(view, host))),
+    )
+
+
+def drop_in(unit: str) -> str:
+    """Where a service is told of the file of variables."""
+    return f"/etc/systemd/system/{unit}.d/90-provisioner-proxy.conf"
+
+
+def service_file(view: View, unit: str) -> Resource:
+    """A service's way to the file of variables; not there without a proxy."""
+    if not _by_scheme(view):
+        return Absent(drop_in(unit))
+    return File(drop_in(unit), render("proxy/service.conf.j2", environment=PROXY_ENVIRONMENT))
+
+
+def apt_options(view: View) -> tuple[str, ...]:
+    """The same for apt in options, for a question that is asked before its file is there."""
+    return tuple(
+        option
+        for scheme, url in _by_scheme(view).items()
+        for option in (
+            f"-oAcquire::{scheme}::Proxy={url}",
+            *(f"-oAcquire::{scheme}::Proxy::{host}=DIRECT" for host in _apt_direct(view)),
+        )
+    )
+
+
+def environment(view: View, host: Host) -> dict[str, str]:
+    """HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
+    urls = {f"{scheme.upper()}_PROXY": url for scheme, url in _by_scheme(view).items()}
+    return {**urls, "NO_PROXY": ",".join(direct(view, host))}
+
+
+def direct(view: View, host: Host) -> tuple[str, ...]:
+    """What is reached without the proxy: machines, pods, Services, their names, and what the user adds.
+
+    Of other machines only what the inventory says: a run that is limited to some would write something else.
+    """
+    settings = view.cluster.settings
+    said = (str(word) for one in view.cluster.hosts for word in (one.name, one.address, one.node_ip) if word)
+    networks = (str(settings.pod_cidr), str(settings.service_cidr), ".svc", f".{settings.dns_domain}")
+    added = settings.proxy.no_proxy if settings.proxy else ()
+    return tuple(
+        dict.fromkeys([*_LOCAL, node_ip(view, host), *said, api_endpoint(view).host, *networks, *added]),
+    )
+
+
+def _apt_direct(view: View) -> tuple[str, ...]:
+    added = view.cluster.settings.proxy.no_proxy if view.cluster.settings.proxy else ()
+    return (*_LOCAL, *(name for name in added if _NAME.fullmatch(name)))
+
+
+def _by_scheme(view: View) -> dict[str, str]:
+    proxy = view.cluster.settings.proxy
+    wished = {"http": proxy.http, "https": proxy.https or proxy.http} if proxy else {}
+    return {scheme: url for scheme, url in wished.items() if url}

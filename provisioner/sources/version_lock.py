@@ -1,0 +1,168 @@
+"""Exact versions, written down once, so that every run and every machine gets the same: `INVENTORY.versions.lock`.
+
+It has nothing to do with the lock that keeps two runs on a cluster apart. Pure: reading and writing is the session's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from provisioner.bundle.manifest import Kind
+from provisioner.catalog.kubernetes import release
+from provisioner.core.offers import Answer, Offer
+from provisioner.core.play import View
+from provisioner.inventory.model import Host
+from provisioner.sources.keys import found, key_of
+from provisioner.sources.repository import PRODUCTS, repository
+from provisioner.sources.wanted import chosen
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class LockedPackage(_Value):
+    """A package at a version; `sha256` is its file's, empty where the source does not have that version any more."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class LockedProduct(_Value):
+    """A product's packages on one platform, such as `debian bookworm amd64`, from one source with one key."""
+
+    platform: str
+    product: str
+    source: str
+    fingerprints: list[str]
+    key: str
+    packages: list[LockedPackage]
+
+
+class LockedImage(_Value):
+    """An image that kubeadm asks for; `archive_sha256` is that of its archive in the bundle, if it comes from one."""
+
+    name: str
+    archive_sha256: str
+
+
+class VersionLock(_Value):
+    """All that was resolved for a cluster."""
+
+    format: Literal[1] = 1
+    kubernetes_version: str
+    products: list[LockedProduct]
+    images: list[LockedImage]
+
+
+def path_for(inventory: Path) -> Path:
+    """The lock file of an inventory: beside it, and named after it."""
+    return inventory.parent / f"{inventory.stem}.versions.lock"
+
+
+def lock_of(view: View) -> VersionLock:
+    """What the sources have answered, as far as it is wished: the first machine of a platform speaks for it."""
+    products: dict[tuple[str, str], LockedProduct] = {}
+    for host in view.hosts:
+        for product in _products(view, host):
+            products.setdefault((product.platform, product.product), product)
+    version = view.cluster.settings.kubernetes_version
+    ordered = [products[place] for place in sorted(products)]
+    return VersionLock(kubernetes_version=str(version), products=ordered, images=list(_images(view)))
+
+
+def _products(view: View, host: Host) -> Iterator[LockedProduct]:
+    for product in PRODUCTS:
+        one = repository(view, host, product)
+        if one is None:
+            continue
+        answer = view.answers.get((host.name, product), Answer())
+        key = key_of(view, host, one)
+        packages = [
+            LockedPackage(name=name, version=version, sha256=answer.sha256(name, version))
+            for name, version in sorted(chosen(view, host, product).items())
+        ]
+        yield LockedProduct(
+            platform=view.facts[host.name].platform,
+            product=product,
+            source=one.place,
+            fingerprints=[each.fingerprint for each in found(key)],
+            key=key,
+            packages=packages,
+        )
+
+
+def _images(view: View) -> Iterator[LockedImage]:
+    version = view.cluster.settings.kubernetes_version
+    row = release(version.series)
+    if view.bundle and view.cluster.settings.images_in_bundle:
+        names = {image.name: image.sha256 for image in view.bundle.of_kind(Kind.IMAGE)}
+    else:
+        names = dict.fromkeys(row.images(version.patch).values(), "") if row else {}
+    return (LockedImage(name=name, archive_sha256=digest) for name, digest in sorted(names.items()))
+
+
+def answers(lock: VersionLock) -> dict[tuple[str, str], Answer]:
+    """The lock in the place of what sources would answer, by platform and product."""
+    return {
+        (one.platform, one.product): Answer(
+            tuple(Offer(each.name, each.version, each.sha256) for each in one.packages), one.key, pinned=one.source
+        )
+        for one in lock.products
+    }
+
+
+def changes(before: VersionLock, after: VersionLock) -> tuple[str, ...]:
+    """What is different, a line each, for people."""
+    lines = [
+        f"{name}: {was or '(none)'} -> {now or '(none)'}"
+        for name, was, now in _pairs(_facts(before), _facts(after))
+        if was != now
+    ]
+    return tuple(lines)
+
+
+def drift(lock: VersionLock, view: View) -> tuple[str, ...]:
+    """What the sources do not have any more as it was locked: versions, files, keys."""
+    lines: dict[str, None] = {}
+    for host in view.hosts:
+        for one in lock.products:
+            answer = view.answers.get((host.name, one.product))
+            if answer and one.platform == view.facts[host.name].platform:
+                lines |= dict.fromkeys(_drift_of(one, answer))
+    return tuple(lines)
+
+
+def _drift_of(one: LockedProduct, answer: Answer) -> Iterator[str]:
+    if answer.trouble:
+        yield f"{one.source}: {answer.trouble.splitlines()[-1]}"
+        return
+    keys = {key.fingerprint for key in found(answer.keys)}
+    if answer.keys and not keys.issuperset(one.fingerprints):
+        yield f"{one.source}: its key is {', '.join(sorted(keys))} now, and was {', '.join(one.fingerprints)}"
+    for package in one.packages:
+        now = answer.sha256(package.name, package.version)
+        if package.version not in answer.versions(package.name):
+            yield f"{one.source}: {package.name} {package.version} is not there any more"
+        elif package.sha256 and now != package.sha256:
+            yield f"{one.source}: {package.name} {package.version} is another file now (SHA-256 {now})"
+
+
+def _facts(lock: VersionLock) -> dict[str, str]:
+    told = {"Kubernetes": lock.kubernetes_version}
+    for one in lock.products:
+        told[f"{one.platform}: source of {one.product}"] = one.source
+        told[f"{one.platform}: key of {one.product}"] = ", ".join(one.fingerprints)
+        for package in one.packages:
+            told[f"{one.platform}: {package.name}"] = package.version
+            told[f"{one.platform}: file of {package.name}"] = package.sha256
+    return told | {f"image {image.name}": image.archive_sha256 or "there" for image in lock.images}
+
+
+def _pairs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    return ((name, before.get(name, ""), after.get(name, "")) for name in dict.fromkeys([*before, *after]))

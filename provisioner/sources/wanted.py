@@ -1,0 +1,118 @@
+"""Which packages a product is, and which version of each is the right one among those that a source offers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from provisioner.catalog.runtimes import Name, docker_for, ranges_for
+from provisioner.core.offers import Answer
+from provisioner.core.play import View
+from provisioner.inventory.model import Host
+from provisioner.inventory.package_sources import DistributionSource
+from provisioner.sources.repository import KUBERNETES
+from provisioner.sources.versions import is_of, newest, order, upstream
+
+# The last Docker that is made for containerd 1; https://docs.docker.com/engine/release-notes/29/
+_LAST_DOCKER_WITH_CONTAINERD_1 = 28
+
+
+def _any(version: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A package of a product. `version` is the upstream version it must have; empty: the newest that `fits`.
+
+    `optional` ones are not part of every source, or not any more.
+    """
+
+    package: str
+    version: str = ""
+    fits: Callable[[str], bool] = _any
+    optional: bool = False
+
+    def good(self, version: str) -> bool:
+        """Whether a package at this version will do."""
+        return is_of(version, self.version) if self.version else self.fits(version)
+
+
+def wanted(view: View, product: str) -> tuple[Want, ...]:
+    """The packages of a product, as the inventory wants them."""
+    settings = view.cluster.settings
+    if product == KUBERNETES:
+        version = str(settings.kubernetes_version)
+        main = tuple(Want(name, version) for name in ("kubeadm", "kubectl", "kubelet"))
+        # crictl speaks the runtime's language of its day; newer plug-ins work with every kubelet.
+        tools = Want("cri-tools", fits=_not_above(settings.kubernetes_version.minor), optional=True)
+        return (*main, Want("kubernetes-cni", optional=True), tools)
+    version, fits = settings.runtime.version or "", _fits("docker", settings.kubernetes_version.minor)
+    if isinstance(settings.runtime_source, DistributionSource):
+        return (Want("containerd"), Want("docker.io", version, fits), Want("runc"))
+    # With the kubelet's shim nobody but Docker talks to containerd, and that Docker was made for containerd 1.
+    shim = docker_for(settings.kubernetes_version.minor) is Name.DOCKERSHIM
+    containerd = _containerd_for(version or (f"{_LAST_DOCKER_WITH_CONTAINERD_1}" if shim else ""))
+    docker = (Want(name, version, fits) for name in ("docker-ce", "docker-ce-cli"))
+    return (Want("containerd.io", fits=containerd), *docker)
+
+
+def _fits(program: str, minor: int) -> Callable[[str], bool]:
+    """Whether the catalogue says that a version of this program works with that minor release of Kubernetes."""
+    rows = ranges_for(program, minor)
+    return lambda version: all(
+        (not row.at_least or order(row.at_least) <= order(upstream(version)))
+        and (not row.below or order(upstream(version)) < order(row.below))
+        for row in rows
+    )
+
+
+def _not_above(minor: int) -> Callable[[str], bool]:
+    return lambda version: _number(version, 2) <= minor
+
+
+def _containerd_for(docker: str) -> Callable[[str], bool]:
+    most = 1 if docker and _number(docker, 1) <= _LAST_DOCKER_WITH_CONTAINERD_1 else 99
+    return lambda version: _number(version, 1) <= most
+
+
+def _number(version: str, place: int) -> int:
+    """The first or second number of a version."""
+    numbers = re.findall(r"\d+", upstream(version))
+    return int(numbers[place - 1]) if len(numbers) >= place else 0
+
+
+def names(view: View, product: str) -> tuple[str, ...]:
+    """The packages' names."""
+    return tuple(want.package for want in wanted(view, product))
+
+
+def is_there(view: View, host: Host, product: str) -> bool:
+    """Whether the machine has all that must be there, as wished, so that no source need be asked."""
+    has = view.states[host.name].packages
+    return all(
+        want.package in has and want.good(has[want.package]) for want in wanted(view, product) if not want.optional
+    )
+
+
+def chosen(view: View, host: Host, product: str) -> dict[str, str]:
+    """The exact version of each package. What is there and good stays, unless a lock file says otherwise."""
+    has, answer = view.states[host.name].packages, view.answers.get((host.name, product))
+    found = {want.package: _choice(want, has, answer) for want in wanted(view, product)}
+    return {package: version for package, version in found.items() if version}
+
+
+def _choice(want: Want, has: Mapping[str, str], answer: Answer | None) -> str:
+    now = has.get(want.package, "")
+    if now and want.good(now) and not (answer and answer.pinned):
+        return now
+    offered = answer.versions(want.package) if answer else ()
+    good = newest(version for version in offered if want.good(version))
+    return good or (newest(offered) if want.optional else "")
+
+
+def lacking(view: View, host: Host, product: str) -> tuple[Want, ...]:
+    """What must be there and cannot be had from the source."""
+    found = chosen(view, host, product)
+    return tuple(want for want in wanted(view, product) if not want.optional and want.package not in found)

@@ -1,0 +1,230 @@
+"""Whole runs with packages from repositories: what is asked, what is found in the way, and what is left alone."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from provisioner.errors import PreflightError
+from provisioner.sources import openpgp
+from tests.builders import cluster, host
+from tests.conftest import TESTS
+from tests.fake.repositories import FakeRepository
+from tests.fake.state import FakePackage
+from tests.fake.world import World
+
+KEY = (TESTS / "cases" / "sources" / "key.asc").read_text()
+FINGERPRINT = openpgp.read(KEY)[0].fingerprint
+LEGACY = "http://mirror.example/kubernetes/apt"
+DOCKER = "http://mirror.example/docker/linux"
+SOURCES: dict[str, Any] = {
+    "package_source": {"type": "legacy", "url": LEGACY, "key": f"{LEGACY}/key.gpg", "fingerprint": FINGERPRINT},
+    "runtime": {"source": {"type": "mirror", "url": f"{DOCKER}/", "fingerprint": FINGERPRINT}},
+}
+KUBERNETES = FakeRepository(
+    KEY,
+    f"{LEGACY}/key.gpg",
+    {
+        **dict.fromkeys(("kubeadm", "kubectl", "kubelet"), ("1.19.16-00", "1.20.2-00", "1.20.15-00", "1.21.0-00")),
+        "kubernetes-cni": ("0.8.7-00", "1.2.0-00"),
+        "cri-tools": ("1.19.0-00", "1.26.0-00"),
+    },
+)
+DOCKER_CE = FakeRepository(
+    KEY,
+    f"{DOCKER}/debian/gpg",
+    {
+        **dict.fromkeys(
+            ("docker-ce", "docker-ce-cli"),
+            ("5:20.10.23~3-0~debian-bookworm", "5:20.10.24~3-0~debian-bookworm", "5:28.3.3-1~debian.12~bookworm"),
+        ),
+        "containerd.io": ("1.6.33-1", "1.7.27-1", "2.2.0-2~debian.12~bookworm"),
+    },
+)
+INSTALLED = {
+    "kubelet": "1.20.2-00",
+    "kubernetes-cni": "1.2.0-00",
+    "cri-tools": "1.19.0-00",
+    "docker-ce": "5:20.10.24~3-0~debian-bookworm",
+    "containerd.io": "1.7.27-1",
+}
+
+
+def world_of(**settings: Any) -> World:
+    world = World(cluster(**{**SOURCES, **settings}))
+    world.scene.repositories.update(
+        {
+            f"{LEGACY}/ kubernetes-xenial": deepcopy(KUBERNETES),
+            f"{DOCKER}/debian bookworm": deepcopy(DOCKER_CE),
+        }
+    )
+    return world
+
+
+@pytest.fixture
+def world() -> World:
+    return world_of()
+
+
+def asked(world: World) -> int:
+    return sum(repository.asked for repository in world.scene.repositories.values())
+
+
+def test_from_repositories_to_a_cluster_with_exact_versions_that_are_held(world: World) -> None:
+    outcome = world.apply()
+    assert (outcome.report.result, outcome.errors) == ("ok", {})
+    assert list(world.cluster.nodes) == ["cp1", "w1", "w2"]
+    for machine in world.machines.values():
+        assert {name: machine.packages[name].version for name in INSTALLED} == INSTALLED
+        assert all(machine.packages[name].held for name in INSTALLED)
+        assert not machine.packages["conntrack"].held
+
+
+def test_nothing_is_served_from_this_machine(world: World) -> None:
+    world.apply()
+    assert not [text for told in world.done().values() for text in told if "opened" in text]
+    assert not any(machine.images for machine in world.machines.values())
+
+
+def test_sources_are_asked_once_and_not_again_when_all_is_there(world: World) -> None:
+    world.apply()
+    assert asked(world) == 6
+    outcome = world.apply()
+    assert (outcome.report.changed, asked(world)) == (0, 6)
+    assert {told.round_trips for told in outcome.report.hosts.values()} == {2}
+
+
+def test_a_plan_asks_and_changes_nothing(world: World) -> None:
+    outcome = world.plan()
+    assert world.done() == {}
+    assert asked(world) == 6
+    assert any("docker-ce 5:20.10.24~3-0~debian-bookworm" in step.change.summary for step in outcome.plan.steps)
+
+
+def test_the_key_is_there_for_everybody_to_read(world: World) -> None:
+    world.apply()
+    key = world.machines["w1"].files["/etc/apt/keyrings/kubernetes.asc"]
+    assert (key.mode, openpgp.read(key.text)[0].fingerprint) == ("644", FINGERPRINT)
+
+
+def test_a_key_that_was_lost_or_closed_comes_back(world: World) -> None:
+    world.apply()
+    world.machines["w1"].drop("/etc/apt/keyrings/kubernetes.asc")
+    world.machines["w2"].files["/etc/apt/keyrings/docker.asc"].mode = "600"
+    outcome = world.apply()
+    assert {(step.host, step.key) for step in outcome.plan.steps} == {
+        ("w1", "file /etc/apt/keyrings/kubernetes.asc"),
+        ("w2", "file /etc/apt/keyrings/docker.asc"),
+    }
+    assert (outcome.report.result, asked(world)) == ("ok", 7)
+
+
+def test_other_definitions_of_the_source_are_removed(world: World) -> None:
+    old = "deb https://apt.kubernetes.io/ kubernetes-xenial main"
+    world.machines["w1"].put("/etc/apt/sources.list.d/kubernetes.list", old)
+    outcome = world.apply()
+    (step,) = (step for step in outcome.plan.steps if step.key == "other sources of kubernetes")
+    assert old in step.change.diff
+    assert not world.machines["w1"].there("/etc/apt/sources.list.d/kubernetes.list")
+
+
+def test_the_distributions_docker_makes_room_on_a_machine_that_is_no_node(world: World) -> None:
+    for name in ("containerd", "docker.io", "runc"):
+        world.machines["w1"].packages[name] = FakePackage("1", held=True)
+    outcome = world.apply()
+    assert outcome.report.result == "ok"
+    assert [step.change.summary for step in outcome.plan.steps if step.key.startswith("packages without")] == [
+        "remove containerd, docker.io, runc, which containerd.io cannot be beside"
+    ]
+    assert not {"containerd", "docker.io", "runc"} & world.machines["w1"].packages.keys()
+
+
+def test_the_docker_of_a_running_node_is_not_exchanged() -> None:
+    world = World(cluster())
+    world.apply()
+    world.grow(cluster(images="bundle", runtime=SOURCES["runtime"]))
+    world.scene.repositories.update(world_of().scene.repositories)
+    assert found(world) == {"runtime-change"}
+    assert world.done() == {}
+
+
+def found(world: World) -> set[str]:
+    with pytest.raises(PreflightError) as error:
+        world.apply()
+    assert all(problem.hint for problem in error.value.problems)
+    return {problem.rule for problem in error.value.problems}
+
+
+def messages(world: World, **changes: Any) -> str:
+    with pytest.raises(PreflightError) as error:
+        world.apply(**changes)
+    return "\n".join(str(problem) for problem in error.value.problems)
+
+
+def test_a_version_that_no_source_has(world: World) -> None:
+    wished = world_of(kubernetes_version="1.20.7", runtime={**SOURCES["runtime"], "version": "20.10.25"})
+    text = messages(wished)
+    assert (
+        f"cp1, w1, w2: {LEGACY}/ kubernetes-xenial has no kubeadm 1.20.7, kubectl 1.20.7, kubelet 1.20.7; "
+        "it has kubeadm 1.20.2-00, 1.20.15-00, 1.19.16-00, 1.21.0-00"
+    ) in text or "it has kubeadm 1.20.2-00, 1.20.15-00" in text
+    assert "no docker-ce 20.10.25" in text
+    assert wished.done() == {}
+
+
+def test_a_source_that_is_not_there(world: World) -> None:
+    del world.scene.repositories[f"{LEGACY}/ kubernetes-xenial"]
+    assert "Failed to fetch" not in messages(world)
+    assert f"{LEGACY}/key.gpg: 404 Not Found" in messages(world)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (
+            "E: Failed to fetch http://x/InRelease  403  Forbidden [IP: 192.0.2.1 80]\n",
+            "http://x/InRelease: 403 Forbidden",
+        ),
+        ("E: The repository 'http://x bookworm Release' does not have a Release file.\n", "no repository for bookworm"),
+        (
+            "W: GPG error: http://x InRelease: EXPKEYSIG 234654DA9A296436 isv\nE: The repository is not signed.\n",
+            "expired",
+        ),
+    ],
+    ids=["forbidden", "no such suite", "the key has expired"],
+)
+def test_a_source_that_cannot_be_used(world: World, trouble: str, words: str) -> None:
+    world.scene.repositories[f"{DOCKER}/debian bookworm"].trouble = trouble
+    assert words in messages(world)
+    assert world.done() == {}
+
+
+def test_another_key_than_the_one_that_is_trusted(world: World) -> None:
+    other = "0" * 40
+    world = world_of(package_source={**SOURCES["package_source"], "fingerprint": other})
+    text = messages(world)
+    assert FINGERPRINT in text
+    assert other in text
+
+
+def test_a_source_without_packages_for_the_architecture(world: World) -> None:
+    world.scene.repositories[f"{DOCKER}/debian bookworm"].packages.clear()
+    assert found(world) == {"no-packages"}
+
+
+def test_images_of_a_bundle_go_with_packages_of_a_repository() -> None:
+    world = world_of(images="bundle")
+    assert world.apply().report.result == "ok"
+    assert world.bundle_for == ["cp1", "w1", "w2"]
+    assert world.machines["cp1"].images
+    assert world.machines["w1"].packages["kubelet"].version == "1.20.2-00"
+
+
+def test_a_worker_added_later_gets_what_the_others_have(world: World) -> None:
+    world.apply()
+    world.grow(cluster(*world.wished.hosts, host("w3", "10.0.0.23"), **SOURCES))
+    assert world.apply().report.result == "ok"
+    assert world.machines["w3"].packages["kubelet"].version == "1.20.2-00"
+    assert asked(world) == 8
