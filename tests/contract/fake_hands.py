@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from provisioner.core.command import Command
-from tests.fake import kernel, programs, services
+from tests.fake import kernel, power, programs, services
 from tests.fake.state import FakePackage, Machine
 
 
@@ -84,6 +84,9 @@ class FakeHands:
 
     def later(self) -> None:
         self.machine.clock.tick()
+
+    def reboot(self) -> None:
+        power.reboot(self.machine)
 
     def cut(self) -> None:
         self.machine.up = False

@@ -55,6 +55,9 @@ class Hands(Protocol):
     def later(self) -> None:
         """Let so much time pass that a file written now is newer than what has started."""
 
+    def reboot(self) -> None:
+        """Without asking; it is up again afterwards."""
+
     def cut(self) -> None:
         """The machine does not answer any more."""
 

@@ -108,6 +108,11 @@ class RealHands:
     def later(self) -> None:
         self.shell("sleep 1.1")
 
+    def reboot(self) -> None:
+        self.transport.close()
+        subprocess.run(["docker", "restart", "--time", "0", self.container], check=True, capture_output=True)
+        self.shell("for unit in ssh docker kubelet; do until systemctl -q is-active $unit; do sleep 0.2; done; done")
+
     def cut(self) -> None:
         self.shell("systemctl stop ssh; pkill -KILL -x sshd || :")
 

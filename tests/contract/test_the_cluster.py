@@ -143,3 +143,12 @@ def test_an_api_server_that_is_silent_is_waited_for(prepared: Subject) -> None:
     assert prepared.settle(Service("kubelet.service")) == "start kubelet.service"
     prepared.bring_about(ApiReady())
     assert prepared.look().live
+
+
+def test_after_a_reboot_everything_comes_back_by_itself(prepared: Subject) -> None:
+    prepared.hands.reboot()
+    assert prepared.hands.names("/run/provisioner") == set()
+    assert prepared.look().states[HOST].initialised
+    prepared.bring_about(ApiReady())
+    bring_about(prepared, "nodes")
+    assert [wish.key for wish in wishes(prepared, *ALL) if prepared.change(wish)] == []
