@@ -7,8 +7,8 @@ from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
 from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
-from provisioner.sources.bundle import package_database
 from provisioner.sources.bundle_access import Leftovers
+from provisioner.sources.choice import package_database
 from provisioner.sources.proxies import machine_files
 from provisioner.templating import render
 
@@ -27,7 +27,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     return (
         Leftovers(view.run),
         *machine_files(view, host),
-        package_database(view),
+        package_database(view, host),
         File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
         Modules(MODULES),
         File("/etc/sysctl.d/99-provisioner.conf", render("machine/sysctl.conf.j2", settings=SYSCTLS)),

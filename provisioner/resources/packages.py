@@ -72,7 +72,7 @@ source=$1 options=$2; shift 2
 mend() {{
   {shlex.join(APT)} $1 install --fix-broken --no-install-recommends || return
   if [ -z "$2" ]; then return 0; fi
-  {shlex.join(APT)} $1 install --reinstall --no-install-recommends --allow-change-held-packages $2
+  {shlex.join(APT)} $1 install --reinstall --no-install-recommends --allow-change-held-packages --allow-downgrades $2
 }}
 if [ -e "$source" ] && {shlex.join(APT)} $options update && mend "$options" "$*"; then exit 0; fi
 mend "" "$*"
@@ -97,10 +97,12 @@ class PackageDatabase:
     """dpkg has finished what it began; a killed installation leaves packages half-installed or half-configured.
 
     `source` is a file that says where packages of ours come from, with its `options` for apt; it may not be there.
+    `versions` are pairs of (name, version) for packages that apt would otherwise take the newest of.
     """
 
     source: str = ""
     options: tuple[str, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> str:
@@ -122,7 +124,9 @@ class PackageDatabase:
         lines += [f"-dpkg's journal {name}" for state, name in rows if state == "journal"]
         # apt forgets the hold of what it installs again.
         held = [name for name, state in states if name in again and state[0] == "h"]
-        repair = shell(_REPAIR, self.source, " ".join(self.options), *again, timeout_s=INSTALL_TIMEOUT_S)
+        exact = dict(self.versions)
+        words = (f"{name}={exact[name]}" if name in exact else name for name in again)
+        repair = shell(_REPAIR, self.source, " ".join(self.options), *words, timeout_s=INSTALL_TIMEOUT_S)
         return Change(
             "finish the interrupted installation of packages",
             (packages_free(), repair, *([Command(("apt-mark", "hold", *held))] if held else [])),
@@ -180,7 +184,8 @@ class Packages:
         hashes = tuple(pair for pair in self.hashes if pair[0] in packages)
         checked = (same_files(hashes),) if hashes else ()
         if self.shared:
-            return (apt(*self.options, "update"), *checked, lists_renewed(*packages), apt(*INSTALL, *packages))
+            own = (apt(*self.options, "update"),) if self.options else ()
+            return (*own, lists_renewed(*packages), *checked, apt(*INSTALL, *packages))
         return (apt(*self.options, "update"), *checked, apt(*self.options, *INSTALL, *packages))
 
 

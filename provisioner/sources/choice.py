@@ -10,9 +10,10 @@ from provisioner.inventory.model import Host
 from provisioner.resources.distribution import PackagesGone, Tools
 from provisioner.resources.files import File
 from provisioner.resources.other_sources import OtherSources
+from provisioner.resources.packages import PackageDatabase
 from provisioner.sources import bundle
 from provisioner.sources.keys import key_of
-from provisioner.sources.repository import DOCKER, KUBERNETES, Repository, repository
+from provisioner.sources.repository import DOCKER, KUBERNETES, PRODUCTS, Repository, repository
 from provisioner.sources.source import Source
 from provisioner.sources.wanted import chosen
 
@@ -39,6 +40,13 @@ def runtime_source(view: View, host: Host) -> Source:
     found = repository(view, host, DOCKER)
     source = _from(view, host, found) if found else bundle.runtime(view)
     return replace(source, resources=(*source.resources, *_in_the_way(view, host, source)))
+
+
+def package_database(view: View, host: Host) -> PackageDatabase:
+    """A package database in order; what was interrupted while it was unpacked comes from its source once more."""
+    from_repositories = [product for product in PRODUCTS if repository(view, host, product)]
+    versions = tuple(pair for product in from_repositories for pair in chosen(view, host, product).items())
+    return replace(bundle.package_database(view), versions=versions)
 
 
 def in_the_way(view: View, host: Host) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
+from provisioner.resources.distribution import PackagesGone, Tools
 from provisioner.resources.docker import DockerDrivers
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image
@@ -22,6 +23,7 @@ from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
 from provisioner.resources.nodes import NodeMarks, NodesReady
+from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages
 from provisioner.resources.services import Service
 from tests.builders import TOKEN, node, ok
@@ -113,6 +115,32 @@ PACKAGES = (
     Case("it was interrupted while unpacking", DATABASE, "hHR kubelet\niH socat\niiR ethtool\njournal 0001\n"),
     Case("a removal was interrupted", DATABASE, "rH socat\n"),
     Case("dpkg's journal is not empty", DATABASE, "journal 0001\n"),
+)
+
+LISTS = ("-oDir::Etc::SourceList=/x.sources", "-oDir::Etc::SourceParts=/dev/null", "-oAPT::Get::List-Cleanup=0")
+SHARED = Packages(
+    "kubernetes", (("kubeadm", "1.20.2-00"), ("cri-tools", "1.19.0-00")), LISTS, shared=True,
+    hashes=(("kubeadm=1.20.2-00", "a" * 64),),
+)  # fmt: skip
+OTHERS = OtherSources("kubernetes", "/etc/apt/sources.list.d/kubernetes.sources", ("apt.kubernetes.io",))
+TOOLS = Tools("kubernetes", ("conntrack", "socat"))
+GONE = PackagesGone(("containerd", "runc"), "containerd.io")
+OLD = "/etc/apt/sources.list.d/kubernetes.list: deb https://apt.kubernetes.io/ kubernetes-xenial main\n"
+SOURCES = (
+    Case("from a repository, none installed", SHARED, ""),
+    Case("from a repository, one of another version", SHARED, "kubeadm hi  1.20.2-00\ncri-tools hi  1.13.0-00\n"),
+    Case("from a repository, all there", SHARED, "kubeadm hi  1.20.2-00\ncri-tools hi  1.19.0-00\n"),
+    Case(
+        "unpacking was interrupted", PackageDatabase(versions=(("kubelet", "1.20.2-00"),)), "hHR kubelet\niHR socat\n"
+    ),
+    Case("no other source", OTHERS, ""),
+    Case("a source that is dead", OTHERS, OLD),
+    Case("a paragraph", OTHERS, "/etc/apt/sources.list.d/a.sources: Types: deb\nURIs: https://apt.kubernetes.io/\n"),
+    Case("tools are missing", TOOLS, "socat rc \n"),
+    Case("tools are there", TOOLS, "conntrack ii \nsocat hi \n"),
+    Case("packages in the way", GONE, "containerd hi \nrunc ii \n"),
+    Case("one package in the way", GONE, "containerd un \nrunc iU \nrunc ii \n"),
+    Case("nothing in the way", GONE, "containerd rc \n"),
 )
 
 DOCKER = Service("docker.service", configuration=("/etc/docker/daemon.json",))
@@ -262,6 +290,7 @@ KINDS = {
     "files": FILES,
     "kernel": KERNEL,
     "packages": PACKAGES,
+    "sources": SOURCES,
     "services": SERVICES,
     "images": IMAGES,
     "kubeadm": KUBEADM,

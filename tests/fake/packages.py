@@ -151,10 +151,13 @@ def _repair(machine: Machine, command: Command, source: str, options: str, *name
     yield from _configure(machine)
     machine.drop(JOURNAL)
     bad = {name: one.version for name, one in machine.packages.items() if one.state == "half-installed"}
-    assert bad.keys() <= set(names), "packages that nobody has named are half-installed"
+    exact = dict(name.partition("=")[::2] for name in names)
+    assert bad.keys() <= exact.keys(), "packages that nobody has named are half-installed"
+    bad = {name: exact[name] or version for name, version in bad.items()}
     if not bad:
         return ""
-    if not machine.there(source) or not machine.there(APT_MIRRORS):
+    bundled = machine.there(source) and machine.there(APT_MIRRORS)
+    if not bundled and not bad.items() <= repositories.offered(machine):
         return failed(100, f"E: The package {next(iter(bad))} needs to be reinstalled, but I can't find an archive")
     return (yield from _install(machine, bad))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -10,57 +9,9 @@ import pytest
 from provisioner.errors import PreflightError
 from provisioner.sources import openpgp
 from tests.builders import cluster, host
-from tests.conftest import TESTS
-from tests.fake.repositories import FakeRepository
 from tests.fake.state import FakePackage
 from tests.fake.world import World
-
-KEY = (TESTS / "cases" / "sources" / "key.asc").read_text()
-FINGERPRINT = openpgp.read(KEY)[0].fingerprint
-LEGACY = "http://mirror.example/kubernetes/apt"
-DOCKER = "http://mirror.example/docker/linux"
-SOURCES: dict[str, Any] = {
-    "package_source": {"type": "legacy", "url": LEGACY, "key": f"{LEGACY}/key.gpg", "fingerprint": FINGERPRINT},
-    "runtime": {"source": {"type": "mirror", "url": f"{DOCKER}/", "fingerprint": FINGERPRINT}},
-}
-KUBERNETES = FakeRepository(
-    KEY,
-    f"{LEGACY}/key.gpg",
-    {
-        **dict.fromkeys(("kubeadm", "kubectl", "kubelet"), ("1.19.16-00", "1.20.2-00", "1.20.15-00", "1.21.0-00")),
-        "kubernetes-cni": ("0.8.7-00", "1.2.0-00"),
-        "cri-tools": ("1.19.0-00", "1.26.0-00"),
-    },
-)
-DOCKER_CE = FakeRepository(
-    KEY,
-    f"{DOCKER}/debian/gpg",
-    {
-        **dict.fromkeys(
-            ("docker-ce", "docker-ce-cli"),
-            ("5:20.10.23~3-0~debian-bookworm", "5:20.10.24~3-0~debian-bookworm", "5:28.3.3-1~debian.12~bookworm"),
-        ),
-        "containerd.io": ("1.6.33-1", "1.7.27-1", "2.2.0-2~debian.12~bookworm"),
-    },
-)
-INSTALLED = {
-    "kubelet": "1.20.2-00",
-    "kubernetes-cni": "1.2.0-00",
-    "cri-tools": "1.19.0-00",
-    "docker-ce": "5:20.10.24~3-0~debian-bookworm",
-    "containerd.io": "1.7.27-1",
-}
-
-
-def world_of(**settings: Any) -> World:
-    world = World(cluster(**{**SOURCES, **settings}))
-    world.scene.repositories.update(
-        {
-            f"{LEGACY}/ kubernetes-xenial": deepcopy(KUBERNETES),
-            f"{DOCKER}/debian bookworm": deepcopy(DOCKER_CE),
-        }
-    )
-    return world
+from tests.scenarios.repositories import DOCKER, FINGERPRINT, INSTALLED, LEGACY, SOURCES, world_of
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from provisioner.core.report import ignore
 from provisioner.looking import look_at
 from provisioner.sources.version_lock import LockedProduct, VersionLock, answers, changes, drift, lock_of, path_for
 from tests.fake.world import World
-from tests.scenarios.test_sources import FINGERPRINT, INSTALLED, LEGACY, asked, messages, world_of
+from tests.scenarios.repositories import FINGERPRINT, INSTALLED, LEGACY, world_of
+from tests.scenarios.test_sources import asked, messages
 
 PLACE = f"{LEGACY}/ kubernetes-xenial"
 

@@ -1,0 +1,1 @@
+"""Package sources: keys, versions, what is asked and answered."""
