@@ -45,7 +45,9 @@ class MirrorSource(Model):
     """A mirror of pkgs.k8s.io: the packages of 1.31 are at `url`/v1.31/deb/."""
 
     type: Literal["mirror"] = "mirror"
-    url: Url = Field(description="What stands for https://pkgs.k8s.io/core:/stable: here; in quotes if it ends in a colon.")
+    url: Url = Field(
+        description="What stands for https://pkgs.k8s.io/core:/stable: here; in quotes if it ends in a colon."
+    )
     key: KeyPlace | None = Field(default=None, description=_KEY + " Left out: Release.key beside the packages.")
     fingerprint: Fingerprint | None = Field(default=None, description=_FINGERPRINT)
 
