@@ -30,7 +30,8 @@ def _each(view: View) -> Iterator[tuple[Host, HostFacts]]:
 def _system(view: View) -> Iterator[Problem]:
     for host, facts in _each(view):
         if view.bundle:
-            yield from _fits(host, facts, view.bundle.manifest.distribution)
+            packages = bool(view.cluster.settings.bundles)
+            yield from _fits(host, facts, view.bundle.manifest.distribution, packages=packages)
         if facts.init != "systemd":
             yield Problem(
                 "init",
@@ -40,9 +41,10 @@ def _system(view: View) -> Iterator[Problem]:
             )
 
 
-def _fits(host: Host, facts: HostFacts, wished: Distribution) -> Iterator[Problem]:
+def _fits(host: Host, facts: HostFacts, wished: Distribution, *, packages: bool) -> Iterator[Problem]:
+    """Images run on every distribution; packages are for one."""
     found = f"{facts.distribution} {facts.codename or facts.release}"
-    if (facts.distribution, facts.codename) != (wished.id, wished.codename):
+    if packages and (facts.distribution, facts.codename) != (wished.id, wished.codename):
         yield Problem(
             "distribution",
             host.name,

@@ -19,6 +19,11 @@ from provisioner.sources.versions import nearest, newest
 from provisioner.sources.wanted import Want, lacking
 
 LOCK_AGAIN = "`provisioner lock` writes it anew; without that file the newest that fits is taken."
+# An address and what is wrong with it, in apt's words.
+_TOLD = (
+    r"Failed to fetch (\S+)\s+(.+?)(?: \[IP:.*)?$",
+    r"(?:GPG error|OpenPGP signature verification failed): (\S+).*?Release: (.+)$",
+)
 
 
 def _sources(view: View) -> Iterator[Problem]:
@@ -46,22 +51,28 @@ def _of(view: View, host: Host, one: Repository) -> Iterator[Problem]:
     elif answer.pinned and answer.pinned != one.place:
         message = f"the versions' lock file is for packages of {answer.pinned}; the inventory wants {one.place}"
         yield Problem("lock-mismatch", host.name, message, LOCK_AGAIN)
+    elif _is_other_key(view, host, one, answer):
+        yield _other_key(host, one, answer)
     elif answer.trouble:
         yield _silent(host, one, answer)
-    elif one.uri and not key_of(view, host, one):
-        yield _other_key(host, one, answer)
     elif not answer.offers:
         message = f"{one.place} has none of its packages for {facts.architecture}"
         yield Problem("no-packages", host.name, message, "Is its address right? Another source may have them.")
     else:
         missing = lacking(view, host, one.product)
         if missing:
-            yield _no_version(host, one, answer, missing)
+            yield _no_version(view, host, one, answer, missing)
+
+
+def _is_other_key(view: View, host: Host, one: Repository, answer: Answer) -> bool:
+    """Looked at before what apt says, which only knows that something is not signed as it should be."""
+    was_read = bool(answer.keys) or not answer.trouble
+    return bool(one.uri) and was_read and not found(key_of(view, host, one))
 
 
 def _silent(host: Host, one: Repository, answer: Answer) -> Problem:
-    fetched = re.search(r"Failed to fetch (\S+)\s+(.+?)(?: \[IP:.*)?$", answer.trouble, re.MULTILINE)
-    what = f"{fetched[1]}: {' '.join(fetched[2].split())}" if fetched else answer.trouble.splitlines()[-1]
+    told = next(filter(None, (re.search(words, answer.trouble, re.MULTILINE) for words in _TOLD)), None)
+    what = f"{told[1]}: {' '.join(told[2].split())}" if told else answer.trouble.splitlines()[-1]
     hint = causes.hint(answer.trouble).partition(" Then run the same")[0]
     if "does not have a Release file" in answer.trouble:
         hint = f"There is no repository for {one.suite} at that address: is it right, is that release still there?"
@@ -71,22 +82,30 @@ def _silent(host: Host, one: Repository, answer: Answer) -> Problem:
 
 
 def _other_key(host: Host, one: Repository, answer: Answer) -> Problem:
-    keys = ", ".join(key.fingerprint for key in found(answer.keys)) or "no key that can be read"
+    keys = ", ".join(key.fingerprint for key in found(answer.keys))
     wished = f", and it should be {one.fingerprint}" if one.fingerprint else ""
-    message = f"the key of {one.place} is {keys}{wished}"
+    message = f"the key of {one.place} is {keys or 'none that can be read'}{wished}"
+    if not keys:
+        hint = f"Look at what the machine gets from {one.key_url or 'there'}: it is no OpenPGP public key."
+        return Problem("source-key", host.name, message, hint)
     hint = "Trust it only when its owner publishes that fingerprint; then correct `fingerprint`, or the key's place."
     return Problem("source-key", host.name, message, hint)
 
 
-def _no_version(host: Host, one: Repository, answer: Answer, missing: tuple[Want, ...]) -> Problem:
+def _no_version(view: View, host: Host, one: Repository, answer: Answer, missing: tuple[Want, ...]) -> Problem:
     names = ", ".join(f"{want.package} {want.version}".strip() for want in missing)
     first = missing[0]
     offered = answer.versions(first.package)
+    unfit = bool(offered) and not first.version
+    if unfit:
+        names += f" that goes with Kubernetes {view.cluster.settings.kubernetes_version}"
     there = nearest(offered, first.version) if first.version else tuple(filter(None, (newest(offered),)))
     has = f"it has {first.package} {', '.join(there)}" if there else f"it has no {first.package} at all"
     if answer.pinned:
         return Problem("lock-mismatch", host.name, f"the versions' lock file has no {names}; {has}", LOCK_AGAIN)
     hint = "Wish for one of these versions, or take another source."
+    if unfit:
+        hint = "Name its version (runtime.version) to have it all the same, or take another source."
     return Problem("no-such-version", host.name, f"{one.place} has no {names}; {has}", hint)
 
 

@@ -28,7 +28,7 @@ mkdir -p "$work/lists/partial"
 chmod 755 "$work"
 cat >"$work/key"
 set -- "$@" -oDir::State::Lists="$work/lists" -oAcquire::Retries=1 \
-  -oAcquire::http::Timeout=20 -oAcquire::https::Timeout=20
+  -oAcquire::http::Timeout=10 -oAcquire::https::Timeout=10
 echo "=== apt"
 if [ -n "$key_url" ] && ! /usr/lib/apt/apt-helper "$@" -qq download-file "$key_url" "$work/key" 2>&1; then exit 0; fi
 if [ -n "$source" ]; then

@@ -8,7 +8,7 @@ from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
 from provisioner.resources.distribution import PackagesGone, Tools
-from provisioner.resources.files import File
+from provisioner.resources.files import Directory, File
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase
 from provisioner.sources import bundle
@@ -74,11 +74,16 @@ def _from(view: View, host: Host, found: Repository) -> Source:
     return Source(
         (
             OtherSources(found.product, found.path, found.marks),
+            # On machines that close what root makes, apt's own user could not read the key.
+            Directory(found.key_path.rpartition("/")[0]),
             File(found.key_path, key_of(view, host, found)),
             File(found.path, found.definition()),
         ),
-        # This source alone is asked anew, and the lists of the others stay.
-        (f"-oDir::Etc::SourceList={found.path}", "-oDir::Etc::SourceParts=/dev/null", "-oAPT::Get::List-Cleanup=0"),
+        # This source alone is asked anew, and the lists of the others stay. By itself apt does not mind a failure.
+        (
+            *(f"-oDir::Etc::SourceList={found.path}", "-oDir::Etc::SourceParts=/dev/null"),
+            *("-oAPT::Get::List-Cleanup=0", "-oAPT::Update::Error-Mode=any"),
+        ),
         versions,
         shared=True,
         hashes=hashes,
