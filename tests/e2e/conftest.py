@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.ground import Ground, ground
 from tests.e2e.world import Watcher, World, provisioner
+from tests.repositories.site import make_site
 
 LAB = "e2e"
 
@@ -57,6 +59,15 @@ def lab() -> Iterator[World]:
     finally:
         down = provisioner("lab", "down", "--name", LAB)
         assert down.code == 0, down
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Two fresh machines, cp1 and w1, whose packages come from repositories of the tests."""
+    if not can_run_containers():
+        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    with ground("e2e-sources", make_site(tmp_path_factory.mktemp("site")), workers=1) as made:
+        yield made
 
 
 def _brought_up() -> World:

@@ -1,0 +1,92 @@
+"""The whole procedure from Docker's repository and the Kubernetes repository: three machines become a verified cluster
+whose docker-ce, containerd.io, kubelet, kubeadm and kubectl are pinned and held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import can_run_containers
+from tests.e2e.ground import Ground, ground
+from tests.e2e.world import Said, provisioner
+from tests.repositories.site import make_site
+
+pytestmark = pytest.mark.e2e
+
+Record = Callable[[str, object], None]
+TALLY = ("package source cases tried", 1)
+HELD = {
+    "containerd.io": "1.6.20-1",
+    "cri-tools": "1.20.0-1.1",
+    "docker-ce": "5:20.10.24~3-0~debian-bookworm",
+    "docker-ce-cli": "5:20.10.24~3-0~debian-bookworm",
+    "kubeadm": "1.20.2-1.1",
+    "kubectl": "1.20.2-1.1",
+    "kubelet": "1.20.2-1.1",
+    "kubernetes-cni": "1.1.1-1.1",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ground, Path, Said]]:
+    """The machines, the inventory, and what the first run said."""
+    if not can_run_containers():
+        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    site = make_site(tmp_path_factory.mktemp("site"))
+    with ground("e2e-docker-ce", site, workers=2) as here:
+        path = here.inventory()
+        yield here, path, provisioner("apply", "-i", str(path), "--json")
+
+
+Cluster = tuple[Ground, Path, Said]
+
+
+def test_the_procedure_ends_in_a_cluster_that_is_verified(cluster: Cluster, record_property: Record) -> None:
+    record_property("tally", TALLY)
+    _, path, done = cluster
+    assert done.code == 0, done
+    verified = provisioner("verify", "-i", str(path), "--json")
+    assert verified.code == 0, verified
+
+
+def test_packages_have_upstreams_names_and_versions_and_are_held(cluster: Cluster, record_property: Record) -> None:
+    record_property("tally", TALLY)
+    here, _, _ = cluster
+    for machine in here.world.machines:
+        assert here.held(machine) == HELD
+        assert "docker.io" not in here.world.shell(machine, "dpkg-query -W")
+
+
+def test_nodes_run_that_docker(cluster: Cluster) -> None:
+    here, _, _ = cluster
+    nodes = json.loads(here.world.kubectl("get", "nodes", "-o", "json"))["items"]
+    found = {node["metadata"]["name"]: node["status"]["nodeInfo"]["containerRuntimeVersion"] for node in nodes}
+    assert set(found) == {"cp1", "w1", "w2"}
+    assert {version.partition("+")[0] for version in found.values()} == {"docker://20.10.24"}
+    assert here.world.shell("w1", "docker info --format '{{.CgroupDriver}}'").strip() == "systemd"
+
+
+def test_a_second_run_changes_nothing_and_asks_no_repository(cluster: Cluster, record_property: Record) -> None:
+    record_property("tally", TALLY)
+    here, path, _ = cluster
+    here.server.asked.clear()
+    again = provisioner("apply", "-i", str(path), "--json")
+    assert (again.code, again.report["changed"]) == (0, 0), again
+    assert here.server.asked == []
+
+
+def test_docker_changes_its_version_under_running_pods(cluster: Cluster, record_property: Record) -> None:
+    record_property("tally", TALLY)
+    here, _, _ = cluster
+    started = "docker ps --filter name=k8s_kube-proxy --format '{{.ID}}'"
+    before = here.world.shell("w1", started)
+    assert before
+    other = here.inventory("other.yaml", runtime=here.docker("20.10.23"))
+    done = provisioner("apply", "-i", str(other), "--json")
+    assert done.code == 0, done
+    assert here.held("w1")["docker-ce"] == "5:20.10.23~3-0~debian-bookworm"
+    assert here.world.shell("w1", started) == before
