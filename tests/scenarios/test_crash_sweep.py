@@ -1,6 +1,7 @@
 """A run may be killed at any moment: the same command goes on, and ends as if nothing had happened.
 
-Here a tenth of all moments is tried, evenly spread, and some by chance; `pytest -m sweep` tries every one.
+Here a tenth of all moments is tried, evenly spread, and some by chance; `pytest -m sweep` tries all of them (with five
+workers, every third).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.fake.world import World
 from tests.scenarios.sweep import SCENARIOS, Whole, dice, must_recover, whole
 
 TITLE = "crash points tried and survived"
-NEW = "one control plane and two workers"
+NEW, LONG = "one control plane and two workers", "one control plane and five workers"
 # One in so many moments is tried.
 SHARES = [pytest.param(10, id="a tenth"), pytest.param(1, id="all", marks=pytest.mark.sweep)]
 # How many are tried that chance has chosen; it is also the seed.
@@ -30,8 +31,9 @@ NUMBERS = [pytest.param(20, id="some"), pytest.param(100, id="many", marks=pytes
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_killed_at_any_moment(scenario: str, share: int, tally: Tally) -> None:
     run = whole(SCENARIOS[scenario]())
-    # Of short runs a larger part.
-    points = [*run.points.items()][:: min(share, len(run.points) // 40 + 1)]
+    # Of short runs a larger part, and of the longest, which repeats itself worker by worker, a smaller one.
+    step = min(share, len(run.points) // 40 + 1) * (3 if scenario == LONG else 1)
+    points = [*run.points.items()][::step]
     for frozen, point in points:
         must_recover(World.thawed(run.wished, frozen), run.end, point)
     tally(TITLE, len(points))
