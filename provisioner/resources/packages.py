@@ -26,7 +26,6 @@ LOCKS = (
     "/var/cache/apt/archives/lock",
     "/var/lib/apt/lists/lock",
 )
-_QUIET, _APT = QUIET, APT
 _DPKG = (*QUIET, "dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")
 
 # Who holds one of the locks, if anyone. A lock is known by its file's number (/proc/locks), which other file systems

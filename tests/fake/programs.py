@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from provisioner.core.command import Command, Result
-from provisioner.resources.packages import _APT, _QUIET
+from provisioner.resources.apt import APT, QUIET
 from tests.builders import ok
 from tests.fake import api_server, files, images, kernel, kubeadm, kubectl, locks, looking, packages, scripts, services
 from tests.fake.moments import Answer, Handler, Moments
@@ -53,8 +53,8 @@ def run(machine: Machine, command: Command) -> Generator[None, None, Result]:
 
 def _program(machine: Machine, command: Command) -> Answer | Moments:
     match command.argv:
-        case words if words[: len(_APT)] == _APT:
-            return packages.apt(machine, words[len(_QUIET) + 1 :])
+        case words if words[: len(APT)] == APT:
+            return packages.apt(machine, words[len(QUIET) + 1 :])
         case ("apt-mark", "hold", *names):
             return packages.hold(machine, *names)
         case ("systemctl", "daemon-reload"):

@@ -12,7 +12,8 @@ from tests.fake.state import Machine
 
 LISTS = "/var/lib/apt/lists"
 SOURCES = "/etc/apt/sources.list.d"
-# Of the distribution itself, at whatever version.
+# Of the distribution itself, at whatever version; what else it has is the repository of this name.
+DISTRIBUTION = "distribution"
 TOOLS = ("conntrack", "ebtables", "ethtool", "iproute2", "iptables", "socat")
 
 
@@ -28,6 +29,8 @@ class FakeRepository:
 
 
 def _of(machine: Machine, definition: str) -> FakeRepository | None:
+    if not definition:
+        return machine.repositories.get(DISTRIBUTION)
     uri, suite = (re.search(rf"^{word}: (\S+)$", definition, re.MULTILINE) for word in ("URIs", "Suites"))
     return machine.repositories.get(f"{uri[1]} {suite[1]}") if uri and suite else None
 
@@ -88,7 +91,8 @@ def _renewed(machine: Machine, command: Command, *packages: str) -> Moments:
     place = f"{LISTS}/distribution_Packages"
     if place not in machine.files:
         yield
-        machine.put(place, "\n".join(f"{name} 1" for name in TOOLS))
+        more = machine.repositories.get(DISTRIBUTION)
+        machine.put(place, "\n".join([*(f"{name} 1" for name in TOOLS), *(_rows(machine, more) if more else [])]))
     return ""
 
 

@@ -9,9 +9,10 @@ import pytest
 from provisioner.errors import PreflightError
 from provisioner.sources import openpgp
 from tests.builders import cluster, host
+from tests.fake.repositories import FakeRepository
 from tests.fake.state import FakePackage
 from tests.fake.world import World
-from tests.scenarios.repositories import DOCKER, FINGERPRINT, INSTALLED, LEGACY, SOURCES, world_of
+from tests.scenarios.repositories import DOCKER, FINGERPRINT, INSTALLED, KEY, LEGACY, SOURCES, world_of
 
 
 @pytest.fixture
@@ -179,3 +180,42 @@ def test_a_worker_added_later_gets_what_the_others_have(world: World) -> None:
     assert world.apply().report.result == "ok"
     assert world.machines["w3"].packages["kubelet"].version == "1.20.2-00"
     assert asked(world) == 8
+
+
+def test_the_distributions_own_docker() -> None:
+    world = world_of(runtime={"source": {"type": "distribution"}})
+    versions: dict[str, tuple[str, ...]] = {
+        "containerd": ("1.6.20~ds1-1",),
+        "docker.io": ("20.10.24+dfsg1-1",),
+        "runc": ("1.1.5+ds1-1",),
+    }
+    world.scene.repositories["distribution"] = FakeRepository("", "", versions)
+    assert world.apply().report.result == "ok"
+    for machine in world.machines.values():
+        assert {name: (machine.packages[name].version,) for name in versions} == versions
+        assert all(machine.packages[name].held for name in versions)
+        assert not machine.there("/etc/apt/sources.list.d/docker.sources")
+    assert world.apply().report.changed == 0
+
+
+def test_one_repository_for_each_minor_release() -> None:
+    url = "http://mirror.example/core:/stable:"
+    world = world_of(package_source={"type": "mirror", "url": url, "fingerprint": FINGERPRINT})
+    names = ("kubeadm", "kubectl", "kubelet", "kubernetes-cni")
+    packages: dict[str, tuple[str, ...]] = dict.fromkeys(names, ("1.20.2-1.1", "1.20.2-2.1", "1.20.10-1.1"))
+    repository = FakeRepository(KEY, f"{url}/v1.20/deb/Release.key", packages)
+    world.scene.repositories[f"{url}/v1.20/deb/ /"] = repository
+    assert world.apply().report.result == "ok"
+    machine = world.machines["w1"]
+    assert machine.packages["kubelet"].version == "1.20.2-2.1"
+    assert "cri-tools" not in machine.packages
+    asked_once = repository.asked
+    assert (world.apply().report.changed, repository.asked) == (0, asked_once)
+
+
+def test_a_machine_that_is_limited_away_is_not_asked(world: World) -> None:
+    world.apply()
+    world.machines["w1"].drop("/etc/apt/keyrings/docker.asc")
+    before = asked(world)
+    assert world.apply(limit=frozenset({"w2"})).report.changed == 0
+    assert asked(world) == before
