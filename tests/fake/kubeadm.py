@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Generator
-from functools import cache
 
 from provisioner.core.command import Command
-from provisioner.derived import ca_pin
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
 from tests.builders import CA
-from tests.fake import images, services
+from tests.fake import images, kubeadm_files, services
 from tests.fake.background import BOOTSTRAP_CONF, ETCD_DATA, KUBELET_CONF, MANIFESTS, pass_moment
 from tests.fake.cluster import TOKEN_LIFE_S, FakeToken
 from tests.fake.moments import Answer, Handler, Moments, failed
@@ -118,15 +115,15 @@ def _init(machine: Machine, text: str) -> Moments:
         yield
         if cluster.api == "up" and machine.name in cluster.nodes:
             break
-    cluster.configuration = _configuration(text)
+    cluster.configuration = kubeadm_files.configuration(text)
     yield
     node = cluster.nodes[machine.name]
     node.labels |= {"node-role.kubernetes.io/master": ""}
     # An empty list means none; without a list, a control plane keeps others away.
-    node.taints |= _taints(text) if "  taints:" in text else {"node-role.kubernetes.io/master:NoSchedule"}
+    node.taints |= kubeadm_files.taints(text) if "  taints:" in text else {"node-role.kubernetes.io/master:NoSchedule"}
     yield
-    identity, secret = _token(text)
-    cluster.tokens[identity] = FakeToken(secret, _found(r'description: "(.*)"', text), _expiry(machine))
+    identity, secret = kubeadm_files.token(text)
+    cluster.tokens[identity] = FakeToken(secret, kubeadm_files.found(r'description: "(.*)"', text), _expiry(machine))
     cluster.used.append(identity)
     yield
     # The add-ons take a moment, in which the token is signed.
@@ -155,11 +152,11 @@ def _start_kubelet(machine: Machine) -> Moments:
 
 def _join(machine: Machine, text: str) -> Moments:
     cluster = machine.cluster
-    token = _found(r'token: "(.*)"', text)
+    token = kubeadm_files.found(r'token: "(.*)"', text)
     yield from _wait_token(machine, token)
     if not cluster.admits(token, machine.clock.now_s):
         return failed(1, "error execution phase preflight: couldn't validate the identity of the API Server")
-    assert _found(r'caCertHashes: \["(.*)"\]', text) == pin(), "joining without the CA's pin"
+    assert kubeadm_files.found(r'caCertHashes: \["(.*)"\]', text) == kubeadm_files.pin(), "joining without the CA's pin"
     cluster.used.append(token.partition(".")[0])
     known = cluster.nodes.get(machine.name)
     if known and known.ready:
@@ -173,7 +170,7 @@ def _join(machine: Machine, text: str) -> Moments:
     yield
     if known is None:
         # A node is born with its taints; an object that is there keeps its own.
-        cluster.nodes[machine.name].taints |= _taints(text)
+        cluster.nodes[machine.name].taints |= kubeadm_files.taints(text)
     machine.drop(BOOTSTRAP_CONF)
     return ""
 
@@ -186,43 +183,8 @@ def _wait_token(machine: Machine, token: str) -> Generator[None, None, None]:
         yield
 
 
-@cache
-def pin() -> str:
-    """The hash of the cluster's CA."""
-    return ca_pin(CA)
-
-
-def _found(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
-    assert match, f"kubeadm's configuration has no {pattern}"
-    return match[1]
-
-
-def _token(text: str) -> tuple[str, str]:
-    identity, _, secret = _found(r'token: "([a-z0-9]{6}\.[a-z0-9]{16})"', text).partition(".")
-    return identity, secret
-
-
 def _expiry(machine: Machine) -> float:
     return machine.clock.now_s + TOKEN_LIFE_S
-
-
-def _taints(text: str) -> set[str]:
-    rows = re.findall(r'- \{key: "(.*?)", value: "(.*?)", effect: (\w+)\}', text)
-    return {f"{key}={value}:{effect}" if value else f"{key}:{effect}" for key, value, effect in rows}
-
-
-def _configuration(text: str) -> str:
-    """What kubeadm keeps of its configuration in the cluster, the parts that are read again."""
-    keys = ("kubernetesVersion", "podSubnet", "serviceSubnet", "dnsDomain")
-    found = {key: _found(rf"{key}: (\S+)", text) for key in keys}
-    networking = "".join(f"  {key}: {found[key]}\n" for key in keys[1:])
-    endpoint = _found(r'controlPlaneEndpoint: "(.*)"', text)
-    arguments = _found(r"(?s)apiServer:.*?  extraArgs: ([^\n]*)", text)
-    return (
-        f"apiServer:\n  extraArgs: {arguments}\ncontrolPlaneEndpoint: {endpoint}\n"
-        f"kubernetesVersion: {found['kubernetesVersion']}\nnetworking:\n{networking}"
-    )
 
 
 def _wait_node(machine: Machine, command: Command, conf: str, node: str, deadline: str) -> Moments:
