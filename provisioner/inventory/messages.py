@@ -24,6 +24,7 @@ _PATTERNS = {
     names.RUNTIME_VERSION: "a version such as 20.10.24",
     package_sources.URL: "an address such as https://mirror.example/kubernetes, without user and password",
     package_sources.WEB_URL: "an address such as http://proxy.example:3128, without user and password",
+    package_sources.DIRECT: "a name, a domain such as .example.org, an address or a network",
     package_sources.FINGERPRINT: "a fingerprint of 40 hexadecimal digits",
     package_sources.KEY: "a key's address or file name, without blanks",
     names.SIZE: "a size such as 100m",

@@ -9,9 +9,12 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from provisioner.inventory.strict import FilePath, Model
 
-# No user and password: everybody on the machine can read where its packages come from.
-URL = r"^(https?|file)://[^\s@'\"\\]+$"
-WEB_URL = r"^https?://[^\s@'\"\\/]+/?$"
+# No user and password: everybody on the machine can read where its packages come from. Nothing that a shell or apt would
+# read as more than a part of an address.
+URL = r"^(https?|file)://[A-Za-z0-9._~:/%+=,\[\]-]+$"
+WEB_URL = r"^https?://[A-Za-z0-9._:\[\]-]+/?$"
+# A name, a domain such as .example.org, an address, a network.
+DIRECT = r"^[A-Za-z0-9.*][A-Za-z0-9.:/*-]*$"
 FINGERPRINT = r"^([0-9A-Fa-f]{4} *){10}$"
 # A URL, or a file's name.
 KEY = r"^[^\s'\"\\@]+$"
@@ -112,7 +115,7 @@ class Proxy(Model):
 
     http: ProxyUrl | None = Field(default=None, description="The proxy for http, such as http://proxy.example:3128.")
     https: ProxyUrl | None = Field(default=None, description="The proxy for https; the one for http otherwise.")
-    no_proxy: tuple[str, ...] = Field(
+    no_proxy: tuple[Annotated[str, StringConstraints(pattern=DIRECT)], ...] = Field(
         default=(),
         strict=False,
         description="What is reached directly besides the cluster's own machines, networks and names.",
