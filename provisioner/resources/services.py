@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
+# Where there is no time, systemd 249 (Ubuntu 22.04) says n/a and others nothing.
 _PROBE = """
 told=$(systemctl show "$1" --timestamp=us+utc \
   -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -p ExecMainStartTimestamp)
 echo "$told"
-started=$(echo "$told" | sed -n 's/^ExecMainStartTimestamp=//p')
+started=$(echo "$told" | sed -n '/=n.a$/d; s/^ExecMainStartTimestamp=//p')
 echo "started=$(date -d "${started:-@0}" +%s.%N)"
 shift
 for path in "$@"; do

@@ -53,7 +53,7 @@ class Ground:
         source = {"type": "mirror", "url": f"{self.server.address}/docker/linux", "fingerprint": print_, **other}
         return _without_none({"type": "docker", "version": version, "source": _without_none(source)})
 
-    def inventory(self, name: str = "sources.yaml", **cluster: Any) -> Path:
+    def inventory(self, name: str = "sources.yaml", /, **cluster: Any) -> Path:
         """The lab's inventory with packages from these servers and images from the bundle, and further settings."""
         settings = {"package_source": self.kubernetes(), "runtime": self.docker(), "images": "bundle", **cluster}
         document = self.world.document()

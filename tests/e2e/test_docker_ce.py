@@ -1,5 +1,6 @@
-"""The whole procedure from Docker's repository and the Kubernetes repository: three machines become a verified cluster
-whose docker-ce, containerd.io, kubelet, kubeadm and kubectl are pinned and held.
+"""The whole procedure of inventories/docker-ce.yaml, its addresses pointed at servers of the tests: from Docker's
+repository and a Kubernetes repository in the old layout three machines become a verified cluster, whose docker-ce,
+containerd.io, kubelet, kubeadm and kubectl are pinned and held.
 """
 
 from __future__ import annotations
@@ -7,42 +8,54 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.e2e.conftest import can_run_containers
-from tests.e2e.ground import Ground, ground
+from tests.e2e.ground import Ground, Settings, ground
 from tests.e2e.world import Said, provisioner
 from tests.repositories.site import make_site
 
 pytestmark = pytest.mark.e2e
 
 Record = Callable[[str, object], None]
+EXAMPLE = Path(__file__).parents[2] / "inventories" / "docker-ce.yaml"
 TALLY = ("package source cases tried", 1)
 HELD = {
     "containerd.io": "1.6.20-1",
-    "cri-tools": "1.20.0-1.1",
+    "cri-tools": "1.13.0-01",
     "docker-ce": "5:20.10.24~3-0~debian-bookworm",
     "docker-ce-cli": "5:20.10.24~3-0~debian-bookworm",
-    "kubeadm": "1.20.2-1.1",
-    "kubectl": "1.20.2-1.1",
-    "kubelet": "1.20.2-1.1",
-    "kubernetes-cni": "1.1.1-1.1",
+    "kubeadm": "1.20.2-00",
+    "kubectl": "1.20.2-00",
+    "kubelet": "1.20.2-00",
+    "kubernetes-cni": "0.8.7-00",
 }
 
 
+Cluster = tuple[Ground, Path, Said]
+
+
+def settings(here: Ground, **other: Any) -> Settings:
+    """Those of the example, with nothing changed but addresses, keys, and that no registry can be reached."""
+    example = yaml.safe_load(EXAMPLE.read_text())["all"]["vars"]["cluster"]
+    example["package_source"] |= here.legacy()
+    assert example["runtime"]["source"] == {"type": "docker-ce"}
+    example["runtime"] |= {"source": here.docker()["source"], **other}
+    return {**example, "images": "bundle"}
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ground, Path, Said]]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The machines, the inventory, and what the first run said."""
     if not can_run_containers():
         pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
     site = make_site(tmp_path_factory.mktemp("site"))
     with ground("e2e-docker-ce", site, workers=2) as here:
-        path = here.inventory()
+        path = here.inventory(**settings(here))
         yield here, path, provisioner("apply", "-i", str(path), "--json")
-
-
-Cluster = tuple[Ground, Path, Said]
 
 
 def test_the_procedure_ends_in_a_cluster_that_is_verified(cluster: Cluster, record_property: Record) -> None:
@@ -85,7 +98,7 @@ def test_docker_changes_its_version_under_running_pods(cluster: Cluster, record_
     started = "docker ps --filter name=k8s_kube-proxy --format '{{.ID}}'"
     before = here.world.shell("w1", started)
     assert before
-    other = here.inventory("other.yaml", runtime=here.docker("20.10.23"))
+    other = here.inventory("other.yaml", **settings(here, version="20.10.23"))
     done = provisioner("apply", "-i", str(other), "--json")
     assert done.code == 0, done
     assert here.held("w1")["docker-ce"] == "5:20.10.23~3-0~debian-bookworm"
