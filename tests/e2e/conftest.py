@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import Tally
 from tests.e2e.ground import Ground, ground
-from tests.e2e.world import Watcher, World, provisioner
+from tests.e2e.watching import ArgumentsWatcher, MachineWatcher
+from tests.e2e.world import World, provisioner
 from tests.repositories.site import make_site
 
 LAB = "e2e"
@@ -70,6 +73,20 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def grown(lab: World) -> World:
+    """The lab with two more machines: `w3` meets every obstacle before it becomes a node, `w4` forbids forwarding."""
+    up = provisioner("lab", "up", "--name", lab.name, "--workers", "4", "--machines-only", "--json")
+    assert up.code == 0, up
+    return lab
+
+
+@pytest.fixture
+def counted_fault(tally: Tally) -> None:
+    """One more fault for the summary."""
+    tally("faults tried", 1)
+
+
 def _brought_up() -> World:
     made = provisioner("lab", "up", "--name", LAB, "--machines-only", "--json")
     assert made.code == 0, made
@@ -79,9 +96,13 @@ def _brought_up() -> World:
     file = world.inventory.with_name("fresh.plan")
     plan = world.json("plan", "--exit-code", "-o", str(file))
     after = {machine: world.shell(machine, FINGERPRINT) for machine in world.machines}
-    with Watcher() as watcher:
+    with ArgumentsWatcher() as arguments, _watched(world, "cp1") as leader, _watched(world, "w1") as worker:
         up = provisioner("lab", "up", "--name", LAB, "--json", "-v")
     assert up.code == 0, up
-    saved = file.read_text()
-    world.notes = {"before": before, "after": after, "plan": plan, "saved": saved, "up": up, "arguments": watcher.seen}
+    world.notes = {"before": before, "after": after, "plan": plan, "saved": file.read_text(), "up": up}
+    world.notes |= {"arguments": arguments.seen, "seen": {"cp1": leader.seen, "w1": worker.seen}}
     return world
+
+
+def _watched(world: World, machine: str) -> MachineWatcher:
+    return MachineWatcher(partial(world.shell, machine, check=False))

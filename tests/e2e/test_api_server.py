@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import can_run_containers
-from tests.e2e.world import Watcher, World, provisioner
+from tests.e2e.watching import ArgumentsWatcher
+from tests.e2e.world import World, provisioner
 
 pytestmark = pytest.mark.e2e
 
@@ -51,7 +52,7 @@ def _brought_up() -> World:
     patches.mkdir(exist_ok=True)
     (patches / "kube-scheduler+merge.yaml").write_text(yaml.safe_dump(PATCH))
     world.inventory.write_text(yaml.safe_dump(document))
-    with Watcher() as watcher:
+    with ArgumentsWatcher() as watcher:
         up = world.json("apply", "-v")
     assert up.code == 0, up
     world.notes |= {"up": up, "arguments": watcher.seen}

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -132,38 +131,6 @@ class World:
         """The inventory as plain data, to change."""
         document: dict[str, Any] = yaml.safe_load(self.inventory.read_text())
         return document
-
-
-class Watcher:
-    """Collects the arguments of every process on this machine, those of the lab's machines among them."""
-
-    def __init__(self) -> None:
-        """Nothing is seen yet."""
-        self.seen: set[str] = set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Watcher:
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        """End."""
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.05):
-            for entry in os.scandir("/proc"):
-                if entry.name.isdigit():
-                    self._note(Path(entry.path, "cmdline"))
-
-    def _note(self, path: Path) -> None:
-        try:
-            self.seen.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            return
 
 
 def token_like(text: str) -> set[str]:

@@ -1,0 +1,79 @@
+"""`kubeadm init` that cannot begin, or that breaks off half-way: said clearly, and mended by the next run.
+
+A lab of its own with one control plane, because the cluster of the others is made already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import can_run_containers
+from tests.e2e.faults import NODE_PATHS, applied, damaged, failed, node_conditions, refused
+from tests.e2e.world import World, provisioner
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("counted_fault")]
+
+LAB = "e2e-init"
+# kubeadm waits for minutes for a kubelet; here the first complaint of it is enough.
+IMPATIENT = """
+cat >/usr/local/sbin/kubeadm <<'END'
+#!/bin/sh
+if [ "$1" = init ]; then exec timeout -s KILL SECONDS /usr/bin/kubeadm "$@"; fi
+exec /usr/bin/kubeadm "$@"
+END
+chmod 755 /usr/local/sbin/kubeadm
+"""
+BROKEN_KUBELET = """
+mkdir -p /etc/systemd/system/kubelet.service.d
+printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >/etc/systemd/system/kubelet.service.d/99-broken.conf
+systemctl daemon-reload
+"""
+MENDED_KUBELET = "rm /etc/systemd/system/kubelet.service.d/99-broken.conf; systemctl daemon-reload"
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[World]:
+    """One machine that shall become a control plane."""
+    if not can_run_containers():
+        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    provisioner("lab", "down", "--name", LAB)
+    up = provisioner("lab", "up", "--name", LAB, "--workers", "0", "--machines-only", "--json")
+    try:
+        assert up.code == 0, up
+        shown = next(event["text"] for event in up.events if event.get("text", "").startswith("inventory: "))
+        yield World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1"])
+    finally:
+        provisioner("lab", "down", "--name", LAB)
+
+
+def test_the_api_servers_port_is_taken(machine: World) -> None:
+    squatter = "systemd-run --quiet --unit=squatter systemd-socket-activate -l 6443 /bin/cat; sleep 1"
+    with damaged(machine, "cp1", squatter, "systemctl stop squatter"):
+        refused(machine, machine.document(), 3, "cp1", "port 6443 is taken by systemd-socket")
+    assert machine.shell("cp1", NODE_PATHS) == ""
+
+
+def test_a_kubelet_that_cannot_start(machine: World) -> None:
+    """kubeadm's own words about the kubelet, and where to look; nothing counts as done."""
+    with (
+        damaged(machine, "cp1", IMPATIENT.replace("SECONDS", "50"), "rm /usr/local/sbin/kubeadm"),
+        damaged(machine, "cp1", BROKEN_KUBELET, MENDED_KUBELET),
+    ):
+        failed(
+            machine, machine.document(), 5, "cp1", "kubeadm init", "The kubelet does not run", "journalctl -u kubelet"
+        )
+        plan = machine.json("plan")
+    assert any("again, after a reset: the last try did not come to its end" in what for _, what in plan.planned), plan
+
+
+def test_an_init_that_is_killed_half_way(machine: World) -> None:
+    """etcd and the API server may be there already; the next run takes all of it down and makes the cluster."""
+    with damaged(machine, "cp1", IMPATIENT.replace("SECONDS", "9"), "rm /usr/local/sbin/kubeadm"):
+        failed(machine, machine.document(), 5, "cp1", "kubeadm init", "was killed (exit code 137)")
+        assert machine.shell("cp1", "ls /etc/kubernetes/manifests") != ""
+    done = applied(machine, machine.document())
+    assert any(title.startswith("kubeadm init again, after a reset") for _, title in done.changed), done
+    assert node_conditions(machine) == {"cp1": "True"}

@@ -1,0 +1,158 @@
+"""What can go wrong while machines become nodes: interrupted runs, tokens, an API server that comes and goes.
+
+`w3` joins after all that, then `w4`, whose sshd forbids forwarding besides.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.faults import address, damaged, known_hosts, node_conditions, refused, said_clearly, without, workers
+from tests.e2e.running import Running
+from tests.e2e.world import World, provisioner
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("counted_fault")]
+
+MANIFESTS = "/etc/kubernetes/manifests"
+# kubeadm looks for the token's signature for five minutes; here a few seconds do.
+IMPATIENT = r"""
+cat >/usr/local/sbin/kubeadm <<'END'
+#!/bin/sh
+if [ "$1" != join ]; then exec /usr/bin/kubeadm "$@"; fi
+sed 's/^discovery:/discovery:\n  timeout: 10s/' | /usr/bin/kubeadm "$@"
+END
+chmod 755 /usr/local/sbin/kubeadm
+"""
+TOKEN_TYPE = "bootstrap.kubernetes.io/token"
+# Nothing but its socket, which is what kubeadm looks for. It hangs up: the kubelet's cAdvisor waits for an answer.
+OTHER_RUNTIME = """
+mkdir -p /var/run/crio
+cat >/root/crio <<'END'
+use IO::Socket::UNIX;
+my $crio = IO::Socket::UNIX->new(Local => "/var/run/crio/crio.sock", Listen => 5) or die;
+while ($crio->accept) { }
+END
+systemd-run --quiet --collect --unit=crio perl /root/crio
+for second in $(seq 10); do if [ -S /var/run/crio/crio.sock ]; then exit 0; fi; sleep 1; done; exit 1
+"""
+
+
+def tokens(world: World) -> int:
+    """How many join tokens there are."""
+    return world.kubectl("-n", "kube-system", "get", "secrets", "-o", "name").count("bootstrap-token-")
+
+
+@contextmanager
+def without_component(world: World, name: str) -> Iterator[None]:
+    """A part of the control plane is gone for as long as the block lasts."""
+    world.shell("cp1", f"mv {MANIFESTS}/{name}.yaml /root/")
+    try:
+        process = name.replace("-", "[-]", 1)
+        world.shell("cp1", f"for second in $(seq 60); do pgrep -f '^{process}' || exit 0; sleep 1; done; exit 1")
+        yield
+    finally:
+        world.shell("cp1", f"if [ -e /root/{name}.yaml ]; then mv /root/{name}.yaml {MANIFESTS}/; fi")
+
+
+def test_a_token_that_is_gone_before_it_is_used(grown: World) -> None:
+    """As if it had expired. The next run makes another one."""
+    with (
+        damaged(grown, "w3", IMPATIENT, "rm /usr/local/sbin/kubeadm"),
+        grown.other_inventory(without(grown, "w4")) as path,
+        Running("apply", path) as run,
+    ):
+        run.step("w3", "kubeadm join")
+        grown.kubectl("-n", "kube-system", "delete", "secret", "--field-selector", f"type={TOKEN_TYPE}")
+        said = run.ended()
+    assert said.code == 5, said
+    assert "The join token has expired, or was taken away" in said.stdout, said
+    assert said.report["hosts"]["w3"]["failed"] == 1, said
+    assert tokens(grown) == 0
+
+
+def test_a_token_that_is_not_signed_yet(grown: World) -> None:
+    """The controller manager signs tokens, and is away for a while: that is waited for, and seen.
+
+    A second runtime's socket on the machine that joins does not confuse kubeadm: it is told which one to use.
+    """
+    with (
+        damaged(grown, "w3", OTHER_RUNTIME, "systemctl stop crio; rm -r /var/run/crio"),
+        grown.other_inventory(without(grown, "w4")) as path,
+        Running("apply", path) as run,
+    ):
+        with without_component(grown, "kube-controller-manager"):
+            run.step("cp1", "make a join token for w3")
+            time.sleep(8)
+        said = run.ended()
+    assert said.code == 0, said
+    (made,) = [e for e in said.events if e.get("event") == "step_ended" and e["title"].startswith("make a join token")]
+    assert made["seconds"] > 6, said
+    assert node_conditions(grown)["w3"] == "True"
+    assert tokens(grown) == 0
+
+
+def test_another_machine_under_the_name_of_a_node(grown: World) -> None:
+    """A Ready node is not taken over: two machines want the same name, and a person has to decide."""
+    document = without(grown, "w4")
+    workers(document)["w1"]["ansible_host"] = address(grown, "w4")
+    refused(grown, document, 3, "w1", "Ready node of that name already", address(grown, "w1"), "kubectl delete node w1")
+    assert grown.shell("w4", "ls /etc/kubernetes 2>/dev/null || :") == ""
+
+
+def test_an_api_server_that_goes_away_while_a_machine_joins(grown: World) -> None:
+    """The run says so or gets through; either way the next one completes it.
+
+    `w4` has an sshd that forbids forwarding: the bundle is uploaded to it instead.
+    """
+    grown.shell("w4", "echo 'AllowTcpForwarding no' >/etc/ssh/sshd_config.d/forwarding.conf; systemctl reload ssh")
+    with Running("apply", grown.inventory) as run:
+        run.step("w4", "kubeadm join")
+        with without_component(grown, "kube-apiserver"):
+            time.sleep(5)
+        said = run.ended()
+    assert any("uploaded" in event.get("what", "") for event in said.events), said
+    assert said.code in (0, 5), said
+    assert said.code == 0 or "API server" in said.stdout, said
+    again = grown.json("apply")
+    assert again.code == 0, again
+    assert node_conditions(grown)["w4"] == "True"
+    assert tokens(grown) == 0
+    assert grown.shell("w4", "ls -d /run/provisioner /var/lib/provisioner/run 2>/dev/null || :") == ""
+    assert grown.json("plan", "--exit-code").code == 0
+
+
+def test_an_api_server_that_is_slow_to_start(grown: World) -> None:
+    """A cluster that is there but silent is waited for, with a deadline; it is never made anew."""
+    grown.shell("w1", "apt-mark unhold kubelet")
+    with without_component(grown, "kube-apiserver"), Running("apply", grown.inventory) as run:
+        run.step("cp1", "wait until the API server answers")
+        time.sleep(5)
+        grown.shell("cp1", f"mv /root/kube-apiserver.yaml {MANIFESTS}/")
+        said = run.ended()
+    assert said.code == 0, said
+    assert ("cp1", "wait until the API server answers") in said.changed, said
+    assert ("w1", "hold kubelet") in said.changed, said
+    assert set(node_conditions(grown)) == {"cp1", "w1", "w2", "w3", "w4"}
+
+
+def test_a_node_that_was_reinstalled(grown: World) -> None:
+    """Same name, same address, everything else new: its key has to be confirmed, then it joins again."""
+    known = (grown.inventory.parent / "known_hosts").read_text()
+    subprocess.run(["docker", "rm", "-fv", f"provisioner-lab-{grown.name}-w2"], check=True, capture_output=True)
+    up = provisioner("lab", "up", "--name", grown.name, "--workers", "4", "--machines-only", "--json")
+    assert up.code == 0, up
+    with known_hosts(grown, known) as path:
+        said_clearly(grown.run("apply"), 4, "w2", "host key has CHANGED", "provisioner trust")
+        forget = ["ssh-keygen", "-R", address(grown, "w2"), "-f", str(path)]
+        subprocess.run(forget, check=True, capture_output=True)
+        assert grown.run("trust", "--yes").code == 0
+        done = grown.json("apply")
+        assert done.code == 0, done
+        assert any(host == "w2" and title.startswith("kubeadm join") for host, title in done.changed), done
+    assert node_conditions(grown)["w2"] == "True"
+    assert grown.json("plan", "--exit-code").code == 0
