@@ -104,9 +104,25 @@ def kubernetes(view: View) -> Release:
     return rules_for(view.cluster.settings.kubernetes_version.series)
 
 
+def runtime(view: View) -> runtimes.Runtime:
+    """What the catalogue says of the wished runtime; Docker is reached in one of two ways."""
+    kind = view.cluster.settings.runtime.type
+    return runtimes.runtime(runtimes.docker_for(kubernetes(view).minor) if kind == "docker" else runtimes.Name(kind))
+
+
 def cri_socket(view: View) -> str:
     """Where the kubelet reaches the container runtime, in the form that kubeadm wants."""
-    return runtimes.runtime(runtimes.docker_for(kubernetes(view).minor)).cri_socket
+    return runtime(view).cri_socket
+
+
+def pause_image(view: View) -> str:
+    """The image that holds a pod together: the bundle's, where images come from it, or the one that kubeadm names."""
+    wished = kubernetes(view).images(view.cluster.settings.kubernetes_version.patch)["pause"]
+    if view.bundle is None or not view.cluster.settings.images_in_bundle:
+        return wished
+    names = [content.name for content in view.bundle.of_kind(Kind.IMAGE)]
+    others = (name for name in names if name.rpartition(":")[0] == wished.rpartition(":")[0])
+    return wished if wished in names else next(others, wished)
 
 
 def missing_dns(view: View) -> str:

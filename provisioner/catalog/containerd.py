@@ -15,59 +15,82 @@ KeyPath = tuple[str, ...]
 class Line:
     """One line of releases. `config` is the version of the configuration it writes, `reads` those it understands.
 
-    `sandbox` is the pause image it uses unless told otherwise. A file of a version that it does not read keeps it
-    from starting.
+    `sandbox` is the pause image it uses unless told otherwise. `plug_ins` is the key for the network plug-ins' place:
+    `bin_dir` has one directory, `bin_dirs` a list of them, and both at once are refused. A file of a version that it
+    does not read keeps it from starting.
     """
 
     series: str
     config: int
     reads: tuple[int, ...]
     sandbox: str
+    plug_ins: str
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Where settings stand in one version of the configuration: the cgroup driver, the pause image, mirrors."""
+    """Where settings stand in one version of the configuration.
+
+    `runc` is the table of the one runtime, with the cgroup driver in it; `cni` has the network plug-ins' places.
+    """
 
     config: int
+    runc: KeyPath
     systemd_cgroup: KeyPath
     sandbox: KeyPath
     registry_directory: KeyPath
+    cni: KeyPath
     source: str
 
 
 _OLD = ("plugins", "io.containerd.grpc.v1.cri")
 _RUNTIME = ("plugins", "io.containerd.cri.v1.runtime")
 _IMAGES = ("plugins", "io.containerd.cri.v1.images")
-_RUNC = ("containerd", "runtimes", "runc", "options", "SystemdCgroup")
+_RUNC = ("containerd", "runtimes", "runc")
+_CGROUP = (*_RUNC, "options", "SystemdCgroup")
 
 LINES = (
-    Line("1.4", 2, (1, 2), "k8s.gcr.io/pause:3.2", _RELEASES),
-    Line("1.5", 2, (1, 2), "k8s.gcr.io/pause:3.5", _RELEASES),
-    Line("1.6", 2, (1, 2), "registry.k8s.io/pause:3.6", _RELEASES),
-    Line("1.7", 2, (1, 2), "registry.k8s.io/pause:3.8", _RELEASES),
-    Line("2.0", 3, (2, 3), "registry.k8s.io/pause:3.10", _RELEASES),
-    Line("2.1", 3, (2, 3), "registry.k8s.io/pause:3.10", _RELEASES),
-    Line("2.2", 3, (2, 3), "registry.k8s.io/pause:3.10.1", _RELEASES),
-    Line("2.3", 4, (2, 3, 4), "registry.k8s.io/pause:3.10.2", _RELEASES),
+    Line("1.4", 2, (1, 2), "k8s.gcr.io/pause:3.2", "bin_dir", _RELEASES),
+    Line("1.5", 2, (1, 2), "k8s.gcr.io/pause:3.5", "bin_dir", _RELEASES),
+    Line("1.6", 2, (1, 2), "registry.k8s.io/pause:3.6", "bin_dir", _RELEASES),
+    Line("1.7", 2, (1, 2), "registry.k8s.io/pause:3.8", "bin_dir", _RELEASES),
+    Line("2.0", 3, (2, 3), "registry.k8s.io/pause:3.10", "bin_dir", _RELEASES),
+    Line("2.1", 3, (2, 3), "registry.k8s.io/pause:3.10", "bin_dirs", _RELEASES),
+    Line("2.2", 3, (2, 3), "registry.k8s.io/pause:3.10.1", "bin_dirs", _RELEASES),
+    Line("2.3", 4, (2, 3, 4), "registry.k8s.io/pause:3.10.2", "bin_dirs", _RELEASES),
 )
 
 KEYS = (
-    Keys(2, (*_OLD, *_RUNC), (*_OLD, "sandbox_image"), (*_OLD, "registry", "config_path"), _CONFIG),
     Keys(
-        3, (*_RUNTIME, *_RUNC), (*_IMAGES, "pinned_images", "sandbox"), (*_IMAGES, "registry", "config_path"), _CONFIG
+        2, (*_OLD, *_RUNC), (*_OLD, *_CGROUP), (*_OLD, "sandbox_image"), (*_OLD, "registry", "config_path"),
+        (*_OLD, "cni"), _CONFIG,
     ),
     Keys(
-        4, (*_RUNTIME, *_RUNC), (*_IMAGES, "pinned_images", "sandbox"), (*_IMAGES, "registry", "config_path"), _CONFIG
+        3, (*_RUNTIME, *_RUNC), (*_RUNTIME, *_CGROUP), (*_IMAGES, "pinned_images", "sandbox"),
+        (*_IMAGES, "registry", "config_path"), (*_RUNTIME, "cni"), _CONFIG,
     ),
-)
+    Keys(
+        4, (*_RUNTIME, *_RUNC), (*_RUNTIME, *_CGROUP), (*_IMAGES, "pinned_images", "sandbox"),
+        (*_IMAGES, "registry", "config_path"), (*_RUNTIME, "cni"), _CONFIG,
+    ),
+)  # fmt: skip
 
 
 def line(version: str) -> Line | None:
     """The line that a version such as `1.7.24` belongs to; None when it is not in the catalogue."""
     series = ".".join(version.split(".")[:2])
     return next((row for row in LINES if row.series == series), None)
+
+
+def nearest(version: str) -> Line:
+    """Its line; for a version outside the catalogue the newest one before it: files of older versions are read too."""
+    wished = _series(version)
+    return [LINES[0], *(row for row in LINES if _series(row.series) <= wished)][-1]
+
+
+def _series(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
 def keys(config: int) -> Keys:

@@ -33,6 +33,11 @@ class Runtime:
     versioned: str
     source: str
 
+    @property
+    def kind(self) -> str:
+        """What it is called in an inventory, and by a node: Docker is one kind, however the kubelet reaches it."""
+        return "docker" if self.versioned == "docker" else self.name.value
+
     def serves(self, minor: int) -> bool:
         """Whether that minor release of Kubernetes can use it."""
         return self.since <= minor and (self.until is None or minor <= self.until)
@@ -81,6 +86,10 @@ RUNTIMES = (
     ),
 )  # fmt: skip
 
+# Before this one kubeadm calls crictl for every runtime but the kubelet's shim, and its preflight fails without it
+# (its packages still name cri-tools as a dependency up to 1.31).
+FIRST_KUBEADM_WITHOUT_CRICTL = 32
+
 RANGES = (
     Range(
         "docker", 19, 23, "", "29", True, "Docker 29 refuses the old API that the kubelet's shim speaks",
@@ -113,6 +122,15 @@ TESTED = (
 def runtime(name: Name) -> Runtime:
     """The row of a runtime."""
     return next(row for row in RUNTIMES if row.name is name)
+
+
+def runtime_at(socket: str) -> Runtime | None:
+    """The runtime that is reached there, with or without a scheme, below /run or /var/run; None for another place."""
+    return next((row for row in RUNTIMES if _place(row.cri_socket) == _place(socket)), None)
+
+
+def _place(socket: str) -> str:
+    return socket.removeprefix("unix://").removeprefix("/var")
 
 
 def runtimes_for(minor: int) -> tuple[Runtime, ...]:

@@ -19,6 +19,7 @@ from provisioner.errors import Problem, UsageError, VerificationError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.sources import is_program
 from provisioner.lease import at_work
+from provisioner.runtimes.crictl import left_out
 from provisioner.session import Session, find_bundle, open_session
 from provisioner.verification.run import verify as verify_by_testinfra
 
@@ -110,7 +111,7 @@ def verify(cluster: Cluster, told: Frame, limit: str = "", junit: Path | None = 
 
 
 def _with_skipped(outcome: Outcome) -> Outcome:
-    every = (*outcome.report.skipped, *skipped(outcome.view))
+    every = (*outcome.report.skipped, *skipped(outcome.view), *left_out(outcome.view))
     return dataclasses.replace(outcome, report=dataclasses.replace(outcome.report, skipped=every))
 
 

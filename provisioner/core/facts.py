@@ -64,7 +64,8 @@ class HostState:
     """What our steps change and plays ask for: how far this machine is on its way into a cluster.
 
     `packages` are the versions of those that matter here and are installed, `keys` the texts of the package sources'
-    keys by product, empty where there is none.
+    keys by product, empty where there is none. `runtime_endpoint` is where its kubelet reaches the container runtime,
+    empty where kubeadm has not told it yet.
     """
 
     init_begun: bool = False
@@ -73,6 +74,9 @@ class HostState:
     has_kubelet_conf: bool = False
     has_manifests: bool = False
     has_encryption_key: bool = False
+    has_crictl: bool = False
+    docker_runs: bool = False
+    runtime_endpoint: str = ""
     ca_certificate: str = ""
     kubelet_ca: str = ""
     listening: tuple[tuple[int, str], ...] = ()
@@ -92,7 +96,7 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """A Kubernetes node object, the parts that plays need."""
+    """A Kubernetes node object, the parts that plays need. `runtime` is as its kubelet says it: containerd://1.6.20."""
 
     name: str
     ready: bool
@@ -101,6 +105,7 @@ class NodeState:
     internal_ip: str
     labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[str, ...] = ()
+    runtime: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +153,9 @@ def read_facts(seen: Result) -> HostFacts:
 
 
 _TEXT = (
-    "hostname",
-    "distribution",
-    "release",
-    "codename",
-    "architecture",
-    "kernel",
-    "init",
-    "machine_id",
-    "user_home",
+    "hostname", "distribution", "release", "codename", "architecture", "kernel", "init", "machine_id", "user_home",
     "user",
-)
+)  # fmt: skip
 
 
 def _addresses(text: str) -> tuple[Address, ...]:
@@ -186,6 +183,9 @@ def read_state(seen: Result) -> HostState:
         has_kubelet_conf="kubelet.conf" in names,
         has_manifests="manifests" in names,
         has_encryption_key="encryption/configuration.yaml" in names,
+        has_crictl="crictl" in names,
+        docker_runs="docker" in names,
+        runtime_endpoint=parts.get("runtime", "").strip(),
         ca_certificate=parts["ca"],
         kubelet_ca=parts["kubelet-ca"].strip(),
         listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),
@@ -235,6 +235,7 @@ def _node(told: dict[str, object]) -> NodeState:
         version=str(told["version"]).removeprefix("v"),
         pod_cidr=str(told["pod_cidr"]),
         internal_ip=str(told["internal_ip"]),
+        runtime=str(told.get("runtime", "")),
         labels={key: value for key, value in labels.items() if key},
         taints=tuple(taint for taint in taints if taint),
     )

@@ -8,8 +8,8 @@ from provisioner.core.lock import SHOW
 KEYS = {"kubernetes": "/etc/apt/keyrings/kubernetes.asc", "docker": "/etc/apt/keyrings/docker.asc"}
 # Packages whose versions decide whether a source has to be asked, and those that stand in each other's way.
 PACKAGES = (
-    "containerd", "containerd.io", "cri-tools", "docker-ce", "docker-ce-cli", "docker.io", "kubeadm",
-    "kubectl", "kubelet", "kubernetes-cni", "podman-docker", "runc",
+    "containerd", "containerd.io", "cri-dockerd", "cri-o", "cri-tools", "docker-ce", "docker-ce-cli", "docker.io",
+    "kubeadm", "kubectl", "kubelet", "kubernetes-cni", "podman-docker", "runc",
 )  # fmt: skip
 
 HOST_SCRIPT = r"""
@@ -38,6 +38,16 @@ for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.con
   if [ -e "/etc/kubernetes/$name" ]; then echo "$name"; fi
 done
 if ls /etc/kubernetes/manifests/*.yaml >/dev/null 2>&1; then echo manifests; fi
+if command -v crictl >/dev/null; then echo crictl; fi
+if [ -e /run/docker.pid ]; then echo docker; fi
+echo "=== runtime"
+flags=/var/lib/kubelet/kubeadm-flags.env
+if [ -e "$flags" ]; then
+  # Since 1.36 it is said in a file of its own; what is said nowhere is the shim's.
+  { sed -n 's/^containerRuntimeEndpoint: *//p' /var/lib/kubelet/instance-config.yaml 2>/dev/null || :
+    sed -n 's/.*--container-runtime-endpoint=\([^ "]*\).*/\1/p' "$flags"
+    echo /var/run/dockershim.sock; } | tr -d '"' | head -n 1
+fi
 echo "=== ca"
 cat /etc/kubernetes/pki/ca.crt 2>/dev/null || :
 echo "=== kubelet-ca"
@@ -57,6 +67,7 @@ done
 _NODES = "".join([
     '{{range .items}}{"name":{{printf "%q" .metadata.name}},"pod_cidr":"{{with .spec.podCIDR}}{{.}}{{end}}",',
     '"version":"{{.status.nodeInfo.kubeletVersion}}",',
+    '"runtime":"{{.status.nodeInfo.containerRuntimeVersion}}",',
     '"ready":"{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}",',
     '"internal_ip":"{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}}{{end}}{{end}}",',
     '"labels":{ {{- range $key, $value := .metadata.labels}}{{printf "%q" $key}}:{{printf "%q" $value}},{{end}}"":""},',

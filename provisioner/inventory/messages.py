@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.inventory import model as names
-from provisioner.inventory import package_sources
+from provisioner.inventory import package_sources, runtimes
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
 from provisioner.inventory.yaml_lines import Tagged
 
@@ -21,13 +21,14 @@ _PATTERNS = {
     names.USER: "a user name",
     names.JUMP_HOST: "a machine to go through, as [user@]host[:port]",
     names.FLAG: "the name of a flag without its leading dashes, such as `max-pods`",
-    names.RUNTIME_VERSION: "a version such as 20.10.24",
+    runtimes.VERSION: "a version such as 20.10.24",
     package_sources.URL: "an address such as https://mirror.example/kubernetes, without user and password",
     package_sources.WEB_URL: "an address such as http://proxy.example:3128, without user and password",
     package_sources.DIRECT: "a name, a domain such as .example.org, an address or a network",
     package_sources.FINGERPRINT: "a fingerprint of 40 hexadecimal digits",
     package_sources.KEY: "a key's address or file name, without blanks",
-    names.SIZE: "a size such as 100m",
+    runtimes.SIZE: "a size such as 100m",
+    runtimes.MIRROR: "an address such as https://mirror.example, without user and password",
     names.WORD: "one word, without blanks, quotes, `$` or a backslash",
     names.LABEL_KEY: "a label's key such as `disk` or `example.com/disk`",
     names.LABEL_VALUE: "a label's value: at most 63 letters, digits, `-`, `_` and `.`",

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from provisioner.inventory.package_sources import BundleSource, DockerSource, PackageSource, Proxy, RuntimeSource
+from provisioner.inventory.runtimes import CrioRuntime, DockerRuntime, Runtime
 from provisioner.inventory.strict import FilePath, Model, text_only
 from provisioner.inventory.values import Endpoint, Taint, Version
 
@@ -26,8 +27,6 @@ SAN = r"^(\*\.)?[A-Za-z0-9:]([-A-Za-z0-9.:]*[A-Za-z0-9:])?$"
 USER = r"^[A-Za-z0-9_][-A-Za-z0-9_.@\\]*\$?$"
 JUMP_HOST = r"^([A-Za-z0-9_][-A-Za-z0-9_.]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?$"
 FLAG = r"^[a-z][-a-z0-9]*$"
-RUNTIME_VERSION = r"^\d+\.\d+(\.\d+)?$"
-SIZE = r"^\d+[kmg]$"
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
@@ -61,24 +60,6 @@ Sans = Annotated[tuple[San, ...], BeforeValidator(_as_tuple)]
 Taints = Annotated[tuple[Taint, ...], BeforeValidator(_as_tuple)]
 
 
-class DockerRuntime(Model):
-    """Docker with the systemd cgroup driver; the kubelet talks to it itself up to Kubernetes 1.23."""
-
-    type: Literal["docker"] = "docker"
-    version: str | None = Field(
-        default=None,
-        pattern=RUNTIME_VERSION,
-        description="Such as 20.10.24. Left out: the newest that fits.",
-    )
-    source: RuntimeSource | None = Field(
-        default=None,
-        description="Where its packages come from. Left out: the bundle when Kubernetes' packages come from it, "
-        "Docker's own repository otherwise.",
-    )
-    log_max_size: str = Field(default="100m", pattern=SIZE, description="When a container's log is rotated.")
-    registry_mirrors: Texts = Field(default=(), description="Addresses of mirrors of Docker Hub.")
-
-
 class BridgeNetwork(Model):
     """The plain `bridge` plug-in and one static route per node; all machines share one network segment."""
 
@@ -106,7 +87,7 @@ class ClusterSettings(Model):
 
     name: DnsName = Field(default="kubernetes", description="The cluster's name, also in the kubeconfig.")
     kubernetes_version: Version = Field(description="The full version, such as 1.20.2.")
-    runtime: DockerRuntime = Field(default=DockerRuntime(), description="What runs the containers.")
+    runtime: Runtime = Field(default=DockerRuntime(), description="What runs the containers.")
     network: BridgeNetwork = Field(default=BridgeNetwork(), description="The pods' network plug-in.")
     package_source: PackageSource = Field(
         default=BundleSource(), description="Where Kubernetes' packages come from. Left out: a bundle."
@@ -155,7 +136,8 @@ class ClusterSettings(Model):
     @property
     def runtime_source(self) -> RuntimeSource:
         """Where the container runtime's packages come from."""
-        same = self.package_source if isinstance(self.package_source, BundleSource) else DockerSource()
+        other = BundleSource() if isinstance(self.runtime, CrioRuntime) else DockerSource()
+        same = self.package_source if isinstance(self.package_source, BundleSource) else other
         return self.runtime.source or same
 
     @property

@@ -11,6 +11,8 @@ from provisioner.plays import api_server, kubeadm_configuration
 from provisioner.resources.files import PrivateCopy
 from provisioner.resources.kubeadm import ADMIN_CONF, Init
 from provisioner.resources.kubectl import ApiReady
+from provisioner.runtimes import crictl
+from provisioner.runtimes.choice import chosen
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
@@ -28,10 +30,11 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             configuration=Secret(configuration, "kubeadm configuration"),
             shown=kubeadm_configuration.initial(view, host, str(view.join_token), socket),
             cri_socket=socket,
-            skip_phases=("addon/coredns",) if missing_dns(view) else (),
+            skip_phases=(*(("addon/coredns",) if missing_dns(view) else ()), *crictl.skipped_phases(view, host)),
             ignored_checks=ignored_checks(view),
             flags=kubeadm_configuration.patch_flags(view, host),
             validates=kubernetes(view).kubeadm.validates,
+            clearing=chosen(view).clearing,
         ),
         *api_server.current(view, host),
         PrivateCopy(ADMIN_CONF, f"{facts.user_home}/.kube/config", facts.user),

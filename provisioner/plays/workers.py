@@ -13,8 +13,10 @@ from provisioner.inventory.model import Host
 from provisioner.inventory.values import Secret
 from provisioner.plays import kubeadm_configuration
 from provisioner.plays.control_plane import ignored_checks
-from provisioner.resources.kubeadm import Join
+from provisioner.resources.kubeadm import Join, without
 from provisioner.resources.kubectl import JoinToken, RunTokensGone
+from provisioner.runtimes import crictl
+from provisioner.runtimes.choice import chosen
 from provisioner.templating import render
 
 # Long enough for the slowest join, short enough that a forgotten token is worth little.
@@ -49,12 +51,11 @@ def token_manifest(token: Secret, *, expires: datetime, description: str) -> Sec
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """On each worker that is not in the cluster: join it."""
+    skipped = crictl.skipped_phases(view, host)
     if view.live is None:
-        return (
-            (Later("kubeadm join", "kubeadm join", "the CA's hash, known after kubeadm init"),)
-            if needs_joining(view, host)
-            else ()
-        )
+        summary = f"kubeadm join{without(skipped)}"
+        unknown = "the CA's hash, known after kubeadm init"
+        return (Later("kubeadm join", summary, unknown),) if needs_joining(view, host) else ()
     socket = cri_socket(view)
     return (
         *kubeadm_configuration.patch_files(view, host),
@@ -70,6 +71,8 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             ignored_checks=ignored_checks(view),
             flags=kubeadm_configuration.patch_flags(view, host),
             validates=kubernetes(view).kubeadm.validates,
+            skip_phases=skipped,
+            clearing=chosen(view).clearing,
         ),
     )
 

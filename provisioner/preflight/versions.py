@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from provisioner.catalog import rules, runtimes
+from provisioner.catalog import rules
 from provisioner.core.play import View
 from provisioner.derived import kubernetes
 from provisioner.errors import Problem
-from provisioner.sources.choice import runtime_source
-
-_DOCKER = ("docker-ce", "docker.io")
-
-
-def _runtime(view: View) -> Iterator[Problem]:
-    release = kubernetes(view)
-    # The only way to Docker that there is here so far.
-    yield from rules.runtime_usable(release, runtimes.Name.DOCKERSHIM, "cluster.runtime")
-    for host in view.hosts:
-        versions = runtime_source(view, host).versions
-        for package in (package for package in _DOCKER if package in versions):
-            yield from rules.runtime_version(release, "docker", versions[package], host.name)
 
 
 def _cgroup(view: View) -> Iterator[Problem]:
@@ -51,4 +38,4 @@ def _key(view: View) -> Iterator[Problem]:
             yield Problem("key-gone", host.name, message, hint)
 
 
-RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_runtime, _cgroup, _flags, _skew, _key)
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_cgroup, _flags, _skew, _key)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
+from provisioner.resources.images import Store
 
 _DRIVERS = "drivers: "
 # Both questions at once, since each waits for the daemon. The images' names come last, and in one piece.
@@ -21,6 +22,9 @@ echo "$images"
 def docker_told() -> Command:
     """Docker's drivers and the names of all its images: one question for everything that asks about them."""
     return shell(_PROBE)
+
+
+DOCKER_IMAGES = Store(docker_told(), 'docker load --quiet --input "$archive"')
 
 
 @dataclass(frozen=True, slots=True)

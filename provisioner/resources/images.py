@@ -1,4 +1,7 @@
-"""Container images that the runtime has, loaded from archives of the bundle."""
+"""Container images that the runtime has, loaded from archives of the bundle.
+
+Each runtime takes archives and lists names in its own way, which is its `Store`; names are compared in full.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
-from provisioner.resources.docker import docker_told
 
 # What a run needs on a machine only as long as it works; removed by it, or by the next one.
 SCRATCH = "/var/lib/provisioner/run"
@@ -27,18 +29,39 @@ case $source in
     /usr/lib/apt/apt-helper -qq download-file "$source/$2" "$archive" "SHA256:$3"
     ;;
 esac
-docker load --quiet --input "$archive"
+LOAD
 """
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """Where a runtime keeps its images.
+
+    `told` asks for their names, one question however many images are wished for; `load` is a line of shell that takes
+    `$archive`, the image named `$5`.
+    """
+
+    told: Command
+    load: str
+
+
+def full_name(name: str) -> str:
+    """A name as every runtime but Docker writes it: `docker.io/library/x:1` for `x:1`."""
+    first, slash, _ = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
-    """An image of this name in Docker, from `archive` (a path inside the bundle) with that SHA-256."""
+    """An image of this name in a store, from `archive` (a path inside the bundle) with that SHA-256."""
 
     name: str
     archive: str
     sha256: str
     place: str
+    store: Store
 
     @property
     def key(self) -> str:
@@ -47,11 +70,12 @@ class Image:
 
     def probe(self) -> Command:
         """The names of all images: one question, which the batch asks once however many images are wished for."""
-        return docker_told()
+        return self.store.told
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Load it."""
-        if self.name in seen.stdout.split():
+        if full_name(self.name) in map(full_name, seen.stdout.split()):
             return None
-        load = shell(_LOAD, self.place, self.archive, self.sha256, SCRATCH, timeout_s=900)
+        script = _LOAD.replace("LOAD\n", f"{self.store.load}\n")
+        load = shell(script, self.place, self.archive, self.sha256, SCRATCH, self.name, timeout_s=900)
         return Change(f"load image {self.name}", (load,), diff=f"+{self.name} (archive {self.sha256[:12]})\n")

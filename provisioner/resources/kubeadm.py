@@ -21,6 +21,7 @@ ADMIN_CONF = "/etc/kubernetes/admin.conf"
 PROXY_ENVIRONMENT = "/etc/default/provisioner-proxy"
 # On the reference machine init takes 14 s and join 6 to 25 s; slow disks and networks take minutes.
 _KUBEADM_TIMEOUT_S = 900
+_RESET_TIMEOUT_S = 300
 
 _BEGIN = """
 mkdir -p /etc/kubernetes/provisioner
@@ -28,6 +29,7 @@ if [ -e "$1" ]; then
   # kubeadm knows etcd's data by etcd's manifest, and removes that first: after a reset that was cut off, the data
   # would stand in the way of every further try. The marker remembers that they are ours to remove.
   if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then echo etcd >"$1"; fi
+  CLEARING
   kubeadm reset --force --cri-socket "$2"
   if [ -s "$1" ] && [ -d /var/lib/etcd ]; then find /var/lib/etcd -mindepth 1 -delete; fi
 fi
@@ -65,6 +67,16 @@ _WAIT_GONE = until(
 _GONE_DEADLINE_S = 300
 
 
+def _begin(marker: str, cri_socket: str, clearing: str) -> Command:
+    """Mark the beginning; `clearing` (shell) removes containers that `kubeadm reset` would leave running."""
+    return shell(_BEGIN.replace("CLEARING", clearing or ":"), marker, cri_socket, timeout_s=_RESET_TIMEOUT_S)
+
+
+def without(phases: tuple[str, ...]) -> str:
+    """The phases that are left out, as the end of a summary."""
+    return f", without {', '.join(phases)}" if phases else ""
+
+
 def _validate(configuration: Secret, wished: bool) -> tuple[Command, ...]:
     """kubeadm's own look at its configuration, where it has one: before anything is begun or reset."""
     if not wished:
@@ -80,7 +92,8 @@ def _wait_node(kubeconfig: str, name: str) -> Command:
 class Init:
     """The first control plane. `configuration` is the whole kubeadm file, with the run's token in it.
 
-    `validates`: this kubeadm can check it beforehand. `flags` are what it has no field for.
+    `validates`: this kubeadm can check it beforehand. `flags` are what it has no field for. `clearing` is what a reset
+    needs besides kubeadm's own.
     """
 
     node: str
@@ -91,6 +104,7 @@ class Init:
     ignored_checks: tuple[str, ...] = ()
     validates: bool = False
     flags: tuple[str, ...] = ()
+    clearing: str = ""
 
     @property
     def key(self) -> str:
@@ -106,13 +120,12 @@ class Init:
         if seen.stdout.strip() == "done":
             return None
         again = " again, after a reset: the last try did not come to its end" if seen.stdout.strip() else ""
-        skipped = f", without {', '.join(self.skip_phases)}" if self.skip_phases else ""
         flags = ["--skip-token-print", *self.flags]
         if self.ignored_checks:
             flags.append(f"--ignore-preflight-errors={','.join(self.ignored_checks)}")
         commands = (
             *_validate(self.configuration, self.validates),
-            shell(_BEGIN, INIT_MARKER, self.cri_socket, timeout_s=300),
+            _begin(INIT_MARKER, self.cri_socket, self.clearing),
             shell(
                 _RUN,
                 INIT_MARKER,
@@ -126,14 +139,17 @@ class Init:
             Command(("rm", "-f", INIT_MARKER)),
         )
         return Change(
-            f"kubeadm init{again}{skipped}", commands, diff=text_diff("", self.shown, "kubeadm configuration")
+            f"kubeadm init{again}{without(self.skip_phases)}",
+            commands,
+            diff=text_diff("", self.shown, "kubeadm configuration"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
     """A further node. `present` is whether the cluster has a node object of that name; if so, `access` is a kubeconfig
-    with the join token. `validates`: this kubeadm can check its configuration beforehand.
+    with the join token. `validates`: this kubeadm can check its configuration beforehand. `clearing` is what a reset
+    needs besides kubeadm's own.
     """
 
     node: str
@@ -145,6 +161,8 @@ class Join:
     access: Secret = field(default_factory=lambda: Secret("", "kubeconfig"))
     validates: bool = False
     flags: tuple[str, ...] = ()
+    skip_phases: tuple[str, ...] = ()
+    clearing: str = ""
 
     @property
     def key(self) -> str:
@@ -175,13 +193,13 @@ class Join:
         commands = (
             *_validate(self.configuration, self.validates),
             *lost,
-            shell(_BEGIN, JOIN_MARKER, self.cri_socket, timeout_s=300),
+            _begin(JOIN_MARKER, self.cri_socket, self.clearing),
             *self._wait_gone(),
             shell(
                 _RUN,
                 JOIN_MARKER,
                 "join",
-                "",
+                ",".join(self.skip_phases),
                 *ignored,
                 *self.flags,
                 stdin=self.configuration,
@@ -191,7 +209,7 @@ class Join:
             Command(("rm", "-f", JOIN_MARKER)),
         )
         diff = text_diff("", self.shown, "kubeadm configuration")
-        return Change(f"kubeadm join{why.get(state, '')}", commands, diff=diff)
+        return Change(f"kubeadm join{why.get(state, '')}{without(self.skip_phases)}", commands, diff=diff)
 
     def _wait_gone(self) -> tuple[Command, ...]:
         if not self.present:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from provisioner.bundle.manifest import Kind
+from provisioner.catalog.runtimes import Name
 from provisioner.core.play import View
+from provisioner.derived import runtime as wished_runtime
 from provisioner.errors import BundleError
 from provisioner.resources.packages import PackageDatabase
 from provisioner.sources.bundle_access import repository
 from provisioner.sources.source import Source
 
-_RUNTIME = ("containerd", "docker.io", "runc")
+# As Debian calls them; cri-dockerd as its makers do. CRI-O takes images from archives by skopeo alone.
+_RUNTIMES = {
+    Name.DOCKERSHIM: ("containerd", "docker.io", "runc"),
+    Name.CRI_DOCKERD: ("containerd", "cri-dockerd", "docker.io", "runc"),
+    Name.CONTAINERD: ("containerd", "runc"),
+    Name.CRI_O: ("cri-o", "cri-tools", "skopeo"),
+}
 # Named one by one: what a kubelet package pulls in by itself has changed over time.
 _KUBERNETES = (
     "conntrack",
@@ -22,16 +31,27 @@ _KUBERNETES = (
     "kubelet",
     "kubernetes-cni",
 )
+# Not in every bundle: Debian has none.
+_CRICTL = "cri-tools"
 
 
 def kubernetes(view: View) -> Source:
     """kubeadm, kubelet, kubectl and what they need."""
-    return _source(view, _KUBERNETES)
+    return _source(view, (*_KUBERNETES, *([_CRICTL] if _has(view, _CRICTL) else [])))
 
 
 def runtime(view: View) -> Source:
-    """Debian's Docker."""
-    return _source(view, _RUNTIME)
+    """The container runtime; what the bundle lacks is not among the versions (see `lacking`)."""
+    return _source(view, tuple(name for name in _RUNTIMES[wished_runtime(view).name] if _has(view, name)))
+
+
+def lacking(view: View) -> tuple[str, ...]:
+    """Packages of the wished runtime that the bundle does not have."""
+    return tuple(name for name in _RUNTIMES[wished_runtime(view).name] if not _has(view, name))
+
+
+def _has(view: View, name: str) -> bool:
+    return view.bundle is not None and any(package.name == name for package in view.bundle.of_kind(Kind.PACKAGE))
 
 
 def _source(view: View, names: tuple[str, ...]) -> Source:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from provisioner.catalog.runtimes import Name, docker_for, ranges_for
 from provisioner.core.offers import Answer
 from provisioner.core.play import View
-from provisioner.inventory.model import Host
+from provisioner.inventory.model import ClusterSettings, Host
 from provisioner.inventory.package_sources import DistributionSource
 from provisioner.sources.repository import KUBERNETES
 from provisioner.sources.versions import is_of, newest, order, upstream
@@ -42,20 +42,31 @@ class Want:
 def wanted(view: View, product: str) -> tuple[Want, ...]:
     """The packages of a product, as the inventory wants them."""
     settings = view.cluster.settings
+    minor = settings.kubernetes_version.minor
     if product == KUBERNETES:
         version = str(settings.kubernetes_version)
         main = tuple(Want(name, version) for name in ("kubeadm", "kubectl", "kubelet"))
         # crictl speaks the runtime's language of its day; newer plug-ins work with every kubelet.
-        tools = Want("cri-tools", fits=_not_above(settings.kubernetes_version.minor), optional=True)
+        tools = Want("cri-tools", fits=_not_above(minor), optional=True)
         return (*main, Want("kubernetes-cni", optional=True), tools)
-    version, fits = settings.runtime.version or "", _fits("docker", settings.kubernetes_version.minor)
-    if isinstance(settings.runtime_source, DistributionSource):
-        return (Want("containerd"), Want("docker.io", version, fits), Want("runc"))
+    version, of_distribution = settings.runtime.version or "", isinstance(settings.runtime_source, DistributionSource)
+    if settings.runtime.type == "containerd":
+        package = Want("containerd" if of_distribution else "containerd.io", version, _fits("containerd", minor))
+        return (package, *((Want("runc"),) if of_distribution else ()))
+    return _docker(settings, version, of_distribution)
+
+
+def _docker(settings: ClusterSettings, version: str, of_distribution: bool) -> tuple[Want, ...]:
+    minor = settings.kubernetes_version.minor
+    fits, shim = _fits("docker", minor), docker_for(minor) is Name.DOCKERSHIM
+    # Neither Docker's repository nor a distribution has it: it counts where it is installed already.
+    bridge = () if shim else (Want("cri-dockerd"),)
+    if of_distribution:
+        return (Want("containerd"), Want("docker.io", version, fits), Want("runc"), *bridge)
     # With the kubelet's shim nobody but Docker talks to containerd, and that Docker was made for containerd 1.
-    shim = docker_for(settings.kubernetes_version.minor) is Name.DOCKERSHIM
     containerd = _containerd_for(version or (f"{_LAST_DOCKER_WITH_CONTAINERD_1}" if shim else ""))
     docker = (Want(name, version, fits) for name in ("docker-ce", "docker-ce-cli"))
-    return (Want("containerd.io", fits=containerd), *docker)
+    return (Want("containerd.io", fits=containerd), *docker, *bridge)
 
 
 def _fits(program: str, minor: int) -> Callable[[str], bool]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from provisioner.core.play import View
 from provisioner.preflight import versions
 from tests.builders import cluster, facts, host, leading, live, node, running, view
@@ -19,16 +17,6 @@ def wished(version: str, **changes: object) -> View:
     """A machine that is different in some way, for a Kubernetes of that version."""
     machine = cluster(CP1, kubernetes_version=version)
     return view(machine, facts={"cp1": facts("cp1", "10.0.0.11", **changes)})
-
-
-@pytest.mark.parametrize("version", ["1.19.16", "1.20.2", "1.23.17"])
-def test_docker_of_the_bundle_serves_every_kubelet_with_a_shim(version: str) -> None:
-    assert found(wished(version)) == []
-
-
-def test_docker_is_refused_where_the_kubelet_has_no_shim() -> None:
-    assert found(wished("1.24.0")) == ["runtime-unusable at cluster.runtime"]
-    assert found(wished("1.99.0")) == ["runtime-unusable at cluster.runtime"]
 
 
 def test_cgroup_v1_stops_a_kubelet_that_does_not_start_there() -> None:

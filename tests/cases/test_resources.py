@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,8 +15,10 @@ from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
+from provisioner.resources.containerd import CONTAINERD_IMAGES, CONTAINERD_SETTINGS
+from provisioner.resources.daemons import DaemonSettings, Setting
 from provisioner.resources.distribution import PackagesGone, Tools
-from provisioner.resources.docker import DockerDrivers
+from provisioner.resources.docker import DOCKER_IMAGES, DockerDrivers
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
@@ -178,7 +180,7 @@ SERVICES = (
 )
 
 DRIVERS = DockerDrivers("docker.service")
-PAUSE = Image("k8s.gcr.io/pause:3.2", "images/pause_3.2.tar", "a" * 64, "/run/provisioner/bundle")
+PAUSE = Image("k8s.gcr.io/pause:3.2", "images/pause_3.2.tar", "a" * 64, "/run/provisioner/bundle", DOCKER_IMAGES)
 IMAGES = (
     Case("absent", PAUSE, ""),
     Case("present", PAUSE, "k8s.gcr.io/pause:3.2\n<none>:<none>\n"),
@@ -190,6 +192,25 @@ IMAGES = (
     Case("other drivers", DRIVERS, "drivers: cgroupfs vfs\n"),
     Case("another driver, and Docker restarts", DRIVERS, "drivers: cgroupfs vfs\n", after("service docker.service")),
     Case("another version of it", PAUSE, "k8s.gcr.io/pause:3.1\n"),
+)
+
+HELD = replace(PAUSE, store=CONTAINERD_IMAGES)
+PROBE = Image("provisioner/probe:1", "images/probe.tar", "a" * 64, "/run/provisioner/bundle", CONTAINERD_IMAGES)
+CONTAINERD = DaemonSettings(
+    "containerd.service",
+    CONTAINERD_SETTINGS,
+    (Setting("list of disabled plug-ins", ("disabled_plugins",), ()), Setting("pause image", ("p", "a.b"), "pause:1")),
+)
+DAEMONS = (
+    Case("containerd is not there yet", CONTAINERD, ""),
+    Case("is set as wished", CONTAINERD, 'disabled_plugins = []\n[p]\n"a.b" = "pause:1"\n'),
+    Case("says something else", CONTAINERD, 'disabled_plugins = ["cri", "x"]\n[p]\n"a.b" = "pause:2"\n'),
+    Case("knows no such setting", CONTAINERD, "disabled_plugins = []\n"),
+    Case("starts anyway", CONTAINERD, "disabled_plugins = []\n", after("service containerd.service")),
+    Case("what it says cannot be read", CONTAINERD, "containerd: error\n"),
+    Case("an image that containerd has", HELD, "k8s.gcr.io/pause:3.2\nsha256:80d28b\n"),
+    Case("an image of Docker Hub under its full name", PROBE, "docker.io/provisioner/probe:1\n"),
+    Case("an image that it lacks", PROBE, "docker.io/library/probe:1\n"),
 )
 
 FILE = Secret("apiVersion: kubeadm.k8s.io/v1beta2\ntoken: hunter2\n", "kubeadm configuration")
@@ -293,6 +314,7 @@ KINDS = {
     "sources": SOURCES,
     "services": SERVICES,
     "images": IMAGES,
+    "daemons": DAEMONS,
     "kubeadm": KUBEADM,
     "kubectl": KUBECTL,
     "nodes": NODES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioner.networks.bridge import CONFLIST
-from tests.fake.services import DOCKER, KUBELET, KUBELET_CONFIG
+from tests.fake.services import KUBELET, KUBELET_CONFIG, KUBELET_FLAGS, RUNTIMES
 from tests.fake.state import Machine
 
 MANIFESTS = "/etc/kubernetes/manifests"
@@ -22,7 +22,14 @@ def pass_moment(machine: Machine) -> None:
 
 def _kubelet(machine: Machine) -> None:
     cluster = machine.cluster
-    alive = machine.up and machine.runs(KUBELET) and machine.runs(DOCKER) and KUBELET_CONFIG in machine.files
+    alive = (
+        machine.up
+        and machine.runs(KUBELET)
+        and machine.runs(RUNTIMES[_runtime(machine)])
+        and KUBELET_CONFIG in machine.files
+    )
+    if alive:
+        machine.containers |= {path for path in machine.files if path.startswith(f"{MANIFESTS}/")} | {"kube-proxy"}
     if alive and cluster.api == "down" and machine.there(f"{MANIFESTS}/etcd.yaml"):
         if not machine.there(ETCD_DATA):
             cluster.born()
@@ -33,9 +40,13 @@ def _kubelet(machine: Machine) -> None:
     cluster.hear(machine.name, machine.clock.now_s, alive=alive, networked=machine.there(CONFLIST))
 
 
+def _runtime(machine: Machine) -> str:
+    return "containerd" if "remote" in machine.read(KUBELET_FLAGS) else "docker"
+
+
 def _register(machine: Machine) -> None:
     bootstrap = machine.files.get(BOOTSTRAP_CONF)
     if bootstrap and KUBELET_CONF not in machine.files:
         machine.put(KUBELET_CONF, bootstrap.text, "600")
     if f"# life {machine.cluster.life}\n" in machine.read(KUBELET_CONF):
-        machine.cluster.enter(machine.name, machine.address, machine.clock.now_s)
+        machine.cluster.enter(machine.name, machine.address, f"{_runtime(machine)}://1", machine.clock.now_s)

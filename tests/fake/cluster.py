@@ -22,6 +22,7 @@ class FakeNode:
     taints: set[str] = field(default_factory=set)
     ready: bool = False
     heard_s: float = 0.0
+    runtime: str = ""
 
 
 @dataclass
@@ -58,10 +59,10 @@ class FakeCluster:
         self.nodes.clear()
         self.tokens.clear()
 
-    def enter(self, name: str, address: str, now_s: float) -> None:
+    def enter(self, name: str, address: str, runtime: str, now_s: float) -> None:
         """A kubelet registers its node, or takes the object that is there."""
         node = self.nodes.setdefault(name, FakeNode(address))
-        node.address, node.heard_s = address, now_s
+        node.address, node.runtime, node.heard_s = address, runtime, now_s
 
     def work(self, now_s: float) -> None:
         """A moment passes: the API server comes up, controllers do what is due."""
@@ -112,6 +113,7 @@ def _row(name: str, node: FakeNode) -> dict[str, object]:
         "version": f"v{VERSION}",
         "ready": str(node.ready),
         "internal_ip": node.address,
+        "runtime": node.runtime,
         "labels": {**node.labels, "": ""},
         "taints": [*sorted(node.taints), ""],
     }

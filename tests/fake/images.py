@@ -1,13 +1,15 @@
-"""Docker's images, loaded from the bundle."""
+"""Docker's and containerd's images, loaded from the bundle; what containerd is set to, and how it is cleared."""
 
 from __future__ import annotations
 
 from provisioner.core.command import Command
-from provisioner.plays.runtime import DAEMON_JSON
+from provisioner.resources.images import full_name
+from provisioner.runtimes.containerd import CONFIG
+from provisioner.runtimes.docker import DAEMON_JSON
 from provisioner.sources.bundle_access import PLACE
 from tests.builders import bundle
 from tests.fake.moments import Answer, Handler, Moments, failed
-from tests.fake.services import DOCKER
+from tests.fake.services import CONTAINERD, DOCKER
 from tests.fake.state import Machine
 
 BY_ARCHIVE = {
@@ -23,15 +25,28 @@ def _images(machine: Machine, command: Command) -> str:
     return "\n".join([f"drivers: {drivers}", *sorted(machine.images)]) + "\n"
 
 
-def _load(
-    machine: Machine, command: Command, place: str, archive: str, digest: str, scratch: str = "/var/lib/provisioner"
-) -> Answer | Moments:
-    assert place == PLACE
-    if not machine.there(place):
-        return failed(1, f"cat: {place}: No such file or directory")
-    if not machine.runs(DOCKER):
-        return failed(1, "Cannot connect to the Docker daemon")
-    return _loading(machine, BY_ARCHIVE[archive], f"{scratch}/image.tar.gz")
+def _containerd_images(machine: Machine, command: Command) -> str:
+    names = sorted(map(full_name, machine.images)) if machine.runs(CONTAINERD) else []
+    return "".join(f"{name}\n" for name in names)
+
+
+def _containerd_settings(machine: Machine, command: Command) -> str:
+    """All that it says is what it was told: the rest of what a real one prints is asked by nobody."""
+    return machine.units[CONTAINERD].runs_with[CONFIG] if machine.runs(CONTAINERD) else ""
+
+
+def _loads(unit: str) -> Handler:
+    def load(machine: Machine, command: Command, *arguments: str) -> Answer | Moments:
+        place, archive, _, scratch, name = arguments
+        assert place == PLACE
+        assert BY_ARCHIVE[archive] == name
+        if not machine.there(place):
+            return failed(1, f"cat: {place}: No such file or directory")
+        if not machine.runs(unit):
+            return failed(1, f"Cannot connect to {unit}")
+        return _loading(machine, name, f"{scratch}/image.tar.gz")
+
+    return load
 
 
 def _loading(machine: Machine, name: str, archive: str) -> Moments:
@@ -44,4 +59,10 @@ def _loading(machine: Machine, name: str, archive: str) -> Moments:
     return ""
 
 
-SCRIPTS: dict[str, Handler] = {"images": _images, "load": _load}
+SCRIPTS: dict[str, Handler] = {
+    "images": _images,
+    "load": _loads(DOCKER),
+    "containerd_images": _containerd_images,
+    "containerd_settings": _containerd_settings,
+    "containerd_load": _loads(CONTAINERD),
+}

@@ -13,13 +13,14 @@ from tests.fake import images, kubeadm_files, services
 from tests.fake.background import BOOTSTRAP_CONF, ETCD_DATA, KUBELET_CONF, MANIFESTS, pass_moment
 from tests.fake.cluster import TOKEN_LIFE_S, FakeToken
 from tests.fake.moments import Answer, Handler, Moments, failed
-from tests.fake.services import KUBELET, KUBELET_CONFIG, KUBELET_FLAGS
+from tests.fake.services import CONTAINERD, DOCKER, KUBELET, KUBELET_CONFIG, KUBELET_FLAGS
 from tests.fake.state import Machine
 
 PKI = "/etc/kubernetes/pki"
 CONTROLLERS = ("/etc/kubernetes/controller-manager.conf", "/etc/kubernetes/scheduler.conf")
 PROGRAMS = ("kubeadm", "kubelet", "kubectl")
 PATIENCE = 60
+SOCKETS = {DOCKER: "/var/run/dockershim.sock", CONTAINERD: "unix:///var/run/containerd/containerd.sock"}
 
 
 def _probe(machine: Machine, command: Command, marker: str, done: str) -> str:
@@ -27,9 +28,24 @@ def _probe(machine: Machine, command: Command, marker: str, done: str) -> str:
 
 
 def _begin(machine: Machine, command: Command, marker: str, socket: str) -> Moments:
+    return (yield from _beginning(machine, marker, clearing=False))
+
+
+def _begin_clearing(machine: Machine, command: Command, marker: str, socket: str) -> Moments:
+    assert socket == SOCKETS[CONTAINERD]
+    return (yield from _beginning(machine, marker, clearing=True))
+
+
+def _beginning(machine: Machine, marker: str, *, clearing: bool) -> Moments:
     if marker in machine.files:
         if machine.there(f"{MANIFESTS}/etcd.yaml"):
             machine.put(marker, "etcd\n")
+            yield
+        if clearing:
+            services.stop(machine, KUBELET)
+            yield
+            machine.containers.clear()
+            yield from services.restart(machine, CONTAINERD)
             yield
         answer = yield from reset(machine)
         if answer:
@@ -53,6 +69,9 @@ def reset(machine: Machine) -> Moments:
     etcd = [ETCD_DATA] if machine.there(f"{MANIFESTS}/etcd.yaml") else []
     services.stop(machine, KUBELET)
     yield
+    # It asks Docker itself, and crictl for every other runtime.
+    if machine.runs(services.DOCKER):
+        machine.containers.clear()
     if machine.there(MANIFESTS):
         machine.cluster.api = "down"
     yield
@@ -70,9 +89,13 @@ def _run(machine: Machine, command: Command, marker: str, verb: str, skip: str, 
     text = command.stdin.reveal()
     if not machine.has(*PROGRAMS):
         return failed(127, "kubeadm: not found")
+    if "preflight" not in skip.split(",") and SOCKETS[CONTAINERD] in text:
+        return failed(1, "[ERROR FileExisting-crictl]: crictl not found in system path")
     wrong = _preflight(machine, verb)
     if wrong:
         return failed(1, "\n".join(["error execution phase preflight:", *(f"\t[ERROR {line}" for line in wrong)]))
+    if machine.containers:
+        return failed(1, "timed out waiting for the condition: containers of an earlier try hold names and ports")
     return _init(machine, text) if verb == "init" else _join(machine, text)
 
 
@@ -106,7 +129,7 @@ def _init(machine: Machine, text: str) -> Moments:
     for path in (ADMIN_CONF, KUBELET_CONF, *CONTROLLERS):
         machine.put(path, kubeconfig(machine), "600")
         yield
-    yield from _start_kubelet(machine)
+    yield from _start_kubelet(machine, text)
     for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"):
         machine.put(f"{MANIFESTS}/{name}.yaml", name, "600")
         yield
@@ -139,8 +162,13 @@ def kubeconfig(machine: Machine) -> str:
 CA_BASE64 = base64.b64encode(CA.encode()).decode()
 
 
-def _start_kubelet(machine: Machine) -> Moments:
-    machine.put(KUBELET_FLAGS, "KUBELET_KUBEADM_ARGS=\n")
+def _runtime_flag(text: str) -> str:
+    socket = _found(r'criSocket: "?([^"\s]+)"?', text)
+    return "" if socket == SOCKETS[DOCKER] else f"--container-runtime=remote --container-runtime-endpoint={socket}"
+
+
+def _start_kubelet(machine: Machine, text: str) -> Moments:
+    machine.put(KUBELET_FLAGS, f"KUBELET_KUBEADM_ARGS={_runtime_flag(text)}\n")
     yield
     machine.put(KUBELET_CONFIG, "cgroupDriver: systemd\n")
     yield
@@ -165,7 +193,7 @@ def _join(machine: Machine, text: str) -> Moments:
     yield
     machine.put(f"{PKI}/ca.crt", cluster.ca)
     yield
-    yield from _start_kubelet(machine)
+    yield from _start_kubelet(machine, text)
     pass_moment(machine)
     yield
     if known is None:
@@ -211,6 +239,7 @@ def _wait_gone(machine: Machine, command: Command, node: str, deadline: str) -> 
 SCRIPTS: dict[str, Handler] = {
     "kubeadm": _probe,
     "begin": _begin,
+    "begin_clearing": _begin_clearing,
     "mark": _mark,
     "run": _run,
     "wait_gone": _wait_gone,

@@ -11,7 +11,7 @@ from tests.conftest import TESTS
 from tests.fake import locks
 from tests.fake.background import KUBELET_CONF, MANIFESTS
 from tests.fake.moments import Handler
-from tests.fake.services import KUBELET
+from tests.fake.services import DOCKER, KUBELET, KUBELET_FLAGS
 from tests.fake.state import Machine
 
 FRESH = (TESTS / "cases" / "facts" / "fresh.txt").read_text().partition("=== state\n")[0]
@@ -33,6 +33,8 @@ def _look(machine: Machine, command: Command) -> str:
     found = re.search(r"certificate-authority-data: (\S+)", machine.read(KUBELET_CONF))
     parts = [
         *("=== state", *names, *(["manifests"] if machine.there(MANIFESTS) else [])),
+        *(["docker"] if machine.runs(DOCKER) else []),
+        *("=== runtime", _endpoint(machine)),
         *("=== ca", machine.read("/etc/kubernetes/pki/ca.crt")),
         *("=== kubelet-ca", found[1] if found else ""),
         *("=== listening", *_listening(machine)),
@@ -40,6 +42,12 @@ def _look(machine: Machine, command: Command) -> str:
         *(part for path in KEYS.values() for part in (f"=== {path}", machine.read(path).rstrip("\n"))),
     ]
     return text + "\n".join(parts) + "\n"
+
+
+def _endpoint(machine: Machine) -> str:
+    found = re.search(r"--container-runtime-endpoint=(\S+)", machine.read(KUBELET_FLAGS))
+    unnamed = "/var/run/dockershim.sock" if KUBELET_FLAGS in machine.files else ""
+    return found[1] if found else unnamed
 
 
 def _installed(machine: Machine) -> list[str]:

@@ -17,6 +17,7 @@ from tests.fake.state import FakePackage, Machine
 REPOSITORY = {**PACKAGES, "netbase": "6.4", "tini": "0.19.0-1"}
 # What packages bring that others ask for. A package's unit lies in /lib.
 FILES = {
+    "containerd": ("/lib/systemd/system/containerd.service",),
     "docker.io": ("/lib/systemd/system/docker.service",),
     "docker-ce": ("/lib/systemd/system/docker.service",),
     "kubelet": ("/lib/systemd/system/kubelet.service",),
@@ -140,7 +141,7 @@ def _set_up(machine: Machine, name: str) -> Moments:
         unit = path.rpartition("/")[2]
         services.unit(machine, unit).enabled = True
         services.reload(machine)
-        if unit == services.DOCKER:
+        if unit in services.RUNTIMES.values():
             yield from services.restart(machine, unit)
     return ""
 

@@ -15,7 +15,9 @@ from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.apt import same_files
+from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAINERD_SETTINGS
 from provisioner.resources.distribution import Tools
+from provisioner.resources.docker import DOCKER_IMAGES
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
@@ -32,7 +34,8 @@ from tests.builders import ok
 
 _FILE = File("/x", "x")
 _COPY = PrivateCopy("/a", "/b", "admin")
-_IMAGE = Image("x", "x", "x", "x")
+_IMAGE = Image("x", "x", "x", "x", DOCKER_IMAGES)
+_OTHER_IMAGE = Image("x", "x", "x", "x", CONTAINERD_IMAGES)
 _SECRET = Secret("x", "x")
 _INIT = Init("x", _SECRET, "x")
 _JOIN = Join("x", _SECRET, "x", present=False)
@@ -80,12 +83,16 @@ def _machine() -> Iterator[tuple[str, Command]]:
     yield "service", Service("x").probe()
     yield "images", _IMAGE.probe()
     yield "load", _fixing(_IMAGE, "")[0]
+    yield "containerd_images", _OTHER_IMAGE.probe()
+    yield "containerd_load", _fixing(_OTHER_IMAGE, "")[0]
+    yield "containerd_settings", CONTAINERD_SETTINGS
     yield "routes", PodRoutes(()).probe()
 
 
 def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "kubeadm", _INIT.probe()
     yield from zip(("begin", "run", "wait_node"), _fixing(_INIT, ""), strict=False)
+    yield "begin_clearing", _fixing(Init("x", _SECRET, "x", clearing=CLEARING), "")[0]
     yield "mark", _fixing(_JOIN, "done")[0]
     yield "wait_gone", _fixing(Join("x", _SECRET, "x", present=True), "")[1]
     yield "wait_ready", _fixing(NodesReady(("x",), frozenset()), "")[0]
@@ -123,6 +130,7 @@ NAMES = {command.argv[2]: name for part in PARTS for name, command in part()}
 # Those that change something on the machine for good; what a run does for itself is not among them.
 CHANGING = frozenset({
     "write", "other_sources_gone",
-    "chmod", "remove", "copy", "swap_off", "load", "repair", "begin", "mark", "run", "left_gone", "wait_api",
+    "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
+    "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
     "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

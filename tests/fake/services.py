@@ -7,14 +7,22 @@ import re
 from provisioner.core.command import Command
 from provisioner.networks.bridge import SCRIPT, UNIT
 from provisioner.plays.kubernetes_packages import KUBELET_DEFAULTS
-from provisioner.plays.runtime import DAEMON_JSON
+from provisioner.runtimes.containerd import CONFIG
+from provisioner.runtimes.docker import DAEMON_JSON
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import FakeUnit, Machine
 
-DOCKER, KUBELET = "docker.service", "kubelet.service"
+DOCKER, CONTAINERD, KUBELET = "docker.service", "containerd.service", "kubelet.service"
 KUBELET_CONFIG, KUBELET_FLAGS = "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/kubeadm-flags.env"
 # What the processes of these units read when they start.
-READS = {DOCKER: (DAEMON_JSON,), KUBELET: (KUBELET_DEFAULTS, KUBELET_CONFIG, KUBELET_FLAGS), UNIT: (SCRIPT,)}
+READS = {
+    DOCKER: (DAEMON_JSON,),
+    CONTAINERD: (CONFIG,),
+    KUBELET: (KUBELET_DEFAULTS, KUBELET_CONFIG, KUBELET_FLAGS),
+    UNIT: (SCRIPT,),
+}
+# What comes with kubeadm's flags for the kubelet, and the unit that must run for its pods to.
+RUNTIMES = {"docker": DOCKER, "containerd": CONTAINERD}
 
 
 def unit(machine: Machine, name: str) -> FakeUnit:

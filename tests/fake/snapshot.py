@@ -39,7 +39,8 @@ def _machine(machine: Machine) -> Iterator[tuple[str, str, object]]:
     yield "kernel", "swap", sorted(machine.swap)
     yield "kernel", "routes", sorted(_named(machine, route) for route in machine.routes)
     yield "kernel", "firewall", machine.firewall
-    yield "docker", "images", sorted(machine.images)
+    yield "runtime", "images", sorted(machine.images)
+    yield "runtime", "containers", sorted(machine.containers)
 
 
 def _named(machine: Machine, text: str) -> str:

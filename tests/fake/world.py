@@ -153,7 +153,18 @@ class World:
             return
         after, self.running = World.thawed(self.wished, self.running[1]), None
         taken = {path: file for path, file in self.machines[host].files.items() if path == lock.PATH}
-        for name in ("files", "packages", "units", "images", "modules", "settings", "swap", "routes", "firewall"):
+        for name in (
+            "files",
+            "packages",
+            "units",
+            "images",
+            "containers",
+            "modules",
+            "settings",
+            "swap",
+            "routes",
+            "firewall",
+        ):
             setattr(self.machines[host], name, getattr(after.machines[host], name))
         self.machines[host].files |= taken
         vars(self.cluster).update(vars(after.cluster))

@@ -219,7 +219,7 @@ def test_every_template_is_rendered_here() -> None:
     renamed = {
         "init.yaml", "join.yaml", "components.yaml", "registration.yaml",
         "bootstrap-token.yaml", "bootstrap-kubeconfig.yaml",
-        "repository.sources", "signed.sources", "apt.conf", "environment", "service.conf",
+        "repository.sources", "signed.sources", "apt.conf", "environment", "service.conf", "cri-dockerd.conf",
         "kubelet.default", "modules.conf", "sysctl.conf", "pod-network.sh", "pod-network.service",
     }  # fmt: skip
     assert templates - covered == renamed

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from provisioner.networks.bridge import CONFLIST, SCRIPT, UNIT
 from provisioner.plays.kubernetes_packages import KUBELET_DEFAULTS
-from provisioner.plays.runtime import DAEMON_JSON
+from provisioner.runtimes.docker import DAEMON_JSON
 from tests.fake import power, services
 from tests.fake.cluster import FakeToken
 from tests.fake.state import FakeUnit, Machine

@@ -109,6 +109,11 @@ def worker_added() -> World:
     return world
 
 
+def with_containerd() -> World:
+    """Machines on which nothing runs yet, for containerd."""
+    return World(cluster(*hosts(2).hosts, runtime={"type": "containerd"}))
+
+
 def failed(host: str, part: str) -> World:
     """A bring-up in which a command has failed on one machine; what was wrong is mended."""
     world = World(hosts(2))
@@ -131,6 +136,7 @@ SCENARIOS: dict[str, Callable[[], World]] = {
     "a second run": up,
     "a changed setting": changed_setting,
     "one worker added": worker_added,
+    "containerd": with_containerd,
     "a first join that failed": lambda: failed("w1", "provisioner/join-begun join"),
     "an init that was killed": lambda: killed("cp1: run /etc/kubernetes/provisioner/init-begun"),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.core.report import StepEnded
 from provisioner.errors import PreflightError
-from provisioner.plays.runtime import DAEMON_JSON
+from provisioner.runtimes.docker import DAEMON_JSON
 from tests.builders import cluster, host
 from tests.fake.services import DOCKER
 from tests.fake.state import FakePackage

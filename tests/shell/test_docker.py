@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from provisioner.core.command import Result
-from provisioner.resources.docker import DockerDrivers
+from provisioner.resources.docker import DOCKER_IMAGES, DockerDrivers
 from provisioner.resources.images import Image
 
 INFO = 'if [ "$1" = info ]; then sleep 0.2; echo "drivers: systemd overlay2"; else echo "k8s.gcr.io/pause:3.2"; fi'
@@ -36,4 +36,4 @@ def test_a_docker_that_does_not_answer_is_a_state(tmp_path: Path) -> None:
 def test_a_machine_without_docker_has_no_images(tmp_path: Path) -> None:
     said = asked(tmp_path, "exit 127")
     assert said.split() == []
-    assert Image("k8s.gcr.io/pause:3.2", "x", "x", "x").diff(Result(0, said), set())
+    assert Image("k8s.gcr.io/pause:3.2", "x", "x", "x", DOCKER_IMAGES).diff(Result(0, said), set())

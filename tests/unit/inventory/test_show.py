@@ -17,6 +17,7 @@ from provisioner.inventory.show import as_ansible
 from tests.unit.inventory.conftest import Write
 
 WORD = some.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
+MIRROR = WORD.map(lambda word: f"https://{word}.example")
 VALUE = some.text("abc.XYZ 019:{}'\"#-~é\n", max_size=8)
 GROUP = some.sampled_from(["rack1", "rack2", "etcd", "Zone-A"])
 ARGUMENTS = some.dictionaries(WORD, VALUE.filter(lambda text: "{{" not in text), max_size=2)
@@ -39,7 +40,7 @@ SETTINGS = optional(
     extra_sans=some.lists(WORD, max_size=2),
     api_server_extra_args=ARGUMENTS,
     control_plane_endpoint=some.builds("{}:{}".format, WORD, some.integers(1, 65535)),
-    runtime=optional(log_max_size=some.sampled_from(["10m", "1g"]), registry_mirrors=some.lists(WORD)),
+    runtime=optional(log_max_size=some.sampled_from(["10m", "1g"]), registry_mirrors=some.lists(MIRROR)),
     network=optional(mtu=some.integers(576, 9000)),
     ssh=optional(parallel=some.integers(1, 500), jump_host=WORD, known_hosts=WORD),
 )

@@ -1,0 +1,108 @@
+"""What must be true of the container runtimes: usable by that Kubernetes, to be had, and the one that runs already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from provisioner.catalog import rules, runtimes
+from provisioner.core.play import View
+from provisioner.derived import kubernetes, runtime
+from provisioner.errors import Problem, Severity
+from provisioner.inventory.model import Host
+from provisioner.inventory.package_sources import BundleSource
+from provisioner.sources import bundle
+from provisioner.sources.choice import runtime_source
+from provisioner.sources.versions import is_of, upstream
+
+_PACKAGES = {
+    "docker": ("docker-ce", "docker.io"),
+    "containerd": ("containerd", "containerd.io"),
+    "cri-o": ("cri-o",),
+}
+_DOCKER_BESIDE = (
+    "Stop it there (`systemctl disable --now docker.service docker.socket`); or set `runtime.beside_docker: true`, "
+    "when it is needed for something else."
+)
+# Kubernetes 1.36 streams over another protocol, which cri-dockerd does not speak.
+_STREAMS_SINCE, _STREAMS_FLAG = 36, "ExtendWebSocketsToKubelet=false"
+
+
+def _usable(view: View) -> Iterator[Problem]:
+    release, found = kubernetes(view), runtime(view)
+    yield from rules.runtime_usable(release, found.name, "cluster.runtime")
+    for host in view.hosts:
+        versions = runtime_source(view, host).versions
+        for package in (package for package in _PACKAGES[found.kind] if package in versions):
+            version = upstream(versions[package])
+            yield from rules.runtime_version(release, found.versioned, versions[package], host.name)
+            if found.name is runtimes.Name.CONTAINERD:
+                yield from rules.runtime_tested(release, version, host.name)
+
+
+def _to_be_had(view: View) -> Iterator[Problem]:
+    """A bundle has what it was built with; no other runtime can be made of it."""
+    settings = view.cluster.settings
+    if not isinstance(settings.runtime_source, BundleSource):
+        return
+    missing = bundle.lacking(view)
+    if missing:
+        message = f"the bundle has no {', '.join(missing)}, which {runtime(view).name} needs"
+        hint = "Use a bundle that has it (`provisioner bundle show` lists what is in one), or another runtime."
+        yield Problem("runtime-missing", "cluster.runtime", message, hint)
+        return
+    wished = settings.runtime.version
+    has = bundle.runtime(view).versions
+    for name, version in ((name, has[name]) for name in _PACKAGES[runtime(view).kind] if name in has):
+        if wished and not is_of(version, wished):
+            message = f"the bundle has {name} {version}, and {wished} is wished for"
+            yield Problem(
+                "no-such-version", "cluster.runtime", message, "Leave the version out, or use another bundle."
+            )
+
+
+def _other(view: View) -> Iterator[Problem]:
+    """Its pods would be lost to the kubelet while they run on: under a running node the runtime stays."""
+    wished = runtime(view).kind
+    for host in view.hosts:
+        now = _now(view, host)
+        if now and now != wished:
+            message = f"is a node that runs its pods with {now}, and the inventory wants {wished}"
+            hint = (
+                "The runtime of a node is not changed while it runs: keep it; or take the node out of the cluster "
+                "(`kubectl drain` and `kubectl delete node`, then `kubeadm reset` there) and let it join anew."
+            )
+            yield Problem("runtime-change", host.name, message, hint)
+
+
+def _now(view: View, host: Host) -> str:
+    """What runs its pods: as its node says, or as its kubelet was told; empty where it is no node nor half of one."""
+    state = view.states[host.name]
+    if not (state.joined or state.init_begun or state.join_begun):
+        return ""
+    node = view.live.nodes.get(host.name) if view.live else None
+    if node and node.runtime and state.joined:
+        return node.runtime.partition("://")[0]
+    found = runtimes.runtime_at(state.runtime_endpoint)
+    return found.kind if found else ""
+
+
+def _docker_beside(view: View) -> Iterator[Problem]:
+    """Two runtimes share a machine badly by accident: Docker forbids forwarding, and kubeadm may take the wrong one."""
+    settings = view.cluster.settings.runtime
+    for host in view.hosts:
+        if settings.type != "docker" and not settings.beside_docker and view.states[host.name].docker_runs:
+            message = f"Docker runs here, and the node's runtime will be {settings.type}"
+            yield Problem("second-runtime", host.name, message, _DOCKER_BESIDE)
+
+
+def _streams(view: View) -> Iterator[Problem]:
+    if runtime(view).name is not runtimes.Name.CRI_DOCKERD or kubernetes(view).minor < _STREAMS_SINCE:
+        return
+    for host in view.hosts:
+        if _STREAMS_FLAG not in host.kubelet_extra_args.get("feature-gates", ""):
+            message = "`kubectl exec`, `logs` and `port-forward` do not work through cri-dockerd by themselves"
+            hint = f"Set kubelet_extra_args: {{feature-gates: {_STREAMS_FLAG}}} for it."
+            yield Problem("cri-dockerd-streams", host.name, message, hint, Severity.WARNING)
+
+
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_usable, _to_be_had, _other, _docker_beside, _streams)

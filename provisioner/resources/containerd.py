@@ -1,0 +1,35 @@
+"""containerd's own ways: what it is set to, which images it has for Kubernetes, and how its containers are removed.
+
+`ctr` hangs where a shim does not answer: every call of it has a deadline.
+"""
+
+from __future__ import annotations
+
+from provisioner.core.command import shell
+from provisioner.resources.images import Store
+
+# The kubelet's images and containers are in this namespace; Docker's are in another (moby).
+_CTR = "ctr --namespace k8s.io"
+_SETTINGS = "timeout 15 containerd config dump 2>/dev/null || :"
+_IMAGES = f"timeout 15 {_CTR} images ls -q 2>/dev/null || :"
+CONTAINERD_IMAGES = Store(shell(_IMAGES), f'timeout 600 {_CTR} images import "$archive"')
+CONTAINERD_SETTINGS = shell(_SETTINGS)
+# kubeadm asks crictl which containers there are, and leaves all of them running where it is missing: a following init
+# waits for minutes on the ports and names that they hold. The kubelet goes first, or it would start them again.
+# Where a shim does not answer, every shim of Kubernetes' is ended, and containerd removes what they leave.
+CLEARING = f"""
+  systemctl stop kubelet.service || :
+  k8s() {{ timeout 5 {_CTR} "$@"; }}
+  for pass in 1 2 3; do
+    if [ "$pass" -gt 1 ]; then pkill -KILL -f "[c]ontainerd-shim.* -namespace k8s.io " || :; fi
+    for id in $(k8s tasks ls -q || :); do k8s tasks kill --signal SIGKILL "$id" >/dev/null 2>&1 || :; done
+    sleep 1
+    for id in $(k8s tasks ls -q || :); do k8s tasks delete "$id" >/dev/null 2>&1 || :; done
+    for id in $(k8s containers ls -q || :); do k8s containers delete "$id" >/dev/null 2>&1 || :; done
+    if [ -z "$(k8s containers ls -q || echo unknown)" ]; then break; fi
+  done
+  left=$(k8s containers ls -q || echo unknown)
+  if [ -n "$left" ]; then echo "containers that containerd cannot remove: $left" >&2; exit 1; fi
+  # What it remembers of pods goes with the process.
+  systemctl restart containerd.service
+"""

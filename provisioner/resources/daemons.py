@@ -1,0 +1,76 @@
+"""What a daemon is really set to, asked of itself as TOML: its file may say otherwise, or something overrules that."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.core.command import Command, Result
+from provisioner.core.resource import Change
+
+# Tables from the top down to a key.
+KeyPath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: what it is in words, where it stands, what it should be."""
+
+    what: str
+    path: KeyPath
+    value: str | bool | tuple[str, ...]
+
+    def found(self, told: dict[str, Any]) -> str | bool | tuple[str, ...] | None:
+        """What it is in a parsed configuration; None when it is not there."""
+        value: Any = told
+        for key in self.path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSettings:
+    """The daemon behind `unit` is set as wished; `ask` prints all that it is set to, nothing where it does not run."""
+
+    unit: str
+    ask: Command
+    wished: tuple[Setting, ...]
+
+    @property
+    def key(self) -> str:
+        """`settings UNIT`."""
+        return f"settings {self.unit}"
+
+    def probe(self) -> Command:
+        """What the daemon says of itself."""
+        return self.ask
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Restart it, so that it reads its configuration; a daemon that starts anyway does."""
+        told = _read(seen.stdout)
+        if not told or f"service {self.unit}" in changed:
+            return None
+        wrong = [(one, one.found(told)) for one in self.wished if one.found(told) != one.value]
+        if not wrong:
+            return None
+        reasons = "; ".join(f"its {one.what} is {_shown(now)}, not {_shown(one.value)}" for one, now in wrong)
+        lines = "".join(f"-{one.what} {_shown(now)}\n+{one.what} {_shown(one.value)}\n" for one, now in wrong)
+        restart = Command(("systemctl", "restart", self.unit), timeout_s=180)
+        return Change(f"restart {self.unit} ({reasons})", (restart,), diff=lines)
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _shown(value: str | bool | tuple[str, ...] | None) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "empty"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value or "not set"

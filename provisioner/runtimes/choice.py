@@ -1,0 +1,23 @@
+"""Which runtime the inventory wishes for, as a value."""
+
+from __future__ import annotations
+
+from provisioner.catalog.runtimes import Name
+from provisioner.core.play import View
+from provisioner.derived import runtime
+from provisioner.runtimes.containerd import CONTAINERD
+from provisioner.runtimes.crio import CRI_O
+from provisioner.runtimes.docker import CRI_DOCKERD, DOCKERSHIM
+from provisioner.runtimes.runtime import Runtime
+
+_RUNTIMES = {
+    Name.DOCKERSHIM: DOCKERSHIM,
+    Name.CRI_DOCKERD: CRI_DOCKERD,
+    Name.CONTAINERD: CONTAINERD,
+    Name.CRI_O: CRI_O,
+}
+
+
+def chosen(view: View) -> Runtime:
+    """The one for all machines of the cluster."""
+    return _RUNTIMES[runtime(view).name]
