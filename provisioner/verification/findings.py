@@ -12,8 +12,15 @@ from provisioner.inventory.values import Version
 from provisioner.verification.seen import Inode, Route, Seen, Unit
 
 KUBERNETES_PACKAGES = ("kubeadm", "kubectl", "kubelet")
-# An engine is one of these sets; the names are Debian's and Docker's own.
-ENGINES = (("docker.io", "containerd"), ("docker-ce", "containerd.io"))
+# By the inventory's word for it; each is one of these sets, whose names are Debian's and Docker's own.
+ENGINES = {
+    "docker": (("docker.io", "containerd"), ("docker-ce", "containerd.io")),
+    "containerd": (("containerd",), ("containerd.io",)),
+    "cri-o": (("cri-o",),),
+}
+ENGINE_UNITS = {"docker": "docker.service", "containerd": "containerd.service", "cri-o": "crio.service"}
+# From 1.24 on the kubelet cannot speak to Docker itself.
+BRIDGE, BRIDGE_SINCE_MINOR = "cri-docker.service", 24
 PLUG_INS = frozenset({"bridge", "host-local", "loopback", "portmap"})
 SECRET_SUFFIXES = (".key", ".conf")
 CERTIFICATE_DAYS = 30
@@ -29,14 +36,36 @@ def wrong_versions(packages: Mapping[str, str], wished: Version) -> list[str]:
     ]
 
 
-def engine(packages: Mapping[str, str]) -> tuple[str, ...]:
-    """The packages of the container engine that is installed; empty when none is complete."""
-    return next((names for names in ENGINES if all(name in packages for name in names)), ())
+def engine(packages: Mapping[str, str], runtime: str) -> tuple[str, ...]:
+    """The packages of the container engine that is installed; empty when none of that kind is complete."""
+    return next((names for names in ENGINES[runtime] if all(name in packages for name in names)), ())
 
 
-def not_held(packages: Mapping[str, str], holds: frozenset[str]) -> list[str]:
+def no_engine(packages: Mapping[str, str], runtime: str) -> list[str]:
+    """The container engine is not there."""
+    names = " nor ".join(names[0] for names in ENGINES[runtime])
+    return [] if engine(packages, runtime) else [f"{'neither ' if ' nor ' in names else 'no '}{names} is installed"]
+
+
+def engine_units(runtime: str, kubernetes: Version) -> tuple[str, ...]:
+    """The services without which no pod runs."""
+    between = (BRIDGE,) if runtime == "docker" and kubernetes.minor >= BRIDGE_SINCE_MINOR else ()
+    return (ENGINE_UNITS[runtime], *between)
+
+
+def wrong_drivers(drivers: Iterable[tuple[str, str]], runtime: str) -> list[str]:
+    """The engine says that it uses another cgroup driver than systemd, or the kernel says so of the pods."""
+    wrong = [
+        f"the cgroup driver of the {'running engine' if who == runtime else who} is {driver}"
+        for who, driver in drivers
+        if who in (runtime, "pods") and driver != "systemd"
+    ]
+    return wrong if any(who == runtime for who, _ in drivers) else ["the engine does not answer", *wrong]
+
+
+def not_held(packages: Mapping[str, str], holds: frozenset[str], runtime: str) -> list[str]:
     """Packages that the next `apt-get upgrade` would replace; what is not installed is another finding."""
-    names = [name for name in (*KUBERNETES_PACKAGES, *engine(packages)) if name in packages]
+    names = [name for name in (*KUBERNETES_PACKAGES, *engine(packages, runtime)) if name in packages]
     return [f"{name} is not held" for name in names if name not in holds]
 
 

@@ -35,15 +35,28 @@ api_server() {
     timeout 15 kubectl --kubeconfig /etc/kubernetes/admin.conf --server "https://$endpoint" get --raw /readyz 2>&1
 }
 
+# What each runtime says of itself, and where the kernel has the pods.
+cgroup_drivers() {
+    echo "docker $(timeout 15 docker info --format '{{.CgroupDriver}}')"
+    case $(timeout 15 containerd config dump | sed -n 's/^ *SystemdCgroup *= *//p') in
+        true) echo "containerd systemd" ;;
+        false) echo "containerd cgroupfs" ;;
+    esac
+    echo "cri-o $(timeout 15 crio status --socket /var/run/crio/crio.sock config |
+        sed -n 's/^ *cgroup_manager *= *"\(.*\)".*/\1/p')"
+    cat /proc/[0-9]*/cgroup | sed -n 's|.*/kubepods\.slice/.*|pods systemd|p; s|.*/kubepods/.*|pods cgroupfs|p' | sort -u
+}
+
 separator=$1
 section clock; date +%s.%N
 section user; id -u
 section hostname; hostname
 section packages; dpkg-query -W -f '${Package} ${db:Status-Status} ${Version}\n'  \
-    kubelet kubeadm kubectl docker.io docker-ce containerd containerd.io kubernetes-cni containernetworking-plugins
+    kubelet kubeadm kubectl docker.io docker-ce containerd containerd.io cri-dockerd cri-o kubernetes-cni containernetworking-plugins
 section holds; apt-mark showhold
-section units; systemctl show docker.service kubelet.service -p Id,LoadState,ActiveState,SubState,UnitFileState
-section cgroup-driver; timeout 15 docker info --format '{{.CgroupDriver}}'
+section units; systemctl show docker.service cri-docker.service containerd.service crio.service kubelet.service  \
+    -p Id,LoadState,ActiveState,SubState,UnitFileState
+section cgroup-drivers; cgroup_drivers
 section sysctls; grep -H . /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables /proc/sys/net/bridge/bridge-nf-call-ip6tables
 section sysctl-files; grep -HvE '^[[:space:]]*([#;]|$)' /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf
 section modules; cat /proc/modules

@@ -26,7 +26,7 @@ _STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-sched
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A Kubernetes node object; `why` is the kubelet's word when it is not ready."""
+    """A Kubernetes node object; `why` is the kubelet's word when it is not ready, `runtime` such as docker://20.10.24."""
 
     name: str
     ready: bool
@@ -36,6 +36,7 @@ class Node:
     pod_cidr: str
     labels: Mapping[str, str]
     taints: frozenset[str]
+    runtime: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def _node(item: dict[str, Any]) -> Node:
         address=next(addresses, ""),
         pod_cidr=spec.get("podCIDR", ""),
         labels=metadata.get("labels", {}),
+        runtime=str(status["nodeInfo"].get("containerRuntimeVersion", "")),
         taints=frozenset(_taint(taint) for taint in spec.get("taints", [])),
     )
 
@@ -108,6 +110,12 @@ def _pod(item: dict[str, Any]) -> Pod:
         ip=status.get("podIP", ""),
         waiting=next(waiting, ""),
     )
+
+
+def other_runtime(node: Node, wished: str) -> list[str]:
+    """The kubelet says that it runs pods with something else."""
+    used = node.runtime.partition("://")[0]
+    return [] if used == wished else [f"the node's pods run with {used or 'nothing'}, not with {wished}"]
 
 
 def not_ready(node: Node | None, wished: Version) -> list[str]:

@@ -40,7 +40,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One machine. Lines that come from many files are pairs of (path, line)."""
+    """One machine. Lines that come from many files are pairs of (path, line).
+
+    `cgroup_drivers` are pairs of a runtime, or `pods` for what the kernel has, and the driver.
+    """
 
     clock_s: float
     is_root: bool
@@ -48,7 +51,7 @@ class Seen:
     packages: dict[str, str]
     holds: frozenset[str]
     units: dict[str, Unit]
-    cgroup_driver: str
+    cgroup_drivers: tuple[tuple[str, str], ...]
     sysctls: dict[str, str]
     sysctl_files: tuple[tuple[str, str], ...]
     loaded_modules: frozenset[str]
@@ -100,7 +103,7 @@ def read(text: str, separator: str) -> Seen:
         packages=packages(lines["packages"]),
         holds=frozenset(lines["holds"]),
         units=units(part["units"]),
-        cgroup_driver=part["cgroup-driver"].strip(),
+        cgroup_drivers=drivers(lines["cgroup-drivers"]),
         sysctls=sysctls(lines["sysctls"]),
         sysctl_files=with_paths(lines["sysctl-files"]),
         loaded_modules=first_words(lines["modules"]),
@@ -131,6 +134,12 @@ def packages(lines: tuple[str, ...]) -> dict[str, str]:
     """`{name: version}` of what is installed, from lines of name, status, version."""
     rows = (line.split() for line in lines)
     return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
+
+
+def drivers(lines: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """`(docker, systemd)` from `docker systemd`; whoever is silent is left out."""
+    rows = (line.split() for line in lines)
+    return tuple((row[0], row[1]) for row in rows if len(row) == 2)
 
 
 def units(text: str) -> dict[str, Unit]:

@@ -40,6 +40,11 @@ def test_node_is_ready(machine: Host, nodes: Mapping[str, Node], cluster: Cluste
     expect_none(objects.not_ready(nodes.get(machine.name), cluster.settings.kubernetes_version))
 
 
+def test_node_uses_the_engine(node: Node, cluster: Cluster) -> None:
+    """The node runs its pods with the wished container engine"""
+    expect_none(objects.other_runtime(node, cluster.settings.runtime.type))
+
+
 def test_labels_and_taints(machine: Host, node: Node) -> None:
     """The node has the labels and taints that the inventory wishes"""
     expect_none(objects.label_problems(node, machine) + objects.taint_problems(node, machine))

@@ -13,9 +13,9 @@ def test_kubernetes_version(seen: Seen, cluster: Cluster) -> None:
     expect_none(findings.wrong_versions(seen.packages, cluster.settings.kubernetes_version))
 
 
-def test_container_engine(seen: Seen) -> None:
-    """A container engine is installed"""
-    expect_none([] if findings.engine(seen.packages) else ["neither docker.io nor docker-ce is installed"])
+def test_container_engine(seen: Seen, cluster: Cluster) -> None:
+    """The container engine is installed"""
+    expect_none(findings.no_engine(seen.packages, cluster.settings.runtime.type))
 
 
 def test_network_plug_ins(seen: Seen) -> None:
@@ -24,6 +24,6 @@ def test_network_plug_ins(seen: Seen) -> None:
     expect_none([f"/opt/cni/bin lacks {', '.join(missing)}"] if missing else [])
 
 
-def test_holds(seen: Seen) -> None:
+def test_holds(seen: Seen, cluster: Cluster) -> None:
     """The packages are held, so that an upgrade of the machine leaves them alone"""
-    expect_none(findings.not_held(seen.packages, seen.holds))
+    expect_none(findings.not_held(seen.packages, seen.holds, cluster.settings.runtime.type))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisioner.inventory.model import Cluster
 from provisioner.verification import findings
 from provisioner.verification.expect import expect_none
 from provisioner.verification.seen import Seen
@@ -9,16 +10,15 @@ from provisioner.verification.seen import Seen
 _KUBELET_PORT = 10250
 
 
-def test_container_engine_runs(seen: Seen) -> None:
+def test_container_engine_runs(seen: Seen, cluster: Cluster) -> None:
     """The container engine is running and enabled"""
-    expect_none(findings.unit_problems(seen.units, "docker.service"))
+    names = findings.engine_units(cluster.settings.runtime.type, cluster.settings.kubernetes_version)
+    expect_none(text for name in names for text in findings.unit_problems(seen.units, name))
 
 
-def test_cgroup_driver(seen: Seen) -> None:
-    """The container engine uses the systemd cgroup driver"""
-    driver = seen.cgroup_driver
-    wrong = [f"the running engine's cgroup driver is {driver}"] if driver else ["the engine does not answer"]
-    expect_none([] if driver == "systemd" else wrong)
+def test_cgroup_driver(seen: Seen, cluster: Cluster) -> None:
+    """The container engine uses the systemd cgroup driver, and so do its pods"""
+    expect_none(findings.wrong_drivers(seen.cgroup_drivers, cluster.settings.runtime.type))
 
 
 def test_kubelet_runs(seen: Seen) -> None:

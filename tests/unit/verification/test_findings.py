@@ -30,20 +30,52 @@ def test_versions(packages: dict[str, str], wrong: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("packages", "found"),
+    ("packages", "complete"),
     [
-        ({"docker.io": "1", "containerd": "1"}, ("docker.io", "containerd")),
-        ({"docker-ce": "1", "containerd.io": "1"}, ("docker-ce", "containerd.io")),
-        ({"docker.io": "1"}, ()),
+        ({"docker.io": "1", "containerd": "1"}, ["docker", "containerd"]),
+        ({"docker-ce": "1", "containerd.io": "1"}, ["docker", "containerd"]),
+        ({"docker.io": "1"}, []),
+        ({"containerd": "1"}, ["containerd"]),
+        ({"cri-o": "1"}, ["cri-o"]),
     ],
 )
-def test_which_engine(packages: dict[str, str], found: tuple[str, ...]) -> None:
-    assert findings.engine(packages) == found
+def test_which_engines_are_complete(packages: dict[str, str], complete: list[str]) -> None:
+    assert [name for name in findings.ENGINES if not findings.no_engine(packages, name)] == complete
+
+
+def test_the_missing_engine_is_named() -> None:
+    assert findings.no_engine({}, "docker") == ["neither docker.io nor docker-ce is installed"]
+    assert findings.no_engine({}, "cri-o") == ["no cri-o is installed"]
+
+
+def test_from_1_24_on_docker_needs_a_service_between_it_and_the_kubelet() -> None:
+    assert findings.engine_units("docker", Version(1, 23, 17)) == ("docker.service",)
+    assert findings.engine_units("docker", Version(1, 24, 0)) == ("docker.service", "cri-docker.service")
+    assert findings.engine_units("containerd", Version(1, 24, 0)) == ("containerd.service",)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "drivers", "wrong"),
+    [
+        ("docker", (("docker", "systemd"), ("containerd", "cgroupfs"), ("pods", "systemd")), []),
+        ("containerd", (("containerd", "cgroupfs"),), ["the cgroup driver of the running engine is cgroupfs"]),
+        (
+            "containerd",
+            (("containerd", "systemd"), ("pods", "cgroupfs")),
+            ["the cgroup driver of the pods is cgroupfs"],
+        ),
+        ("containerd", (("docker", "systemd"), ("pods", "systemd")), ["the engine does not answer"]),
+    ],
+)
+def test_only_the_wished_engine_and_the_pods_are_asked_for_their_driver(
+    runtime: str, drivers: tuple[tuple[str, str], ...], wrong: list[str]
+) -> None:
+    assert findings.wrong_drivers(drivers, runtime) == wrong
 
 
 def test_every_package_that_an_upgrade_would_replace_is_named() -> None:
     packages = GOOD | {"docker.io": "20", "containerd": "1.6"}
-    assert findings.not_held(packages, frozenset({"kubelet", "kubeadm", "docker.io"})) == [
+    assert findings.not_held(packages, frozenset({"kubelet", "kubeadm", "docker.io"}), "docker") == [
         "kubectl is not held",
         "containerd is not held",
     ]

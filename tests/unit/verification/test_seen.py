@@ -14,7 +14,7 @@ def test_a_real_worker_is_understood(worker: Seen) -> None:
     assert "docker-ce" not in worker.packages
     assert "kubectl" in worker.holds
     assert worker.units["kubelet.service"] == Unit("active/running", "enabled")
-    assert worker.cgroup_driver == "systemd"
+    assert worker.cgroup_drivers == (("docker", "systemd"), ("containerd", "cgroupfs"), ("pods", "systemd"))
     assert worker.sysctls["net.ipv4.ip_forward"] == "1"
     assert 10250 in worker.listening
     assert worker.files["/etc/kubernetes/kubelet.conf"] == Inode(0o600, "root:root", "f")
@@ -44,7 +44,7 @@ def test_an_answer_that_broke_off_is_refused(length: int) -> None:
 
 def test_a_machine_with_nothing_on_it_is_understood() -> None:
     names = (
-        "clock user hostname packages holds units cgroup-driver sysctls sysctl-files modules filesystems module-files"
+        "clock user hostname packages holds units cgroup-drivers sysctls sysctl-files modules filesystems module-files"
     )
     names += " swaps fstab listening files certificates healthz readyz plug-ins cni routes enabled"
     names += " route-files unit-files end"
