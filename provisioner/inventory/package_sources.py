@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from provisioner.inventory.strict import FilePath, Model
 
-# No user and password: everybody on the machine can read where its packages come from. Nothing that a shell or apt would
-# read as more than a part of an address.
+# No user and password: everybody on the machine can read where its packages come from. And nothing that a shell or apt
+# would read as more than a part of an address.
 URL = r"^(https?|file)://[A-Za-z0-9._~:/%+=,\[\]-]+$"
 WEB_URL = r"^https?://[A-Za-z0-9._:\[\]-]+/?$"
 # A name, a domain such as .example.org, an address, a network.

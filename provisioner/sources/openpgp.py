@@ -15,16 +15,23 @@ from dataclasses import dataclass
 
 _BEGIN, _END = "-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----"
 _ARMOR = re.compile(rf"{_BEGIN}\r?\n(?:[^\r\n]+: [^\r\n]*\r?\n)*\r?\n(.*?)(?:\r?\n=[\w+/]{{4}})?\s*{_END}", re.DOTALL)
-_PUBLIC_KEY = 6
+_SIGNATURE, _PUBLIC_KEY = 2, 6
+# Kinds of signatures on the names of keys (5.2.1), and of what they say (5.2.3.1).
+_ON_NAMES = frozenset({0x10, 0x11, 0x12, 0x13})
+_MADE, _LIFE, _ISSUER = 2, 9, 16
 _CRC_START, _CRC_POLYNOMIAL = 0xB704CE, 0x1864CFB
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A primary key with all that belongs to it; the fingerprint is 40 hexadecimal digits in capitals."""
+    """A primary key with all that belongs to it.
+
+    The fingerprint is 40 hexadecimal digits in capitals; `expires_s` is in seconds since 1970, None for never.
+    """
 
     fingerprint: str
     data: bytes
+    expires_s: int | None = None
 
 
 def normal(fingerprint: str) -> str:
@@ -55,7 +62,30 @@ def keys(data: bytes) -> Iterator[Key]:
     starts = [(start, body) for start, tag, body in _packets(data) if tag == _PUBLIC_KEY]
     ends = [start for start, _ in starts[1:]] + [len(data)]
     for (start, body), end in zip(starts, ends, strict=True):
-        yield Key(_fingerprint(body), data[start:end])
+        yield Key(_fingerprint(body), data[start:end], _expiry(body, data[start:end]))
+
+
+def _expiry(body: bytes, data: bytes) -> int | None:
+    """As the latest signature of the key on its own name says (5.2.3.6); others sign it too, and say nothing of that."""
+    signatures = (signed for _, tag, signed in _packets(data) if tag == _SIGNATURE and signed[1] in _ON_NAMES)
+    told = [_subpackets(signature) for signature in signatures if signature[0] == 4]
+    identity = int(_fingerprint(body)[-16:], 16)
+    own = [one for one in told if one.get(_ISSUER, identity) == identity]
+    life_s = max(own, key=lambda one: one.get(_MADE, 0), default={}).get(_LIFE, 0)
+    return int.from_bytes(body[1:5], "big") + life_s if life_s else None
+
+
+def _subpackets(signature: bytes) -> dict[int, int]:
+    """The numbers in a version 4 signature by their kind (5.2.3.1), from its signed part and the one behind it."""
+    told: dict[int, int] = {}
+    at = 4
+    for _ in range(2):
+        end, at = at + 2 + int.from_bytes(signature[at : at + 2], "big"), at + 2
+        while at < end:
+            length, at = _new_length(signature, at)
+            told.setdefault(signature[at] & 0x7F, int.from_bytes(signature[at + 1 : at + length], "big"))
+            at += length
+    return told
 
 
 def _fingerprint(body: bytes) -> str:

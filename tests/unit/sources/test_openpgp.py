@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,7 +11,10 @@ from provisioner.sources import openpgp
 from provisioner.sources.keys import found, trusted
 from tests.conftest import TESTS
 
-TEXT = (TESTS / "cases" / "sources" / "key.asc").read_text()
+CASES = TESTS / "cases" / "sources"
+TEXT = (CASES / "key.asc").read_text()
+MADE_S = int(datetime(2022, 1, 1, tzinfo=UTC).timestamp())
+RENEWED_S = int(datetime(2023, 6, 1, tzinfo=UTC).timestamp())
 # gpg --show-keys tests/cases/sources/key.asc
 FINGERPRINT = "31FD138592CD681C7BDDD29A7AF186005ED6BAB5"
 (KEY,) = openpgp.read(TEXT)
@@ -47,6 +51,16 @@ def test_of_several_keys_only_the_one_with_the_fingerprint_is_trusted() -> None:
     assert openpgp.read(trusted(together, FINGERPRINT)) == (KEY,)
     assert trusted(together, "0" * 40) == ""
     assert trusted(together, "") == together
+
+
+def test_when_a_key_ends_is_what_it_has_said_last() -> None:
+    """Both are the same key, made on 1 January 2022 for a year; then given ten years on 1 June 2023."""
+    (expired,), (renewed,) = (openpgp.read((CASES / name).read_text()) for name in ("expired.asc", "renewed.asc"))
+    assert expired.fingerprint == renewed.fingerprint
+    year_s = 365 * 24 * 3600
+    assert expired.expires_s == MADE_S + year_s
+    assert renewed.expires_s == RENEWED_S + 10 * year_s
+    assert KEY.expires_s is None
 
 
 @pytest.mark.parametrize(
