@@ -10,13 +10,13 @@ from dataclasses import replace
 from provisioner import causes
 from provisioner.core.offers import Answer
 from provisioner.core.play import View
-from provisioner.errors import Problem
+from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
 from provisioner.sources.choice import in_the_way
 from provisioner.sources.keys import found, key_of
 from provisioner.sources.repository import DOCKER, DOCKER_DISTRIBUTIONS, PRODUCTS, Repository, repository
 from provisioner.sources.versions import nearest, newest
-from provisioner.sources.wanted import Want, lacking
+from provisioner.sources.wanted import Want, is_there, lacking
 
 LOCK_AGAIN = "`provisioner lock` writes it anew; without that file the newest that fits is taken."
 # An address and what is wrong with it, in apt's words.
@@ -54,7 +54,9 @@ def _of(view: View, host: Host, one: Repository) -> Iterator[Problem]:
     elif _is_other_key(view, host, one, answer):
         yield _other_key(host, one, answer)
     elif answer.trouble:
-        yield _silent(host, one, answer)
+        # Where all is there already, nothing is needed from it but a newer key.
+        idle = is_there(view, host, one.product) and bool(found(key_of(view, host, one)))
+        yield replace(_silent(host, one, answer), severity=Severity.WARNING if idle else Severity.ERROR)
     elif not answer.offers:
         message = f"{one.place} has none of its packages for {facts.architecture}"
         yield Problem("no-packages", host.name, message, "Is its address right? Another source may have them.")

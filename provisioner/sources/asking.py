@@ -13,7 +13,7 @@ from provisioner.core.offers import Answer, Answers, Offer
 from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.sources import openpgp
-from provisioner.sources.keys import key_of
+from provisioner.sources.keys import is_valid, key_of
 from provisioner.sources.proxies import apt_options
 from provisioner.sources.repository import PRODUCTS, Repository, repository
 from provisioner.sources.wanted import is_there, names
@@ -92,7 +92,10 @@ def _is_needed(view: View, host: Host, one: Repository) -> bool:
     # Where versions are locked, what the lock file does not say is a finding.
     if view.pinned or (host.name, one.product) in view.answers:
         return False
-    return not is_there(view, host, one.product) or (bool(one.uri) and not key_of(view, host, one))
+    if not is_there(view, host, one.product):
+        return True
+    # A key that has expired stands in the way of every `apt-get update` there, and its successor is at the source.
+    return bool(one.uri) and not is_valid(key_of(view, host, one), view.now_s)
 
 
 def pinned_answers(view: View) -> Answers:

@@ -23,6 +23,11 @@ def trusted(text: str, fingerprint: str) -> str:
     return "".join(openpgp.armored(key.data) for key in found(text) if key.fingerprint == fingerprint)
 
 
+def is_valid(text: str, now_s: float) -> bool:
+    """Whether a key of this text has not expired."""
+    return any(key.expires_s is None or key.expires_s > now_s for key in found(text))
+
+
 def found(text: str) -> tuple[openpgp.Key, ...]:
     """The keys in a text; none where it cannot be read."""
     try:

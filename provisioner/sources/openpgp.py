@@ -66,7 +66,7 @@ def keys(data: bytes) -> Iterator[Key]:
 
 
 def _expiry(body: bytes, data: bytes) -> int | None:
-    """As the latest signature of the key on its own name says (5.2.3.6); others sign it too, and say nothing of that."""
+    """As the key's latest signature on its own name says (5.2.3.6); those of other keys say nothing of that."""
     signatures = (signed for _, tag, signed in _packets(data) if tag == _SIGNATURE and signed[1] in _ON_NAMES)
     told = [_subpackets(signature) for signature in signatures if signature[0] == 4]
     identity = int(_fingerprint(body)[-16:], 16)

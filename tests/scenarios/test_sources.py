@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from provisioner.errors import PreflightError
+from provisioner.core.report import Found
+from provisioner.errors import PreflightError, Severity
 from provisioner.sources import openpgp
 from tests.builders import cluster, host
+from tests.conftest import TESTS
 from tests.fake.repositories import FakeRepository
 from tests.fake.state import FakePackage
 from tests.fake.world import World
@@ -219,3 +221,39 @@ def test_a_machine_that_is_limited_away_is_not_asked(world: World) -> None:
     before = asked(world)
     assert world.apply(limit=frozenset({"w2"})).report.changed == 0
     assert asked(world) == before
+
+
+def key(name: str) -> str:
+    return (TESTS / "cases" / "sources" / f"{name}.asc").read_text()
+
+
+@pytest.fixture
+def expired() -> World:
+    """A cluster whose machines trust a key that has expired meanwhile: fingerprint and packages are as they were."""
+    (old,) = openpgp.read(key("expired"))
+    world = world_of(runtime={"source": {**SOURCES["runtime"]["source"], "fingerprint": old.fingerprint}})
+    docker = world.scene.repositories[f"{DOCKER}/debian bookworm"]
+    docker.key = key("renewed")
+    assert world.apply().report.result == "ok"
+    for machine in world.machines.values():
+        machine.put("/etc/apt/keyrings/docker.asc", openpgp.armored(old.data))
+    return world
+
+
+def test_a_key_that_has_expired_is_replaced_by_its_successor(expired: World) -> None:
+    outcome = expired.apply()
+    assert {step.key for step in outcome.plan.steps} == {"file /etc/apt/keyrings/docker.asc"}
+    assert openpgp.read(expired.machines["w1"].read("/etc/apt/keyrings/docker.asc")) == openpgp.read(key("renewed"))
+    before = asked(expired)
+    assert (expired.apply().report.changed, asked(expired)) == (0, before)
+
+
+def test_a_key_that_has_no_successor_is_a_warning_where_nothing_is_to_be_installed(expired: World) -> None:
+    docker = expired.scene.repositories[f"{DOCKER}/debian bookworm"]
+    docker.key, docker.trouble = key("expired"), "W: GPG error: http://x InRelease: EXPKEYSIG 14A6F18928A3E2C9\n"
+    expired.heard.clear()
+    assert expired.apply().report.changed == 0
+    (warning,) = {event.problem for event in expired.heard if isinstance(event, Found)}
+    assert (warning.rule, warning.severity) == ("source-silent", Severity.WARNING)
+    expired.machines["w1"].packages.pop("docker-ce")
+    assert found(expired) == {"source-silent"}
