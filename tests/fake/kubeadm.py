@@ -163,7 +163,7 @@ CA_BASE64 = base64.b64encode(CA.encode()).decode()
 
 
 def _runtime_flag(text: str) -> str:
-    socket = _found(r'criSocket: "?([^"\s]+)"?', text)
+    socket = kubeadm_files.found(r'criSocket: "?([^"\s]+)"?', text)
     return "" if socket == SOCKETS[DOCKER] else f"--container-runtime=remote --container-runtime-endpoint={socket}"
 
 
