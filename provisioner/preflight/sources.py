@@ -12,10 +12,11 @@ from provisioner.core.offers import Answer
 from provisioner.core.play import View
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
+from provisioner.inventory.package_sources import BundleSource
 from provisioner.sources.choice import in_the_way
 from provisioner.sources.keys import found, key_of
 from provisioner.sources.repository import DOCKER, DOCKER_DISTRIBUTIONS, PRODUCTS, Repository, repository
-from provisioner.sources.versions import nearest, newest
+from provisioner.sources.versions import is_of, nearest, newest
 from provisioner.sources.wanted import Want, is_there, lacking
 
 LOCK_AGAIN = "`provisioner lock` writes it anew; without that file the newest that fits is taken."
@@ -123,4 +124,16 @@ def _other_docker(view: View) -> Iterator[Problem]:
             yield Problem("runtime-change", host.name, message, hint)
 
 
-RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_sources, _other_docker)
+def _bundled_docker(view: View) -> Iterator[Problem]:
+    """A bundle has one Docker, whatever the inventory wishes."""
+    settings = view.cluster.settings
+    wished = settings.runtime.version
+    if view.bundle and wished and isinstance(settings.runtime_source, BundleSource):
+        there = view.bundle.package_version("docker.io")
+        if not is_of(there, wished):
+            message = f"the bundle has Docker {there}, and the inventory wants {wished}"
+            hint = "Leave runtime.version out, or take Docker from another source (runtime.source)."
+            yield Problem("no-such-version", "every machine", message, hint)
+
+
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_sources, _other_docker, _bundled_docker)

@@ -1,6 +1,11 @@
-"""Which key a repository is trusted by on a machine. Pure: keys have been fetched or read already."""
+"""Which key a repository is trusted by on a machine. Pure: keys have been fetched or read already.
+
+Hundreds of machines have the same few keys: what was worked out of one is kept.
+"""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 from provisioner.core.play import View
 from provisioner.inventory.model import Host
@@ -16,6 +21,7 @@ def key_of(view: View, host: Host, repository: Repository) -> str:
     return trusted(_text(view, host, repository), repository.fingerprint)
 
 
+@lru_cache(maxsize=64)
 def trusted(text: str, fingerprint: str) -> str:
     """The keys of a text that may sign: all of them, or the one with that fingerprint."""
     if not fingerprint:
@@ -28,6 +34,7 @@ def is_valid(text: str, now_s: float) -> bool:
     return any(key.expires_s is None or key.expires_s > now_s for key in found(text))
 
 
+@lru_cache(maxsize=64)
 def found(text: str) -> tuple[openpgp.Key, ...]:
     """The keys in a text; none where it cannot be read."""
     try:

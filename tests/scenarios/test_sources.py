@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.report import Found
-from provisioner.errors import PreflightError, Severity
-from provisioner.sources import openpgp
+from provisioner.errors import PreflightError
 from tests.builders import cluster, host
-from tests.conftest import TESTS
 from tests.fake.repositories import FakeRepository
 from tests.fake.state import FakePackage
 from tests.fake.world import World
@@ -55,24 +52,6 @@ def test_a_plan_asks_and_changes_nothing(world: World) -> None:
     assert world.done() == {}
     assert asked(world) == 6
     assert any("docker-ce 5:20.10.24~3-0~debian-bookworm" in step.change.summary for step in outcome.plan.steps)
-
-
-def test_the_key_is_there_for_everybody_to_read(world: World) -> None:
-    world.apply()
-    key = world.machines["w1"].files["/etc/apt/keyrings/kubernetes.asc"]
-    assert (key.mode, openpgp.read(key.text)[0].fingerprint) == ("644", FINGERPRINT)
-
-
-def test_a_key_that_was_lost_or_closed_comes_back(world: World) -> None:
-    world.apply()
-    world.machines["w1"].drop("/etc/apt/keyrings/kubernetes.asc")
-    world.machines["w2"].files["/etc/apt/keyrings/docker.asc"].mode = "600"
-    outcome = world.apply()
-    assert {(step.host, step.key) for step in outcome.plan.steps} == {
-        ("w1", "file /etc/apt/keyrings/kubernetes.asc"),
-        ("w2", "file /etc/apt/keyrings/docker.asc"),
-    }
-    assert (outcome.report.result, asked(world)) == ("ok", 7)
 
 
 def test_other_definitions_of_the_source_are_removed(world: World) -> None:
@@ -155,14 +134,6 @@ def test_a_source_that_cannot_be_used(world: World, trouble: str, words: str) ->
     assert world.done() == {}
 
 
-def test_another_key_than_the_one_that_is_trusted(world: World) -> None:
-    other = "0" * 40
-    world = world_of(package_source={**SOURCES["package_source"], "fingerprint": other})
-    text = messages(world)
-    assert FINGERPRINT in text
-    assert other in text
-
-
 def test_a_source_without_packages_for_the_architecture(world: World) -> None:
     world.scene.repositories[f"{DOCKER}/debian bookworm"].packages.clear()
     assert found(world) == {"no-packages"}
@@ -223,37 +194,16 @@ def test_a_machine_that_is_limited_away_is_not_asked(world: World) -> None:
     assert asked(world) == before
 
 
-def key(name: str) -> str:
-    return (TESTS / "cases" / "sources" / f"{name}.asc").read_text()
+def test_a_bundle_has_one_docker() -> None:
+    wished = World(cluster(runtime={"version": "20.10.23"}))
+    assert "the bundle has Docker 20.10.24+dfsg1-1, and the inventory wants 20.10.23" in messages(wished)
+    assert World(cluster(runtime={"version": "20.10.24"})).plan().report.result == "changes"
 
 
-@pytest.fixture
-def expired() -> World:
-    """A cluster whose machines trust a key that has expired meanwhile: fingerprint and packages are as they were."""
-    (old,) = openpgp.read(key("expired"))
-    world = world_of(runtime={"source": {**SOURCES["runtime"]["source"], "fingerprint": old.fingerprint}})
-    docker = world.scene.repositories[f"{DOCKER}/debian bookworm"]
-    docker.key = key("renewed")
-    assert world.apply().report.result == "ok"
-    for machine in world.machines.values():
-        machine.put("/etc/apt/keyrings/docker.asc", openpgp.armored(old.data))
-    return world
-
-
-def test_a_key_that_has_expired_is_replaced_by_its_successor(expired: World) -> None:
-    outcome = expired.apply()
-    assert {step.key for step in outcome.plan.steps} == {"file /etc/apt/keyrings/docker.asc"}
-    assert openpgp.read(expired.machines["w1"].read("/etc/apt/keyrings/docker.asc")) == openpgp.read(key("renewed"))
-    before = asked(expired)
-    assert (expired.apply().report.changed, asked(expired)) == (0, before)
-
-
-def test_a_key_that_has_no_successor_is_a_warning_where_nothing_is_to_be_installed(expired: World) -> None:
-    docker = expired.scene.repositories[f"{DOCKER}/debian bookworm"]
-    docker.key, docker.trouble = key("expired"), "W: GPG error: http://x InRelease: EXPKEYSIG 14A6F18928A3E2C9\n"
-    expired.heard.clear()
-    assert expired.apply().report.changed == 0
-    (warning,) = {event.problem for event in expired.heard if isinstance(event, Found)}
-    assert (warning.rule, warning.severity) == ("source-silent", Severity.WARNING)
-    expired.machines["w1"].packages.pop("docker-ce")
-    assert found(expired) == {"source-silent"}
+def test_a_saved_plan_allows_what_it_has_shown_and_not_another_version(world: World) -> None:
+    agreed = world.plan().plan
+    world.scene.repositories[f"{DOCKER}/debian bookworm"].packages["containerd.io"] = ("1.7.28-1",)
+    with pytest.raises(PreflightError, match="not any more as they were"):
+        world.apply(agreed=agreed)
+    world.scene.repositories[f"{DOCKER}/debian bookworm"].packages["containerd.io"] = ("1.7.27-1",)
+    assert world.apply(agreed=agreed).report.result == "ok"
