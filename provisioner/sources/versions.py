@@ -1,15 +1,20 @@
-"""Debian's version strings: which is newer, which is of an upstream version, and which are near to one."""
+"""Debian's version strings: which is newer, which is of an upstream version, and which are near to one.
+
+The same few hundred are compared for every machine: what was worked out of one is kept.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import zip_longest
 
 # deb-version(7): `~` before the end of a part, then letters, then everything else.
 _PART = re.compile(r"(\D*)(\d*)")
 
 
+@lru_cache(maxsize=4096)
 def upstream(version: str) -> str:
     """`20.10.24` of `5:20.10.24~3-0~debian-bookworm`, `1.20.2` of `1.20.2-00`."""
     return re.split(r"[-+~]", version.partition(":")[2] or version, maxsplit=1)[0]
@@ -20,6 +25,7 @@ def is_of(version: str, wished: str) -> bool:
     return upstream(version) == wished
 
 
+@lru_cache(maxsize=4096)
 def order(version: str) -> tuple[object, ...]:
     """A key to sort by, oldest first."""
     epoch, _, rest = version.rpartition(":")
