@@ -88,8 +88,7 @@ class SshTransport:
         with channel, self._timed():
             channel.settimeout(deadline_s)
             try:
-                channel.sendall(script(commands, separator, stop=stop, alone=alone).encode())
-                channel.shutdown_write()
+                send(channel, script(commands, separator, stop=stop, alone=alone).encode())
                 batch.read(channel, deadline_s)
             except OSError as error:
                 raise self._lost(str(error) or type(error).__name__) from error
@@ -201,6 +200,16 @@ class SshTransport:
             details=batch.stderr.strip()[-500:] or f"the shell ended with code {batch.code}",
             hint="Is sudo installed, and may the login user use it? Did the machine restart?",
         )
+
+
+def send(channel: paramiko.Channel, text: bytes) -> None:
+    """Give a program its whole input. Who ends without reading it (a sudo that refuses) is no error: it says why."""
+    try:
+        channel.sendall(text)
+        channel.shutdown_write()
+    except OSError:
+        if not channel.eof_received:
+            raise
 
 
 class _Writer:

@@ -10,6 +10,7 @@ import pytest
 
 from provisioner.transports.batch import Batch
 from provisioner.transports.protocol import nobody
+from provisioner.transports.ssh import send
 
 
 @dataclass
@@ -33,6 +34,9 @@ class Channel:
     def recv_exit_status(self) -> int:
         return self.status
 
+    def sendall(self, text: bytes) -> None:
+        raise OSError("Socket is closed")
+
     def get_transport(self) -> Channel:
         return self
 
@@ -54,3 +58,10 @@ def test_a_channel_that_is_closed_before_its_end_is_a_broken_connection(active: 
 
 def test_an_answer_that_is_complete_counts_even_when_the_connection_is_gone() -> None:
     assert read(Channel(closed=True, eof_received=True, active=False, status=3)).code == 3
+
+
+def test_who_ends_before_it_has_read_its_input_has_said_why() -> None:
+    """A sudo that refuses is quicker than a long script."""
+    send(cast(paramiko.Channel, Channel(closed=True, eof_received=True, active=True)), b"exit 0")
+    with pytest.raises(OSError, match="Socket is closed"):
+        send(cast(paramiko.Channel, Channel(closed=True, eof_received=False, active=False)), b"exit 0")
