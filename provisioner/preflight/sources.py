@@ -20,6 +20,8 @@ from provisioner.sources.versions import is_of, nearest, newest
 from provisioner.sources.wanted import Want, is_there, lacking
 
 LOCK_AGAIN = "`provisioner lock` writes it anew; without that file the newest that fits is taken."
+# The package whose version is the runtime's, by the runtime's type.
+_BUNDLED = {"docker": "docker.io", "containerd": "containerd"}
 # An address and what is wrong with it, in apt's words.
 _TOLD = (
     r"Failed to fetch (\S+)\s+(.+?)(?: \[IP:.*)?$",
@@ -124,16 +126,16 @@ def _other_docker(view: View) -> Iterator[Problem]:
             yield Problem("runtime-change", host.name, message, hint)
 
 
-def _bundled_docker(view: View) -> Iterator[Problem]:
-    """A bundle has one Docker, whatever the inventory wishes."""
+def _bundled_runtime(view: View) -> Iterator[Problem]:
+    """A bundle has one version of it, whatever the inventory wishes."""
     settings = view.cluster.settings
-    wished = settings.runtime.version
-    if view.bundle and wished and isinstance(settings.runtime_source, BundleSource):
-        there = view.bundle.package_version("docker.io")
+    wished, package = settings.runtime.version, _BUNDLED.get(settings.runtime.type, "")
+    if view.bundle and wished and package and isinstance(settings.runtime_source, BundleSource):
+        there = view.bundle.package_version(package)
         if not is_of(there, wished):
-            message = f"the bundle has Docker {there}, and the inventory wants {wished}"
-            hint = "Leave runtime.version out, or take Docker from another source (runtime.source)."
+            message = f"the bundle has {package} {there}, and the inventory wants {wished}"
+            hint = "Leave runtime.version out, or take the runtime from another source (runtime.source)."
             yield Problem("no-such-version", "every machine", message, hint)
 
 
-RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_sources, _other_docker, _bundled_docker)
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_sources, _other_docker, _bundled_runtime)

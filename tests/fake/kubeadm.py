@@ -89,7 +89,7 @@ def _run(machine: Machine, command: Command, marker: str, verb: str, skip: str, 
     text = command.stdin.reveal()
     if not machine.has(*PROGRAMS):
         return failed(127, "kubeadm: not found")
-    if "preflight" not in skip.split(",") and SOCKETS[CONTAINERD] in text:
+    if "preflight" not in skip.split(",") and SOCKETS[CONTAINERD] in text and not machine.has("cri-tools"):
         return failed(1, "[ERROR FileExisting-crictl]: crictl not found in system path")
     wrong = _preflight(machine, verb)
     if wrong:

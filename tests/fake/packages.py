@@ -18,6 +18,7 @@ REPOSITORY = {**PACKAGES, "netbase": "6.4", "tini": "0.19.0-1"}
 # What packages bring that others ask for. A package's unit lies in /lib.
 FILES = {
     "containerd": ("/lib/systemd/system/containerd.service",),
+    "containerd.io": ("/lib/systemd/system/containerd.service",),
     "docker.io": ("/lib/systemd/system/docker.service",),
     "docker-ce": ("/lib/systemd/system/docker.service",),
     "kubelet": ("/lib/systemd/system/kubelet.service",),

@@ -186,6 +186,26 @@ def test_one_repository_for_each_minor_release() -> None:
     assert (world.apply().report.changed, repository.asked) == (0, asked_once)
 
 
+def test_a_newer_kubernetes_with_containerd_from_dockers_repository() -> None:
+    url = "http://mirror.example/core:/stable:"
+    world = world_of(
+        kubernetes_version="1.25.4",
+        package_source={"type": "mirror", "url": url, "fingerprint": FINGERPRINT},
+        runtime={**SOURCES["runtime"], "type": "containerd"},
+    )
+    packages: dict[str, tuple[str, ...]] = {
+        **dict.fromkeys(("kubeadm", "kubectl", "kubelet"), ("1.25.4-1.1", "1.25.16-1.1")),
+        "cri-tools": ("1.25.0-1.1",),
+        "kubernetes-cni": ("1.1.1-1.1",),
+    }
+    world.scene.repositories[f"{url}/v1.25/deb/ /"] = FakeRepository(KEY, f"{url}/v1.25/deb/Release.key", packages)
+    assert world.apply().report.result == "ok"
+    there = world.machines["w1"].packages
+    wished = {"kubelet": "1.25.4-1.1", "cri-tools": "1.25.0-1.1", "containerd.io": "2.2.0-2~debian.12~bookworm"}
+    assert {name: there[name].version for name in wished} == wished
+    assert "docker-ce" not in there
+
+
 def test_a_machine_that_is_limited_away_is_not_asked(world: World) -> None:
     world.apply()
     world.machines["w1"].drop("/etc/apt/keyrings/docker.asc")
@@ -194,9 +214,9 @@ def test_a_machine_that_is_limited_away_is_not_asked(world: World) -> None:
     assert asked(world) == before
 
 
-def test_a_bundle_has_one_docker() -> None:
+def test_a_bundle_has_one_runtime() -> None:
     wished = World(cluster(runtime={"version": "20.10.23"}))
-    assert "the bundle has Docker 20.10.24+dfsg1-1, and the inventory wants 20.10.23" in messages(wished)
+    assert "the bundle has docker.io 20.10.24+dfsg1-1, and the inventory wants 20.10.23" in messages(wished)
     assert World(cluster(runtime={"version": "20.10.24"})).plan().report.result == "changes"
 
 
