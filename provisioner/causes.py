@@ -204,7 +204,7 @@ _KUBERNETES = (
     Cause(
         r"waiting until the join token is signed",
         "The controller manager does not sign the join token.",
-        "`docker ps --all` on the control plane shows whether kube-controller-manager runs, `docker logs` why not.",
+        "`docker ps` or `crictl ps` there shows whether kube-controller-manager runs, `docker logs` why not.",
     ),
     Cause(
         r"waiting until the cluster has noticed that the old (?P<node>\S+) is gone",
@@ -217,9 +217,14 @@ _KUBERNETES = (
         "`docker info` on that machine says which one Docker uses; something there undoes /etc/docker/daemon.json.",
     ),
     Cause(
+        r"unknown service runtime\.v1\w*\.(?:Runtime|Image)Service",
+        "containerd runs there without the part that the kubelet speaks to.",
+        "`ctr plugins ls` on that machine shows whether `cri` is ok, `journalctl -u containerd` why not.",
+    ),
+    Cause(
         r"kubelet isn't running or healthy|couldn't initialize a Kubernetes cluster|waiting until the node \S+ is in",
         "The kubelet does not run, or cannot start what it should.",
-        "`journalctl -u kubelet` on that machine says why, and `docker ps --all` shows what it has started.",
+        "`journalctl -u kubelet` on that machine says why, `docker ps --all` or `crictl ps --all` what it has started.",
     ),
     Cause(
         r"waiting until the nodes are Ready",
@@ -231,7 +236,7 @@ _KUBERNETES = (
         r"|context deadline exceeded|TLS handshake timeout|etcdserver: |waiting until the API server answers",
         "The API server does not answer.",
         "Is the control plane's machine up, and may this one reach it (firewall)? "
-        "`journalctl -u kubelet` and `docker ps --all` there show how it is.",
+        "`journalctl -u kubelet` and `docker ps --all` or `crictl ps --all` there show how it is.",
     ),
 )
 _NETWORK = (

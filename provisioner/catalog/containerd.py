@@ -17,7 +17,7 @@ class Line:
 
     `sandbox` is the pause image it uses unless told otherwise. `plug_ins` is the key for the network plug-ins' place:
     `bin_dir` has one directory, `bin_dirs` a list of them, and both at once are refused. A file of a version that it
-    does not read keeps it from starting.
+    does not read keeps it from starting. `tells_driver`: its `config dump` has the runtimes' options.
     """
 
     series: str
@@ -26,6 +26,7 @@ class Line:
     sandbox: str
     plug_ins: str
     source: str
+    tells_driver: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ _RUNC = ("containerd", "runtimes", "runc")
 _CGROUP = (*_RUNC, "options", "SystemdCgroup")
 
 LINES = (
-    Line("1.4", 2, (1, 2), "k8s.gcr.io/pause:3.2", "bin_dir", _RELEASES),
+    # Seen with 1.4.13 (Debian 11) and 1.5.9 (Ubuntu 22.04).
+    Line("1.4", 2, (1, 2), "k8s.gcr.io/pause:3.2", "bin_dir", _RELEASES, tells_driver=False),
     Line("1.5", 2, (1, 2), "k8s.gcr.io/pause:3.5", "bin_dir", _RELEASES),
     Line("1.6", 2, (1, 2), "registry.k8s.io/pause:3.6", "bin_dir", _RELEASES),
     Line("1.7", 2, (1, 2), "registry.k8s.io/pause:3.8", "bin_dir", _RELEASES),

@@ -89,8 +89,11 @@ def _now(view: View, host: Host) -> str:
 def _docker_beside(view: View) -> Iterator[Problem]:
     """Two runtimes share a machine badly by accident: Docker forbids forwarding, and kubeadm may take the wrong one."""
     settings = view.cluster.settings.runtime
+    if settings.type == "docker" or settings.beside_docker:
+        return
     for host in view.hosts:
-        if settings.type != "docker" and not settings.beside_docker and view.states[host.name].docker_runs:
+        # A node of Docker's is another finding.
+        if view.states[host.name].docker_runs and _now(view, host) != "docker":
             message = f"Docker runs here, and the node's runtime will be {settings.type}"
             yield Problem("second-runtime", host.name, message, _DOCKER_BESIDE)
 

@@ -30,6 +30,10 @@ CLEARING = f"""
   done
   left=$(k8s containers ls -q || echo unknown)
   if [ -n "$left" ]; then echo "containers that containerd cannot remove: $left" >&2; exit 1; fi
+  # The pods' ends of the network go with these; it has given them names of this form since 1.0.
+  for place in /run/netns/cni-*; do
+    if [ -e "$place" ]; then ip netns delete "${{place##*/}}" || :; fi
+  done
   # What it remembers of pods goes with the process.
   systemctl restart containerd.service
 """

@@ -40,7 +40,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         service_file(view, UNIT),
         source.packages("container runtime"),
         pulling(UNIT, CONFIG),
-        DaemonSettings(UNIT, CONTAINERD_SETTINGS, settings(catalog.keys(line.config), pause_image(view))),
+        DaemonSettings(UNIT, CONTAINERD_SETTINGS, told(line, pause_image(view))),
     )
 
 
@@ -59,8 +59,14 @@ def config(line: Line, pause: str) -> str:
     return toml.text(toml.nested(pairs))
 
 
-def settings(keys: Keys, pause: str) -> tuple[Setting, ...]:
+def told(line: Line, pause: str) -> tuple[Setting, ...]:
     """What the running daemon must say of itself."""
+    keys = catalog.keys(line.config)
+    return tuple(one for one in settings(keys, pause) if line.tells_driver or one.path != keys.systemd_cgroup)
+
+
+def settings(keys: Keys, pause: str) -> tuple[Setting, ...]:
+    """What it is set to besides directories."""
     return (
         Setting("list of disabled plug-ins", ("disabled_plugins",), ()),
         Setting("systemd cgroup driver", keys.systemd_cgroup, True),

@@ -219,6 +219,13 @@ CASES = (
         ("cgroup driver", "docker info"),
     ),
     Case(
+        "containerd without the kubelet's interface",
+        '[ERROR CRI]: container runtime is not running: output: E1121 10:00:00 remote_runtime.go:948] "Status from '
+        'runtime service failed" err="rpc error: code = Unimplemented desc = unknown service '
+        'runtime.v1.RuntimeService"',
+        ("containerd runs there without", "ctr plugins ls"),
+    ),
+    Case(
         "a kubelet that does not start",
         "[kubelet-check] Initial timeout of 40s passed.\n[kubelet-check] It seems like the kubelet isn't running or "
         "healthy.\n[kubelet-check] The HTTP call equal to 'curl -sSL http://localhost:10248/healthz' failed: "

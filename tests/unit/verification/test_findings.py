@@ -64,7 +64,8 @@ def test_from_1_24_on_docker_needs_a_service_between_it_and_the_kubelet() -> Non
             (("containerd", "systemd"), ("pods", "cgroupfs")),
             ["the cgroup driver of the pods is cgroupfs"],
         ),
-        ("containerd", (("docker", "systemd"), ("pods", "systemd")), ["the engine does not answer"]),
+        ("containerd", (("docker", "cgroupfs"), ("pods", "systemd")), []),
+        ("containerd", (("docker", "systemd"),), ["the engine does not answer"]),
     ],
 )
 def test_only_the_wished_engine_and_the_pods_are_asked_for_their_driver(
