@@ -139,12 +139,15 @@ def drift(lock: VersionLock, view: View) -> tuple[str, ...]:
 
 
 def _drift_of(one: LockedProduct, answer: Answer) -> Iterator[str]:
+    keys = {key.fingerprint for key in found(answer.keys)}
+    if answer.keys and not keys.issuperset(one.fingerprints):
+        # Said alone: apt then only says that nothing is signed.
+        was = ", ".join(one.fingerprints)
+        yield f"{one.source}: its key is {', '.join(sorted(keys)) or 'none that can be read'} now, and was {was}"
+        return
     if answer.trouble:
         yield f"{one.source}: {answer.trouble.splitlines()[-1]}"
         return
-    keys = {key.fingerprint for key in found(answer.keys)}
-    if answer.keys and not keys.issuperset(one.fingerprints):
-        yield f"{one.source}: its key is {', '.join(sorted(keys))} now, and was {', '.join(one.fingerprints)}"
     for package in one.packages:
         now = answer.sha256(package.name, package.version)
         if package.version not in answer.versions(package.name):

@@ -15,7 +15,7 @@ from tests.conftest import Tally
 from tests.e2e.ground import Ground, ground
 from tests.e2e.watching import ArgumentsWatcher, MachineWatcher
 from tests.e2e.world import World, provisioner
-from tests.repositories.site import make_site
+from tests.repositories.site import Site, make_site
 
 LAB = "e2e"
 
@@ -65,11 +65,17 @@ def lab() -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """Two fresh machines, cp1 and w1, whose packages come from repositories of the tests."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Upstream's repositories for Debian 12, to be served."""
     if not can_run_containers():
         pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    with ground("e2e-sources", make_site(tmp_path_factory.mktemp("site")), workers=1) as made:
+    return make_site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def sources(site: Site) -> Iterator[Ground]:
+    """Two fresh machines, cp1 and w1, whose packages come from repositories of the tests."""
+    with ground("e2e-sources", site, workers=1) as made:
         yield made
 
 

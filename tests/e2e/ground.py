@@ -62,9 +62,10 @@ class Ground:
         path.write_text(yaml.safe_dump(document))
         return path
 
-    def packages(self, command: str, *arguments: str, **cluster: Any) -> Said:
+    def packages(self, command: str, *arguments: str, file: str = "sources.yaml", **cluster: Any) -> Said:
         """`plan` or `apply`, of the packages alone."""
-        return provisioner(command, "-i", str(self.inventory(**cluster)), "--json", *PACKAGES_ONLY, *arguments)
+        path = self.inventory(file, **cluster)
+        return provisioner(command, "-i", str(path), "--json", *PACKAGES_ONLY, *arguments)
 
     def held(self, machine: str) -> dict[str, str]:
         """What is installed, configured and held on a machine, with its version."""

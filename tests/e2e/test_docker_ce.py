@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.conftest import can_run_containers
 from tests.e2e.ground import Ground, Settings, ground
 from tests.e2e.world import Said, provisioner
-from tests.repositories.site import make_site
+from tests.repositories.site import Site
 
 pytestmark = pytest.mark.e2e
 
@@ -48,11 +47,8 @@ def settings(here: Ground, **other: Any) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(site: Site) -> Iterator[Cluster]:
     """The machines, the inventory, and what the first run said."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    site = make_site(tmp_path_factory.mktemp("site"))
     with ground("e2e-docker-ce", site, workers=2) as here:
         path = here.inventory(**settings(here))
         yield here, path, provisioner("apply", "-i", str(path), "--json")

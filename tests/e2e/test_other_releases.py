@@ -9,7 +9,7 @@ import pytest
 from provisioner.labs.spec import RELEASES
 from provisioner.sources.versions import upstream
 from tests.e2e.conftest import can_run_containers
-from tests.e2e.ground import ground
+from tests.e2e.ground import Settings, ground
 from tests.repositories.site import DOCKER_VERSIONS, Site, make_site
 
 pytestmark = pytest.mark.e2e
@@ -21,7 +21,7 @@ OTHERS = ("bullseye", "jammy", "trixie", "noble")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Site:
     if not can_run_containers():
         pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
     return make_site(tmp_path_factory.mktemp("site"), OTHERS)
@@ -32,13 +32,13 @@ def test_none_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("release", OTHERS)
-def test_packages_are_installed_and_docker_runs(site: Site, release: str, record_property: Record) -> None:
+def test_packages_are_installed_and_docker_runs(sites: Site, release: str, record_property: Record) -> None:
     record_property("tally", TALLY)
-    with ground(f"e2e-{release}", site, release) as here:
+    with ground(f"e2e-{release}", sites, release) as here:
         expired = here.packages("apply", package_source=here.kubernetes(key=None))
         assert expired.code == 3, expired
         assert "expired" in expired.stdout
-        wished = {"runtime": here.docker(upstream(DOCKER_VERSIONS[release][-1]))}
+        wished: Settings = {"runtime": here.docker(upstream(DOCKER_VERSIONS[release][-1]))}
         done = here.packages("apply", **wished)
         assert done.code == 0, done
         held = here.held("cp1")

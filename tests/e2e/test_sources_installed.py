@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.ground import Ground
+from tests.e2e.ground import Ground, Settings
 from tests.repositories.server import damage
 
 pytestmark = pytest.mark.e2e
@@ -91,7 +91,7 @@ def test_a_key_that_apt_cannot_read_is_opened(sources: Ground, damaged: str, rec
 def test_the_layout_of_old(sources: Ground, record_property: Record) -> None:
     """And the newest Docker that is there, as no version is named."""
     record_property("tally", TALLY)
-    wished = {"package_source": sources.legacy(), "runtime": sources.docker(None)}
+    wished: Settings = {"package_source": sources.legacy(), "runtime": sources.docker(None)}
     done = sources.packages("apply", "--limit", "w1", **wished)
     assert done.code == 0, done
     assert sources.held("w1") == {**docker(SECOND), **LEGACY, "cri-tools": "1.13.0-01"}
@@ -104,7 +104,7 @@ def test_through_a_proxy(sources: Ground, record_property: Record) -> None:
     url = "http://packages.example/docker/linux"
     runtime = sources.docker("20.10.23", url=url)
     proxy = {"http": sources.server.address}
-    wished = {"package_source": sources.legacy(), "runtime": runtime, "proxy": proxy}
+    wished: Settings = {"package_source": sources.legacy(), "runtime": runtime, "proxy": proxy}
     done = sources.packages("apply", "--limit", "w1", **wished)
     assert done.code == 0, done
     assert docker(FIRST).items() <= sources.held("w1").items()

@@ -14,13 +14,13 @@ INDEX_AND_SIGN = f"""
 export GNUPGHOME={KEYS}/$SIGNER
 mkdir -p "$INDEX" "$DIST"
 apt-ftparchive packages "$POOL" > "$INDEX/Packages"
-gzip --no-name --keep "$INDEX/Packages"
+gzip --force --no-name --keep "$INDEX/Packages"
 apt-ftparchive -o APT::FTPArchive::Release::Suite="$SUITE" -o APT::FTPArchive::Release::Codename="$SUITE" \\
   -o APT::FTPArchive::Release::Components="$COMPONENT" -o APT::FTPArchive::Release::Architectures="$ARCHITECTURE" \\
   -o APT::FTPArchive::Release::Origin="$ORIGIN" release "$DIST" > /tmp/Release
 cp /tmp/Release "$DIST/Release"
-gpg --batch --quiet --clearsign --output "$DIST/InRelease" "$DIST/Release"
-gpg --batch --quiet --armor --detach-sign --output "$DIST/Release.gpg" "$DIST/Release"
+gpg --batch --quiet --yes --clearsign --output "$DIST/InRelease" "$DIST/Release"
+gpg --batch --quiet --yes --armor --detach-sign --output "$DIST/Release.gpg" "$DIST/Release"
 """
 
 

@@ -23,7 +23,7 @@ DOCKER_VERSIONS = {
     "jammy": ("5:20.10.24~3-0~ubuntu-jammy",),
     "noble": ("5:24.0.7-1~ubuntu.24.04~noble",),
 }
-CONTAINERD_VERSION = "1.6.20-1"
+CONTAINERD_VERSION, CRI_TOOLS_VERSION = "1.6.20-1", "1.20.0-1.1"
 SERIES, NEWEST_SERIES = "1.20", "1.37"
 OWNERS = {
     "kubernetes": "isv:kubernetes OBS Project <isv:kubernetes@build.opensuse.org>",
@@ -38,8 +38,20 @@ OWNERS = {
 class Site:
     """The directory to serve, and the keys by name; `stranger` is another key with the name of Kubernetes'."""
 
-    directory: Path
+    root: Root
     keys: dict[str, Key]
+
+    @property
+    def directory(self) -> Path:
+        """What is served."""
+        return self.root.binds[SITE]
+
+    def rebuild_cri_tools(self) -> None:
+        """Another file in the place of one, at the same version, and signed as it should be."""
+        layout = minor_layout(SERIES, machine_architecture())
+        rebuilt = Package("cri-tools", (CRI_TOOLS_VERSION,), texts={"usr/share/doc/cri-tools/rebuilt": "again\n"})
+        _fill(self.root, layout, [rebuilt], [])
+        _publish_old(self.root, layout, self.keys["kubernetes"])
 
 
 def make_site(home: Path, releases: Sequence[str] = ("bookworm",)) -> Site:
@@ -51,7 +63,7 @@ def make_site(home: Path, releases: Sequence[str] = ("bookworm",)) -> Site:
         _docker(root, keys["docker"], release)
     # What runs on the oldest runs on all: Kubernetes' packages are the same for every release.
     _kubernetes(root, keys, [packages_of(release) for release in (Recipe().release, releases[0])])
-    return Site(root.binds[SITE], keys)
+    return Site(root, keys)
 
 
 def _distribution(root: Root, key: Key, release: str) -> None:
@@ -75,14 +87,19 @@ def _kubernetes(root: Root, keys: dict[str, Key], debs: list[Path]) -> None:
     architecture = machine_architecture()
     old, newest = (minor_layout(series, architecture) for series in (SERIES, NEWEST_SERIES))
     legacy = legacy_layout(architecture)
-    _fill(root, old, (*kubernetes("1.20.2-1.1"), *companions("1.1.1-1.1", "1.20.0-1.1")), debs)
+    _fill(root, old, (*kubernetes("1.20.2-1.1"), *companions("1.1.1-1.1", CRI_TOOLS_VERSION)), debs)
     _fill(root, old, empty_kubernetes("1.20.1-1.1", "1.20.4-1.1"), debs)
     _fill(root, newest, (*empty_kubernetes("1.37.0-1.1", "1.37.1-1.1"), Package("cri-tools", ("1.37.0-1.1",))), debs)
     _fill(root, legacy, (*kubernetes("1.20.2-00", legacy=True), *companions("0.8.7-00", "1.13.0-01")), debs)
     _fill(root, legacy, empty_kubernetes("1.19.11-00", "1.20.1-00", "1.20.4-00"), debs)
-    for layout, key in ((old, "kubernetes"), (newest, "kubernetes"), (legacy, "legacy")):
-        publish(root, layout, keys[key], architecture)
-    (root.binds[SITE] / old.base / old.public_key).write_text(keys["kubernetes"].expired)
+    _publish_old(root, old, keys["kubernetes"])
+    publish(root, newest, keys["kubernetes"], architecture)
+    publish(root, legacy, keys["legacy"], architecture)
+
+
+def _publish_old(root: Root, layout: Layout, key: Key) -> None:
+    publish(root, layout, key, machine_architecture())
+    (root.binds[SITE] / layout.base / layout.public_key).write_text(key.expired)
 
 
 def _fill(root: Root, layout: Layout, packages: Iterable[Package], directories: list[Path]) -> None:
