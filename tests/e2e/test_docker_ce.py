@@ -6,22 +6,22 @@ containerd.io, kubelet, kubeadm and kubectl are pinned and held.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.conftest import Tally
 from tests.e2e.ground import Ground, Settings, ground
 from tests.e2e.world import Said, provisioner
 from tests.repositories.site import Site
 
 pytestmark = pytest.mark.e2e
 
-Record = Callable[[str, object], None]
 EXAMPLE = Path(__file__).parents[2] / "inventories" / "docker-ce.yaml"
-TALLY = ("package source cases tried", 1)
+CASES = "package source cases tried"
 HELD = {
     "containerd.io": "1.6.20-1",
     "cri-tools": "1.13.0-01",
@@ -54,16 +54,16 @@ def cluster(site: Site) -> Iterator[Cluster]:
         yield here, path, provisioner("apply", "-i", str(path), "--json")
 
 
-def test_the_procedure_ends_in_a_cluster_that_is_verified(cluster: Cluster, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_the_procedure_ends_in_a_cluster_that_is_verified(cluster: Cluster, tally: Tally) -> None:
+    tally(CASES, 1)
     _, path, done = cluster
     assert done.code == 0, done
     verified = provisioner("verify", "-i", str(path), "--json")
     assert verified.code == 0, verified
 
 
-def test_packages_have_upstreams_names_and_versions_and_are_held(cluster: Cluster, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_packages_have_upstreams_names_and_versions_and_are_held(cluster: Cluster, tally: Tally) -> None:
+    tally(CASES, 1)
     here, _, _ = cluster
     for machine in here.world.machines:
         assert here.held(machine) == HELD
@@ -79,8 +79,8 @@ def test_nodes_run_that_docker(cluster: Cluster) -> None:
     assert here.world.shell("w1", "docker info --format '{{.CgroupDriver}}'").strip() == "systemd"
 
 
-def test_a_second_run_changes_nothing_and_asks_no_repository(cluster: Cluster, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_a_second_run_changes_nothing_and_asks_no_repository(cluster: Cluster, tally: Tally) -> None:
+    tally(CASES, 1)
     here, path, _ = cluster
     here.server.asked.clear()
     again = provisioner("apply", "-i", str(path), "--json")
@@ -88,8 +88,8 @@ def test_a_second_run_changes_nothing_and_asks_no_repository(cluster: Cluster, r
     assert here.server.asked == []
 
 
-def test_docker_changes_its_version_under_running_pods(cluster: Cluster, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_docker_changes_its_version_under_running_pods(cluster: Cluster, tally: Tally) -> None:
+    tally(CASES, 1)
     here, _, _ = cluster
     started = "docker ps --filter name=k8s_kube-proxy --format '{{.ID}}'"
     before = here.world.shell("w1", started)

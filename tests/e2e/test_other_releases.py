@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from provisioner.labs.spec import RELEASES
 from provisioner.sources.versions import upstream
+from tests.conftest import Tally
 from tests.e2e.conftest import can_run_containers
 from tests.e2e.ground import Settings, ground
 from tests.repositories.site import DOCKER_VERSIONS, Site, make_site
 
 pytestmark = pytest.mark.e2e
 
-Record = Callable[[str, object], None]
-TALLY = ("package source cases tried", 1)
+CASES = "package source cases tried"
 # Bookworm is what all other tests run on. The oldest comes first: what runs there runs on all.
 OTHERS = ("bullseye", "jammy", "trixie", "noble")
 
@@ -32,8 +30,8 @@ def test_none_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("release", OTHERS)
-def test_packages_are_installed_and_docker_runs(sites: Site, release: str, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_packages_are_installed_and_docker_runs(sites: Site, release: str, tally: Tally) -> None:
+    tally(CASES, 1)
     with ground(f"e2e-{release}", sites, release) as here:
         expired = here.packages("apply", package_source=here.kubernetes(key=None))
         assert expired.code == 3, expired

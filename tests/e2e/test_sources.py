@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Tally
 from tests.e2e.ground import PACKAGES, Ground
 from tests.e2e.world import Said
 from tests.repositories.server import Answer, damage, give, hang, refuse
 
 pytestmark = pytest.mark.e2e
 
-TALLY = ("package source cases tried", 1)
+CASES = "package source cases tried"
 
 
 def problems(said: Said) -> str:
@@ -86,10 +87,8 @@ FAULTS = (
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.title)
-def test_a_bad_source_is_found_before_anything_is_touched(
-    sources: Ground, fault: Fault, record_property: Callable[[str, object], None]
-) -> None:
-    record_property("tally", TALLY)
+def test_a_bad_source_is_found_before_anything_is_touched(sources: Ground, fault: Fault, tally: Tally) -> None:
+    tally(CASES, 1)
     before = sources.world.shell("cp1", PACKAGES)
     with ExitStack() as answers:
         for pattern, answer in fault.answers(sources):

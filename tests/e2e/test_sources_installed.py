@@ -4,17 +4,15 @@ held, a key that has expired on the machine is renewed, and what arrives damaged
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
+from tests.conftest import Tally
 from tests.e2e.ground import Ground, Settings
 from tests.repositories.server import damage
 
 pytestmark = pytest.mark.e2e
 
-Record = Callable[[str, object], None]
-TALLY = ("package source cases tried", 1)
+CASES = "package source cases tried"
 FIRST, SECOND = (f"5:20.10.{patch}~3-0~debian-bookworm" for patch in (23, 24))
 KUBERNETES = {"kubeadm": "1.20.2-1.1", "kubectl": "1.20.2-1.1", "kubelet": "1.20.2-1.1", "kubernetes-cni": "1.1.1-1.1"}
 LEGACY = {"kubeadm": "1.20.2-00", "kubectl": "1.20.2-00", "kubelet": "1.20.2-00", "kubernetes-cni": "0.8.7-00"}
@@ -37,8 +35,8 @@ def docker(version: str) -> dict[str, str]:
     return {"containerd.io": "1.6.20-1", "docker-ce": version, "docker-ce-cli": version}
 
 
-def test_what_was_there_before_gives_way(sources: Ground, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_what_was_there_before_gives_way(sources: Ground, tally: Tally) -> None:
+    tally(CASES, 1)
     sources.world.shell("cp1", FORMER.replace("{docker}", f"{sources.server.address}/docker/linux/debian"))
     runtime = sources.docker("20.10.23")
     done = sources.packages("apply", "--limit", "cp1", runtime=runtime)
@@ -54,10 +52,8 @@ def test_what_was_there_before_gives_way(sources: Ground, record_property: Recor
     assert (again.code, again.changed) == (0, []), again
 
 
-def test_what_arrives_damaged_is_not_installed_and_the_next_run_goes_on(
-    sources: Ground, record_property: Record
-) -> None:
-    record_property("tally", TALLY)
+def test_what_arrives_damaged_is_not_installed_and_the_next_run_goes_on(sources: Ground, tally: Tally) -> None:
+    tally(CASES, 1)
     with sources.server.answering("docker/*/docker-ce_20.10.24*.deb", damage):
         failed = sources.packages("apply", "--limit", "cp1")
     assert failed.code == 5, failed
@@ -68,8 +64,8 @@ def test_what_arrives_damaged_is_not_installed_and_the_next_run_goes_on(
     assert docker(SECOND).items() <= sources.held("cp1").items()
 
 
-def test_a_package_goes_down_again_and_the_key_is_renewed(sources: Ground, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_a_package_goes_down_again_and_the_key_is_renewed(sources: Ground, tally: Tally) -> None:
+    tally(CASES, 1)
     expired = sources.site.keys["docker"].expired
     sources.world.shell("cp1", f"cat >/etc/apt/keyrings/docker.asc <<'END'\n{expired}END\n")
     done = sources.packages("apply", "--limit", "cp1", runtime=sources.docker("20.10.23"))
@@ -79,8 +75,8 @@ def test_a_package_goes_down_again_and_the_key_is_renewed(sources: Ground, recor
 
 
 @pytest.mark.parametrize("damaged", ["chmod 600 /etc/apt/keyrings/kubernetes.asc", "chmod 700 /etc/apt/keyrings"])
-def test_a_key_that_apt_cannot_read_is_opened(sources: Ground, damaged: str, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_a_key_that_apt_cannot_read_is_opened(sources: Ground, damaged: str, tally: Tally) -> None:
+    tally(CASES, 1)
     sources.world.shell("cp1", damaged)
     done = sources.packages("apply", "--limit", "cp1", runtime=sources.docker("20.10.23"))
     assert (done.code, len(done.changed)) == (0, 1), done
@@ -88,9 +84,9 @@ def test_a_key_that_apt_cannot_read_is_opened(sources: Ground, damaged: str, rec
     assert [line for line in update.splitlines() if line[:2] in ("W:", "E:")] == []
 
 
-def test_the_layout_of_old(sources: Ground, record_property: Record) -> None:
+def test_the_layout_of_old(sources: Ground, tally: Tally) -> None:
     """And the newest Docker that is there, as no version is named."""
-    record_property("tally", TALLY)
+    tally(CASES, 1)
     wished: Settings = {"package_source": sources.legacy(), "runtime": sources.docker(None)}
     done = sources.packages("apply", "--limit", "w1", **wished)
     assert done.code == 0, done
@@ -99,8 +95,8 @@ def test_the_layout_of_old(sources: Ground, record_property: Record) -> None:
     assert (again.code, again.changed) == (0, []), again
 
 
-def test_through_a_proxy(sources: Ground, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_through_a_proxy(sources: Ground, tally: Tally) -> None:
+    tally(CASES, 1)
     url = "http://packages.example/docker/linux"
     runtime = sources.docker("20.10.23", url=url)
     proxy = {"http": sources.server.address}

@@ -5,19 +5,18 @@ otherwise is brought back.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Tally
 from tests.e2e.ground import Ground
 from tests.e2e.world import Said, provisioner
 from tests.repositories.server import give
 
 pytestmark = pytest.mark.e2e
 
-Record = Callable[[str, object], None]
-TALLY = ("package source cases tried", 1)
+CASES = "package source cases tried"
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +34,8 @@ def apply(sources: Ground) -> Said:
     return sources.packages("apply", file="locked.yaml")
 
 
-def test_versions_hashes_keys_and_images_are_written_down(
-    sources: Ground, inventory: Path, record_property: Record
-) -> None:
-    record_property("tally", TALLY)
+def test_versions_hashes_keys_and_images_are_written_down(sources: Ground, inventory: Path, tally: Tally) -> None:
+    tally(CASES, 1)
     written = json.loads(inventory.with_name("locked.versions.lock").read_text())
     products = {one["product"]: one for one in written["products"]}
     assert products["docker"]["fingerprints"] == [sources.site.keys["docker"].fingerprint]
@@ -49,8 +46,8 @@ def test_versions_hashes_keys_and_images_are_written_down(
     assert all(len(image["archive_sha256"]) == 64 for image in written["images"])
 
 
-def test_what_has_changed_at_the_sources_is_said(sources: Ground, inventory: Path, record_property: Record) -> None:
-    record_property("tally", TALLY)
+def test_what_has_changed_at_the_sources_is_said(sources: Ground, inventory: Path, tally: Tally) -> None:
+    tally(CASES, 1)
     check = ("lock", "--check", "-i", str(inventory), "--json")
     same = provisioner(*check)
     assert same.code == 0, same
@@ -60,10 +57,8 @@ def test_what_has_changed_at_the_sources_is_said(sources: Ground, inventory: Pat
     assert sources.site.keys["stranger"].fingerprint in other.stdout
 
 
-def test_another_file_under_the_same_version_is_not_installed(
-    sources: Ground, inventory: Path, record_property: Record
-) -> None:
-    record_property("tally", TALLY)
+def test_another_file_under_the_same_version_is_not_installed(sources: Ground, inventory: Path, tally: Tally) -> None:
+    tally(CASES, 1)
     sources.site.rebuild_cri_tools()
     refused = apply(sources)
     assert refused.code == 5, refused
@@ -74,9 +69,9 @@ def test_another_file_under_the_same_version_is_not_installed(
     assert "file of cri-tools" in again.stdout
 
 
-def test_machines_follow_the_lock_file(sources: Ground, inventory: Path, record_property: Record) -> None:
+def test_machines_follow_the_lock_file(sources: Ground, inventory: Path, tally: Tally) -> None:
     """All of the same platform get the same, whatever they had."""
-    record_property("tally", TALLY)
+    tally(CASES, 1)
     done = apply(sources)
     assert done.code == 0, done
     assert sources.held("w1") == sources.held("cp1")
