@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -76,6 +76,18 @@ def write(image: Image, archive: Path) -> None:
     finally:
         with suppress(FileNotFoundError):
             layer.unlink()
+
+
+def save(reference: str, configuration: Path, layers: Sequence[Path], archive: Path) -> None:
+    """Write the archive of an image whose configuration and layers (gzip or plain tar, lowest first) are files."""
+    name = f"{hashlib.sha256(configuration.read_bytes()).hexdigest()}.json"
+    names = [f"{layer.name}.tar.gz" for layer in layers]
+    manifest = [{"Config": name, "RepoTags": [reference], "Layers": names}]
+    with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT) as tar:
+        _add(tar, File(name, configuration, 0o644))
+        for inside, layer in dict(zip(names, layers, strict=True)).items():
+            _add(tar, File(inside, layer, 0o644))
+        _add(tar, File("manifest.json", json.dumps(manifest).encode(), 0o644))
 
 
 def write_layer(entries: Iterable[Entry], layer: Path) -> str:

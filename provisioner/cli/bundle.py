@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,28 +11,96 @@ import typer
 from provisioner.bundle import reading
 from provisioner.bundle import table as bundle_table
 from provisioner.bundle.debian.build import build as build_bundle
-from provisioner.bundle.debian.build import default_cache
+from provisioner.bundle.debian.build import default_cache, machine_architecture
 from provisioner.bundle.debian.recipe import KUBERNETES_VERSION
+from provisioner.catalog.kubernetes import releases
 from provisioner.cli.common import Frame, JsonOption, frame
 from provisioner.console import table
 from provisioner.core.report import Note
 from provisioner.errors import UsageError
+from provisioner.inventory.values import Version
+from provisioner.sources.repository import DOCKER_CE
+from provisioner.upstream import build as upstream
+from provisioner.upstream.request import KUBERNETES_URL, Addresses, Request
 
 app = typer.Typer(help="Offline bundles: packages and images for machines without a network.", no_args_is_help=True)
+
+UPSTREAM = "From upstream"
 
 PathArgument = Annotated[Path | None, typer.Argument(help="The bundle's directory. (default: the newest built here)")]
 
 
-@app.command(epilog="Example: provisioner bundle build")
+class From(StrEnum):
+    """Where a bundle's parts come from."""
+
+    DEBIAN = "debian"
+    UPSTREAM = "upstream"
+
+
+@app.command(epilog="Example: provisioner bundle build --from upstream --kubernetes 1.34.2")
 def build(
-    kubernetes_version: Annotated[str, typer.Option(help="The version to call itself.")] = KUBERNETES_VERSION,
-    mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",
+    source: Annotated[
+        From, typer.Option("--from", help="Debian's source package, or where it is published.")
+    ] = From.DEBIAN,
+    kubernetes: Annotated[
+        str,
+        typer.Option(
+            "--kubernetes", "--kubernetes-version", help=f"The version. (default: {KUBERNETES_VERSION}, from Debian)"
+        ),
+    ] = "",
+    mirror: Annotated[
+        str, typer.Option(help="Address of a mirror of the distribution. (default: this machine's own)")
+    ] = "",
+    runtime: Annotated[
+        str, typer.Option(help="docker or containerd. (default: docker up to 1.23)", rich_help_panel=UPSTREAM)
+    ] = "",
+    network: Annotated[str, typer.Option(help="The kind of network.", rich_help_panel=UPSTREAM)] = "bridge",
+    distribution: Annotated[
+        str, typer.Option(help="What the machines run, such as ubuntu/noble.", rich_help_panel=UPSTREAM)
+    ] = "debian/bookworm",
+    architecture: Annotated[
+        str, typer.Option(help="The machines' architecture. (default: this machine's)", rich_help_panel=UPSTREAM)
+    ] = "",
+    without: Annotated[
+        list[str] | None, typer.Option(help="An image to leave out; coredns can be.", rich_help_panel=UPSTREAM)
+    ] = None,
+    kubernetes_url: Annotated[str, typer.Option(help="pkgs.k8s.io, or a mirror.", rich_help_panel=UPSTREAM)] = "",
+    kubernetes_key: Annotated[
+        Path | None, typer.Option(help="The key of a mirror that signs itself.", rich_help_panel=UPSTREAM)
+    ] = None,
+    docker_url: Annotated[str, typer.Option(help="download.docker.com, or a mirror.", rich_help_panel=UPSTREAM)] = "",
+    docker_key: Annotated[
+        Path | None, typer.Option(help="The key of a mirror that signs itself.", rich_help_panel=UPSTREAM)
+    ] = None,
+    registry: Annotated[
+        str, typer.Option(help="A mirror that stands for all registries of images.", rich_help_panel=UPSTREAM)
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Build the bundle from Debian's source package kubernetes; a killed build goes on where it was."""
+    """Build a bundle, from Debian's source package kubernetes or from upstream; a killed build goes on where it was."""
     with frame("bundle build", as_json=as_json) as told:
-        path = build_bundle(default_cache(), told, kubernetes_version=kubernetes_version, mirror=mirror)
+        if source is From.DEBIAN:
+            version = kubernetes or KUBERNETES_VERSION
+            path = build_bundle(default_cache(), told, kubernetes_version=version, mirror=mirror)
+        else:
+            at = Addresses(
+                kubernetes_url or KUBERNETES_URL, docker_url or DOCKER_CE, registry, mirror, kubernetes_key, docker_key
+            )
+            machine = architecture or machine_architecture()
+            wish = Request(_version(kubernetes), runtime, network, distribution, machine, tuple(without or ()), at)
+            path = upstream.build(default_cache(), wish, told)
         told(Note(f"{path}: {bundle_table.headline(reading.load(path))}"))
+
+
+def _version(text: str) -> Version:
+    newest = releases()[-1]
+    hint = f"Name it in full: --kubernetes {newest.series}.{newest.last_patch} is the newest that is known."
+    if not text:
+        raise UsageError("which version of Kubernetes is to be fetched?", hint=hint)
+    try:
+        return Version.parse(text)
+    except ValueError as error:
+        raise UsageError(f"--kubernetes {error}", hint=hint) from None
 
 
 @app.command(epilog="Example: provisioner bundle show")

@@ -6,7 +6,6 @@ The commands import the container lab themselves: Docker's client would cost eve
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -15,20 +14,17 @@ from typing import Annotated
 
 import typer
 
-from provisioner.bundle.debian.build import absent_packages, build, default_cache
 from provisioner.cli import work
 from provisioner.cli.common import OWN_OPTIONS_FIRST, Frame, JsonOption, VerboseOption, frame
+from provisioner.cli.lab_bundle import have_bundle
 from provisioner.console import Human, table
 from provisioner.core.report import Note, PhaseBegan
 from provisioner.engine import Outcome
-from provisioner.errors import BundleError
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.kubeconfig import default_path
-from provisioner.labs import packages, state
-from provisioner.labs.spec import LabSpec, Machine
-from provisioner.paths import cache_directory, state_directory
-from provisioner.session import find_bundle
+from provisioner.labs import state
+from provisioner.labs.spec import KUBERNETES_VERSION, LabSpec, Machine
 
 app = typer.Typer(help="Machines to play on: containers that behave like servers.", no_args_is_help=True)
 
@@ -43,6 +39,7 @@ def up(
     control_planes: Annotated[int, typer.Option(min=1, help="How many control planes.")] = 1,
     workers: Annotated[int, typer.Option(min=0, help="How many workers.")] = 2,
     release: Annotated[str, typer.Option(help="The machines' release of Debian or Ubuntu.")] = "bookworm",
+    kubernetes: Annotated[str, typer.Option(help=f"The version of Kubernetes. (default: {KUBERNETES_VERSION})")] = "",
     memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. (default: what the host has)")] = None,
     cpus: Annotated[float | None, typer.Option(help="Processors of each machine. (default: what the host has)")] = None,
     mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",
@@ -53,7 +50,7 @@ def up(
     """Make machines, bring up a real cluster on them, verify it. Run again, it goes on or finds nothing to do."""
     from provisioner.labs import container  # noqa: PLC0415
 
-    spec = LabSpec(name, control_planes, workers, release, memory_mib=memory_mib, cpus=cpus)
+    spec = LabSpec(name, control_planes, workers, release, memory_mib=memory_mib, cpus=cpus, kubernetes=kubernetes)
     spec = replace(spec, ssh_port=container.default_ssh_port())
     with frame("lab up", as_json=as_json, verbose=verbose) as told:
         told(PhaseBegan("machines"))
@@ -63,36 +60,8 @@ def up(
             return
         told(PhaseBegan("offline bundle"))
         cluster = loader.load(lab.inventory)
-        _have_bundle(cluster, told, mirror)
+        have_bundle(cluster, release, told, mirror)
         _bring_up(cluster, told, state.directory(name) / VERIFIED)
-
-
-def _have_bundle(cluster: Cluster, told: Frame, mirror: str) -> None:
-    """Build the bundle unless it is in the cache; where none can be built, one that was copied here will do."""
-    if sys.platform == "linux" and os.geteuid() == 0:
-        if absent := absent_packages():
-            packages.install(absent, told)
-        build(default_cache(), told, mirror=mirror)
-    elif sys.platform == "linux" and not _has_bundle(cluster) and (prefix := packages.root_prefix()):
-        told(Note("building the bundle needs root: it goes on through sudo"))
-        subprocess.run([*prefix, *build_command(mirror)], check=False)
-    find_bundle(cluster)
-
-
-def _has_bundle(cluster: Cluster) -> bool:
-    try:
-        find_bundle(cluster)
-    except BundleError:
-        return False
-    return True
-
-
-def build_command(mirror: str) -> list[str]:
-    """The same program's `bundle build` for root, into the cache of the user who asks."""
-    own = {"XDG_CACHE_HOME": str(cache_directory().parent), "PROVISIONER_STATE_DIR": str(state_directory())}
-    environment = [f"{name}={value}" for name, value in own.items()]
-    option = ["--mirror", mirror] if mirror else []
-    return ["env", *environment, sys.executable, "-m", "provisioner", "bundle", "build", *option]
 
 
 def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:

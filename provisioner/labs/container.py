@@ -101,7 +101,7 @@ def _raised(client: docker.DockerClient, prepared: Record, listen: Listener) -> 
     for job in jobs:
         job.result()
     handover.write_known_hosts(home, wanted, machines.find(client, name))
-    handover.write_inventory(home, wanted, listen)
+    handover.write_inventory(home, wanted, listen, prepared.spec.kubernetes)
     return Lab(name, status(name), home / state.INVENTORY)
 
 

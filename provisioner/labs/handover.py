@@ -18,10 +18,10 @@ def write_known_hosts(home: Path, members: Iterable[Machine], containers: Mappin
     state.write(home / state.KNOWN_HOSTS, "".join(lines))
 
 
-def write_inventory(home: Path, members: Sequence[Machine], listen: Listener) -> None:
+def write_inventory(home: Path, members: Sequence[Machine], listen: Listener, kubernetes: str = "") -> None:
     """Write the inventory; one that the user has edited stays, since it is theirs."""
     path, made = home / state.INVENTORY, home / state.INVENTORY_MADE
-    fresh, former, current = inventory.text(home.name, members), _read(made), _read(path)
+    fresh, former, current = inventory.text(home.name, members, kubernetes), _read(made), _read(path)
     if current in (None, former, fresh):
         state.write(path, fresh)
     elif fresh != former:

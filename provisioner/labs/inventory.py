@@ -6,39 +6,39 @@ from collections.abc import Iterable
 
 import yaml
 
+from provisioner.catalog.runtimes import Name, docker_for
 from provisioner.inventory.model import Role
+from provisioner.inventory.values import Version
 from provisioner.labs import state
 from provisioner.labs.machines import USER
-from provisioner.labs.spec import SSH_PORT, Machine
+from provisioner.labs.spec import KUBERNETES_VERSION, SSH_PORT, Machine
 
-# What the offline bundle holds: Debian 12's source package `kubernetes`.
-KUBERNETES_VERSION = "1.20.2"
 HEADER = """\
 # The machines of the lab "{lab}" and the cluster on them. Made by `provisioner lab up` and yours to edit:
 # what you change here is kept. File names are relative to this file.
 """
 
 
-def text(lab: str, machines: Iterable[Machine]) -> str:
-    """The inventory file of `lab`."""
+def text(lab: str, machines: Iterable[Machine], kubernetes: str = "") -> str:
+    """The inventory file of `lab`; Docker as the runtime where the kubelet reaches it by itself."""
     members = tuple(machines)
     groups = {
         "control_plane": _group(members, Role.CONTROL_PLANE),
         "workers": _group(members, Role.WORKER),
     }
-    data = {"all": {"vars": _variables(lab), "children": groups}}
+    data = {"all": {"vars": _variables(lab, Version.parse(kubernetes or KUBERNETES_VERSION)), "children": groups}}
     return HEADER.format(lab=lab) + yaml.safe_dump(data, sort_keys=False)
 
 
-def _variables(lab: str) -> dict[str, object]:
+def _variables(lab: str, kubernetes: Version) -> dict[str, object]:
     return {
         "ansible_user": USER,
         "ansible_ssh_private_key_file": state.KEY,
         "ansible_become": True,
         "cluster": {
             "name": lab,
-            "kubernetes_version": KUBERNETES_VERSION,
-            "runtime": {"type": "docker"},
+            "kubernetes_version": str(kubernetes),
+            "runtime": {"type": "docker" if docker_for(kubernetes.minor) is Name.DOCKERSHIM else "containerd"},
             "network": {"type": "bridge"},
             "pod_cidr": "10.244.0.0/16",
             "service_cidr": "10.96.0.0/12",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from provisioner.errors import LabError, Problem
 from provisioner.inventory.model import Role
+from provisioner.inventory.values import Version
 
 # Releases a machine can have, each with its distribution; every one is tried by the end-to-end tests.
 RELEASES = {"bookworm": "debian", "bullseye": "debian", "trixie": "debian", "jammy": "ubuntu", "noble": "ubuntu"}
+# What a bundle from Debian's sources holds.
+KUBERNETES_VERSION = "1.20.2"
 # Control planes count from .10 of the network, workers from its middle: more of one never move the other.
 FIRST_CONTROL_PLANE = 10
 SSH_PORT = 22
@@ -26,7 +30,8 @@ class LabSpec:
     """What the user asks for. `memory_mib` and `cpus` are limits per machine, None for no limit.
 
     `subnet` None takes a free one. `ssh_port` publishes the machines' sshd on 127.0.0.1 from that port on;
-    None reaches them at their addresses, which works where the engine runs on this machine itself.
+    None reaches them at their addresses, which works where the engine runs on this machine itself. `kubernetes` is the
+    version that the inventory names; empty: as it was, or the one that Debian has the source of.
     """
 
     name: str = "lab"
@@ -37,6 +42,7 @@ class LabSpec:
     memory_mib: int | None = None
     cpus: float | None = None
     ssh_port: int | None = None
+    kubernetes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,12 @@ def problems(spec: LabSpec) -> tuple[Problem, ...]:
     """Everything about `spec` that cannot be, all at once."""
     size = spec.control_planes + spec.workers
     findings = (
+        (
+            bool(spec.kubernetes) and not re.fullmatch(Version.pattern, spec.kubernetes),
+            "kubernetes",
+            f"{spec.kubernetes!r} is not a full version",
+            f"name it as {KUBERNETES_VERSION}",
+        ),
         (spec.control_planes < 1, "control planes", "a cluster needs at least one control plane", ""),
         (spec.workers < 0, "workers", "there cannot be fewer than none", ""),
         (
@@ -144,4 +156,5 @@ def grown(recorded: LabSpec | None, asked: LabSpec) -> LabSpec:
         workers=max(recorded.workers, asked.workers),
         subnet=recorded.subnet,
         ssh_port=recorded.ssh_port,
+        kubernetes=asked.kubernetes or recorded.kubernetes,
     )

@@ -18,6 +18,8 @@ _RUNTIMES = {
     Name.CONTAINERD: ("containerd", "runc"),
     Name.CRI_O: ("cri-o", "cri-tools", "skopeo"),
 }
+# The same as Docker's repository calls it.
+_DOCKERS = {"containerd": ("containerd.io",), "docker.io": ("docker-ce", "docker-ce-cli"), "runc": ()}
 # Named one by one: what a kubelet package pulls in by itself has changed over time.
 _KUBERNETES = (
     "conntrack",
@@ -30,28 +32,40 @@ _KUBERNETES = (
     "kubectl",
     "kubelet",
     "kubernetes-cni",
+    "cri-tools",
 )
-# Not in every bundle: Debian has none.
-_CRICTL = "cri-tools"
+# Not in every bundle: the plug-ins are in upstream's kubernetes-cni, and Debian has no crictl.
+_OF_SOME = ("containernetworking-plugins", "cri-tools")
 
 
 def kubernetes(view: View) -> Source:
     """kubeadm, kubelet, kubectl and what they need."""
-    return _source(view, (*_KUBERNETES, *([_CRICTL] if _has(view, _CRICTL) else [])))
+    return _source(view, tuple(name for name in _KUBERNETES if name not in _OF_SOME or has(view, name)))
 
 
 def runtime(view: View) -> Source:
     """The container runtime; what the bundle lacks is not among the versions (see `lacking`)."""
-    return _source(view, tuple(name for name in _RUNTIMES[wished_runtime(view).name] if _has(view, name)))
+    return _source(view, tuple(name for name in _wished(view) if has(view, name)))
 
 
 def lacking(view: View) -> tuple[str, ...]:
     """Packages of the wished runtime that the bundle does not have."""
-    return tuple(name for name in _RUNTIMES[wished_runtime(view).name] if not _has(view, name))
+    return tuple(name for name in _wished(view) if not has(view, name))
 
 
-def _has(view: View, name: str) -> bool:
+def is_dockers(view: View) -> bool:
+    """Whether the runtime in the bundle is from Docker's repository, and not a distribution's."""
+    return has(view, "containerd.io")
+
+
+def has(view: View, name: str) -> bool:
+    """Whether there is a bundle with a package of that name."""
     return view.bundle is not None and any(package.name == name for package in view.bundle.of_kind(Kind.PACKAGE))
+
+
+def _wished(view: View) -> tuple[str, ...]:
+    names = _RUNTIMES[wished_runtime(view).name]
+    return tuple(one for name in names for one in _DOCKERS.get(name, (name,))) if is_dockers(view) else names
 
 
 def _source(view: View, names: tuple[str, ...]) -> Source:

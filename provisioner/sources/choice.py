@@ -52,7 +52,8 @@ def package_database(view: View, host: Host) -> PackageDatabase:
 def in_the_way(view: View, host: Host) -> tuple[str, ...]:
     """Packages of another kind of Docker than the wished one that are installed on this host."""
     found = repository(view, host, DOCKER)
-    others = _DISTRIBUTION if found and found.uri else _DOCKER_CE
+    of_docker = bool(found.uri) if found else bundle.is_dockers(view)
+    others = _DISTRIBUTION if of_docker else _DOCKER_CE
     return tuple(name for name in others if name in view.states[host.name].packages)
 
 

@@ -74,7 +74,7 @@ def serving(directory: Path, host: str) -> Iterator[SiteServer]:
     site = SiteServer(directory)
     with ThreadingHTTPServer((host, 0), handler(site)) as server:
         site.address = f"http://{host}:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             yield site

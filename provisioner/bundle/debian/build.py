@@ -137,7 +137,7 @@ def _require_namespaces() -> None:
 
 
 def _require_room(cache: Path) -> None:
-    begun = (cache / "kept").is_dir()
+    begun = (cache / "kept/go").is_dir()
     needed_gib = NEEDED_AGAIN_GIB if begun else NEEDED_FRESH_GIB
     place = next(path for path in (cache, *cache.parents) if path.exists())
     free_gib = shutil.disk_usage(place).free / GIB

@@ -22,18 +22,18 @@ TAIL_LINES = 10
 # The kernel ends the command when this program dies (even by SIGKILL), and all that it started, as it is the
 # first process of its own PID namespace. Its mounts are in its own mount namespace and vanish with it.
 NAMESPACES = ("--mount", "--propagation", "private", "--pid", "--mount-proc")
-CONTAINED = (
-    *("setpriv", "--pdeathsig", "KILL", "--"),
-    *("unshare", *NAMESPACES, "--fork", "--kill-child", "--"),
-)
+# That much needs no root: the command alone is ended.
+ENDED_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+CONTAINED = (*ENDED_WITH_US, *("unshare", *NAMESPACES, "--fork", "--kill-child", "--"))
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Runs the commands of one stage: `log` is its file, `listen` hears what is going on."""
+    """Runs the commands of one stage: `log` is its file, `listen` hears what is going on, `inside` goes before each."""
 
     log: Path
     listen: Listener
+    inside: tuple[str, ...] = CONTAINED
 
     def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         """Run to the end; BuildError when it fails. `env` replaces the environment."""
@@ -53,7 +53,7 @@ class Runner:
         self, argv: Sequence[str], env: Mapping[str, str] | None, stderr: int | IO[str]
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*CONTAINED, *argv],
+            [*self.inside, *argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -70,7 +70,7 @@ def test_going_on_needs_less_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * GIB))
     with pytest.raises(BundleError, match="needs 5 GiB"):
         front.require(tmp_path)
-    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/go").mkdir(parents=True)
     front.require(tmp_path)
 
 

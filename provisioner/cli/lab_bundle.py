@@ -1,0 +1,106 @@
+"""The lab's bundle: one that is at hand, else from upstream if it answers, else from Debian's sources."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from provisioner.bundle.debian.build import absent_packages, build, default_cache, machine_architecture
+from provisioner.bundle.debian.recipe import KUBERNETES_VERSION, MINOR, Recipe
+from provisioner.bundle.debian.stages import stages
+from provisioner.bundle.reading import verify
+from provisioner.core.report import Listener, Note
+from provisioner.errors import BundleError, ProvisionerError, UsageError
+from provisioner.inventory.model import Cluster
+from provisioner.labs import packages
+from provisioner.labs.spec import RELEASES
+from provisioner.paths import cache_directory, state_directory
+from provisioner.session import find_bundle
+from provisioner.upstream import answering
+from provisioner.upstream import build as upstream
+from provisioner.upstream.request import Addresses, Request, check
+
+
+def have_bundle(cluster: Cluster, release: str, told: Listener, mirror: str) -> None:
+    """Give the cluster's inventory a bundle, and say where it is from. `release` is the machines' own.
+
+    BundleError when there is none and none can be made.
+    """
+    if not cluster.settings.uses_bundle or is_at_hand(cluster):
+        return
+    reason = from_upstream(cluster, release, told, mirror)
+    if not reason:
+        return
+    version = str(cluster.settings.kubernetes_version)
+    if not version.startswith(MINOR):
+        raise BundleError(
+            f"there is no bundle of Kubernetes {version} here, and none can be made: {reason}",
+            hint=f"Run it again when upstream answers, or use {KUBERNETES_VERSION}, which Debian has the source of.",
+        )
+    told(Note(f"bundle: from Debian's sources ({reason})"))
+    _from_debian(cluster, told, mirror)
+    find_bundle(cluster)
+
+
+def is_at_hand(cluster: Cluster) -> bool:
+    """Whether the inventory finds a whole bundle; one that was built here by an older program is built anew."""
+    try:
+        bundle = find_bundle(cluster)
+    except BundleError:
+        return False
+    if bundle is None or verify(bundle):
+        return False
+    own = bundle.path.parent == default_cache() and bundle.path.name.startswith("debian-")
+    return not own or bundle.path.name == _debian_name(cluster)
+
+
+def from_upstream(cluster: Cluster, release: str, told: Listener, mirror: str) -> str:
+    """Fetch it if upstream has it and answers; gives the reason why not, in words, empty when it is there."""
+    try:
+        wish = Request(
+            cluster.settings.kubernetes_version,
+            cluster.settings.runtime.type,
+            cluster.settings.network.type,
+            f"{RELEASES[release]}/{release}",
+            machine_architecture(),
+            addresses=Addresses(mirror=mirror),
+        )
+        check(wish)
+        if silent := answering.silent(wish):
+            return f"{silent[0]} does not answer within {answering.WITHIN_S:.0f} s"
+        told(Note("bundle: from upstream, which answers"))
+        if absent := upstream.absent_packages():
+            packages.install(absent, told)
+        upstream.build(default_cache(), wish, told)
+    except ProvisionerError as error:
+        return error.message
+    return ""
+
+
+def build_command(mirror: str) -> list[str]:
+    """The same program's `bundle build` for root, into the cache of the user who asks."""
+    own = {"XDG_CACHE_HOME": str(cache_directory().parent), "PROVISIONER_STATE_DIR": str(state_directory())}
+    environment = [f"{name}={value}" for name, value in own.items()]
+    option = ["--mirror", mirror] if mirror else []
+    return ["env", *environment, sys.executable, "-m", "provisioner", "bundle", "build", *option]
+
+
+def _from_debian(cluster: Cluster, told: Listener, mirror: str) -> None:
+    if sys.platform != "linux":
+        return
+    if os.geteuid() == 0:
+        if absent := absent_packages():
+            packages.install(absent, told)
+        build(default_cache(), told, kubernetes_version=str(cluster.settings.kubernetes_version), mirror=mirror)
+    elif prefix := packages.root_prefix():
+        told(Note("building the bundle needs root: it goes on through sudo"))
+        subprocess.run([*prefix, *build_command(mirror)], check=False)
+
+
+def _debian_name(cluster: Cluster) -> str:
+    try:
+        recipe = Recipe(str(cluster.settings.kubernetes_version), architecture=machine_architecture())
+    except UsageError:
+        return ""
+    return stages(recipe)[-1].directory

@@ -1,0 +1,111 @@
+"""Where apt is pointed: Kubernetes' repository of the minor release, Docker's, and the distribution's archive, each
+trusted by its own key alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from provisioner.catalog import kubernetes, packages
+from provisioner.catalog.packages import Distribution
+from provisioner.errors import BuildError, BundleError
+from provisioner.mirror import SUITE_SUFFIXES, Source, of_machine
+from provisioner.sources import openpgp
+from provisioner.sources.keys import found, trusted
+from provisioner.sources.repository import DOCKER, DOCKER_FINGERPRINT, KUBERNETES, Repository
+from provisioner.upstream import web
+from provisioner.upstream.request import Request
+
+KEYRINGS = Path("/usr/share/keyrings")
+COMPONENTS = {"debian": ("main",), "ubuntu": ("main", "universe")}
+# https://wiki.debian.org/SourcesList, https://documentation.ubuntu.com/server/reference/installation/
+ARCHIVES = {"debian": "https://mirror.example/debian", "ubuntu": "http://archive.ubuntu.com/ubuntu"}
+SECURITY = {"debian": "https://mirror.example/debian-security", "ubuntu": "http://security.ubuntu.com/ubuntu"}
+
+
+def definitions(request: Request, keys: Path) -> dict[str, str]:
+    """The files of apt's sources, by name; the keys they name are written to the directory `keys`."""
+    told = {f"{one.product}.sources": one.definition(str(_key(one, request, keys))) for one in repositories(request)}
+    lines = "".join(f"{source.line()}\n" for source in archive(request))
+    return told | {"distribution.list": lines}
+
+
+def repositories(request: Request) -> tuple[Repository, Repository]:
+    """Kubernetes' and Docker's, as a machine would be told of them."""
+    at, machines = request.addresses, request.machines
+    minor, docker = minor_url(request, request.version.series), f"{at.docker.rstrip('/')}/{machines.id}"
+    # One key signs all minors; the copies in repositories that have ended have expired.
+    newest = f"{minor_url(request, kubernetes.releases()[-1].series)}Release.key"
+    fingerprint = packages.repository_for(kubernetes.releases()[-1].minor).key_fingerprint
+    architecture = request.architecture
+    return (
+        Repository(KUBERNETES, minor, "/", "", architecture, newest, fingerprint),
+        Repository(DOCKER, docker, machines.codename, "stable", architecture, f"{docker}/gpg", DOCKER_FINGERPRINT),
+    )
+
+
+def minor_url(request: Request, series: str) -> str:
+    """The repository of a minor release."""
+    return f"{request.addresses.kubernetes.rstrip('/')}/v{series}/deb/"
+
+
+def archive(request: Request) -> tuple[Source, ...]:
+    """The distribution's own: the mirror that is named, the one that this machine uses, or upstream's."""
+    machines, named = request.machines, request.addresses.mirror
+    keyring = KEYRINGS / f"{machines.id}-archive-keyring.gpg"
+    own = of_machine(Path("/etc"), machines.codename) if machines.id == "debian" and not named else ()
+    sources = own or tuple(_published(machines, named))
+    if not keyring.is_file() and not all(source.keyring for source in sources):
+        package = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}[machines.id]
+        raise BundleError(f"{keyring} is missing: {machines.id} is known by it", hint=f"Install {package}.")
+    return tuple(Source(one.uri, one.suite, one.components, one.keyring or str(keyring)) for one in sources)
+
+
+def _published(machines: Distribution, named: str) -> Iterator[Source]:
+    address, security = named or ARCHIVES[machines.id], "" if named else SECURITY[machines.id]
+    addresses = (address, address, security)
+    for suffix, uri in zip(SUITE_SUFFIXES, addresses, strict=True):
+        if uri:
+            yield Source(uri, f"{machines.codename}{suffix}", COMPONENTS[machines.id])
+
+
+def _key(repository: Repository, request: Request, keys: Path) -> Path:
+    """The key's file: the one that is named, or the published one if it is the one that is known."""
+    at = request.addresses
+    given = {KUBERNETES: at.kubernetes_key, DOCKER: at.docker_key}[repository.product]
+    text = _given(given) if given else trusted(_published_key(repository), repository.fingerprint)
+    if not text:
+        raise BuildError(
+            f"{repository.place}: its key is not the one that is known, {repository.fingerprint}",
+            hint=f"If this mirror signs with a key of its own, name its file: --{repository.product}-key.",
+        )
+    path = keys / f"{repository.product}.asc"
+    path.write_text(text)
+    return path
+
+
+def _given(path: Path) -> str:
+    try:
+        text = armored(path.read_bytes())
+    except OSError as error:
+        raise BuildError(f"{path}: the key cannot be read: {error.strerror}", hint="Name another file.") from error
+    if not found(text):
+        raise BuildError(f"{path}: is not an OpenPGP public key", hint="Name the file that the repository publishes.")
+    return text
+
+
+def _published_key(repository: Repository) -> str:
+    places = dict.fromkeys((repository.key_url, f"{repository.uri}Release.key"))
+    if repository.product == DOCKER:
+        places = {repository.key_url: None}
+    for url in places:
+        answer = web.get(url)
+        if answer.ok:
+            return armored(answer.body)
+    raise web.refused(url, answer.status)
+
+
+def armored(data: bytes) -> str:
+    """A key as text, whichever way it is published."""
+    return data.decode(errors="replace") if b"BEGIN PGP PUBLIC" in data else openpgp.armored(data)

@@ -1,0 +1,190 @@
+"""A bundle fetched from upstream's servers (played here), and a cluster from it on machines that reach nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from provisioner.bundle.debian.build import default_cache, machine_architecture, ready
+from provisioner.bundle.debian.recipe import Recipe
+from provisioner.bundle.reading import Bundle, load
+from tests.e2e.conftest import can_run_containers
+from tests.e2e.world import Said, World, provisioner
+from tests.repositories.registry import Registry, serving_images
+from tests.repositories.server import SiteServer, damage, serving
+from tests.repositories.site import Site, make_site
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not shutil.which("apt-get") or os.geteuid() != 0, reason="needs apt, and root for the lab"),
+]
+
+LAB = "e2e-upstream"
+# To the lab's own network, pods and Services, and no further; nobody knows a name. Fresh machines have no iptables, and
+# kubeadm wants a default route to be there.
+BLOCK = """
+network=$(ip -4 -o route show dev eth0 proto kernel | cut -d ' ' -f 1)
+for reached in "$network" 10.244.0.0/16 10.96.0.0/12; do ip rule add to "$reached" lookup main pref 100; done
+ip rule add prohibit pref 200
+: >/etc/resolv.conf
+ip rule
+"""
+REACH = "timeout 5 bash -c '</dev/tcp/{}/80' && echo reached || echo refused"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The servers, and a cache of its own to build in."""
+
+    site: Site
+    server: SiteServer
+    registry: Registry
+    cache: Path
+
+    def build(self, *arguments: str) -> Said:
+        """`bundle build --from upstream` from these servers."""
+        keys = self.site.keys
+        options = {
+            "--kubernetes-url": f"{self.server.address}/kubernetes/core:/stable:",
+            "--kubernetes-key": str(keys["kubernetes"].directory / "key.asc"),
+            "--docker-url": f"{self.server.address}/docker/linux",
+            "--docker-key": str(keys["docker"].directory / "key.asc"),
+            "--registry": self.registry.address,
+        }
+        words = [word for pair in options.items() for word in pair]
+        usual = ("--from", "upstream", "--kubernetes", "1.20.2", "--without", "coredns", *words)
+        return provisioner("bundle", "build", "--json", *usual, *arguments, environment=self.environment)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where bundles are kept."""
+        return {"XDG_CACHE_HOME": str(self.cache)}
+
+    @property
+    def bundles(self) -> list[Path]:
+        """All that look like bundles."""
+        return list((self.cache / "provisioner/bundles").glob("upstream-*"))
+
+
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
+    own = ready(default_cache(), Recipe(architecture=machine_architecture()))
+    if own is None:
+        pytest.skip("no bundle in the cache: `provisioner bundle build` makes one")
+    site = make_site(tmp_path_factory.mktemp("site"))
+    registry = Registry()
+    for archive in (own / "images").glob("*.tar"):
+        registry.add_archive(archive)
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(site.directory, "127.0.0.1"))
+        stack.enter_context(serving_images(registry))
+        yield Upstream(site, server, registry, tmp_path_factory.mktemp("cache"))
+
+
+def test_what_is_damaged_on_the_way_is_refused(upstream: Upstream) -> None:
+    with upstream.server.answering("*/kubelet_1.20.2-1.1_*.deb", damage):
+        said = upstream.build()
+    assert said.code == 5, said
+    assert upstream.bundles == []
+
+
+def test_a_version_that_is_not_there_is_answered_with_those_that_are(upstream: Upstream) -> None:
+    said = upstream.build("--kubernetes", "1.20.3")
+    assert said.code == 2, said
+    assert "1.20.2-1.1" in str(said)
+    assert "1.20.4-1.1" in str(said)
+    assert upstream.bundles == []
+
+
+@pytest.fixture(scope="module")
+def bundle(upstream: Upstream) -> Bundle:
+    """Built after a build that has lost its registry: that one's packages are not fetched again."""
+    gone = dict(upstream.registry.named)
+    upstream.registry.named.clear()
+    broken = upstream.build()
+    upstream.registry.named.update(gone)
+    assert broken.code == 5, broken
+    assert "kube-apiserver:v1.20.2" in str(broken)
+    upstream.server.asked.clear()
+    made = upstream.build()
+    assert made.code == 0, made
+    assert not [path for path in upstream.server.asked if path.endswith(".deb")]
+    (path,) = upstream.bundles
+    return load(path)
+
+
+def test_the_bundle_has_upstreams_packages_and_is_whole(bundle: Bundle, upstream: Upstream) -> None:
+    assert provisioner("bundle", "verify", str(bundle.path)).code == 0
+    assert bundle.package_version("kubelet") == "1.20.2-1.1"
+    assert bundle.package_version("docker-ce") == "5:20.10.24~3-0~debian-bookworm"
+    assert bundle.package_version("conntrack")
+    assert {image.name for image in bundle.images_for("worker")} == {
+        "k8s.gcr.io/kube-proxy:v1.20.2",
+        "k8s.gcr.io/pause:3.2",
+        "provisioner/probe:1",
+    }
+    assert upstream.registry.leaked == []
+
+
+def test_built_again_it_is_found_and_nobody_is_asked(bundle: Bundle, upstream: Upstream) -> None:
+    upstream.server.asked.clear()
+    upstream.registry.asked.clear()
+    said = upstream.build()
+    assert said.code == 0, said
+    assert str(bundle.path) in said.stdout
+    assert (upstream.server.asked, upstream.registry.asked) == ([], [])
+
+
+@pytest.fixture(scope="module")
+def cluster(bundle: Bundle) -> Iterator[tuple[World, Path, Said]]:
+    """One control plane and one worker that reach each other and us, and nobody else; and what `apply` said."""
+    if not can_run_containers():
+        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    provisioner("lab", "down", "--name", LAB)
+    try:
+        made = provisioner("lab", "up", "--name", LAB, "--workers", "1", "--machines-only", "--json")
+        assert made.code == 0, made
+        shown = next(event["text"] for event in made.events if event.get("text", "").startswith("inventory: "))
+        world = World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1", "w1"])
+        for machine in world.machines:
+            print(machine, world.shell(machine, BLOCK))
+        document = world.document()
+        document["all"]["vars"]["cluster"]["package_source"]["path"] = str(bundle.path)
+        path = world.inventory.with_name("upstream.yaml")
+        path.write_text(yaml.safe_dump(document))
+        yield world, path, provisioner("apply", "-i", str(path), "--json")
+    finally:
+        provisioner("lab", "down", "--name", LAB)
+
+
+Cluster = tuple[World, Path, Said]
+
+
+def test_a_cluster_comes_up_without_any_way_out(cluster: Cluster) -> None:
+    world, path, done = cluster
+    assert done.code == 0, done
+    for machine in world.machines:
+        assert world.shell(machine, REACH.format("151.101.2.132")).strip() == "refused"
+    verified = provisioner("verify", "-i", str(path), "--json")
+    assert verified.code == 0, verified
+    nodes = json.loads(world.kubectl("get", "nodes", "-o", "json"))["items"]
+    found = {node["metadata"]["name"]: node["status"]["nodeInfo"]["containerRuntimeVersion"] for node in nodes}
+    assert {name: version.partition("+")[0] for name, version in found.items()} == {
+        "cp1": "docker://20.10.24",
+        "w1": "docker://20.10.24",
+    }
+
+
+def test_a_second_run_finds_nothing_to_do(cluster: Cluster) -> None:
+    world, path, _ = cluster
+    again = provisioner("apply", "-i", str(path), "--json")
+    assert (again.code, again.report["changed"]) == (0, 0), again
+    assert "docker.io" not in world.shell("w1", "dpkg-query -W")
