@@ -78,24 +78,26 @@ def from_upstream(cluster: Cluster, release: str, told: Listener, mirror: str) -
     return ""
 
 
-def build_command(mirror: str) -> list[str]:
+def build_command(mirror: str, version: str = KUBERNETES_VERSION) -> list[str]:
     """The same program's `bundle build` for root, into the cache of the user who asks."""
     own = {"XDG_CACHE_HOME": str(cache_directory().parent), "PROVISIONER_STATE_DIR": str(state_directory())}
     environment = [f"{name}={value}" for name, value in own.items()]
-    option = ["--mirror", mirror] if mirror else []
-    return ["env", *environment, sys.executable, "-m", "provisioner", "bundle", "build", *option]
+    wished = {"--kubernetes": "" if version == KUBERNETES_VERSION else version, "--mirror": mirror}
+    options = [word for name, value in wished.items() if value for word in (name, value)]
+    return ["env", *environment, sys.executable, "-m", "provisioner", "bundle", "build", *options]
 
 
 def _from_debian(cluster: Cluster, told: Listener, mirror: str) -> None:
+    version = str(cluster.settings.kubernetes_version)
     if sys.platform != "linux":
         return
     if os.geteuid() == 0:
         if absent := absent_packages():
             packages.install(absent, told)
-        build(default_cache(), told, kubernetes_version=str(cluster.settings.kubernetes_version), mirror=mirror)
+        build(default_cache(), told, kubernetes_version=version, mirror=mirror)
     elif prefix := packages.root_prefix():
         told(Note("building the bundle needs root: it goes on through sudo"))
-        subprocess.run([*prefix, *build_command(mirror)], check=False)
+        subprocess.run([*prefix, *build_command(mirror, version)], check=False)
 
 
 def _debian_name(cluster: Cluster) -> str:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from provisioner import causes
 from provisioner.bundle.debian.process import Runner
 from provisioner.bundle.debian.repository import MINIMAL, fetched
 from provisioner.bundle.debian.root import machine_apt_options, proxies
+from provisioner.errors import BuildError
 from provisioner.mirror import stanzas
 
 FOLDERS = ("etc/apt.conf.d", "etc/sources.list.d", "etc/preferences.d", "etc/trusted.gpg.d", "keys",
@@ -64,7 +66,7 @@ class Apt:
         self._configuration.write_text(CONFIGURATION.format(home=self.home, architecture=architecture) + options)
         for name, text in definitions.items():
             (self.home / "etc/sources.list.d" / name).write_text(text)
-        self.runner.run(["apt-get", "update"], self._environment)
+        self._run("asking the repositories", "apt-get", "update")
 
     def versions(self, name: str) -> tuple[str, ...]:
         """The versions of a package that there are, from whichever source."""
@@ -87,7 +89,14 @@ class Apt:
     def download(self, packages: Iterable[Package], into: Path) -> None:
         """Fetch packages into a directory; those that are there already stay as they are."""
         exact = [f"{package.name}={package.version}" for package in packages]
-        self.runner.run(["env", f"--chdir={into}", "apt-get", "download", *exact], self._environment)
+        self._run("fetching packages", "env", f"--chdir={into}", "apt-get", "download", *exact)
+
+    def _run(self, what: str, *argv: str) -> None:
+        try:
+            self.runner.run(argv, self._environment)
+        except BuildError as error:
+            hint = f"{causes.hint(error.details)} The whole output is in {self.runner.log}."
+            raise BuildError(f"{what} failed", details=error.details, hint=hint) from error
 
     def _read(self, *argv: str) -> str:
         return self.runner.read(argv, self._environment)

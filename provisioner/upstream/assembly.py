@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from provisioner import causes
 from provisioner.bundle.debian.assembly import content
 from provisioner.bundle.debian.build import machine_architecture
 from provisioner.bundle.debian.images import short_name
@@ -29,13 +28,12 @@ from provisioner.bundle.manifest import (
     Missing,
 )
 from provisioner.core.report import Listener, step
-from provisioner.errors import BuildError
 from provisioner.upstream import images, packages
 from provisioner.upstream.apt import Apt, Package
 from provisioner.upstream.images import Fetcher
 from provisioner.upstream.registry import Registry
 from provisioner.upstream.repositories import definitions, repositories
-from provisioner.upstream.request import DNS, Request
+from provisioner.upstream.request import Request
 from provisioner.upstream.signing import file_name
 
 INDEXES = ("InRelease", "Packages", "Packages.gz", "Release")
@@ -91,12 +89,7 @@ class Making:
     def _chosen(self) -> dict[str, str]:
         keys = self.work.into / WORK / "keys"
         keys.mkdir()
-        told = definitions(self.request, keys)
-        try:
-            self.apt.prepare(self.request.architecture, told)
-        except BuildError as error:
-            hint = f"{causes.hint(error.details)} The whole output is in {self.runner.log}."
-            raise BuildError("the repositories cannot be used", details=error.details, hint=hint) from error
+        self.apt.prepare(self.request.architecture, definitions(self.request, keys))
         return packages.choose(self.request, self.apt)
 
     def _packages(self, chosen: dict[str, str]) -> tuple[Package, ...]:
@@ -128,7 +121,8 @@ class Making:
         return next(path for path in (tree / "usr/bin" / program, tree / "bin" / program) if path.is_file())
 
     def _image(self, file: str, reference: str, origin: str) -> Content:
-        roles = EVERYWHERE if short_name(reference) == DNS else IMAGE_ROLES[short_name(reference)]
+        # CoreDNS runs on whichever node has room.
+        roles = IMAGE_ROLES.get(short_name(reference), EVERYWHERE)
         more = {"version": reference.rpartition(":")[2], "origin": origin, "roles": roles}
         return content(self.work.into, f"{IMAGES}/{file}", Kind.IMAGE, reference, **more)
 

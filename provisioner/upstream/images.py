@@ -82,16 +82,23 @@ def left_out(request: Request) -> tuple[str, ...]:
 def write(reference: str, pulled: Pulled, fetcher: Fetcher, into: Path, architecture: str) -> str:
     """Write an image's archive into a directory; gives the file's name. BuildError when it is not as promised."""
     configuration = fetcher.file(pulled.configuration)
-    told = json.loads(configuration.read_bytes())
-    if told.get("architecture") != architecture or len(told["rootfs"]["diff_ids"]) != len(pulled.layers):
+    has, wished = _described(configuration), (architecture, len(pulled.layers))
+    if has != wished:
         raise BuildError(
-            f"{reference}: its configuration is for {told.get('architecture')} and {len(told['rootfs']['diff_ids'])} "
-            f"layers, it has {len(pulled.layers)} and should be for {architecture}",
+            f"{reference}: its configuration is for {has[0]} with {has[1]} layers, not {wished[0]} with {wished[1]}",
             hint="The registry has a wrong image under that name: use another.",
         )
     layers = [fetcher.file(layer) for layer in pulled.layers]
     image_archive.save(reference, configuration, layers, into / file_name(reference))
     return file_name(reference)
+
+
+def _described(configuration: Path) -> tuple[str, int]:
+    try:
+        told = json.loads(configuration.read_bytes())
+        return str(told["architecture"]), len(told["rootfs"]["diff_ids"])
+    except (ValueError, KeyError, TypeError):
+        return "nothing that is known", 0
 
 
 def write_probe(busybox: Path, into: Path, architecture: str) -> str:

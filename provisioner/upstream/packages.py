@@ -55,7 +55,7 @@ def fetch(wanted: Iterable[str], apt: Apt, kept: Path, listen: Listener) -> tupl
     size = sum(package.size for package in missing)
     room.require(kept, size, "the packages")
     have = f", {len(packages) - len(missing)} are here already" if len(missing) < len(packages) else ""
-    listen(Waiting(SPEAKER, f"{len(missing)} packages, {size / MIB:.0f} MiB{have}"))
+    listen(Waiting(SPEAKER, f"packages: {len(missing)} with {size / MIB:.0f} MiB{have}"))
     if missing:
         apt.download(missing, kept)
     for package in missing:
