@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +22,7 @@ from provisioner.bundle.reading import Bundle, load
 from tests.e2e.conftest import can_run_containers
 from tests.e2e.world import Said, World, provisioner
 from tests.repositories.registry import Registry, serving_images
-from tests.repositories.server import SiteServer, damage, serving
+from tests.repositories.server import SiteServer, damage, hang, serving
 from tests.repositories.site import Site, make_site
 
 pytestmark = [
@@ -51,6 +54,11 @@ class Upstream:
 
     def build(self, *arguments: str) -> Said:
         """`bundle build --from upstream` from these servers."""
+        return provisioner(*self.command, *arguments, environment=self.environment)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words of that command."""
         keys = self.site.keys
         options = {
             "--kubernetes-url": f"{self.server.address}/kubernetes/core:/stable:",
@@ -60,8 +68,8 @@ class Upstream:
             "--registry": self.registry.address,
         }
         words = [word for pair in options.items() for word in pair]
-        usual = ("--from", "upstream", "--kubernetes", "1.20.2", "--without", "coredns", *words)
-        return provisioner("bundle", "build", "--json", *usual, *arguments, environment=self.environment)
+        wished = ("--kubernetes", "1.20.2", "--without", "coredns")
+        return ("bundle", "build", "--json", "--from", "upstream", *wished, *words)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -70,8 +78,9 @@ class Upstream:
 
     @property
     def bundles(self) -> list[Path]:
-        """All that look like bundles."""
-        return list((self.cache / "provisioner/bundles").glob("upstream-*"))
+        """All that are called bundles."""
+        found = (self.cache / "provisioner/bundles").glob("upstream-*")
+        return [path for path in found if path.suffix != ".part"]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +111,38 @@ def test_a_version_that_is_not_there_is_answered_with_those_that_are(upstream: U
     assert "1.20.2-1.1" in str(said)
     assert "1.20.4-1.1" in str(said)
     assert upstream.bundles == []
+
+
+def test_a_killed_build_leaves_no_program_and_no_bundle(upstream: Upstream) -> None:
+    upstream.server.asked.clear()
+    argv = [sys.executable, "-m", "provisioner", *upstream.command]
+    with upstream.server.answering("*/kubelet_1.20.2-1.1_*.deb", hang):
+        process = subprocess.Popen(argv, env={**os.environ, **upstream.environment}, stdout=subprocess.DEVNULL)
+        try:
+            until(lambda: any("/kubelet_" in path for path in upstream.server.asked))
+            assert working_below(upstream.cache)
+        finally:
+            process.kill()
+            process.wait()
+    until(lambda: not working_below(upstream.cache))
+    assert upstream.bundles == []
+
+
+def working_below(directory: Path) -> list[str]:
+    """Processes whose working directory is below a directory."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            found += [str(link)] if link.readlink().is_relative_to(directory) else []
+    return found
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for it, half a minute at most."""
+    deadline_s = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
