@@ -52,7 +52,7 @@ def is_at_hand(cluster: Cluster) -> bool:
     if bundle is None or verify(bundle):
         return False
     own = bundle.path.parent == default_cache() and bundle.path.name.startswith("debian-")
-    return not own or bundle.path.name == _debian_name(cluster)
+    return not own or not _is_outdated(bundle.path.name, cluster)
 
 
 def from_upstream(cluster: Cluster, release: str, told: Listener, mirror: str) -> str:
@@ -100,9 +100,9 @@ def _from_debian(cluster: Cluster, told: Listener, mirror: str) -> None:
         subprocess.run([*prefix, *build_command(mirror, version)], check=False)
 
 
-def _debian_name(cluster: Cluster) -> str:
+def _is_outdated(name: str, cluster: Cluster) -> bool:
     try:
         recipe = Recipe(str(cluster.settings.kubernetes_version), architecture=machine_architecture())
-    except UsageError:
-        return ""
-    return stages(recipe)[-1].directory
+    except (UsageError, BundleError):  # none can be built here: what has been copied will do
+        return False
+    return name != stages(recipe)[-1].directory
