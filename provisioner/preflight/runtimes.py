@@ -12,7 +12,7 @@ from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import BundleSource
 from provisioner.sources import bundle
 from provisioner.sources.choice import runtime_source
-from provisioner.sources.versions import is_of, upstream
+from provisioner.sources.versions import upstream
 
 _PACKAGES = {
     "docker": ("docker-ce", "docker.io"),
@@ -41,23 +41,23 @@ def _usable(view: View) -> Iterator[Problem]:
 
 def _to_be_had(view: View) -> Iterator[Problem]:
     """A bundle has what it was built with; no other runtime can be made of it."""
-    settings = view.cluster.settings
-    if not isinstance(settings.runtime_source, BundleSource):
-        return
     missing = bundle.lacking(view)
-    if missing:
+    if isinstance(view.cluster.settings.runtime_source, BundleSource) and missing:
         message = f"the bundle has no {', '.join(missing)}, which {runtime(view).name} needs"
         hint = "Use a bundle that has it (`provisioner bundle show` lists what is in one), or another runtime."
         yield Problem("runtime-missing", "cluster.runtime", message, hint)
+
+
+def _in_no_repository(view: View) -> Iterator[Problem]:
+    """Its makers publish packages of cri-dockerd, and no repository of them."""
+    settings, bridge = view.cluster.settings, runtimes.Name.CRI_DOCKERD
+    if isinstance(settings.runtime_source, BundleSource) or runtime(view).name is not bridge:
         return
-    wished = settings.runtime.version
-    has = bundle.runtime(view).versions
-    for name, version in ((name, has[name]) for name in _PACKAGES[runtime(view).kind] if name in has):
-        if wished and not is_of(version, wished):
-            message = f"the bundle has {name} {version}, and {wished} is wished for"
-            yield Problem(
-                "no-such-version", "cluster.runtime", message, "Leave the version out, or use another bundle."
-            )
+    for host in view.hosts:
+        if bridge not in view.states[host.name].packages:
+            message = f"has no {bridge}, through which Kubernetes {kubernetes(view).series} reaches Docker"
+            hint = "No repository has it: install its package there first, use a bundle that has it, or containerd."
+            yield Problem("runtime-missing", host.name, message, hint)
 
 
 def _other(view: View) -> Iterator[Problem]:
@@ -108,4 +108,11 @@ def _streams(view: View) -> Iterator[Problem]:
             yield Problem("cri-dockerd-streams", host.name, message, hint, Severity.WARNING)
 
 
-RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_usable, _to_be_had, _other, _docker_beside, _streams)
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
+    _usable,
+    _to_be_had,
+    _in_no_repository,
+    _other,
+    _docker_beside,
+    _streams,
+)

@@ -60,7 +60,7 @@ def _docker(settings: ClusterSettings, version: str, of_distribution: bool) -> t
     minor = settings.kubernetes_version.minor
     fits, shim = _fits("docker", minor), docker_for(minor) is Name.DOCKERSHIM
     # Neither Docker's repository nor a distribution has it: it counts where it is installed already.
-    bridge = () if shim else (Want("cri-dockerd"),)
+    bridge = () if shim else (Want("cri-dockerd", optional=True),)
     if of_distribution:
         return (Want("containerd"), Want("docker.io", version, fits), Want("runc"), *bridge)
     # With the kubelet's shim nobody but Docker talks to containerd, and that Docker was made for containerd 1.

@@ -10,6 +10,7 @@ from provisioner.core.facts import HostState
 from provisioner.core.play import View
 from provisioner.errors import Problem, Severity
 from provisioner.preflight import runtimes
+from provisioner.sources.choice import runtime_source
 from tests.builders import cluster, host, joined, leading, live, node, running, view
 
 CP1, W1 = host("cp1", "10.0.0.11"), host("w1", "10.0.0.21")
@@ -46,9 +47,14 @@ def test_a_bundle_without_cri_o_says_all_that_it_lacks() -> None:
     assert "has no cri-o, cri-tools, skopeo" in problem.message
 
 
-def test_another_version_than_the_bundle_has_is_not_taken_for_it() -> None:
-    assert found(wished("containerd", version="1.6.20")) == []
-    assert found(wished("containerd", version="1.7.28")) == ["no-such-version at cluster.runtime"]
+@pytest.mark.parametrize(("there", "expected"), [({}, ["runtime-missing at cp1"]), ({"cri-dockerd": "0.3.4"}, [])])
+def test_where_packages_come_from_repositories_cri_dockerd_has_to_be_there(
+    there: dict[str, str], expected: list[str]
+) -> None:
+    machine = cluster(CP1, kubernetes_version="1.30.4", package_source={"type": "upstream"})
+    seen = view(machine, states={"cp1": HostState(packages=there)})
+    assert found(seen) == expected
+    assert runtime_source(seen, CP1).versions.get("cri-dockerd") == there.get("cri-dockerd"), "it is held as it is"
 
 
 def test_a_containerd_that_is_not_tested_with_a_release_is_a_warning() -> None:
