@@ -12,9 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Never
 
+import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
+
+# Where a red run stops a release the examples are the same every time; on a developer's machine they are new ones.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 # Folders whose tests compute; those that run programs are in `shell`, `ansible` and `e2e` (machines).
 PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract"})
 

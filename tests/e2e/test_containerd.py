@@ -20,8 +20,9 @@ from tests.e2e.world import ENVIRONMENT, PROGRAM, World, provisioner
 pytestmark = pytest.mark.e2e
 
 LAB = "e2e-containerd"
-# Long enough for the control plane's containers to run, which a reset must remove.
-IN_THE_MIDDLE_S = 8
+CONTAINERS = "ctr --namespace k8s.io containers ls -q"
+# By then the first of the control plane's containers are there, which a reset must remove.
+LONGEST_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +53,14 @@ def killed(made: World) -> str:
         assert process.stdout is not None
         for line in process.stdout:
             if '"step_began"' in line and "kubeadm init" in line:
-                time.sleep(IN_THE_MIDDLE_S)
+                until = time.monotonic() + LONGEST_S
+                while len(made.shell("cp1", CONTAINERS).split()) < 2 and time.monotonic() < until:
+                    time.sleep(0.2)
                 process.send_signal(signal.SIGKILL)
                 break
     assert process.returncode == -signal.SIGKILL
     # What it has begun on the machine may go on for a while; the next run waits for it.
-    return made.shell("cp1", "ctr --namespace k8s.io containers ls -q")
+    return made.shell("cp1", CONTAINERS)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def test_a_run_that_is_killed_during_init_is_simply_run_again(lab: World, killed
     (init,) = [title for _, title in lab.notes["up"].changed if title.startswith("kubeadm init")]
     assert init.startswith("kubeadm init again, after a reset")
     assert len(killed.split()) > 1, "the killed run has left containers"
-    assert not set(killed.split()) & set(lab.shell("cp1", "ctr --namespace k8s.io containers ls -q").split())
+    assert not set(killed.split()) & set(lab.shell("cp1", CONTAINERS).split())
 
 
 def test_the_report_says_what_kubeadm_has_not_checked(lab: World) -> None:
