@@ -58,7 +58,10 @@ def archive(request: Request) -> tuple[Source, ...]:
     sources = own or tuple(_published(machines, named))
     if not keyring.is_file() and not all(source.keyring for source in sources):
         package = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}[machines.id]
-        raise BundleError(f"{keyring} is missing: {machines.id} is known by it", hint=f"Install {package}.")
+        raise BundleError(
+            f"{keyring} is missing: {machines.id} is known by it",
+            hint=f"Install {package}, or copy it from such a machine.",
+        )
     return tuple(Source(one.uri, one.suite, one.components, one.keyring or str(keyring)) for one in sources)
 
 

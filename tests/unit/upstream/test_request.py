@@ -81,4 +81,4 @@ def test_a_named_mirror_of_a_distribution_is_the_only_one(keyring: Path) -> None
 def test_a_distribution_whose_keys_are_not_here_says_what_to_install(keyring: Path) -> None:
     with pytest.raises(BundleError, match=f"{keyring} is missing") as caught:
         repositories.archive(wish(addresses=Addresses(mirror="http://mirror.example/debian")))
-    assert caught.value.hint == "Install debian-archive-keyring."
+    assert caught.value.hint == "Install debian-archive-keyring, or copy it from such a machine."
