@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Never
 
@@ -23,6 +23,9 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 # Folders whose tests compute; those that run programs are in `shell`, `ansible` and `e2e` (machines).
 PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract"})
+
+INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH_INSTANCES = 1024
 
 Golden = Callable[[str, str], None]
 # How many of something a test has tried; it counts when the test passes.
@@ -60,6 +63,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def tally(record_property: Callable[[str, object], None]) -> Tally:
     """Count something for the lines at the end of a test run."""
     return lambda title, number: record_property("tally", (title, number))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def room_for_machines(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each machine of a lab watches files some 14 times, and Linux lets one user do that 128 times unless told."""
+    before = INSTANCES.read_text() if INSTANCES.exists() else str(ENOUGH_INSTANCES)
+    is_raised = (
+        int(before) < ENOUGH_INSTANCES
+        and os.access(INSTANCES, os.W_OK)
+        and any(item.get_closest_marker("e2e") for item in request.session.items)
+    )
+    if is_raised:
+        INSTANCES.write_text(str(ENOUGH_INSTANCES))
+    yield
+    if is_raised:
+        INSTANCES.write_text(before)
 
 
 @pytest.fixture(autouse=True)
