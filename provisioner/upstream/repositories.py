@@ -19,9 +19,6 @@ from provisioner.upstream.request import Request
 
 KEYRINGS = Path("/usr/share/keyrings")
 COMPONENTS = {"debian": ("main",), "ubuntu": ("main", "universe")}
-# https://wiki.debian.org/SourcesList, https://documentation.ubuntu.com/server/reference/installation/
-ARCHIVES = {"debian": "https://mirror.example/debian", "ubuntu": "http://archive.ubuntu.com/ubuntu"}
-SECURITY = {"debian": "https://mirror.example/debian-security", "ubuntu": "http://security.ubuntu.com/ubuntu"}
 
 
 def definitions(request: Request, keys: Path) -> dict[str, str]:
@@ -51,7 +48,7 @@ def minor_url(request: Request, series: str) -> str:
 
 
 def archive(request: Request) -> tuple[Source, ...]:
-    """The distribution's own: the mirror that is named, the one that this machine uses, or upstream's."""
+    """The distribution's own: the mirror that is named, or the one that this machine uses."""
     machines, named = request.machines, request.addresses.mirror
     keyring = KEYRINGS / f"{machines.id}-archive-keyring.gpg"
     own = of_machine(Path("/etc"), machines.codename) if machines.id == "debian" and not named else ()
@@ -66,11 +63,14 @@ def archive(request: Request) -> tuple[Source, ...]:
 
 
 def _published(machines: Distribution, named: str) -> Iterator[Source]:
-    address, security = named or ARCHIVES[machines.id], "" if named else SECURITY[machines.id]
-    addresses = (address, address, security)
-    for suffix, uri in zip(SUITE_SUFFIXES, addresses, strict=True):
-        if uri:
-            yield Source(uri, f"{machines.codename}{suffix}", COMPONENTS[machines.id])
+    if not named:
+        raise BundleError(
+            f"where {machines.id} {machines.codename} has its packages is not known: this machine does not use it",
+            hint="Name a mirror of it: --mirror ADDRESS.",
+        )
+    # A mirror's security updates lie elsewhere, if it has them: the last suffix is theirs.
+    for suffix in SUITE_SUFFIXES[:-1]:
+        yield Source(named, f"{machines.codename}{suffix}", COMPONENTS[machines.id])
 
 
 def _key(repository: Repository, request: Request, keys: Path) -> Path:
