@@ -25,12 +25,11 @@ types: $(VENV)/dev
 fast: $(VENV)/dev
 	pytest -q -m "not e2e" tests
 
-# Every crash point before the real machines: the check tries a part of them. Two runs, so that labs which last for one
-# do not add up.
+# Every crash point before the real machines: the check tries a part of them. Two labs at a time, on different machines:
+# what needs one lab stays together (tests/conftest.py).
 test: check
 	pytest -q -n 2 -m sweep tests/scenarios
-	pytest -m e2e tests/contract tests/docs
-	pytest -m e2e tests/e2e
+	pytest -n 2 --dist loadgroup --durations 30 -m e2e tests/contract tests/docs tests/e2e
 
 bench: $(VENV)/dev
 	python -m tests.bench

@@ -8,7 +8,8 @@ import os
 import socket
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Never
 
@@ -24,8 +25,8 @@ if os.environ.get("CI"):
 # Folders whose tests compute; those that run programs are in `shell`, `ansible` and `e2e` (machines).
 PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract"})
 
-INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
-ENOUGH_INSTANCES = 1024
+# Fixtures that are a lab which tests in several files use, by name.
+SHARED_LABS = ("lab", "sources", "subject")
 
 Golden = Callable[[str, str], None]
 # How many of something a test has tried; it counts when the test passes.
@@ -42,10 +43,33 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sweep: tries every crash point, not only some; runs when it is asked for by -m")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The engine for real labs is there for all workers, from before the first until after the last test."""
+    config = session.config
+    if config.option.markexpr == "e2e" and not config.option.collectonly and not hasattr(config, "workerinput"):
+        # Only here: Docker's client costs the fast tests half a second.
+        from tests.e2e.conftest import can_run_containers  # noqa: PLC0415
+        from tests.e2e.readiness import ready_for_labs  # noqa: PLC0415
+
+        if can_run_containers():
+            ready = ExitStack()
+            ready.enter_context(ready_for_labs())
+            config.add_cleanup(ready.close)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if "sweep" not in config.option.markexpr:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("sweep")])
         items[:] = [item for item in items if not item.get_closest_marker("sweep")]
+    shared = {item.path: lab for item in items if (lab := _shared_lab(item))}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(shared.get(item.path, item.path.stem)))
+
+
+def _shared_lab(item: pytest.Item) -> str:
+    """The lab of several files that a test uses, or nothing: its tests have to run in one process."""
+    used = getattr(item, "fixturenames", ())
+    return next((lab for lab in SHARED_LABS if lab in used and not hasattr(getattr(item, "module", None), lab)), "")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -63,22 +87,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def tally(record_property: Callable[[str, object], None]) -> Tally:
     """Count something for the lines at the end of a test run."""
     return lambda title, number: record_property("tally", (title, number))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def room_for_machines(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each machine of a lab watches files some 14 times, and Linux lets one user do that 128 times unless told."""
-    before = INSTANCES.read_text() if INSTANCES.exists() else str(ENOUGH_INSTANCES)
-    is_raised = (
-        int(before) < ENOUGH_INSTANCES
-        and os.access(INSTANCES, os.W_OK)
-        and any(item.get_closest_marker("e2e") for item in request.session.items)
-    )
-    if is_raised:
-        INSTANCES.write_text(str(ENOUGH_INSTANCES))
-    yield
-    if is_raised:
-        INSTANCES.write_text(before)
 
 
 @pytest.fixture(autouse=True)

@@ -51,14 +51,14 @@ def up(spec: LabSpec, listen: Listener) -> Lab:
     check(spec)
     home = state.directory(spec.name)
     packages.install_programs({"ssh": "openssh-client"}, listen)
-    with closing(engine.ensure(listen)) as client, state.locked(home):
+    with state.locked(home):
         try:
-            prepared = _prepared(client, spec, listen)
+            with closing(engine.ensure(listen)) as client:
+                return _raised(client, _prepared(client, spec, listen), listen)
         except BaseException:
             if not record.path(spec.name).exists():
                 state.forget(home)
             raise
-        return _raised(client, prepared, listen)
 
 
 def _prepared(client: docker.DockerClient, asked: LabSpec, listen: Listener) -> Record:

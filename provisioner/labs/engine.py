@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -74,12 +75,13 @@ def ensure(listen: Listener) -> docker.DockerClient:
 
     Raises LabError when that is not possible here, saying what to do; BuildError when the installation fails.
     """
-    client = reachable()
-    if client is not None:
-        return client
-    _refuse_another_engine()
+    # Under the lock also where one answers: another run may be about to stop it.
     with state.locked(state.engine_directory(), wait_s=INSTALL_WAIT_S) as home:
         try:
+            client = reachable()
+            if client is not None:
+                return client
+            _refuse_another_engine()
             return _made_to_answer(listen)
         finally:
             if not any(home.iterdir()):
@@ -167,7 +169,10 @@ def _start_by_hand(prefix: tuple[str, ...]) -> subprocess.Popen[bytes]:
     _pid_file().unlink(missing_ok=True)
     argv = [*prefix, "dockerd", f"--pidfile={_pid_file()}", f"--group={os.getgid()}"]
     with _log_file().open("ab") as log:
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
+        daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    # It outlives this process; should it end before, somebody has heard of it.
+    threading.Thread(target=daemon.wait, daemon=True).start()
+    return daemon
 
 
 def _answering(listen: Listener, alive: Callable[[], bool]) -> docker.DockerClient:
@@ -199,20 +204,26 @@ def started_by_us() -> int | None:
 
 
 def stop_engine(listen: Listener) -> bool:
-    """Stop the engine if it was started by hand and nothing is in it any more; whether it was stopped.
+    """Stop the engine if it was started by hand and no lab is left, nor anything in it; whether it was stopped.
 
     What it stores under /var/lib/docker (the machines' image) stays.
     """
-    pid = started_by_us()
-    if pid is None or _is_in_use():
+    if started_by_us() is None:
         return False
-    with step(listen, HOST, "stop Docker Engine"):
-        _terminate(pid)
-        state.forget(state.engine_directory())
-    return True
+    with state.locked(state.engine_directory(), wait_s=INSTALL_WAIT_S) as home:
+        pid = started_by_us()
+        if pid is None or _is_in_use():
+            return False
+        with step(listen, HOST, "stop Docker Engine"):
+            _terminate(pid)
+            state.forget(home)
+        return True
 
 
 def _is_in_use() -> bool:
+    # A lab that is being made may have nothing in the engine yet.
+    if state.names():
+        return True
     client = reachable()
     if client is None:
         return False

@@ -29,13 +29,13 @@ LAB = "contract"
 KINDS = [pytest.param("the fake"), pytest.param("a real machine", marks=pytest.mark.e2e)]
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="package", params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     """Which of the two it is."""
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def subject(kind: str) -> Iterator[Subject]:
     """A fresh machine, and the bundle at hand on it."""
     with _fake() if kind == "the fake" else _real() as one:

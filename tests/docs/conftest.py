@@ -61,7 +61,7 @@ class Shell:
         return text.replace("[y/N]: ", "[y/N]: y\n").replace(f"/labs/{LAB}/", "/labs/lab/")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shell() -> Iterator[Shell]:
     """The shell; afterwards, and before in case that an earlier run was killed, there is no lab of ours."""
     if not can_run_containers():

@@ -77,3 +77,18 @@ def test_a_process_id_that_is_not_our_engine_is_left_alone(content: str) -> None
     (home / "dockerd.pid").write_text(content)
     assert engine.started_by_us() is None
     assert not engine.stop_engine(lambda event: None)
+
+
+def test_an_engine_is_not_stopped_under_a_lab_that_is_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "started_by_us", lambda: 1)
+    monkeypatch.setattr(engine, "_terminate", lambda pid: pytest.fail("it was stopped"))
+    with state.locked(state.directory("coming")):
+        assert not engine.stop_engine(lambda event: None)
+
+
+def test_an_engine_is_stopped_when_no_lab_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[int] = []
+    monkeypatch.setattr(engine, "started_by_us", lambda: 1)
+    monkeypatch.setattr(engine, "_terminate", stopped.append)
+    assert engine.stop_engine(lambda event: None)
+    assert stopped == [1]
