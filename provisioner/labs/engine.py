@@ -7,11 +7,8 @@ it is stopped when the last lab goes down (what it has stored stays).
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -23,14 +20,13 @@ from docker.errors import DockerException
 
 from provisioner.core.report import Listener, Note, Waiting, step
 from provisioner.errors import LabError
-from provisioner.labs import packages, state
+from provisioner.labs import daemon, packages, state
 from provisioner.labs.processes import last_lines, run
 
 HOST = "engine"
 PACKAGES = ("docker.io",)
 START_TIMEOUT_S = 60.0
 GRANT_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 30.0
 # Another run may be installing the engine right now.
 INSTALL_WAIT_S = 600.0
 POLL_S = 0.2
@@ -152,27 +148,8 @@ def _start(listen: Listener) -> docker.DockerClient:
         argv = [*prefix, "systemctl", "start", "docker.service"]
         run(argv, timeout_s=START_TIMEOUT_S, hint="read: journalctl -u docker")
         return _answering(listen, alive=lambda: True)
-    process = _start_by_hand(prefix)
+    process = daemon.start(prefix)
     return _answering(listen, alive=lambda: process.poll() is None)
-
-
-def _pid_file() -> Path:
-    return state.engine_directory() / "dockerd.pid"
-
-
-def _log_file() -> Path:
-    return state.engine_directory() / "dockerd.log"
-
-
-def _start_by_hand(prefix: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    """The daemon, detached from this process and its terminal; the socket belongs to the user's own group."""
-    _pid_file().unlink(missing_ok=True)
-    argv = [*prefix, "dockerd", f"--pidfile={_pid_file()}", f"--group={os.getgid()}"]
-    with _log_file().open("ab") as log:
-        daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    # It outlives this process; should it end before, somebody has heard of it.
-    threading.Thread(target=daemon.wait, daemon=True).start()
-    return daemon
 
 
 def _answering(listen: Listener, alive: Callable[[], bool]) -> docker.DockerClient:
@@ -185,22 +162,12 @@ def _answering(listen: Listener, alive: Callable[[], bool]) -> docker.DockerClie
         if _refuses_us():
             _let_us_in(listen)
         time.sleep(POLL_S)
-    log = _log_file().read_text(errors="replace") if _log_file().exists() else ""
+    log = daemon.log_file().read_text(errors="replace") if daemon.log_file().exists() else ""
     raise LabError(
         "Docker Engine was started but does not answer",
-        hint=f"read {_log_file()}" if log else "read: journalctl -u docker",
+        hint=f"read {daemon.log_file()}" if log else "read: journalctl -u docker",
         details=last_lines(log),
     )
-
-
-def started_by_us() -> int | None:
-    """The process id of the engine that was started by hand, or None. A reused id is not taken for ours."""
-    try:
-        pid = int(_pid_file().read_text())
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return None
-    return pid if f"--pidfile={_pid_file()}".encode() in arguments else None
 
 
 def stop_engine(listen: Listener) -> bool:
@@ -208,14 +175,14 @@ def stop_engine(listen: Listener) -> bool:
 
     What it stores under /var/lib/docker (the machines' image) stays.
     """
-    if started_by_us() is None:
+    if daemon.started_by_us() is None:
         return False
     with state.locked(state.engine_directory(), wait_s=INSTALL_WAIT_S) as home:
-        pid = started_by_us()
+        pid = daemon.started_by_us()
         if pid is None or _is_in_use():
             return False
         with step(listen, HOST, "stop Docker Engine"):
-            _terminate(pid)
+            daemon.stop(pid)
             state.forget(home)
         return True
 
@@ -229,18 +196,6 @@ def _is_in_use() -> bool:
         return False
     with closing(client):
         return bool(client.containers.list(all=True))
-
-
-def _terminate(pid: int) -> None:
-    if os.geteuid() == 0:
-        os.kill(pid, signal.SIGTERM)
-    else:
-        run([*(packages.root_prefix() or ()), "kill", "-TERM", str(pid)], timeout_s=STOP_TIMEOUT_S)
-    deadline_s = time.monotonic() + STOP_TIMEOUT_S
-    while started_by_us() is not None:
-        if time.monotonic() > deadline_s:
-            raise LabError(f"Docker Engine (process {pid}) does not stop", hint=f"read {_log_file()}")
-        time.sleep(POLL_S)
 
 
 def is_local_linux() -> bool:

@@ -20,7 +20,7 @@ from docker.errors import ImageNotFound
 from provisioner import mirror, templating
 from provisioner.core.report import Event, Outcome, StepEnded, ignore
 from provisioner.errors import BuildError, LabError
-from provisioner.labs import container, engine, image, machines, network, state
+from provisioner.labs import container, daemon, engine, image, machines, network, state
 from provisioner.labs.container import Lab
 from provisioner.labs.rights import LABEL
 from provisioner.labs.spec import LabSpec
@@ -346,10 +346,10 @@ def test_an_engine_started_here_is_known_by_its_command_line(tmp_path: Path, mon
     pid_file.parent.mkdir()
     with subprocess.Popen(["sleep", "60"]) as stranger:
         pid_file.write_text(str(stranger.pid))
-        assert engine.started_by_us() is None
+        assert daemon.started_by_us() is None
         stranger.kill()
     code = "import time; time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, f"--pidfile={pid_file}"]) as ours:
         pid_file.write_text(str(ours.pid))
-        assert engine.started_by_us() == ours.pid
+        assert daemon.started_by_us() == ours.pid
         ours.kill()

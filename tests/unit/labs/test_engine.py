@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.core.report import Event, Note
 from provisioner.errors import LabError
-from provisioner.labs import engine, packages, state
+from provisioner.labs import daemon, engine, packages, state
 
 
 @pytest.fixture(autouse=True)
@@ -75,20 +75,20 @@ def test_a_process_id_that_is_not_our_engine_is_left_alone(content: str) -> None
     home = state.engine_directory()
     home.mkdir(parents=True)
     (home / "dockerd.pid").write_text(content)
-    assert engine.started_by_us() is None
+    assert daemon.started_by_us() is None
     assert not engine.stop_engine(lambda event: None)
 
 
 def test_an_engine_is_not_stopped_under_a_lab_that_is_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "started_by_us", lambda: 1)
-    monkeypatch.setattr(engine, "_terminate", lambda pid: pytest.fail("it was stopped"))
+    monkeypatch.setattr(daemon, "started_by_us", lambda: 1)
+    monkeypatch.setattr(daemon, "stop", lambda pid: pytest.fail("it was stopped"))
     with state.locked(state.directory("coming")):
         assert not engine.stop_engine(lambda event: None)
 
 
 def test_an_engine_is_stopped_when_no_lab_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped: list[int] = []
-    monkeypatch.setattr(engine, "started_by_us", lambda: 1)
-    monkeypatch.setattr(engine, "_terminate", stopped.append)
+    monkeypatch.setattr(daemon, "started_by_us", lambda: 1)
+    monkeypatch.setattr(daemon, "stop", stopped.append)
     assert engine.stop_engine(lambda event: None)
     assert stopped == [1]
