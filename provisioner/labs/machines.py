@@ -30,6 +30,9 @@ USER_ID = 1000
 BOOT_TIMEOUT_S = 120.0
 POLL_S = 0.3
 BANNER_TIMEOUT_S = 2.0
+# What the engine answers to whom wants a container away that it is removing for somebody else.
+CONFLICT = 409
+REMOVAL_TIMEOUT_S = 60.0
 # A machine with a cluster takes about 14 of the 128 that Linux gives a user by default (inotify(7)).
 TOO_MANY = "with many machines on this host: raise sysctl fs.inotify.max_user_instances (to 1024), or take a lab down"
 # Overlay does not lie on overlay, which a container's own files are; kubelet and etcd want a real disk, too.
@@ -178,6 +181,11 @@ def host_keys(container: Container) -> tuple[str, ...]:
 
 
 def remove(container: Container) -> None:
-    """Remove a container with its anonymous volumes, running or not; one that is gone already is fine."""
+    """Remove a container with its anonymous volumes, running or not; one that goes already, or is gone, is fine."""
     with suppress(NotFound):
-        container.remove(force=True, v=True)
+        try:
+            container.remove(force=True, v=True)
+        except APIError as error:
+            if error.status_code != CONFLICT:
+                raise
+            container.wait(condition="removed", timeout=REMOVAL_TIMEOUT_S)

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from provisioner.core.report import ignore
+from provisioner.errors import LockHeldError
 from provisioner.labs import engine, state
 
 # Each machine of a lab watches files some 14 times, and Linux lets one user do that 128 times unless told.
 INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 ENOUGH_INSTANCES = 1024
-# As long as this lab is there, no worker's `lab down` stops the engine under the labs of the others.
-RESERVATION = "tests"
+# As long as a lab of this name is there, no worker's `lab down` stops the engine under the labs of the others.
+RESERVATION = "tests-"
 
 
 @contextmanager
 def ready_for_labs() -> Iterator[None]:
     """An engine that stays for the length of the block, and room for the files that machines watch."""
-    home = state.directory(RESERVATION)
+    _forget_killed()
+    home = state.directory(f"{RESERVATION}{os.getpid()}")
     with _room_for_machines():
         with state.locked(home):
             engine.ensure(ignore).close()
             yield
             state.forget(home)
         engine.stop_engine(ignore)
+
+
+def _forget_killed() -> None:
+    for name in state.names():
+        if name.startswith(RESERVATION):
+            with suppress(LockHeldError), state.locked(state.directory(name)) as home:
+                state.forget(home)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ with only_one(workspace):
 
 def begun_build(workspace: Path) -> subprocess.Popen[bytes]:
     process = subprocess.Popen([sys.executable, "-c", ENDLESS, str(workspace)])
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + 120
     while not list(workspace.glob("endless-*.part/begun")):
         assert process.poll() is None, "the build ended by itself"
         assert time.monotonic() < deadline_s, "the build did not begin"

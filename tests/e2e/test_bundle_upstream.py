@@ -138,8 +138,8 @@ def working_below(directory: Path) -> list[str]:
 
 
 def until(happened: Callable[[], bool]) -> None:
-    """Wait for it, half a minute at most."""
-    deadline_s = time.monotonic() + 30
+    """Wait for it, two minutes at most."""
+    deadline_s = time.monotonic() + 120
     while not happened():
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
