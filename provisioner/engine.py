@@ -17,9 +17,9 @@ from provisioner.asking import ask
 from provisioner.core.lock import Holder
 from provisioner.core.plan import Plan, PlayPlan, Step, differences, fold
 from provisioner.core.play import Playbook, View
-from provisioner.core.report import Found, HostReport, Listener, PhaseBegan, Report
+from provisioner.core.report import Found, Listener, PhaseBegan, Report
 from provisioner.core.resource import Resource
-from provisioner.core.selection import require_needs, told
+from provisioner.core.selection import require_cluster, require_needs, told
 from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
 from provisioner.fleet import Fleet
 from provisioner.looking import Seen, answers, look_at, see
@@ -32,7 +32,7 @@ class Lease(Protocol):
     """The right to change the cluster."""
 
     def check(self) -> None:
-        """LockHeldError when another run has it now."""
+        """LockHeldError when another run has it now; UnreachableError when nobody can tell."""
 
 
 class Ground(Protocol):
@@ -44,8 +44,8 @@ class Ground(Protocol):
     def is_abandoned(self, holder: Holder | None) -> bool:
         """Whether that lock is one of a run that is dead, and nobody has taken it away."""
 
-    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[object]:
-        """Give hosts access to the bundle; called when a first step is due."""
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[Mapping[str, ProvisionerError]]:
+        """Give hosts access to the bundle; called when a first step is due. Tells for which of them that has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def plan(run: Run, view: View) -> Outcome:
     run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
     looked = _look_everywhere(run, view)
     result = "failed" if looked.errors else "changes" if looked.plan.steps else "ok"
-    outcome = _outcome(run, result, looked, _work_on(run, looked), began_s)
+    outcome = _outcome(result, looked, _work_on(run, looked), began_s)
     return replace(outcome, report=replace(outcome.report, changed=len(looked.plan.steps)))
 
 
@@ -104,7 +104,7 @@ def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> O
     run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
     looked = _look_everywhere(run, view)
     if not looked.plan.steps and not ground.is_abandoned(looked.view.lock):
-        return _outcome(run, "failed" if looked.errors else "ok", looked, _work_on(run, looked), began_s)
+        return _outcome("failed" if looked.errors else "ok", looked, _work_on(run, looked), began_s)
     result = "ok"
     with ground.lock(run.fleet, looked.view) as lease:
         view = replace(view, answers=looked.view.answers)
@@ -116,7 +116,7 @@ def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> O
         except KeyboardInterrupt:
             result = "interrupted"
     result = "failed" if work.errors and result == "ok" else result
-    return _outcome(run, result, looked, work, began_s)
+    return _outcome(result, looked, work, began_s)
 
 
 def _work_on(run: Run, looked: _Looked, agreed: Plan | None = None) -> Work:
@@ -128,16 +128,26 @@ def _work(run: Run, work: Work, lease: Lease, ground: Ground) -> None:
     if not hosts:
         work.is_through = True
         return
-    with ground.open_bundle(run.fleet, hosts):
+    with ground.open_bundle(run.fleet, hosts) as without_bundle:
+        work.drop(without_bundle)
         try:
-            for play in run.playbook:
-                if play.title not in run.left_out:
-                    lease.check()
-                    work.play(play)
+            _play_on(run, work, lease)
         except KeyboardInterrupt:
             # Connections first: what runs would be waited for otherwise, and there is still something to take away.
             run.fleet.cut()
             raise
+
+
+def _play_on(run: Run, work: Work, lease: Lease) -> None:
+    """Play after play, as long as the lock is ours; where it is not any more, the report tells what is left."""
+    for play in run.playbook:
+        if play.title not in run.left_out:
+            try:
+                lease.check()
+            except ProvisionerError as error:
+                work.drop({work.view.leader.name: error})
+                return
+            work.play(play)
     work.is_through = True
 
 
@@ -181,6 +191,7 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     view = replace(view, limit=view.limit - set(blind))
     plan, left = _plan(run, view, seen)
     require_needs(run.playbook, plan, left)
+    require_cluster(run.playbook, plan, view)
     return _Looked(view, seen, plan, left, errors | blind)
 
 
@@ -220,28 +231,13 @@ def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
     raise type(first)(f"{len(errors)} machines failed: {', '.join(errors)}", details=text, hint=first.hint)
 
 
-def _outcome(run: Run, result: str, looked: _Looked, work: Work, began_s: float) -> Outcome:
+def _outcome(result: str, looked: _Looked, work: Work, began_s: float) -> Outcome:
     report = Report(
         result,
         changed=len(work.done),
-        hosts=_host_reports(run, work),
+        hosts=work.host_reports(),
         skipped=told(looked.left),
         seconds=round(time.monotonic() - began_s, 3),
         left_out=len(looked.left.steps),
     )
     return Outcome(report, looked.plan, work.view, work.errors)
-
-
-def _host_reports(run: Run, work: Work) -> dict[str, HostReport]:
-    left = work.left()
-    return {
-        host: HostReport(
-            changed=sum(step.host == host for step in work.done),
-            failed=int(host in work.errors),
-            left=left.get(host, 0),
-            round_trips=transport.round_trips,
-            seconds=round(transport.seconds, 3),
-            detail=work.errors[host].message if host in work.errors else "",
-        )
-        for host, transport in run.fleet.transports.items()
-    }

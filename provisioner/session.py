@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from provisioner.core.lock import Holder
 from provisioner.core.play import View
 from provisioner.core.report import Listener, Waiting
 from provisioner.core.selection import Selection, left_out
-from provisioner.engine import Run, stop_for
-from provisioner.errors import BundleError, UsageError
+from provisioner.engine import Run
+from provisioner.errors import BundleError, ProvisionerError, UsageError
 from provisioner.fleet import Fleet
 from provisioner.inventory import machine_files
 from provisioner.inventory.files import AUTO
@@ -154,18 +154,20 @@ class Session:
         """Whether that run is silent for too long, or was one of this machine and is not there any more."""
         return holder is not None and is_dead(holder)
 
-    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[None]:
-        """Give these hosts access to the bundle, if there is one; it is checked first, and taken away afterwards."""
-        return self._opened(self.bundle, fleet, tuple(hosts)) if self.bundle else nullcontext()
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[Mapping[str, ProvisionerError]]:
+        """Give these hosts access to the bundle, if there is one; it is checked first, and taken away afterwards.
+
+        Gives the errors of those that could not be given it; BundleError when the bundle is damaged.
+        """
+        return self._opened(self.bundle, fleet, tuple(hosts)) if self.bundle else nullcontext({})
 
     @contextmanager
-    def _opened(self, bundle: Bundle, fleet: Fleet, names: tuple[str, ...]) -> Iterator[None]:
+    def _opened(self, bundle: Bundle, fleet: Fleet, names: tuple[str, ...]) -> Iterator[Mapping[str, ProvisionerError]]:
         reading.require_whole(bundle)
         with ExitStack() as served:
             errors = fleet.each(names, partial(self._open_on, bundle, served)).bad
             try:
-                stop_for(errors)
-                yield
+                yield errors
             finally:
                 fleet.each([name for name in names if name not in errors], _close_on)
 

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from provisioner.core.plan import Plan, Step, fold
 from provisioner.core.play import Play, View
-from provisioner.core.report import Listener, PhaseBegan
+from provisioner.core.report import HostReport, Listener, PhaseBegan
 from provisioner.errors import ProvisionerError, StepError
 from provisioner.fleet import Fleet
 from provisioner.looking import Seen, answers, look_at, see
@@ -69,6 +69,11 @@ class Work:
         for step in self._steps(play):
             self._fail(step.host, _not_converged(step))
 
+    def drop(self, errors: Mapping[str, ProvisionerError]) -> None:
+        """These hosts have failed: nothing more is done there."""
+        for host, error in errors.items():
+            self._fail(host, error)
+
     def left(self) -> dict[str, int]:
         """How many planned steps each host has still to go, of those that did not come to their end."""
         done = {(step.host, step.key) for step in self.done}
@@ -76,10 +81,25 @@ class Work:
         stopped = not self.is_through or self.view.leader.name in self.errors
         return {host: number for host, number in left.items() if stopped or host in self.errors}
 
+    def host_reports(self) -> dict[str, HostReport]:
+        """What was done on each host, what that cost, and what is left."""
+        left = self.left()
+        return {
+            host: HostReport(
+                changed=sum(step.host == host for step in self.done),
+                failed=int(host in self.errors),
+                left=left.get(host, 0),
+                round_trips=transport.round_trips,
+                seconds=round(transport.seconds, 3),
+                detail=self.errors[host].message if host in self.errors else "",
+            )
+            for host, transport in self.fleet.transports.items()
+        }
+
     def _steps(self, play: Play) -> tuple[Step, ...]:
         hosts = [host for host in play.hosts(self.view) if host.name not in self.errors]
         wished = {host.name: play.desired(self.view, host) for host in hosts}
-        self._note(see(self.fleet, wished, self.seen))
+        self.drop(see(self.fleet, wished, self.seen))
         return tuple(
             step
             for host, resources in wished.items()
@@ -93,8 +113,8 @@ class Work:
             by_host.setdefault(step.host, []).append(step)
         known = {host: list(takewhile(lambda step: not step.change.waits_for, own)) for host, own in by_host.items()}
         results = self.fleet.each(by_host, partial(_run_on, known, self.listen), play.at_once)
-        self._note(results.bad)
-        self._note({host: ran.error for host, ran in results.good.items() if ran.error})
+        self.drop(results.bad)
+        self.drop({host: ran.error for host, ran in results.good.items() if ran.error})
         self.done += [step for ran in results.good.values() for step in ran.done]
         return list(by_host)
 
@@ -104,15 +124,11 @@ class Work:
         for host in old:
             self.seen.pop(host, None)
         self.view, errors = look_at(self.fleet, self.view, old)
-        self._note(errors)
+        self.drop(errors)
 
     def _require_agreed(self, step: Step) -> None:
         if self._allowed is not None and not step.change.own and (step.host, step.key) not in self._allowed:
             self._fail(step.host, _not_agreed(step))
-
-    def _note(self, errors: Mapping[str, ProvisionerError]) -> None:
-        for host, error in errors.items():
-            self._fail(host, error)
 
     def _fail(self, host: str, error: ProvisionerError) -> None:
         """A host that failed drops out: nothing more is wished for it, and nobody waits for it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from provisioner.core.plan import Plan, PlayPlan
-from provisioner.core.play import Playbook
+from provisioner.core.play import Playbook, View
 from provisioner.errors import PreflightError, Problem, UsageError
 from provisioner.inventory.findings import nearest
 
@@ -35,6 +35,21 @@ def require_needs(playbook: Playbook, kept: Plan, left: Plan) -> None:
     problems = tuple(_unmet(playbook, kept, left))
     if problems:
         raise PreflightError("what was asked for needs steps that are left out; nothing was changed", problems)
+
+
+def require_cluster(playbook: Playbook, kept: Plan, view: View) -> None:
+    """PreflightError when steps need a cluster that is not there, and a limit keeps it from being made."""
+    leader = view.leader.name
+    if leader in view.limit or view.states[leader].initialised:
+        return
+    alone = [play.title for play in playbook if play.leaderless]
+    by = [play.title for play in kept.plays if play.steps and play.title not in alone]
+    if by:
+        message = f"carries no cluster yet, and {', '.join(by)} need{'' if len(by) > 1 else 's'} one"
+        options = " ".join(f"--only {_word(title)}" for title in alone)
+        hint = f"Add {leader} to --limit; or prepare the machines alone: {options}."
+        problem = Problem("cluster-needed", leader, message, hint)
+        raise PreflightError("what was asked for needs steps that are left out; nothing was changed", [problem])
 
 
 def told(left: Plan) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provisioner.errors import UnreachableError
+from provisioner.errors import ProvisionerError
 from tests.builders import NOW_S
 from tests.fake.cluster import FakeCluster
 
@@ -86,7 +86,7 @@ class Machine:
     packages_busy_until_s: float = 0.0
     busy_with: str = ""
     busy_until_s: float = 0.0
-    trouble: dict[str, int | UnreachableError] = field(default_factory=dict)
+    trouble: dict[str, int | ProvisionerError] = field(default_factory=dict)
 
     def put(self, path: str, text: str = "", mode: str = "644", owner: str = "root:root") -> None:
         """Write a file now; systemd notices when it is the file of a unit that it has loaded."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from provisioner.core.command import Command, Result
-from provisioner.errors import UnreachableError
+from provisioner.errors import ProvisionerError, UnreachableError
 from provisioner.transports.protocol import Began, Heard, nobody
 from tests.fake import programs
 from tests.fake.state import Machine
@@ -92,7 +92,7 @@ class FakeTransport:
     def _trouble(self, command: Command) -> Result | None:
         text = " ".join(command.argv)
         for part, what in self.machine().trouble.items():
-            if part in text and isinstance(what, UnreachableError):
+            if part in text and isinstance(what, ProvisionerError):
                 raise what
             if part in text and isinstance(what, int):
                 return Result(what, stderr="" if what == 0 else f"{self.machine().name} cannot do that\n")

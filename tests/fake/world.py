@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from provisioner.core.play import View
 from provisioner.core.report import Event
 from provisioner.core.selection import Selection, left_out
 from provisioner.engine import Outcome, Run
+from provisioner.errors import ProvisionerError
 from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.values import Secret
@@ -196,8 +197,11 @@ class World:
         return holder is not None
 
     @contextmanager
-    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[None]:
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[Mapping[str, ProvisionerError]]:
         """As a session does it, with a bundle whose files nobody will open."""
         self.bundle_for = list(hosts)
-        with patch("provisioner.session.reading.require_whole"), self.session.open_bundle(fleet, self.bundle_for):
-            yield
+        with (
+            patch("provisioner.session.reading.require_whole"),
+            self.session.open_bundle(fleet, self.bundle_for) as errors,
+        ):
+            yield errors

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from provisioner.core import lock
 from provisioner.core.report import Event, Found, StepEnded
 from provisioner.core.report import Outcome as Ended
-from provisioner.errors import PreflightError, UnreachableError
+from provisioner.errors import LockHeldError, PreflightError, StepError, UnreachableError
 from tests.builders import cluster, host
 from tests.fake.cluster import FakeToken
 from tests.fake.world import World
@@ -145,6 +146,44 @@ def test_findings_of_preflight_stop_everything_and_come_all_at_once() -> None:
         "control-planes", "duplicate-machine-id", "duplicate-hostname",
     }  # fmt: skip
     assert world.done() == {}
+
+
+@pytest.mark.parametrize(("lost", "nodes"), [("w1", ["cp1", "w2"]), ("cp1", [])])
+def test_a_machine_that_cannot_be_given_the_bundle_takes_nobody_with_it(
+    world: World, lost: str, nodes: list[str]
+) -> None:
+    world.machines[lost].trouble['printf "%s/apt/'] = StepError(f"{lost}: could not store files")
+    outcome = world.apply()
+    assert outcome.report.result == "failed"
+    assert {host: error.message for host, error in outcome.errors.items()} == {lost: f"{lost}: could not store files"}
+    assert list(world.cluster.nodes) == nodes
+    assert world.machines["w2"].packages["kubelet"].held
+    assert not any(machine.there("/run/provisioner") for machine in world.machines.values())
+    world.machines[lost].trouble.clear()
+    assert world.apply().report.result == "ok"
+
+
+@pytest.mark.parametrize("how", ["taken over by ben on tower", "removed"])
+def test_a_run_that_has_lost_its_lock_stops_and_says_how_far_everybody_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """What runs comes to its end; the next play does not begin."""
+    monkeypatch.setattr(lock, "STALE_S", 0)
+    theirs = "run=other\nowner=ben\nmachine=tower\ndoing=apply\nbegan=1800000000\n"
+
+    def lose(host: str) -> None:
+        if host == "w1" and world.transports["w1"].done:
+            world.machines["cp1"].put(lock.PATH, theirs) if "ben" in how else world.machines["cp1"].drop(lock.PATH)
+
+    world.on_moment = lose
+    outcome = world.apply()
+    assert [type(error) for error in outcome.errors.values()] == [LockHeldError]
+    assert how in outcome.errors["cp1"].message
+    assert (outcome.report.result, world.cluster.nodes) == ("failed", {})
+    assert world.machines["w1"].there("/etc/sysctl.d/99-provisioner.conf")
+    assert "docker.io" not in world.machines["w1"].packages
+    assert all(told.left > 0 for told in outcome.report.hosts.values())
+    assert ("ben" in how) == (world.machines["cp1"].read(lock.PATH) == theirs)
 
 
 def test_every_step_that_begins_ends(world: World) -> None:

@@ -81,3 +81,33 @@ def test_a_service_does_not_follow_a_file_that_is_left_out(up: World) -> None:
     up.grow(cluster(runtime={"log_max_size": "50m"}))
     outcome = up.plan(skip="container runtime")
     assert (outcome.plan.steps, outcome.report.left_out) == ((), 6)
+
+
+def test_a_limit_that_leaves_out_the_leader_of_a_cluster_that_is_not_there_is_refused() -> None:
+    """Found before anything is touched; the machines may be prepared all the same."""
+    world = World(cluster())
+    for run in (world.plan, world.apply):
+        with pytest.raises(PreflightError) as error:
+            run(limit=frozenset({"w1"}))
+        (problem,) = error.value.problems
+        assert (problem.rule, problem.where) == ("cluster-needed", "cp1")
+        assert problem.message.endswith(" workers, join token removed, pod network, nodes need one")
+        assert problem.hint == (
+            "Add cp1 to --limit; or prepare the machines alone: "
+            "--only machine --only container-runtime --only kubernetes-packages."
+        )
+        assert world.done() == {}
+    prepared = world.apply(limit=frozenset({"w1"}), only="machine, container runtime, kubernetes packages")
+    assert prepared.report.result == "ok"
+    assert list(world.done()) == ["w1"]
+
+
+def test_a_cluster_that_is_half_made_is_none_yet() -> None:
+    world = World(cluster())
+    world.machines["cp1"].trouble["--skip-token-print"] = 1
+    assert list(world.apply().errors) == ["cp1"]
+    world.machines["cp1"].trouble.clear()
+    with pytest.raises(PreflightError, match="needs steps that are left out"):
+        world.apply(limit=frozenset({"w2"}))
+    assert world.apply(limit=frozenset({"cp1", "w2"})).report.result == "ok"
+    assert list(world.cluster.nodes) == ["cp1", "w2"]
