@@ -18,6 +18,7 @@ from provisioner.inventory.values import Taint
 from provisioner.steps import Ran, run_steps
 from provisioner.transports.protocol import Transport
 from tests.builders import cluster, host
+from tests.fake.snapshot import Snapshot, snapshot
 from tests.fake.world import World
 from tests.scenarios.drift import DRIFTS
 
@@ -75,13 +76,30 @@ def keeps_its_word(world: World) -> None:
     planned = places(made.plan.steps)
     view = made.view
     is_silent = view.live is None and view.states[view.leader.name].initialised
-    unknown = undecided(made.plan) if is_silent else set()
+    follows = undecided(made.plan)
+    unknown = follows if is_silent else set()
     assert world.done() == {}
+    before = snapshot(world.scene)
     with recorded() as done:
         outcome = world.apply()
     assert {name: error.message for name, error in outcome.errors.items()} == {}
     assert planned - unknown <= places(done) <= planned
+    shown, seen = diffs(made.plan.steps), diffs(done)
+    known = shown.keys() & seen.keys() - follows
+    assert {place: seen[place] for place in known} == {place: shown[place] for place in known}
+    assert touched(before, snapshot(world.scene)) <= {step.host for step in made.plan.steps}
     assert [step.change.summary for step in world.plan().plan.steps] == []
+
+
+def diffs(steps: Sequence[Step]) -> dict[tuple[str, str], str]:
+    """What people agree to, by place; nobody has to agree to what a run does for itself."""
+    return {(step.host, step.key): step.change.diff for step in steps if not step.change.own}
+
+
+def touched(before: Snapshot, after: Snapshot) -> set[str]:
+    """The machines that are not as they were."""
+    keys = before.keys() | after.keys()
+    return {key[0] for key in keys if before.get(key) != after.get(key)} - {"cluster"}
 
 
 def places(steps: Sequence[Step]) -> set[tuple[str, str]]:
