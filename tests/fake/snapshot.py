@@ -13,8 +13,10 @@ Snapshot = dict[tuple[str, str, str], object]
 def snapshot(scene: Scene) -> Snapshot:
     """The world by (machine, kind, name)."""
     shot: Snapshot = {("cluster", "token", name): token.description for name, token in scene.cluster.tokens.items()}
+    shot["cluster", "kept", "configuration"] = scene.cluster.configuration
+    shot["cluster", "kept", "API server"] = scene.cluster.api
     for name, node in scene.cluster.nodes.items():
-        shot["cluster", "node", name] = (node.address, node.ready, dict(node.labels), sorted(node.taints))
+        shot["cluster", "node", name] = (node.address, node.ready, node.runtime, dict(node.labels), sorted(node.taints))
     for machine in scene.machines.values():
         shot |= {(machine.name, kind, name): value for kind, name, value in _machine(machine)}
     return shot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -12,6 +13,9 @@ from tests.builders import cluster, host
 from tests.fake.snapshot import Snapshot, differences, snapshot
 from tests.fake.world import World
 from tests.scenarios.repositories import with_leftovers
+
+# Files that a run has for its own sake: half of another file, its lock, its places, the marks of init and join.
+OF_A_RUN = r"\.(provisioner|new)$|/partial$|/lock$|^/run/provisioner/|^/var/lib/provisioner/run|-begun$|^/tmp/"
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,18 @@ def ended(world: World) -> Snapshot:
     return snapshot(world.scene)
 
 
+def left_behind(world: World) -> list[str]:
+    """What no run may leave: a token, a lock, half a file, a way to the bundle, a process of an older configuration."""
+    found = [f"token {name}" for name in world.cluster.tokens]
+    for machine in world.machines.values():
+        found += [f"{machine.name}: {path}" for path in machine.files if re.search(OF_A_RUN, path)]
+        for name, unit in machine.units.items():
+            old = {path for path, text in unit.runs_with.items() if path != "unit" and text != machine.read(path)}
+            old |= {"its unit"} if unit.active and unit.loaded != machine.read(machine.unit_file(name) or "") else set()
+            found += [f"{machine.name}: {name} runs with an older {path}" for path in sorted(old)]
+    return found
+
+
 def must_recover(world: World, end: Snapshot, place: object) -> None:
     """The same command again ends as the uninterrupted run did, and a third time it finds nothing to do."""
     again = world.apply()
@@ -76,6 +92,7 @@ def must_recover(world: World, end: Snapshot, place: object) -> None:
     assert world.done() == {}, place
     assert {told.round_trips for told in third.report.hosts.values()} == {2}, place
     assert differences(end, ended(world)) == [], place
+    assert left_behind(world) == [], place
 
 
 def dice(seed: int) -> Random:
