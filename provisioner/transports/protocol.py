@@ -52,7 +52,7 @@ class Transport(Protocol):
         ...
 
     def send_tree(self, root: Path, names: Sequence[str], directory: str) -> None:
-        """Put files below `root` into a directory of the host, as root."""
+        """Put files below `root` into a directory of the host, as root; StepError when it cannot store them."""
         ...
 
     def serve(self, root: Path) -> AbstractContextManager[int | None]:

@@ -17,6 +17,7 @@ import fabric
 import paramiko
 
 from provisioner.bundle.serve import serve_connection
+from provisioner.causes import hint
 from provisioner.core.command import STILL_BUSY, Command, Result, script
 from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.model import Host, Ssh
@@ -114,11 +115,8 @@ class SshTransport:
             said = channel.makefile_stderr("rb").read().decode(errors="replace")
         self._round_trips += 1
         if code:
-            raise UnreachableError(
-                f"{self.host.name}: could not store files in {directory}",
-                details=said,
-                hint="Is its disk full?",
-            )
+            message = f"{self.host.name}: could not store files in {directory}"
+            raise StepError(message, details=said.strip(), hint=hint(said))
 
     @contextmanager
     def serve(self, root: Path) -> Iterator[int | None]:

@@ -10,6 +10,7 @@ from provisioner.core.report import Outcome as Ended
 from provisioner.errors import LockHeldError, PreflightError, StepError, UnreachableError
 from tests.builders import cluster, host
 from tests.fake.cluster import FakeToken
+from tests.fake.transport import FakeTransport
 from tests.fake.world import World
 
 
@@ -134,6 +135,44 @@ def test_what_is_still_to_be_done_after_it_was_done_is_an_error(world: World) ->
     assert "w1: did not converge: set net." in outcome.errors["w1"].message
     assert outcome.errors["w1"].hint
     assert list(world.cluster.nodes) == ["cp1", "w2"]
+
+
+def test_what_is_different_each_time_is_not_run_after_for_ever(world: World) -> None:
+    """Something on that machine undoes it each time, and differently."""
+    numbers = iter(range(1, 99))
+    path = "/etc/sysctl.d/99-provisioner.conf"
+
+    def undo(host: str) -> None:
+        if host == "w1" and (world.transports["w1"].done or [""])[-1].startswith(f"write {path}"):
+            world.machines["w1"].put(path, f"undone {next(numbers)}\n")
+
+    world.on_moment = undo
+    outcome = world.apply()
+    assert list(outcome.errors) == ["w1"]
+    assert f"w1: did not converge: change {path} is still to be done after it was done" in outcome.errors["w1"].message
+    assert [text.startswith(f"write {path}") for text in world.done()["w1"]].count(True) == 3
+    assert list(world.cluster.nodes) == ["cp1", "w2"]
+
+
+def test_ctrl_c_ends_connections_before_it_tidies_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs on a machine would be waited for otherwise."""
+    order: list[str] = []
+    monkeypatch.setattr(FakeTransport, "close", lambda self: order.append("cut"))
+
+    def interrupt(host: str) -> None:
+        if host == "w1" and world.transports["w1"].done and not order:
+            order.append("Ctrl-C")
+            raise KeyboardInterrupt
+        if order:
+            order.append("tidies up")
+
+    world.on_moment = interrupt
+    outcome = world.apply()
+    assert outcome.report.result == "interrupted"
+    assert list(dict.fromkeys(order)) == ["Ctrl-C", "cut", "tidies up"]
+    assert all(told.left > 0 for told in outcome.report.hosts.values())
+    assert not any(machine.there("/run/provisioner") for machine in world.machines.values())
+    assert lock.PATH not in world.machines["cp1"].files
 
 
 def test_findings_of_preflight_stop_everything_and_come_all_at_once() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.core.command import Command, Result
 from provisioner.core.plan import Step
-from provisioner.core.report import ignore
+from provisioner.core.report import CommandRan, Event, ignore
 from provisioner.core.resource import Change
 from provisioner.steps import run_steps
 from provisioner.transports.protocol import Transport
@@ -41,3 +41,17 @@ def test_how_a_command_failed(result: Result, words: str) -> None:
     assert ran.done == ()
     assert ran.error is not None
     assert ran.error.message == f"w1: write: {words}"
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_a_private_command_says_is_neither_logged_nor_in_the_error(code: int) -> None:
+    heard: list[Event] = []
+    command = Command(("cat", "/etc/kubernetes/admin.conf"), private=True)
+    step = Step("cp1", "file /x", Change("read", (command,)))
+    answers = Answers(Result(code, "hunter2 Read-only file system", "hunter2"))
+    ran = run_steps(cast(Transport, answers), [step], heard.append)
+    assert [event.output for event in heard if isinstance(event, CommandRan)] == ["(not logged)"]
+    assert (ran.error is not None) == bool(code)
+    if ran.error:
+        assert ran.error.details == "$ cat /etc/kubernetes/admin.conf\n"
+        assert "read-only" not in ran.error.hint, "what it says is not even looked at"
