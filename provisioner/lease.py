@@ -77,11 +77,19 @@ class Lease:
             raise self._lost
 
     def _renew(self) -> None:
+        """On all of them, also where one does not answer: that one's error comes when the others know."""
+        silent: list[ProvisionerError] = []
         for host in self._taken:
-            (seen,) = self._transports[host].run([lock.renew(self._holder.run)])
+            try:
+                (seen,) = self._transports[host].run([lock.renew(self._holder.run)])
+            except ProvisionerError as error:
+                silent.append(error)
+                continue
             other = lock.read(seen.stdout)
             if other or lock.is_gone(seen):
                 self._lost = _lost_to(host, other)
+        if silent:
+            raise silent[0]
         self._alive_s = time.monotonic()
 
     @contextmanager

@@ -146,7 +146,8 @@ def _init(machine: Machine, text: str) -> Moments:
     node.taints |= kubeadm_files.taints(text) if "  taints:" in text else {"node-role.kubernetes.io/master:NoSchedule"}
     yield
     identity, secret = kubeadm_files.token(text)
-    cluster.tokens[identity] = FakeToken(secret, kubeadm_files.found(r'description: "(.*)"', text), _expiry(machine))
+    description, expires_s = kubeadm_files.found(r'description: "(.*)"', text), machine.clock.now_s + TOKEN_LIFE_S
+    cluster.tokens[identity] = FakeToken(secret, description, expires_s)
     cluster.used.append(identity)
     yield
     # The add-ons take a moment, in which the token is signed.
@@ -194,8 +195,13 @@ def _join(machine: Machine, text: str) -> Moments:
     machine.put(f"{PKI}/ca.crt", cluster.ca)
     yield
     yield from _start_kubelet(machine, text)
-    pass_moment(machine)
-    yield
+    for _ in range(PATIENCE):
+        pass_moment(machine)
+        yield
+        if machine.there(KUBELET_CONF):
+            break
+    else:
+        return failed(1, "error execution phase kubelet-start: timed out waiting for the condition")
     if known is None:
         # A node is born with its taints; an object that is there keeps its own.
         cluster.nodes[machine.name].taints |= kubeadm_files.taints(text)
@@ -209,10 +215,6 @@ def _wait_token(machine: Machine, token: str) -> Generator[None, None, None]:
             return
         pass_moment(machine)
         yield
-
-
-def _expiry(machine: Machine) -> float:
-    return machine.clock.now_s + TOKEN_LIFE_S
 
 
 def _wait_node(machine: Machine, command: Command, conf: str, node: str, deadline: str) -> Moments:

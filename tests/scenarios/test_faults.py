@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core.report import StepEnded
-from provisioner.errors import PreflightError
+from provisioner.errors import PreflightError, StepError
 from provisioner.runtimes.docker import DAEMON_JSON
+from provisioner.transports.protocol import nobody
 from tests.builders import cluster, host
-from tests.fake.services import DOCKER
+from tests.fake.power import reboot
+from tests.fake.services import DOCKER, KUBELET, stop
 from tests.fake.state import FakePackage
 from tests.fake.world import World
 
@@ -55,6 +57,69 @@ def test_a_package_whose_unpacking_was_interrupted_is_unpacked_again(up: World) 
     assert outcome.report.result == "ok"
     assert titles(up, "w1")[0] == "finish the interrupted installation of packages"
     assert up.plan().plan.steps == ()
+
+
+def test_swap_that_is_back_after_a_reboot_is_switched_off_for_good(up: World) -> None:
+    machine = up.machines["w1"]
+    machine.put("/etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n")
+    reboot(machine)
+    assert machine.swap
+    assert [step.change.summary for step in up.plan().plan.steps] == ["switch swap off, now and after a reboot"]
+    assert up.apply().report.result == "ok"
+    reboot(machine)
+    assert machine.swap == set()
+    up.pass_time(5)
+    assert up.plan().plan.steps == ()
+
+
+def at_work(world: World, name: str, what: str) -> bool:
+    """Whether that is the last that has begun there."""
+    return (world.transports[name].done or [""])[-1].startswith(f"{what} /etc/kubernetes/provisioner/join-begun")
+
+
+def test_a_token_that_expires_while_a_machine_joins_is_said_and_the_next_run_makes_another(world: World) -> None:
+    def expire(name: str) -> None:
+        if name == "w2" and at_work(world, "w2", "begin"):
+            world.cluster.tokens.clear()
+
+    world.on_moment = expire
+    outcome = world.apply()
+    assert [type(error) for error in outcome.errors.values()] == [StepError]
+    assert "w2: kubeadm join: failed with exit code 1" in outcome.errors["w2"].message
+    assert outcome.report.hosts["w2"].left > 0
+    assert list(world.cluster.nodes) == ["cp1", "w1"]
+    world.on_moment = nobody
+    assert world.apply().report.result == "ok"
+    assert world.cluster.used[-1] == "run002"
+    assert world.cluster.tokens == {}
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_an_api_server_that_is_lost_while_a_machine_joins(world: World, comes_back: bool) -> None:
+    """Waited for, or said; in either case the next run ends well."""
+    leader, lost = world.machines["cp1"], []
+
+    def lose(name: str) -> None:
+        if name == "w1" and at_work(world, "w1", "run") and not lost:
+            lost.append(name)
+            if comes_back:
+                reboot(leader)
+            else:
+                stop(leader, KUBELET)
+                world.cluster.api = "down"
+
+    world.on_moment = lose
+    outcome = world.apply()
+    assert lost
+    assert (outcome.report.result == "ok") is comes_back
+    if not comes_back:
+        assert "w1" in outcome.errors
+        assert all(told.left or told.failed for told in outcome.report.hosts.values())
+        world.on_moment = nobody
+        assert world.apply().report.result == "ok"
+        assert "systemctl start kubelet.service" in world.done()["cp1"]
+    assert world.plan().plan.steps == ()
+    assert all(node.ready for node in world.cluster.nodes.values())
 
 
 def reinstalled(world: World, name: str) -> None:

@@ -151,14 +151,28 @@ def eventually(lease: Lease) -> None:
         time.sleep(0.01)
 
 
+def must_beat(here: Here) -> None:
+    here.age(30)
+    until = time.monotonic() + 5
+    while time.time() - here.path.stat().st_mtime > 5:
+        assert time.monotonic() < until, "no sign of life"
+        time.sleep(0.01)
+
+
 @pytest.mark.usefixtures("fast")
 def test_signs_of_life_come_while_it_is_held(here: Here) -> None:
     with held({"cp1": cast(Transport, here)}, OURS):
-        here.age(30)
-        until = time.monotonic() + 5
-        while time.time() - here.path.stat().st_mtime > 5:
-            assert time.monotonic() < until, "no sign of life"
-            time.sleep(0.01)
+        must_beat(here)
+
+
+@pytest.mark.usefixtures("fast")
+def test_signs_of_life_go_on_after_a_lost_connection_and_meanwhile_elsewhere(here: Here, tmp_path: Path) -> None:
+    other = Here(tmp_path / "other")
+    with held({"cp1": cast(Transport, here), "cp2": cast(Transport, other)}, OURS):
+        here.lost = True
+        must_beat(other)
+        here.lost = False
+        must_beat(here)
 
 
 @pytest.mark.usefixtures("fast")
