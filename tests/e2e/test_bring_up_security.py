@@ -13,11 +13,11 @@ pytestmark = pytest.mark.e2e
 
 # Secrets by their purpose, for their owner alone.
 OWN_PLACES = {"id_ed25519", "kubeconfig"}
-# Named pipes and other mounts are left out; binary files are searched as well.
+# Named pipes and other mounts are left out; binary files are searched as well, in all places that a run might write to.
 SEARCH = """
 cat >/root/secrets
-find /var/log /run /var/lib/provisioner /tmp /home /etc/provisioner -xdev -type f ! -path '*/.kube/config' \
-  -exec grep -laFf /root/secrets {} + || :
+find /etc /root /home /opt /run /srv /tmp /usr/local /var/lib/provisioner /var/log /var/tmp -xdev -type f \
+  ! -path '*/.kube/config' ! -path '/etc/kubernetes/*' ! -path /root/secrets -exec grep -laFf /root/secrets {} + || :
 journalctl --output=cat --no-pager | grep -qFf /root/secrets && echo the journal
 rm /root/secrets
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core import lock
-from provisioner.core.report import Event, Found, StepEnded
+from provisioner.core.report import Event, Found, StepBegan, StepEnded
 from provisioner.core.report import Outcome as Ended
 from provisioner.errors import LockHeldError, PreflightError, StepError, UnreachableError
 from tests.builders import cluster, host
@@ -135,6 +135,8 @@ def test_what_is_still_to_be_done_after_it_was_done_is_an_error(world: World) ->
     assert "w1: did not converge: set net." in outcome.errors["w1"].message
     assert outcome.errors["w1"].hint
     assert list(world.cluster.nodes) == ["cp1", "w2"]
+    begun = [event.title for event in world.heard if isinstance(event, StepBegan) and event.host == "w1"]
+    assert [title.startswith("set net.") for title in begun].count(True) == 2, "not once more for nothing"
 
 
 def test_what_is_different_each_time_is_not_run_after_for_ever(world: World) -> None:

@@ -113,3 +113,18 @@ def test_the_bundle_is_explained() -> None:
     text = (ROOT / "docs/reference/bundle.md").read_text()
     names = {*Manifest.model_fields, *Content.model_fields, *(kind.value for kind in Kind)}
     assert {word for word in names if f"`{word}`" not in text} == set()
+
+
+def test_every_fault_is_tried() -> None:
+    """Under `fast` by a test that needs no machines, under `real` by one that has them."""
+    rows = re.findall(r"^\| .+ \| (.+) \| (.+) \|$", (ROOT / "docs/explanation/faults.md").read_text(), re.MULTILINE)
+    told = [(set(re.findall(r"`(test_\w+)`", fast)), set(re.findall(r"`(test_\w+)`", real))) for fast, real in rows]
+    files = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    marked = {path for path, text in files.items() if re.search(r"^pytestmark = .*pytest.mark.e2e", text, re.MULTILINE)}
+    shared = {path for path in files if "contract" in path.parts} - marked
+    names = {path: set(re.findall(r"^def (test_\w+)", text, re.MULTILINE)) for path, text in files.items()}
+    by_fast = set().union(*(names[path] for path in files.keys() - marked))
+    by_real = set().union(*(names[path] for path in marked | shared))
+    assert len(told) > 30
+    assert {name for fast, _ in told for name in fast - by_fast} == set()
+    assert {name for _, real in told for name in real - by_real} == set()
