@@ -6,6 +6,7 @@ import pytest
 
 from provisioner.core.report import StepEnded
 from provisioner.errors import PreflightError, StepError
+from provisioner.networks.bridge import UNIT
 from provisioner.runtimes.docker import DAEMON_JSON
 from provisioner.transports.protocol import nobody
 from tests.builders import cluster, host
@@ -114,6 +115,8 @@ def test_an_api_server_that_is_lost_while_a_machine_joins(world: World, comes_ba
     assert (outcome.report.result == "ok") is comes_back
     if not comes_back:
         assert "w1" in outcome.errors
+        assert "still not known: the nodes' parts of the pods' network" in outcome.errors["cp1"].message
+        assert not [text for text in world.done()["cp1"] if UNIT in text], "what stands behind it waits, too"
         assert all(told.left or told.failed for told in outcome.report.hosts.values())
         world.on_moment = nobody
         assert world.apply().report.result == "ok"
