@@ -56,7 +56,8 @@ class Work:
             if self.view.leader.name in self.errors and not play.leaderless:
                 return
             steps = self._steps(play)
-            for step in tried.intersection(steps):
+            # In order: what stands behind an unknown step was not tried, and is not to blame.
+            for step in (step for step in steps if step in tried):
                 self._fail(step.host, _not_converged(step))
             for step in steps:
                 self._require_agreed(step)
@@ -142,7 +143,11 @@ def _run_on(steps: Mapping[str, list[Step]], listen: Listener, host: str, transp
 
 def _not_converged(step: Step) -> StepError:
     if step.change.waits_for:
-        return StepError(f"{step.host}: {step.change.summary}: still not known: {step.change.waits_for}")
+        return StepError(
+            f"{step.host}: {step.change.summary}: still not known: {step.change.waits_for}",
+            hint="Something before it has failed, or the API server does not answer: mend that, and run the same "
+            "command again.",
+        )
     return StepError(
         f"{step.host}: did not converge: {step.change.summary} is still to be done after it was done",
         details=step.change.diff,

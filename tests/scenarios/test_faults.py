@@ -116,6 +116,7 @@ def test_an_api_server_that_is_lost_while_a_machine_joins(world: World, comes_ba
     if not comes_back:
         assert "w1" in outcome.errors
         assert "still not known: the nodes' parts of the pods' network" in outcome.errors["cp1"].message
+        assert outcome.errors["cp1"].hint
         assert not [text for text in world.done()["cp1"] if UNIT in text], "what stands behind it waits, too"
         assert all(told.left or told.failed for told in outcome.report.hosts.values())
         world.on_moment = nobody
