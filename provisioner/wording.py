@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from provisioner.core.report import Report
+from provisioner.errors import ProblemsError, ProvisionerError
 
 
 def words(report: Report) -> str:
@@ -34,3 +37,19 @@ def one_line(text: str) -> str:
 def duration(seconds: float) -> str:
     """`4.2 s`, `3 min 5 s`."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def together(errors: Mapping[str, ProvisionerError]) -> tuple[ProvisionerError, ...]:
+    """The errors of machines, those that say the same of several as one: with the output of the first."""
+    hosts: dict[tuple[type, str, str, str], list[str]] = {}
+    for host, error in errors.items():
+        alone = host if isinstance(error, ProblemsError) else ""
+        hosts.setdefault((type(error), error.message.removeprefix(f"{host}: "), error.hint, alone), []).append(host)
+    return tuple(_one(what, names, errors[names[0]]) for (_, what, *_), names in hosts.items())
+
+
+def _one(what: str, names: list[str], first: ProvisionerError) -> ProvisionerError:
+    if len(names) == 1:
+        return first
+    details = f"{names[0]} says:\n{first.details}" if first.details else ""
+    return type(first)(f"{', '.join(names)}: {what}", hint=first.hint, details=details)

@@ -22,6 +22,7 @@ from provisioner.lease import at_work
 from provisioner.runtimes.crictl import left_out
 from provisioner.session import Session, find_bundle, open_session
 from provisioner.verification.run import verify as verify_by_testinfra
+from provisioner.wording import together
 
 _ALL = Selection()
 
@@ -77,7 +78,7 @@ def stop_for_errors(outcome: Outcome, told: Frame) -> None:
     """When hosts failed, show why, then the report, and exit with the first error's code."""
     if not outcome.errors:
         return
-    for error in outcome.errors.values():
+    for error in together(outcome.errors):
         told.fail(error)
     told.show.report(outcome.report)
     raise typer.Exit(next(iter(outcome.errors.values())).exit_code)
