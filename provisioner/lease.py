@@ -46,7 +46,8 @@ class Lease:
         """Take it on all control planes, or on none."""
         try:
             self._take()
-        except ProvisionerError:
+        except BaseException:
+            # Ctrl-C too: it may have been taken when the answer was not awaited.
             self._release()
             raise
         return self
@@ -59,6 +60,7 @@ class Lease:
 
     def _take(self) -> None:
         for host, transport in self._transports.items():
+            self._taken.append(host)
             (seen,) = transport.run([lock.take(self._holder)])
             other = lock.read(seen.stdout)
             if other and self._is_over(other.run):
@@ -66,7 +68,6 @@ class Lease:
                 other = lock.read(seen.stdout)
             if other:
                 raise _held_by(host, other)
-            self._taken.append(host)
         self._alive_s = time.monotonic()
 
     def check(self) -> None:

@@ -121,6 +121,21 @@ def test_a_run_that_is_known_to_be_dead_is_taken_over_at_once(here: Here) -> Non
         assert lock.read(here.path.read_text()) == THEIRS
 
 
+def test_ctrl_c_while_it_is_taken_leaves_no_lock(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would know that this run is over, and the next one would be turned away for a minute."""
+    one = here._one
+
+    def interrupted(command: Command) -> Result:
+        monkeypatch.setattr(here, "_one", one)
+        one(command)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(here, "_one", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lease(here, OURS).__enter__()
+    assert not here.path.exists()
+
+
 def test_what_another_run_holds_is_not_given_back(here: Here) -> None:
     with lease(here, OURS):
         here.age(lock.STALE_S + 2)
