@@ -11,6 +11,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.model import Ssh
@@ -31,16 +32,18 @@ class Server(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         self.asked.append("login")
-        return paramiko.AUTH_SUCCESSFUL
+        return AUTH_SUCCESSFUL
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Thread(target=self._fail, args=(channel,), daemon=True).start()
         return True
 
     def _fail(self, channel: paramiko.Channel) -> None:
+        # What is read comes after the answer to the request, which must not be overtaken.
+        channel.makefile("rb").read()
         channel.sendall_stderr(self.says.encode())
         channel.send_exit_status(2)
         channel.close()

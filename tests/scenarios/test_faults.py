@@ -98,7 +98,8 @@ def test_a_token_that_expires_while_a_machine_joins_is_said_and_the_next_run_mak
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_an_api_server_that_is_lost_while_a_machine_joins(world: World, comes_back: bool) -> None:
     """Waited for, or said; in either case the next run ends well."""
-    leader, lost = world.machines["cp1"], []
+    leader = world.machines["cp1"]
+    lost: list[str] = []
 
     def lose(name: str) -> None:
         if name == "w1" and at_work(world, "w1", "run") and not lost:
