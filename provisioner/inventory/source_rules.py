@@ -35,7 +35,7 @@ def _too_old_for_upstream(cluster: Cluster) -> Iterator[Finding]:
             "no-packages",
             (*_KUBERNETES, "type"),
             f"pkgs.k8s.io has nothing before 1.{FIRST_UPSTREAM_MINOR}, and this is Kubernetes {version}",
-            "take a mirror that has it (`legacy` or `mirror`), or a bundle",
+            "take the programs themselves (`binaries`), a mirror that has it (`legacy` or `mirror`), or a bundle",
             needs=((*_KUBERNETES, "type"), ("settings", "kubernetes_version")),
         )
 
