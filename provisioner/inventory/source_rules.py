@@ -62,4 +62,20 @@ def _unprotected_key(cluster: Cluster) -> Iterator[Finding]:
             )
 
 
-RULES: tuple[Callable[[Cluster], Iterator[Finding]], ...] = (_too_old_for_upstream, _two_bundles, _unprotected_key)
+def _repository_beside_bundle(cluster: Cluster) -> Iterator[Finding]:
+    settings = cluster.settings
+    if settings.image_repository and settings.images_in_bundle:
+        yield Finding(
+            "no-images",
+            ("settings", "image_repository"),
+            "images come from the bundle, where they are named after their own registries",
+            "leave it out, or add `images: registry`",
+        )
+
+
+RULES: tuple[Callable[[Cluster], Iterator[Finding]], ...] = (
+    _too_old_for_upstream,
+    _two_bundles,
+    _unprotected_key,
+    _repository_beside_bundle,
+)

@@ -16,6 +16,7 @@ from provisioner.inventory.package_sources import BinariesSource, BundleSource
 from provisioner.sources.choice import in_the_way, packaged
 from provisioner.sources.keys import found, key_of
 from provisioner.sources.repository import DOCKER, DOCKER_DISTRIBUTIONS, PRODUCTS, Repository, repository
+from provisioner.sources.version_lock import from_registries
 from provisioner.sources.versions import is_of, nearest, newest
 from provisioner.sources.wanted import Want, is_there, lacking
 
@@ -150,6 +151,20 @@ def _unprotected_checksums(view: View) -> Iterator[Problem]:
             yield Problem("unprotected-checksums", "every machine", message, hint, Severity.WARNING)
 
 
+def _unpinned_images(view: View) -> Iterator[Problem]:
+    """The lock file knows images by digest, and not those that this inventory comes to."""
+    if not view.image_digests:
+        return
+    missing = [name for name in from_registries(view) if name not in view.image_digests]
+    if missing:
+        message = f"the versions' lock file has nothing for {', '.join(missing)}"
+        yield Problem("lock-mismatch", "every machine", message, LOCK_AGAIN)
+    if view.cluster.settings.runtime.type == "cri-o" and from_registries(view):
+        message = "the lock file's digests of images are not followed with CRI-O, which gives no names to what it pulls"
+        hint = "Compare them with `crictl images --digests`, or take images from a bundle."
+        yield Problem("unpinned-images", "every machine", message, hint, Severity.WARNING)
+
+
 def _bundled_runtime(view: View) -> Iterator[Problem]:
     """A bundle has one version of it, whatever the inventory wishes."""
     settings = view.cluster.settings
@@ -169,4 +184,4 @@ RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _bundled_runtime,
 )
 # Not of what the sources have, but of how it is asked for.
-WARNINGS: tuple[Callable[[View], Iterator[Problem]], ...] = (_unprotected_checksums,)
+WARNINGS: tuple[Callable[[View], Iterator[Problem]], ...] = (_unprotected_checksums, _unpinned_images)

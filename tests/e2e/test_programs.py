@@ -11,11 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http import HTTPStatus
 from io import BytesIO
 
 import pytest
 
+from provisioner.bundle.debian.build import machine_architecture
+from provisioner.catalog import binaries
 from tests.conftest import Tally
 from tests.e2e.ground import PACKAGES_ONLY, Ground, Settings, ground
 from tests.e2e.world import ENVIRONMENT, PROGRAM, Said, provisioner
@@ -30,6 +33,7 @@ from tests.repositories.binaries import (
     publish_binaries,
 )
 from tests.repositories.distribution import packages_of
+from tests.repositories.registry import Registry, serving_images, small_image
 from tests.repositories.server import Answer, Handler, damage, give, refuse
 from tests.repositories.site import Site
 
@@ -66,7 +70,7 @@ def checksum(here: Ground, name: str, version: str = VERSION) -> str:
 
 def refused(here: Ground, *words: str, version: str = VERSION, **changes: str) -> None:
     before = here.world.shell("cp1", FILES)
-    said = here.packages("apply", kubernetes_version=version, **source(here, **changes))
+    said = here.packages("apply", kubernetes_version=version, images="registry", **source(here, **changes))
     assert said.code == 3, said
     for word in words:
         assert word in said.stdout
@@ -125,7 +129,7 @@ def test_versions_go_up_and_down_and_packages_make_room(here: Ground, tally: Tal
     packages = here.packages("apply", "--limit", "w1")
     assert packages.code == 0, packages
     for version in (VERSION, OTHER_VERSION):
-        done = here.packages("apply", "--limit", "w1", kubernetes_version=version, **source(here))
+        done = here.packages("apply", "--limit", "w1", kubernetes_version=version, images="registry", **source(here))
         assert done.code == 0, done
         assert {versions(here, "w1")[name] for name in NAMES} == {version}
         assert here.world.shell("w1", "sha256sum </usr/bin/kubelet").split()[0] == checksum(here, "kubelet", version)
@@ -204,6 +208,57 @@ def test_checksums_are_written_down_and_followed(here: Ground, tally: Tally) -> 
 
 def _apply(here: Ground, **changes: str) -> Said:
     return provisioner("apply", "-i", str(here.inventory(**source(here, **changes))), "--json")
+
+
+NAMED = ("kube-apiserver:v1.20.2", "kube-controller-manager:v1.20.2", "kube-scheduler:v1.20.2", "kube-proxy:v1.20.2")
+IMAGES = (*NAMED, "etcd:3.4.13-0", "pause:3.2", "coredns:1.7.0")
+
+
+@pytest.fixture
+def registry(here: Ground) -> Iterator[Registry]:
+    """One of this machine's own, which the nodes reach at the same address: nobody asks for its certificate there."""
+    images, cpu = Registry(), binaries.architecture(machine_architecture())
+    gateway = here.server.address.removeprefix("http://").partition(":")[0]
+    with serving_images(images, gateway), ExitStack() as stack:
+        elsewhere = images.address.removeprefix("http://")
+        stack.enter_context(serving_images(images))
+        place = images.address.removeprefix("http://")
+        for name in IMAGES:
+            images.add(f"{place}/{name}", *small_image(cpu, name.encode()), cpu)
+        listen = f"TCP-LISTEN:{place.rpartition(':')[2]},bind=127.0.0.1,fork"
+        for machine in here.world.machines:
+            here.world.shell(machine, f"systemd-run --quiet --unit forward socat {listen} TCP:{elsewhere}")
+        yield images
+        for machine in here.world.machines:
+            here.world.shell(machine, "systemctl stop forward")
+
+
+def test_images_come_by_the_digest_that_was_written_down(here: Ground, registry: Registry, tally: Tally) -> None:
+    """Whatever their names lead to meanwhile."""
+    tally(CASES, 1)
+    place = registry.address.removeprefix("http://")
+    path = here.inventory("images.yaml", **source(here), images="registry", image_repository=place)
+    locked = provisioner("lock", "-i", str(path), "--json")
+    assert locked.code == 0, locked
+    written = json.loads(path.with_name("images.versions.lock").read_text())["images"]
+    assert {one["name"]: one["digest"] for one in written} == {
+        f"{place}/{name}": f"sha256:{digest}" for name, digest in registry.named.items()
+    }
+    apply = ("apply", "-i", str(path), "--json", *PACKAGES_ONLY)
+    done = provisioner(*apply)
+    assert done.code == 0, done
+    pause, digest = f"{place}/pause:3.2", registry.named["pause:3.2"]
+    told = f"docker image inspect --format '{{{{.RepoDigests}}}}' {pause}"
+    assert f"@sha256:{digest}" in here.world.shell("w1", told)
+    cpu = binaries.architecture(machine_architecture())
+    registry.add(pause, *small_image(cpu, b"another one"), cpu)
+    here.world.shell("w1", f"docker image rm --force $(docker image inspect --format '{{{{.Id}}}}' {pause})")
+    again = provisioner(*apply)
+    assert again.changed == [("w1", f"pull image {pause} by digest")], again
+    assert f"@sha256:{digest}" in here.world.shell("w1", told)
+    drift = provisioner("lock", "--check", "-i", str(path), "--json")
+    assert drift.code == 10, drift
+    assert f"image {pause} is another one now" in drift.stdout
 
 
 class Gate:

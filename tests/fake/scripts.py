@@ -19,7 +19,7 @@ from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAI
 from provisioner.resources.distribution import Tools
 from provisioner.resources.docker import DOCKER_IMAGES
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
-from provisioner.resources.images import Image
+from provisioner.resources.images import Image, PinnedImage
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
@@ -38,6 +38,8 @@ _FILE = File("/x", "x")
 _COPY = PrivateCopy("/a", "/b", "admin")
 _IMAGE = Image("x", "x", "x", "x", DOCKER_IMAGES)
 _OTHER_IMAGE = Image("x", "x", "x", "x", CONTAINERD_IMAGES)
+_PINNED = PinnedImage("x", "x", DOCKER_IMAGES)
+_OTHER_PINNED = PinnedImage("x", "x", CONTAINERD_IMAGES)
 _SECRET = Secret("x", "x")
 _INIT = Init("x", _SECRET, "x")
 _JOIN = Join("x", _SECRET, "x", present=False)
@@ -90,6 +92,10 @@ def _machine() -> Iterator[tuple[str, Command]]:
     yield "service", Service("x").probe()
     yield "images", _IMAGE.probe()
     yield "load", _fixing(_IMAGE, "")[0]
+    yield "digests", _PINNED.probe()
+    yield "pull", _fixing(_PINNED, "")[0]
+    yield "containerd_digests", _OTHER_PINNED.probe()
+    yield "containerd_pull", _fixing(_OTHER_PINNED, "")[0]
     yield "containerd_images", _OTHER_IMAGE.probe()
     yield "containerd_load", _fixing(_OTHER_IMAGE, "")[0]
     yield "containerd_settings", CONTAINERD_SETTINGS
@@ -139,5 +145,5 @@ CHANGING = frozenset({
     "write", "other_sources_gone",
     "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
-    "install_program", "make_key", "make_directory", "restart_api", "remove_names",
+    "install_program", "pull", "containerd_pull", "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

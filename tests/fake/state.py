@@ -75,6 +75,7 @@ class Machine:
     packages: dict[str, FakePackage] = field(default_factory=dict)
     units: dict[str, FakeUnit] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
+    digests: dict[str, str] = field(default_factory=dict)
     containers: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=lambda: {"net.ipv4.ip_forward": "0"})

@@ -158,6 +158,7 @@ class World:
             "packages",
             "units",
             "images",
+            "digests",
             "containers",
             "modules",
             "settings",
