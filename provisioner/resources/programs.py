@@ -10,10 +10,11 @@ from provisioner.core.look import PROGRAMS
 from provisioner.core.resource import Change
 
 _FETCH_TIMEOUT_S = 1200
+_ABSENT = "absent"
 # The note's first line says what was fetched, the others which files came of it; the files are looked at each time.
 _PROBE = """
 note=$1/$2
-if [ -e "$1/.$2" ]; then echo "unfinished"; fi
+if [ -e "$1/.$2" ]; then echo "an installation that was cut off"; fi
 if [ ! -e "$note" ]; then echo "absent"; exit 0; fi
 head -n 1 "$note"
 tail -n +2 "$note" | sha256sum --check --quiet 2>/dev/null || :
@@ -74,14 +75,17 @@ class Program:
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Fetch it, when anything of it differs."""
-        noted, *wrong = seen.stdout.splitlines() or ["absent"]
-        wished = f"{self.name} {self.version} {self.sha256}"
+        told = [line for line in seen.stdout.splitlines() if line != _ABSENT]
+        noted = next((line for line in told if line.startswith(f"{self.name} ")), "")
+        wished, wrong = f"{self.name} {self.version} {self.sha256}", [line for line in told if line != noted]
         if noted == wished and not wrong:
             return None
         words = (PROGRAMS, self.name, self.version, self.sha256, self.url, self.into)
         install = shell(_INSTALL, *words, timeout_s=_FETCH_TIMEOUT_S)
-        now = noted.split()
-        verb = "install" if len(now) == 1 else "change" if now[1] != self.version else "restore"
-        lines = [] if noted == wished else [f"-{noted}"] if len(now) > 1 else []
-        told = [*lines, *(f"-{line}" for line in wrong), f"+{wished}", f"+{self.into} (from {self.url})"]
-        return Change(f"{verb} {self.name} {self.version}", (install,), diff="".join(f"{line}\n" for line in told))
+        lines = [*(f"-{line}" for line in told), f"+{wished}", f"+{self.into} (from {self.url})"]
+        return Change(f"{self._verb(noted)} {self.name} {self.version}", (install,), diff="\n".join(lines) + "\n")
+
+    def _verb(self, noted: str) -> str:
+        if not noted:
+            return "install"
+        return "restore" if noted.split()[1] == self.version else "change"

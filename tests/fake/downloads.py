@@ -55,7 +55,7 @@ def _last_of(found: FakeRepository, name: str, series: str) -> Iterator[str]:
 def _probe(machine: Machine, command: Command, notes: str, name: str) -> str:
     note, lines = machine.read(f"{notes}/{name}"), []
     if machine.there(f"{notes}/.{name}"):
-        lines.append("unfinished\n")
+        lines.append("an installation that was cut off\n")
     if not note:
         return "".join([*lines, "absent\n"])
     first, *paths = note.splitlines()
