@@ -49,11 +49,11 @@ missing() { grep -q ' 404 ' "$work/said"; }
 : >"$work/trouble"
 : >"$work/packages"
 absent=
-while read -r name version place; do
+while read -r name wished place; do
   if fetch "$place.sha256" "$@"; then
     hash=$(awk 'NR == 1 { print $1 }' "$work/file" | tr -d '\\r')
     if echo "$hash" | grep -qxE '[0-9a-fA-F]{64}'; then
-      echo "$name $version $(echo "$hash" | tr A-F a-f)" >>"$work/packages"
+      echo "$name $wished $(echo "$hash" | tr A-F a-f)" >>"$work/packages"
     else
       echo "E: Failed to fetch $place.sha256  what is there is no SHA-256" >>"$work/trouble"
     fi
