@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-# https://kubernetes.io/releases/download/
-PROGRAMS = "https://dl.k8s.io"
-# https://github.com/containernetworking/plugins/releases: newer ones serve every kubelet of the catalogue.
-CNI_PLUG_INS = "https://github.com/containernetworking/plugins/releases/download"
-CNI_VERSION = "1.9.1"
-# https://github.com/kubernetes-sigs/cri-tools/releases: one for each minor release of Kubernetes.
-CRICTL = "https://github.com/kubernetes-sigs/cri-tools/releases/download"
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """What is published as files with checksums at `url`; `version` is the one that is taken.
+
+    `{version}` stands for Kubernetes' own, `{minor}` for the number behind its dot.
+    """
+
+    name: str
+    url: str
+    version: str
+    source: str
+
+
+PROGRAMS = Binaries("kubernetes", "https://dl.k8s.io", "{version}", "https://kubernetes.io/releases/download/")
+# Newer ones serve every kubelet of the catalogue.
+CNI_PLUG_INS = Binaries(
+    "kubernetes-cni",
+    "https://github.com/containernetworking/plugins/releases/download",
+    "1.9.1",
+    "https://github.com/containernetworking/plugins/releases",
+)
+CRICTL = Binaries(
+    "cri-tools",
+    "https://github.com/kubernetes-sigs/cri-tools/releases/download",
+    "1.{minor}.0",
+    "https://github.com/kubernetes-sigs/cri-tools/releases",
+)
+BINARIES = (PROGRAMS, CNI_PLUG_INS, CRICTL)
 _NEWEST_CRICTL_MINOR = 36
 # As Go calls architectures, where Debian has another name for them.
 _ARCHITECTURES = {"armhf": "arm", "ppc64el": "ppc64le"}
@@ -18,7 +42,7 @@ ARCHITECTURES = ("amd64", "arm64", "arm", "ppc64le", "s390x")
 
 def crictl_version(minor: int) -> str:
     """The crictl for a minor release: its own, which speaks the runtime's language of its day, or the newest seen."""
-    return f"1.{min(minor, _NEWEST_CRICTL_MINOR)}.0"
+    return CRICTL.version.format(minor=min(minor, _NEWEST_CRICTL_MINOR))
 
 
 def architecture(debian: str) -> str:

@@ -74,16 +74,18 @@ class BinariesSource(Model):
 
     type: Literal["binaries"] = "binaries"
     url: FileUrl = Field(
-        default=binaries.PROGRAMS,
+        default=binaries.PROGRAMS.url,
         description="The programs of 1.20.2 are at `url`/release/v1.20.2/bin/linux/amd64/, each with a .sha256 beside.",
     )
     cni_url: FileUrl = Field(
-        default=binaries.CNI_PLUG_INS,
+        default=binaries.CNI_PLUG_INS.url,
         description="The network plug-ins are at `cni_url`/v1.9.1/cni-plugins-linux-amd64-v1.9.1.tgz.",
     )
-    cni_version: FullVersion = Field(default=binaries.CNI_VERSION, description="The network plug-ins' version.")
+    cni_version: FullVersion = Field(
+        default=binaries.CNI_PLUG_INS.version, description="The network plug-ins' version."
+    )
     crictl_url: FileUrl = Field(
-        default=binaries.CRICTL, description="crictl is at `crictl_url`/v1.20.0/crictl-v1.20.0-linux-amd64.tar.gz."
+        default=binaries.CRICTL.url, description="crictl is at `crictl_url`/v1.20.0/crictl-v1.20.0-linux-amd64.tar.gz."
     )
     crictl_version: FullVersion | None = Field(
         default=None, description="crictl's version; that of Kubernetes' minor release otherwise."

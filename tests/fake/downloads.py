@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.catalog.binaries import CNI_PLUG_INS, CRICTL, PROGRAMS
 from provisioner.core.command import Command
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.repositories import FakeRepository, digest
@@ -15,7 +14,6 @@ from tests.fake.state import Machine
 
 # What is in the archives; everything else is a program itself.
 ARCHIVES = {"kubernetes-cni": ("bridge", "host-local", "loopback", "portmap"), "cri-tools": ("crictl",)}
-ADDRESSES = (PROGRAMS, CNI_PLUG_INS, CRICTL)
 ARCHITECTURE = "amd64"
 
 
