@@ -9,13 +9,14 @@ from provisioner import engine
 from provisioner.asking import ask
 from provisioner.cli.common import Frame
 from provisioner.core.play import View
-from provisioner.core.report import Note
+from provisioner.core.report import Listener, Note
 from provisioner.errors import BuildError, PreflightError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.looking import look_at
 from provisioner.preflight import sources
 from provisioner.session import load_version_lock, open_session
 from provisioner.sources.version_lock import (
+    VersionLock,
     changes,
     drift,
     from_registries,
@@ -31,7 +32,8 @@ def write(cluster: Cluster, told: Frame) -> None:
     """Ask all sources and write the file; what is different from the one before is told, line by line."""
     path = path_for(cluster.path)
     view = _asked(cluster, told)
-    before, after = load_version_lock(cluster), lock_of(view, _digests(from_registries(view)))
+    before = load_version_lock(cluster)
+    after = lock_of(view, digests(from_registries(view), before, told))
     if before == after:
         told(Note(f"{path}: nothing has changed"))
         return
@@ -49,7 +51,7 @@ def check(cluster: Cluster, told: Frame) -> bool:
     if lock is None:
         raise UsageError(f"{path}: there is no lock file", hint="`provisioner lock` writes it.")
     lines = drift(lock, _asked(cluster, told, judge=False))
-    lines += image_drift(lock, _digests(image_digests(lock), strict=False))
+    lines += image_drift(lock, _led_to(image_digests(lock)))
     for line in lines:
         told(Note(line))
     if not lines:
@@ -57,15 +59,29 @@ def check(cluster: Cluster, told: Frame) -> bool:
     return not lines
 
 
-def _digests(names: Iterable[str], *, strict: bool = True) -> dict[str, str]:
-    """What the names of images lead to, asked from here; BuildError for one that is not there, if that matters."""
-    registry = Registry()
-    found = {name: registry.digest(name) for name in names}
+def digests(names: Iterable[str], before: VersionLock | None, told: Listener) -> dict[str, str]:
+    """What the names of images lead to, asked from here; BuildError for one that is not there.
+
+    Where registries do not answer from here, which the machines may reach all the same, names are written down alone;
+    but digests that are there already are not given up for that.
+    """
+    try:
+        found = _led_to(names)
+    except BuildError as error:
+        if before and image_digests(before):
+            raise
+        told(Note(f"images are written down by name alone: {error.message}"))
+        return {}
     missing = [name for name, digest in found.items() if not digest]
-    if missing and strict:
+    if missing:
         hint = "Is that version out, is cluster.image_repository right? `images: bundle` takes them from a bundle."
         raise BuildError(f"the registry has no {', '.join(missing)}", hint=hint)
     return found
+
+
+def _led_to(names: Iterable[str]) -> dict[str, str]:
+    registry = Registry()
+    return {name: registry.digest(name) for name in names}
 
 
 def _asked(cluster: Cluster, told: Frame, *, judge: bool = True) -> View:
