@@ -28,6 +28,8 @@ _INSTALL = """
 notes=$1 name=$2 version=$3 hash=$4 url=$5 into=$6
 work=$notes/.$name
 rm -rf -- "$work"
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 mkdir -p -- "$work/files" "$into"
 /usr/lib/apt/apt-helper -qq download-file "$url" "$work/download" "SHA256:$hash"
 case $url in
@@ -48,9 +50,7 @@ for file in "$work/files"/*; do
   mv -fT -- "$new" "$place"
 done
 if [ "$(wc -l <"$work/note")" = 1 ]; then echo "$url holds no program" >&2; exit 1; fi
-rm -rf -- "$work/files" "$work/download"
 mv -fT -- "$work/note" "$notes/$name"
-rmdir -- "$work"
 """
 
 

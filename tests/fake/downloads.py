@@ -91,7 +91,6 @@ def _put(machine: Machine, notes: str, noted: str, into: str) -> Moments:
         yield
         machine.move(new, f"{into}/{file}")
         yield
-    machine.drop(work)
     machine.put(f"{work}/note")
     yield
     machine.put(f"{notes}{name}", "\n".join([noted, *(f"{into}/{file}" for file in files)]))
