@@ -19,6 +19,9 @@ import pytest
 
 from provisioner.bundle.debian.build import machine_architecture
 from provisioner.catalog import binaries
+from provisioner.core.command import Result
+from provisioner.resources.containerd import CONTAINERD_IMAGES
+from provisioner.resources.images import PinnedImage
 from tests.conftest import Tally
 from tests.e2e.ground import PACKAGES_ONLY, Ground, Settings, ground
 from tests.e2e.world import ENVIRONMENT, PROGRAM, Said, provisioner
@@ -259,6 +262,12 @@ def test_images_come_by_the_digest_that_was_written_down(here: Ground, registry:
     drift = provisioner("lock", "--check", "-i", str(path), "--json")
     assert drift.code == 10, drift
     assert f"image {pause} is another one now" in drift.stdout
+    # containerd is there too, under Docker: what it is asked and told is tried on its own.
+    here.world.shell("w1", f"set -- {pause} {place}/pause@sha256:{digest}\n{CONTAINERD_IMAGES.pull}")
+    assert CONTAINERD_IMAGES.digests
+    seen = Result(0, here.world.shell("w1", CONTAINERD_IMAGES.digests.argv[2]))
+    assert PinnedImage(pause, f"sha256:{digest}", CONTAINERD_IMAGES).diff(seen, set()) is None
+    assert PinnedImage(pause, "sha256:other", CONTAINERD_IMAGES).diff(seen, set())
 
 
 class Gate:
