@@ -34,6 +34,11 @@ _VIRTUAL = (
 )
 
 
+# What the nodes run, by kubeadm's short names; CoreDNS comes to some of them.
+_PLANE_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+_NODE_IMAGES = ("kube-proxy", "pause")
+
+
 def candidates(facts: HostFacts) -> tuple[Address, ...]:
     """Addresses that a node might use: not loopback, not of a virtual interface, not link-local."""
     return tuple(
@@ -115,9 +120,22 @@ def cri_socket(view: View) -> str:
     return runtime(view).cri_socket
 
 
+def images(view: View) -> dict[str, str]:
+    """Every image that kubeadm asks for, by its short name. In a repository of one's own none has a folder."""
+    found = kubernetes(view).images(view.cluster.settings.kubernetes_version.patch)
+    repository = view.cluster.settings.image_repository
+    return {name: f"{repository}/{image.rpartition('/')[2]}" if repository else image for name, image in found.items()}
+
+
+def images_of(view: View, role: Role) -> tuple[str, ...]:
+    """Those that every node of that role runs."""
+    found = images(view)
+    return tuple(found[name] for name in (*(_PLANE_IMAGES if role is Role.CONTROL_PLANE else ()), *_NODE_IMAGES))
+
+
 def pause_image(view: View) -> str:
     """The image that holds a pod together: the bundle's, where images come from it, or the one that kubeadm names."""
-    wished = kubernetes(view).images(view.cluster.settings.kubernetes_version.patch)["pause"]
+    wished = images(view)["pause"]
     if view.bundle is None or not view.cluster.settings.images_in_bundle:
         return wished
     names = [content.name for content in view.bundle.of_kind(Kind.IMAGE)]

@@ -1,4 +1,4 @@
-"""Where Debian comes from: the mirror somebody names, else the one this machine uses itself, else
+"""Where a distribution comes from: the mirror somebody names, else the one this machine uses itself; of Debian else
 mmdebstrap's own default. Also the part of this machine's apt configuration that reaching a mirror needs.
 
 Both formats of apt's sources are read, see sources.list(5).
@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+# What is free software and kept up to date; in Ubuntu some of what a node needs is in the second.
+COMPONENTS = {"debian": ("main",), "ubuntu": ("main", "universe")}
 SUITE_SUFFIXES = ("", "-updates", "-security")
 # Reaching a mirror: proxies, certificates, clocks; nothing that changes what is installed.
 APT_OPTIONS = re.compile(r"Acquire::(?:(?:https?|ftp|socks)::|Check-(?:Valid-Until|Date)\b|Retries\b)")
@@ -38,16 +40,16 @@ def named(mirror: str, release: str) -> tuple[Source, ...]:
     return tuple(Source(mirror, release + suffix) for suffix in SUITE_SUFFIXES[:2])
 
 
-def of_machine(etc: Path, release: str) -> tuple[Source, ...]:
-    """The sources of this machine, turned to `release`; none when it is not a Debian. `etc` is /etc."""
+def of_machine(etc: Path, release: str, distribution: str = "debian") -> tuple[Source, ...]:
+    """The sources of this machine, turned to `release`; none when it is of another distribution. `etc` is /etc."""
     os_release = _pairs(_read(etc / "os-release"))
-    if os_release.get("ID") != "debian":
+    if os_release.get("ID") != distribution:
         return ()
     folder = etc / "apt/sources.list.d"
     one_line = [_read(etc / "apt/sources.list"), *(_read(path) for path in sorted(folder.glob("*.list")))]
     found = [source for text in one_line for source in parse_one_line(text)]
     found += [source for path in sorted(folder.glob("*.sources")) for source in parse_deb822(_read(path))]
-    return retarget(found, os_release.get("VERSION_CODENAME", ""), release)
+    return retarget(found, os_release.get("VERSION_CODENAME", ""), release, COMPONENTS[distribution])
 
 
 def address(etc: Path, release: str) -> str | None:
@@ -55,16 +57,20 @@ def address(etc: Path, release: str) -> str | None:
     return next((source.uri for source in of_machine(etc, release) if source.suite == release), None)
 
 
-def retarget(sources: Iterable[Source], codename: str, release: str) -> tuple[Source, ...]:
-    """Only the distribution's own suites, `codename` replaced by `release`, component main, each once."""
+def retarget(sources: Iterable[Source], codename: str, release: str, components: tuple[str, ...]) -> tuple[Source, ...]:
+    """Only the distribution's own suites, `codename` replaced by `release`, with these components, each once."""
     suites = {codename + suffix: release + suffix for suffix in SUITE_SUFFIXES}
     fitting = [
-        Source(source.uri, suites[source.suite], ("main",), source.keyring)
+        Source(source.uri, suites[source.suite], _both(components, source.components), source.keyring)
         for source in sources
-        if source.suite in suites and "main" in source.components
+        if source.suite in suites and _both(components, source.components)
     ]
     ours = tuple(dict.fromkeys(fitting))
     return ours if any(source.suite == release for source in ours) else ()
+
+
+def _both(wished: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(component for component in wished if component in there)
 
 
 def parse_one_line(text: str) -> Iterator[Source]:

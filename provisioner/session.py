@@ -36,7 +36,7 @@ from provisioner.playbooks import BRING_UP
 from provisioner.sources import openpgp
 from provisioner.sources.bundle_access import UPLOADED, closed, opened
 from provisioner.sources.repository import DOCKER, KUBERNETES
-from provisioner.sources.version_lock import VersionLock, answers, path_for
+from provisioner.sources.version_lock import VersionLock, answers, image_digests, path_for
 from provisioner.transports.protocol import Transport
 from provisioner.transports.ssh import SshTransport
 
@@ -202,6 +202,7 @@ def open_session(
         bundle,
         source_keys=_source_keys(cluster),
         pinned=answers(lock) if lock else {},
+        image_digests=image_digests(lock) if lock else {},
         bundle_key=bundle.apt_key.read_text() if bundle else "",
         join_token=new_token(),
         now_s=time.time(),

@@ -109,13 +109,13 @@ NAMES_1_24 = Names((CONTROL_PLANE,), (MASTER, CONTROL_PLANE), "kubelet-config", 
 NAMES_1_25 = Names((CONTROL_PLANE,), (CONTROL_PLANE,), "kubelet-config", _CHANGES.format("1.25"))
 
 # Frozen since April 2023; it redirects to its successor.
-_OLD, NEW_REGISTRY = "k8s.gcr.io", "registry.k8s.io"
+OLD_REGISTRY, NEW_REGISTRY = "k8s.gcr.io", "registry.k8s.io"
 _MOVED = "https://github.com/kubernetes/kubeadm/issues/2671"
-REGISTRY_1_19 = Registry(_OLD, "coredns", _MOVED)
-REGISTRY_1_21 = Registry(_OLD, "coredns/coredns", _MOVED)
-REGISTRY_1_22 = Registry(_OLD, "coredns/coredns", f"{_K8S}/pull/113388", moved_at=17)
-REGISTRY_1_23 = Registry(_OLD, "coredns/coredns", f"{_K8S}/pull/113393", moved_at=15)
-REGISTRY_1_24 = Registry(_OLD, "coredns/coredns", f"{_K8S}/pull/113395", moved_at=9)
+REGISTRY_1_19 = Registry(OLD_REGISTRY, "coredns", _MOVED)
+REGISTRY_1_21 = Registry(OLD_REGISTRY, "coredns/coredns", _MOVED)
+REGISTRY_1_22 = Registry(OLD_REGISTRY, "coredns/coredns", f"{_K8S}/pull/113388", moved_at=17)
+REGISTRY_1_23 = Registry(OLD_REGISTRY, "coredns/coredns", f"{_K8S}/pull/113393", moved_at=15)
+REGISTRY_1_24 = Registry(OLD_REGISTRY, "coredns/coredns", f"{_K8S}/pull/113395", moved_at=9)
 REGISTRY_1_25 = Registry(NEW_REGISTRY, "coredns/coredns", _MOVED)
 
 _SKEW = "https://kubernetes.io/releases/version-skew-policy/"

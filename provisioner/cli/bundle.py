@@ -49,7 +49,8 @@ def build(
         ),
     ] = "",
     mirror: Annotated[
-        str, typer.Option(help="Address of a mirror of the distribution. (default: this machine's own)")
+        str,
+        typer.Option(help="Address of a mirror of the distribution. (default: the one that this machine uses)"),
     ] = "",
     runtime: Annotated[
         str, typer.Option(help="docker or containerd. (default: docker up to 1.23)", rich_help_panel=UPSTREAM)

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from provisioner import engine
 from provisioner.asking import ask
 from provisioner.cli.common import Frame
 from provisioner.core.play import View
-from provisioner.core.report import Note
-from provisioner.errors import PreflightError, UsageError
+from provisioner.core.report import Listener, Note
+from provisioner.errors import BuildError, PreflightError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.looking import look_at
 from provisioner.preflight import sources
 from provisioner.session import load_version_lock, open_session
-from provisioner.sources.version_lock import changes, drift, lock_of, path_for
+from provisioner.sources.version_lock import (
+    VersionLock,
+    changes,
+    drift,
+    from_registries,
+    image_digests,
+    image_drift,
+    lock_of,
+    path_for,
+)
+from provisioner.upstream.registry import Registry
 
 
 def write(cluster: Cluster, told: Frame) -> None:
     """Ask all sources and write the file; what is different from the one before is told, line by line."""
     path = path_for(cluster.path)
-    before, after = load_version_lock(cluster), lock_of(_asked(cluster, told))
+    view = _asked(cluster, told)
+    before = load_version_lock(cluster)
+    after = lock_of(view, digests(from_registries(view), before, told))
     if before == after:
         told(Note(f"{path}: nothing has changed"))
         return
     for line in changes(before, after) if before else ():
         told(Note(line))
     path.write_text(after.model_dump_json(indent=2) + "\n")
-    number = sum(len(product.packages) for product in after.products)
-    told(Note(f"written to {path}: {number} packages; plan and apply follow it from now on"))
+    number, images = sum(len(product.packages) for product in after.products), len(after.images)
+    told(Note(f"written to {path}: {number} packages, {images} images; plan and apply follow it from now on"))
 
 
 def check(cluster: Cluster, told: Frame) -> bool:
@@ -38,11 +51,37 @@ def check(cluster: Cluster, told: Frame) -> bool:
     if lock is None:
         raise UsageError(f"{path}: there is no lock file", hint="`provisioner lock` writes it.")
     lines = drift(lock, _asked(cluster, told, judge=False))
+    lines += image_drift(lock, _led_to(image_digests(lock)))
     for line in lines:
         told(Note(line))
     if not lines:
         told(Note(f"{path}: the sources have everything as it is written there"))
     return not lines
+
+
+def digests(names: Iterable[str], before: VersionLock | None, told: Listener) -> dict[str, str]:
+    """What the names of images lead to, asked from here; BuildError for one that is not there.
+
+    Where registries do not answer from here, which the machines may reach all the same, names are written down alone;
+    but digests that are there already are not given up for that.
+    """
+    try:
+        found = _led_to(names)
+    except BuildError as error:
+        if before and image_digests(before):
+            raise
+        told(Note(f"images are written down by name alone: {error.message}"))
+        return {}
+    missing = [name for name, digest in found.items() if not digest]
+    if missing:
+        hint = "Is that version out, is cluster.image_repository right? `images: bundle` takes them from a bundle."
+        raise BuildError(f"the registry has no {', '.join(missing)}", hint=hint)
+    return found
+
+
+def _led_to(names: Iterable[str]) -> dict[str, str]:
+    registry = Registry()
+    return {name: registry.digest(name) for name in names}
 
 
 def _asked(cluster: Cluster, told: Frame, *, judge: bool = True) -> View:

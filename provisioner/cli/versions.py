@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from provisioner.catalog import containerd, packages, runtimes
+from provisioner.catalog import binaries, containerd, packages, runtimes
 from provisioner.catalog.kubernetes import Release, releases
 from provisioner.cli.common import JsonOption, frame
 from provisioner.console import table
@@ -23,6 +23,7 @@ _TABLES: dict[str, Iterable[Any]] = {
     "containerd": containerd.LINES,
     "containerd_keys": containerd.KEYS,
     "repositories": packages.REPOSITORIES,
+    "binaries": binaries.BINARIES,
     "distributions": packages.DISTRIBUTIONS,
 }
 

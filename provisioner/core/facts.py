@@ -12,9 +12,8 @@ from ipaddress import IPv4Address, IPv4Interface
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.lock import Holder, read
-from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS
-
-_SECTION = "=== "
+from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, sections
+from provisioner.core.offers import Offer, read_offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +62,9 @@ class HostFacts:
 class HostState:
     """What our steps change and plays ask for: how far this machine is on its way into a cluster.
 
-    `packages` are the versions of those that matter here and are installed, `keys` the texts of the package sources'
-    keys by product, empty where there is none. `runtime_endpoint` is where its kubelet reaches the container runtime,
-    empty where kubeadm has not told it yet.
+    `packages` are the versions of those that matter here and are installed, `programs` those that came without one.
+    `keys` are the texts of the package sources' keys by product, empty where there is none. `runtime_endpoint` is where
+    its kubelet reaches the container runtime, empty where kubeadm has not told it yet.
     """
 
     init_begun: bool = False
@@ -82,6 +81,7 @@ class HostState:
     listening: tuple[tuple[int, str], ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, Offer] = field(default_factory=dict)
 
     @property
     def initialised(self) -> bool:
@@ -122,18 +122,6 @@ class ClusterState:
 def look(*, leader: bool) -> Command:
     """The one command that tells facts and state; on a control plane it also asks the API server."""
     return shell(HOST_SCRIPT + (CLUSTER_SCRIPT if leader else ""), timeout_s=60)
-
-
-def sections(text: str) -> dict[str, str]:
-    """Cut the script's output at its `=== name` lines; what stands before the first is called `host`."""
-    found: dict[str, list[str]] = {"host": []}
-    current = found["host"]
-    for line in text.splitlines():
-        if line.startswith(_SECTION):
-            current = found.setdefault(line.removeprefix(_SECTION), [])
-        else:
-            current.append(line)
-    return {name: "\n".join(lines) for name, lines in found.items()}
 
 
 def read_facts(seen: Result) -> HostFacts:
@@ -190,6 +178,7 @@ def read_state(seen: Result) -> HostState:
         kubelet_ca=parts["kubelet-ca"].strip(),
         listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),
         packages=dict(line.split() for line in parts.get("packages", "").splitlines()),
+        programs=read_offers(parts.get("programs", "")),
         keys={product: f"{parts[path]}\n" for product, path in KEYS.items() if parts.get(path)},
     )
 

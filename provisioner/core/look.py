@@ -6,13 +6,16 @@ from provisioner.core.lock import SHOW
 
 # Where the keys of package sources lie, by product.
 KEYS = {"kubernetes": "/etc/apt/keyrings/kubernetes.asc", "docker": "/etc/apt/keyrings/docker.asc"}
+# What is noted of each program that was installed without a package: its name, version and SHA-256 in the first line.
+PROGRAMS = "/var/lib/provisioner/programs"
 # Packages whose versions decide whether a source has to be asked, and those that stand in each other's way.
 PACKAGES = (
     "containerd", "containerd.io", "cri-dockerd", "cri-o", "cri-tools", "docker-ce", "docker-ce-cli", "docker.io",
     "kubeadm", "kubectl", "kubelet", "kubernetes-cni", "podman-docker", "runc",
 )  # fmt: skip
 
-HOST_SCRIPT = r"""
+HOST_SCRIPT = (
+    r"""
 . /etc/os-release
 home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6)
 echo "hostname=$(hostname)"
@@ -57,11 +60,16 @@ ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' || :
 echo "=== packages"
 dpkg-query --show --showformat '${db:Status-Abbrev} ${Package} ${Version}\n' PACKAGES 2>/dev/null |
   awk '$1 ~ /^.i/ { print $(NF - 1), $NF }' || :
+echo "=== programs"
+head -qn 1 PROGRAMS/* 2>/dev/null || :
 for key in KEYS; do
   echo "=== $key"
   cat "$key" 2>/dev/null || :
 done
-""".replace("PACKAGES", " ".join(PACKAGES)).replace("KEYS", " ".join(KEYS.values()))
+""".replace("PACKAGES", " ".join(PACKAGES))
+    .replace("PROGRAMS", PROGRAMS)
+    .replace("KEYS", " ".join(KEYS.values()))
+)
 
 # Go templates: one line of JSON per node, whose lists end with an empty entry, and one line per join token.
 _NODES = "".join([
@@ -105,3 +113,16 @@ fi
     .replace("NODES", _NODES)
     .replace("TOKENS", _TOKENS)
 )
+_SECTION = "=== "
+
+
+def sections(text: str) -> dict[str, str]:
+    """Cut the script's output at its `=== name` lines; what stands before the first is called `host`."""
+    found: dict[str, list[str]] = {"host": []}
+    current = found["host"]
+    for line in text.splitlines():
+        if line.startswith(_SECTION):
+            current = found.setdefault(line.removeprefix(_SECTION), [])
+        else:
+            current.append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}

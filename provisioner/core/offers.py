@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,9 @@ class Answer:
 
 # By host and product.
 Answers = dict[tuple[str, str], Answer]
+
+
+def read_offers(text: str) -> dict[str, Offer]:
+    """Lines of a name, a version and a SHA-256, by name; others are left out."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[0]: Offer(*row) for row in rows if len(row) == len(fields(Offer))}

@@ -26,7 +26,8 @@ class View:
     the cluster as its leader sees it, None as long as there is none. `run` is this run's id, `lock` who works on the
     cluster. `files` is the text of the files that the inventory names and that are put on machines. `answers` are
     those of package sources, by host and product; `pinned` those of the versions' lock file, by platform and product;
-    `source_keys` are the keys that the inventory names as files, by product, armored.
+    `source_keys` are the keys that the inventory names as files, by product, armored. `image_digests` are those of the
+    lock file, by the image's name.
     """
 
     cluster: Cluster
@@ -42,6 +43,7 @@ class View:
     answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     pinned: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     source_keys: Mapping[str, str] = field(default_factory=dict)
+    image_digests: Mapping[str, str] = field(default_factory=dict)
     lock: Holder | None = None
     files: Mapping[Path, str] = field(default_factory=dict)
 

@@ -45,6 +45,9 @@ Arguments = dict[Flag, str]
 # The kubelet's stand in one line of an environment file, which systemd cuts at blanks and has no quotes for.
 WORD = r"^[^\s\"'\\$]*$"
 KubeletArguments = dict[Flag, Annotated[str, StringConstraints(pattern=WORD)]]
+# A registry, and a path in it; https://github.com/distribution/reference, in the small letters that registries want.
+IMAGE_REPOSITORY = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+ImageRepository = Annotated[str, StringConstraints(pattern=IMAGE_REPOSITORY)]
 Labels = dict[
     Annotated[str, StringConstraints(pattern=LABEL_KEY)],
     Annotated[str, StringConstraints(pattern=LABEL_VALUE)],
@@ -97,6 +100,10 @@ class ClusterSettings(Model):
         default=None,
         description="Where images come from: the bundle, or the registries that they are named after. "
         "Left out: as the packages do.",
+    )
+    image_repository: ImageRepository | None = Field(
+        default=None,
+        description="Where registries have Kubernetes' images instead of registry.k8s.io: such as mirror.example/k8s.",
     )
     pod_cidr: Network4 = Field(
         default=IPv4Network("10.244.0.0/16"), description="The pods' network; every node gets a /24 of it."

@@ -7,11 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from provisioner.catalog import binaries
 from provisioner.inventory.strict import FilePath, Model
 
 # No user and password: everybody on the machine can read where its packages come from. And nothing that a shell or apt
 # would read as more than a part of an address.
 URL = r"^(https?|file)://[A-Za-z0-9._~:/%+=,\[\]-]+$"
+FILE_URL = r"^https?://[A-Za-z0-9._~:/%+=,\[\]-]+$"
+FULL_VERSION = r"^\d+\.\d+\.\d+$"
 WEB_URL = r"^https?://[A-Za-z0-9._:\[\]-]+/?$"
 # A name, a domain such as .example.org, an address, a network.
 DIRECT = r"^[A-Za-z0-9.*][A-Za-z0-9.:/*-]*$"
@@ -20,6 +23,8 @@ FINGERPRINT = r"^([0-9A-Fa-f]{4} *){10}$"
 KEY = r"^[^\s'\"\\@]+$"
 
 Url = Annotated[str, StringConstraints(pattern=URL)]
+FileUrl = Annotated[str, StringConstraints(pattern=FILE_URL)]
+FullVersion = Annotated[str, StringConstraints(pattern=FULL_VERSION)]
 ProxyUrl = Annotated[str, StringConstraints(pattern=WEB_URL)]
 Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT)]
 KeyPlace = Annotated[str, StringConstraints(pattern=KEY)]
@@ -64,6 +69,29 @@ class LegacySource(Model):
     fingerprint: Fingerprint | None = Field(default=None, description=_FINGERPRINT)
 
 
+class BinariesSource(Model):
+    """Kubernetes' programs themselves, with checksums, as dl.k8s.io has them: for every release, 1.19 to 1.23 too."""
+
+    type: Literal["binaries"] = "binaries"
+    url: FileUrl = Field(
+        default=binaries.PROGRAMS.url,
+        description="The programs of 1.20.2 are at `url`/release/v1.20.2/bin/linux/amd64/, each with a .sha256 beside.",
+    )
+    cni_url: FileUrl = Field(
+        default=binaries.CNI_PLUG_INS.url,
+        description="The network plug-ins are at `cni_url`/v1.9.1/cni-plugins-linux-amd64-v1.9.1.tgz.",
+    )
+    cni_version: FullVersion = Field(
+        default=binaries.CNI_PLUG_INS.version, description="The network plug-ins' version."
+    )
+    crictl_url: FileUrl = Field(
+        default=binaries.CRICTL.url, description="crictl is at `crictl_url`/v1.20.0/crictl-v1.20.0-linux-amd64.tar.gz."
+    )
+    crictl_version: FullVersion | None = Field(
+        default=None, description="crictl's version; that of Kubernetes' minor release otherwise."
+    )
+
+
 class DockerSource(Model):
     """Docker's own repository at download.docker.com: docker-ce, docker-ce-cli, containerd.io."""
 
@@ -86,7 +114,14 @@ class DistributionSource(Model):
 
 
 Source = (
-    BundleSource | UpstreamSource | MirrorSource | LegacySource | DockerSource | DockerMirrorSource | DistributionSource
+    BundleSource
+    | UpstreamSource
+    | MirrorSource
+    | LegacySource
+    | BinariesSource
+    | DockerSource
+    | DockerMirrorSource
+    | DistributionSource
 )
 
 
@@ -101,7 +136,7 @@ def _bundle_by_default(value: Any) -> Any:
 
 
 PackageSource = Annotated[
-    BundleSource | UpstreamSource | MirrorSource | LegacySource,
+    BundleSource | UpstreamSource | MirrorSource | LegacySource | BinariesSource,
     Field(discriminator="type"),
     BeforeValidator(_bundle_by_default),
 ]

@@ -35,7 +35,7 @@ def _too_old_for_upstream(cluster: Cluster) -> Iterator[Finding]:
             "no-packages",
             (*_KUBERNETES, "type"),
             f"pkgs.k8s.io has nothing before 1.{FIRST_UPSTREAM_MINOR}, and this is Kubernetes {version}",
-            "take a mirror that has it (`legacy` or `mirror`), or a bundle",
+            "take the programs themselves (`binaries`), a mirror that has it (`legacy` or `mirror`), or a bundle",
             needs=((*_KUBERNETES, "type"), ("settings", "kubernetes_version")),
         )
 
@@ -62,4 +62,20 @@ def _unprotected_key(cluster: Cluster) -> Iterator[Finding]:
             )
 
 
-RULES: tuple[Callable[[Cluster], Iterator[Finding]], ...] = (_too_old_for_upstream, _two_bundles, _unprotected_key)
+def _repository_beside_bundle(cluster: Cluster) -> Iterator[Finding]:
+    settings = cluster.settings
+    if settings.image_repository and settings.images_in_bundle:
+        yield Finding(
+            "no-images",
+            ("settings", "image_repository"),
+            "images come from the bundle, where they are named after their own registries",
+            "leave it out, or add `images: registry`",
+        )
+
+
+RULES: tuple[Callable[[Cluster], Iterator[Finding]], ...] = (
+    _too_old_for_upstream,
+    _two_bundles,
+    _unprotected_key,
+    _repository_beside_bundle,
+)

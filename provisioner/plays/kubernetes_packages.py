@@ -22,12 +22,13 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     source = kubernetes_source(view, host)
     # One that is to be reset and joined again would come back by itself when it is started, beside what the plan says.
     joined = view.states[host.name].joined and not needs_joining(view, host)
+    files = (KUBELET_DEFAULTS, drop_in(_UNIT), PROXY_ENVIRONMENT)
     return (
         *source.resources,
         File(KUBELET_DEFAULTS, kubelet_defaults(view, host)),
         service_file(view, _UNIT),
-        source.packages("kubernetes"),
-        Service(_UNIT, running=joined, configuration=(KUBELET_DEFAULTS, drop_in(_UNIT), PROXY_ENVIRONMENT)),
+        *source.installed("kubernetes"),
+        Service(_UNIT, running=joined, configuration=(*files, *source.restarts)),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
+from provisioner.derived import images, images_of
 from provisioner.inventory.model import Host
-from provisioner.resources.images import Image
+from provisioner.resources.images import Image, PinnedImage
 from provisioner.runtimes import crictl
 from provisioner.runtimes.choice import chosen
 from provisioner.sources.bundle_access import PLACE
@@ -14,9 +15,16 @@ from provisioner.sources.bundle_access import PLACE
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Images come last: the runtime has to run to take them."""
     runtime = chosen(view)
-    images = view.bundle.images_for(host.role.value) if view.bundle and view.cluster.settings.images_in_bundle else ()
+    bundled = view.bundle.images_for(host.role.value) if view.bundle and view.cluster.settings.images_in_bundle else ()
     return (
         *runtime.desired(view, host),
         *crictl.configured(view, host),
-        *(Image(image.name, image.path, image.sha256, PLACE, runtime.images) for image in images),
+        *(PinnedImage(name, digest, runtime.images) for name, digest in _pinned(view, host)),
+        *(Image(image.name, image.path, image.sha256, PLACE, runtime.images) for image in bundled),
     )
+
+
+def _pinned(view: View, host: Host) -> tuple[tuple[str, str], ...]:
+    """What the versions' lock file says of the images of this host, and of CoreDNS, which any node may be given."""
+    names = () if view.cluster.settings.images_in_bundle else (*images_of(view, host.role), images(view)["coredns"])
+    return tuple((name, view.image_digests[name]) for name in names if name in view.image_digests)

@@ -9,5 +9,5 @@ from provisioner.preflight import cluster, machines, runtimes, sources, versions
 
 def rules(view: View) -> tuple[Problem, ...]:
     """All findings at once."""
-    every = (*machines.RULES, *versions.RULES, *runtimes.RULES, *cluster.RULES, *sources.RULES)
+    every = (*machines.RULES, *versions.RULES, *runtimes.RULES, *cluster.RULES, *sources.RULES, *sources.WARNINGS)
     return tuple(problem for rule in every for problem in rule(view))

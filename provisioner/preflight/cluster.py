@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import yaml
 
+from provisioner.catalog.eras import NEW_REGISTRY, OLD_REGISTRY
 from provisioner.core.play import View
-from provisioner.derived import api_endpoint, joining, kubernetes, node_ip, same_ca
+from provisioner.derived import api_endpoint, images_of, joining, node_ip, same_ca
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Role
 from provisioner.plays import api_server
-
-_PLANE_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
-_NODE_IMAGES = ("kube-proxy", "pause")
 
 
 def _foreign(view: View) -> Iterator[Problem]:
@@ -59,6 +57,7 @@ def _live(view: View) -> Iterator[Problem]:
     pairs = {
         "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(wished.pod_cidr)),
         "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(wished.service_cidr)),
+        "image_repository": (_repository(now), wished.image_repository),
         "dns_domain": (now.get("networking", {}).get("dnsDomain"), wished.dns_domain),
         "control_plane_endpoint": (now.get("controlPlaneEndpoint"), str(api_endpoint(view))),
         "api_server_extra_args": (_own(now.get("apiServer", {})), api_server.arguments(wished)),
@@ -70,6 +69,12 @@ def _live(view: View) -> Iterator[Problem]:
             message = f"the running cluster has {name} {is_now}, and the inventory wants {wish}"
             hint = "This was decided when the cluster was made and stays; make the inventory say the same."
             yield Problem("cluster-setting", view.leader.name, message, hint, Severity.WARNING)
+
+
+def _repository(now: Mapping[str, object]) -> object:
+    """The cluster's own repository of images; kubeadm writes down upstream's too, under one of its names."""
+    there = now.get("imageRepository")
+    return None if there in (None, OLD_REGISTRY, NEW_REGISTRY) else there
 
 
 def _own(component: dict[str, object]) -> object:
@@ -114,19 +119,13 @@ def _images(view: View) -> Iterator[Problem]:
     new = {host.role for host in view.hosts if not view.states[host.name].joined}
     for role in (role for role in Role if role in new):
         has = {image.name for image in view.bundle.images_for(role.value)}
-        for wished in (wished for wished in _wished_images(view, role) if wished not in has):
+        for wished in (wished for wished in images_of(view, role) if wished not in has):
             other = next((image for image in sorted(has) if _untagged(image) == _untagged(wished)), "")
             # The catalogue knows the last patch; an earlier one may want another etcd or pause.
             severity = Severity.WARNING if other and "/kube-" not in wished else Severity.ERROR
             message = f"image {wished} is not in the bundle" + (f", which has {other}" if other else "")
             hint = "Build the bundle again, or use one that has it: `provisioner bundle show` lists what is in it."
             yield Problem("image-missing", f"every {role.value.replace('_', ' ')}", message, hint, severity)
-
-
-def _wished_images(view: View, role: Role) -> Iterator[str]:
-    images = kubernetes(view).images(view.cluster.settings.kubernetes_version.patch)
-    for name in (*(_PLANE_IMAGES if role is Role.CONTROL_PLANE else ()), *_NODE_IMAGES):
-        yield images[name]
 
 
 def _untagged(image: str) -> str:

@@ -12,10 +12,11 @@ from provisioner.core.offers import Answer
 from provisioner.core.play import View
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
-from provisioner.inventory.package_sources import BundleSource
-from provisioner.sources.choice import in_the_way
+from provisioner.inventory.package_sources import BinariesSource, BundleSource
+from provisioner.sources.choice import in_the_way, packaged
 from provisioner.sources.keys import found, key_of
 from provisioner.sources.repository import DOCKER, DOCKER_DISTRIBUTIONS, PRODUCTS, Repository, repository
+from provisioner.sources.version_lock import from_registries
 from provisioner.sources.versions import is_of, nearest, newest
 from provisioner.sources.wanted import Want, is_there, lacking
 
@@ -58,10 +59,11 @@ def _of(view: View, host: Host, one: Repository) -> Iterator[Problem]:
         yield _other_key(host, one, answer)
     elif answer.trouble:
         # Where all is there already, nothing is needed from it but a newer key.
-        idle = is_there(view, host, one.product) and bool(found(key_of(view, host, one)))
+        idle = is_there(view, host, one.product) and (not one.signed or bool(found(key_of(view, host, one))))
         yield replace(_silent(host, one, answer), severity=Severity.WARNING if idle else Severity.ERROR)
     elif not answer.offers:
-        message = f"{one.place} has none of its packages for {facts.architecture}"
+        kind = "programs" if one.programs else "packages"
+        message = f"{one.place} has none of its {kind} for {facts.architecture}"
         yield Problem("no-packages", host.name, message, "Is its address right? Another source may have them.")
     else:
         missing = lacking(view, host, one.product)
@@ -72,7 +74,7 @@ def _of(view: View, host: Host, one: Repository) -> Iterator[Problem]:
 def _is_other_key(view: View, host: Host, one: Repository, answer: Answer) -> bool:
     """Looked at before what apt says, which only knows that something is not signed as it should be."""
     was_read = bool(answer.keys) or not answer.trouble
-    return bool(one.uri) and was_read and not found(key_of(view, host, one))
+    return one.signed and was_read and not found(key_of(view, host, one))
 
 
 def _silent(host: Host, one: Repository, answer: Answer) -> Problem:
@@ -126,6 +128,43 @@ def _other_docker(view: View) -> Iterator[Problem]:
             yield Problem("runtime-change", host.name, message, hint)
 
 
+def _packaged_kubernetes(view: View) -> Iterator[Problem]:
+    """As with Docker: fresh machines get rid of the packages; a running node would lose its kubelet."""
+    for host in view.hosts:
+        present = packaged(view, host)
+        if present and view.states[host.name].joined:
+            message = f"is a node whose {', '.join(present)} are packages, in the way of programs without one"
+            hint = (
+                "Keep taking packages, or take the node out of the cluster first (drain, reset) and let it join anew."
+            )
+            yield Problem("packages-in-the-way", host.name, message, hint)
+
+
+def _unprotected_checksums(view: View) -> Iterator[Problem]:
+    source = view.cluster.settings.package_source
+    if view.pinned or not isinstance(source, BinariesSource):
+        return
+    for url in dict.fromkeys((source.url, source.cni_url, source.crictl_url)):
+        if url.startswith("http://"):
+            message = f"programs and their checksums come from {url}, unencrypted: both can be exchanged on the way"
+            hint = "Take https, or let `provisioner lock` write the checksums down and compare them with the owner's."
+            yield Problem("unprotected-checksums", "every machine", message, hint, Severity.WARNING)
+
+
+def _unpinned_images(view: View) -> Iterator[Problem]:
+    """The lock file knows images by digest, and not those that this inventory comes to."""
+    if not view.image_digests:
+        return
+    missing = [name for name in from_registries(view) if name not in view.image_digests]
+    if missing:
+        message = f"the versions' lock file has nothing for {', '.join(missing)}"
+        yield Problem("lock-mismatch", "every machine", message, LOCK_AGAIN)
+    if view.cluster.settings.runtime.type == "cri-o" and from_registries(view):
+        message = "the lock file's digests of images are not followed with CRI-O, which gives no names to what it pulls"
+        hint = "Compare them with `crictl images --digests`, or take images from a bundle."
+        yield Problem("unpinned-images", "every machine", message, hint, Severity.WARNING)
+
+
 def _bundled_runtime(view: View) -> Iterator[Problem]:
     """A bundle has one version of it, whatever the inventory wishes."""
     settings = view.cluster.settings
@@ -138,4 +177,11 @@ def _bundled_runtime(view: View) -> Iterator[Problem]:
             yield Problem("no-such-version", "every machine", message, hint)
 
 
-RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_sources, _other_docker, _bundled_runtime)
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
+    _sources,
+    _other_docker,
+    _packaged_kubernetes,
+    _bundled_runtime,
+)
+# Not of what the sources have, but of how it is asked for.
+WARNINGS: tuple[Callable[[View], Iterator[Problem]], ...] = (_unprotected_checksums, _unpinned_images)

@@ -12,7 +12,15 @@ from provisioner.resources.images import Store
 _CTR = "ctr --namespace k8s.io"
 _SETTINGS = "timeout 15 containerd config dump 2>/dev/null || :"
 _IMAGES = f"timeout 15 {_CTR} images ls -q 2>/dev/null || :"
-CONTAINERD_IMAGES = Store(shell(_IMAGES), f'timeout 600 {_CTR} images import "$archive"')
+_DIGESTS = f"timeout 15 {_CTR} images ls 2>/dev/null | awk 'NR > 1 {{ print $1, $3 }}' || :"
+# `ctr` looks at the mirrors that the kubelet's images are pulled from only when it is told to, since 1.5.
+_PULL = f"""
+hosts=
+if {_CTR} images pull --help | grep -q -e --hosts-dir; then hosts="--hosts-dir /etc/containerd/certs.d"; fi
+timeout 600 {_CTR} images pull $hosts "$2" >/dev/null
+{_CTR} images tag --force "$2" "$1"
+"""
+CONTAINERD_IMAGES = Store(shell(_IMAGES), f'timeout 600 {_CTR} images import "$archive"', shell(_DIGESTS), _PULL)
 CONTAINERD_SETTINGS = shell(_SETTINGS)
 # kubeadm asks crictl which containers there are, and leaves all of them running where it is missing: a following init
 # waits for minutes on the ports and names that they hold. The kubelet goes first, or it would start them again.

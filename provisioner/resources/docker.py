@@ -24,7 +24,13 @@ def docker_told() -> Command:
     return shell(_PROBE)
 
 
-DOCKER_IMAGES = Store(docker_told(), 'docker load --quiet --input "$archive"')
+_DIGESTS = 'docker image ls --digests --format "{{.Repository}}:{{.Tag}} {{.Digest}}" 2>/dev/null || :'
+DOCKER_IMAGES = Store(
+    docker_told(),
+    'docker load --quiet --input "$archive"',
+    shell(_DIGESTS),
+    'docker pull --quiet "$2"; docker tag "$2" "$1"',
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from provisioner.core.resource import Change
 
 # What a run needs on a machine only as long as it works; removed by it, or by the next one.
 SCRATCH = "/var/lib/provisioner/run"
+_PULL_TIMEOUT_S = 900
 
 # apt-helper is on every Debian and Ubuntu, checks the hash itself, and needs neither curl nor wget.
 _LOAD = """
@@ -38,11 +39,14 @@ class Store:
     """Where a runtime keeps its images.
 
     `told` asks for their names, one question however many images are wished for; `load` is a line of shell that takes
-    `$archive`, the image named `$5`.
+    `$archive`, the image named `$5`. `digests` asks for lines of a name and the digest it was pulled by; `pull` fetches
+    `$2`, which ends in a digest, and names it `$1`. Both are empty where a store can do no such thing.
     """
 
     told: Command
     load: str
+    digests: Command | None = None
+    pull: str = ""
 
 
 def full_name(name: str) -> str:
@@ -79,3 +83,35 @@ class Image:
         script = _LOAD.replace("LOAD\n", f"{self.store.load}\n")
         load = shell(script, self.place, self.archive, self.sha256, SCRATCH, self.name, timeout_s=900)
         return Change(f"load image {self.name}", (load,), diff=f"+{self.name} (archive {self.sha256[:12]})\n")
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedImage:
+    """An image of this name, from its registry, that is the one with that digest whatever the name leads to there."""
+
+    name: str
+    digest: str
+    store: Store
+
+    @property
+    def key(self) -> str:
+        """`image NAME`."""
+        return f"image {self.name}"
+
+    def probe(self) -> Command:
+        """By which digests images are there: one question, asked once however many images are wished for."""
+        return self.store.digests or self.store.told
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Fetch it by its digest, and give it its name."""
+        rows = [line.split() for line in seen.stdout.splitlines()]
+        there = [row[1] for row in rows if len(row) == 2 and full_name(row[0]) == full_name(self.name)]
+        if self.digest in there or not self.store.pull:
+            return None
+        pull = shell(self.store.pull, self.name, f"{_untagged(self.name)}@{self.digest}", timeout_s=_PULL_TIMEOUT_S)
+        lines = [*(f"-{self.name}@{digest}" for digest in there), f"+{self.name}@{self.digest}"]
+        return Change(f"pull image {self.name} by digest", (pull,), diff="".join(f"{line}\n" for line in lines))
+
+
+def _untagged(name: str) -> str:
+    return name.rpartition(":")[0]

@@ -12,11 +12,11 @@ from provisioner.core.command import Command, Result, shell
 from provisioner.core.offers import Answer, Answers, Offer
 from provisioner.core.play import View
 from provisioner.inventory.model import Host
-from provisioner.sources import openpgp
+from provisioner.sources import openpgp, programs
 from provisioner.sources.keys import is_valid, key_of
 from provisioner.sources.proxies import apt_options
 from provisioner.sources.repository import PRODUCTS, Repository, repository
-from provisioner.sources.wanted import is_there, names
+from provisioner.sources.wanted import is_there, names, wanted
 
 # The key is printed as base64: it may be binary. What others have hooked into apt's update is not run.
 _ASK = """
@@ -82,10 +82,16 @@ def questions(view: View, host: Host, *, everything: bool = False) -> dict[str, 
     """What this host has to ask, by product: nothing where all is there as wished, or answered already."""
     found = {product: repository(view, host, product) for product in PRODUCTS}
     return {
-        product: question(one, view.source_keys.get(product, ""), names(view, product), apt_options(view))
+        product: _question(view, host, one)
         for product, one in found.items()
         if one and (everything or _is_needed(view, host, one))
     }
+
+
+def _question(view: View, host: Host, one: Repository) -> Command:
+    if one.programs:
+        return programs.question(view, host, {want.package: want.version for want in wanted(view, one.product)})
+    return question(one, view.source_keys.get(one.product, ""), names(view, one.product), apt_options(view))
 
 
 def _is_needed(view: View, host: Host, one: Repository) -> bool:
@@ -95,7 +101,7 @@ def _is_needed(view: View, host: Host, one: Repository) -> bool:
     if not is_there(view, host, one.product):
         return True
     # A key that has expired stands in the way of every `apt-get update` there, and its successor is at the source.
-    return bool(one.uri) and not is_valid(key_of(view, host, one), view.now_s)
+    return one.signed and not is_valid(key_of(view, host, one), view.now_s)
 
 
 def pinned_answers(view: View) -> Answers:

@@ -11,7 +11,7 @@ from provisioner.resources.distribution import PackagesGone, Tools
 from provisioner.resources.files import Directory, File
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase
-from provisioner.sources import bundle
+from provisioner.sources import bundle, programs
 from provisioner.sources.keys import key_of
 from provisioner.sources.repository import DOCKER, KUBERNETES, PRODUCTS, Repository, repository
 from provisioner.sources.source import Source
@@ -19,6 +19,7 @@ from provisioner.sources.wanted import chosen
 
 # What kubelet and kubeadm call; which of them its packages pull in by themselves has changed over time.
 _TOOLS = ("conntrack", "ebtables", "ethtool", "iproute2", "iptables", "socat")
+_KUBERNETES = ("cri-tools", "kubeadm", "kubectl", "kubelet", "kubernetes-cni")
 # What each kind of Docker cannot be beside.
 _DOCKER_CE = ("containerd.io", "docker-ce", "docker-ce-cli")
 _DISTRIBUTION = ("containerd", "docker.io", "podman-docker", "runc")
@@ -27,12 +28,34 @@ _DISTRIBUTION = ("containerd", "docker.io", "podman-docker", "runc")
 def kubernetes_source(view: View, host: Host) -> Source:
     """Where kubeadm, kubelet and kubectl come from on this host."""
     found = repository(view, host, KUBERNETES)
+    if found and found.programs:
+        return _programs(view, host)
     if found:
         source = _from(view, host, found)
         return replace(source, resources=(*source.resources, Tools(KUBERNETES, _TOOLS)))
     source = bundle.kubernetes(view)
     # The runtime's play has made the bundle known to the machine already, if its packages are from there too.
     return source if repository(view, host, DOCKER) else replace(source, resources=())
+
+
+def _programs(view: View, host: Host) -> Source:
+    """What packages of the same names have there goes first: they own the files that the programs come to."""
+    versions = chosen(view, host, KUBERNETES)
+    present = packaged(view, host)
+    gone = (PackagesGone(present, "programs without a package"),) if present else ()
+    return Source(
+        (*gone, Tools(KUBERNETES, _TOOLS), *programs.units()),
+        versions=versions,
+        programs=programs.wished(view, host, versions),
+        restarts=(programs.KUBELET,),
+    )
+
+
+def packaged(view: View, host: Host) -> tuple[str, ...]:
+    """Packages of Kubernetes that are on a machine whose programs shall come without."""
+    found = repository(view, host, KUBERNETES)
+    names = _KUBERNETES if found and found.programs else ()
+    return tuple(name for name in names if name in view.states[host.name].packages)
 
 
 def runtime_source(view: View, host: Host) -> Source:
@@ -44,7 +67,8 @@ def runtime_source(view: View, host: Host) -> Source:
 
 def package_database(view: View, host: Host) -> PackageDatabase:
     """A package database in order; what was interrupted while it was unpacked comes from its source once more."""
-    from_repositories = [product for product in PRODUCTS if repository(view, host, product)]
+    found = (repository(view, host, product) for product in PRODUCTS)
+    from_repositories = [one.product for one in found if one and not one.programs]
     versions = tuple(pair for product in from_repositories for pair in chosen(view, host, product).items())
     return replace(bundle.package_database(view), versions=versions)
 

@@ -18,7 +18,7 @@ def key_of(view: View, host: Host, repository: Repository) -> str:
 
     Where a fingerprint is known, only that key; empty when there is none that will do.
     """
-    return trusted(_text(view, host, repository), repository.fingerprint)
+    return trusted(_text(view, host, repository), repository.fingerprint) if repository.signed else ""
 
 
 @lru_cache(maxsize=64)

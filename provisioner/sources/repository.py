@@ -10,6 +10,7 @@ from provisioner.core.look import KEYS
 from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import (
+    BinariesSource,
     DistributionSource,
     DockerMirrorSource,
     DockerSource,
@@ -36,7 +37,8 @@ class Repository:
     """A signed apt repository for one product. `suite` is a path that ends in a slash where it is flat.
 
     `key_url` is empty where the key's text is known. `marks` are words by which other definitions of a source for the
-    same product are known. Without a `uri` it stands for the sources that the machine has anyway.
+    same product are known. Without a `uri` it stands for the sources that the machine has anyway. With
+    `programs` it is none of apt's: it has the programs themselves, each with its checksum (see `sources.programs`).
     """
 
     product: str
@@ -47,6 +49,12 @@ class Repository:
     key_url: str = ""
     fingerprint: str = ""
     marks: tuple[str, ...] = ()
+    programs: bool = False
+
+    @property
+    def signed(self) -> bool:
+        """Whether it is a repository of its own, which a key signs."""
+        return bool(self.uri) and not self.programs
 
     @property
     def key_path(self) -> str:
@@ -102,6 +110,8 @@ def _kubernetes(source: Source, series: str, architecture: str) -> Repository | 
             return Repository(
                 KUBERNETES, f"{_bare(url)}/", "kubernetes-xenial", "main", architecture, key, print_, marks
             )
+        case BinariesSource(url=url):
+            return Repository(KUBERNETES, _bare(url), architecture=architecture, programs=True)
     return None
 
 

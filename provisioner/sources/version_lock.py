@@ -15,6 +15,7 @@ from provisioner.bundle.manifest import Kind
 from provisioner.catalog.kubernetes import release
 from provisioner.core.offers import Answer, Offer
 from provisioner.core.play import View
+from provisioner.derived import images
 from provisioner.inventory.model import Host
 from provisioner.sources.keys import found, key_of
 from provisioner.sources.repository import PRODUCTS, repository
@@ -45,10 +46,14 @@ class LockedProduct(_Value):
 
 
 class LockedImage(_Value):
-    """An image that kubeadm asks for; `archive_sha256` is that of its archive in the bundle, if it comes from one."""
+    """An image that kubeadm asks for; `archive_sha256` is that of its archive in the bundle, if it comes from one.
+
+    `digest` is what its name leads to at its registry otherwise, as `sha256:...`; empty in older files.
+    """
 
     name: str
     archive_sha256: str
+    digest: str = ""
 
 
 class VersionLock(_Value):
@@ -65,15 +70,18 @@ def path_for(inventory: Path) -> Path:
     return inventory.parent / f"{inventory.stem}.versions.lock"
 
 
-def lock_of(view: View) -> VersionLock:
-    """What the sources have answered, as far as it is wished: the first machine of a platform speaks for it."""
+def lock_of(view: View, digests: Mapping[str, str] | None = None) -> VersionLock:
+    """What the sources have answered, as far as it is wished: the first machine of a platform speaks for it.
+
+    `digests` are what registries have said of the images, by name.
+    """
     products: dict[tuple[str, str], LockedProduct] = {}
     for host in view.hosts:
         for product in _products(view, host):
             products.setdefault((product.platform, product.product), product)
     version = view.cluster.settings.kubernetes_version
     ordered = [products[place] for place in sorted(products)]
-    return VersionLock(kubernetes_version=str(version), products=ordered, images=list(_images(view)))
+    return VersionLock(kubernetes_version=str(version), products=ordered, images=list(_images(view, digests or {})))
 
 
 def _products(view: View, host: Host) -> Iterator[LockedProduct]:
@@ -97,14 +105,37 @@ def _products(view: View, host: Host) -> Iterator[LockedProduct]:
         )
 
 
-def _images(view: View) -> Iterator[LockedImage]:
-    version = view.cluster.settings.kubernetes_version
-    row = release(version.series)
+def _images(view: View, digests: Mapping[str, str]) -> Iterator[LockedImage]:
     if view.bundle and view.cluster.settings.images_in_bundle:
         names = {image.name: image.sha256 for image in view.bundle.of_kind(Kind.IMAGE)}
     else:
-        names = dict.fromkeys(row.images(version.patch).values(), "") if row else {}
-    return (LockedImage(name=name, archive_sha256=digest) for name, digest in sorted(names.items()))
+        names = dict.fromkeys(from_registries(view), "")
+    return (
+        LockedImage(name=name, archive_sha256=archive, digest=digests.get(name, ""))
+        for name, archive in sorted(names.items())
+    )
+
+
+def from_registries(view: View) -> tuple[str, ...]:
+    """The images that come from registries, as far as the catalogue knows them: which tags kubeadm asks for."""
+    settings = view.cluster.settings
+    known = release(settings.kubernetes_version.series) and not settings.images_in_bundle
+    return tuple(sorted(images(view).values())) if known else ()
+
+
+def image_digests(lock: VersionLock) -> dict[str, str]:
+    """What is locked of images that come from registries, by name."""
+    return {image.name: image.digest for image in lock.images if image.digest}
+
+
+def image_drift(lock: VersionLock, digests: Mapping[str, str]) -> tuple[str, ...]:
+    """Which names lead to something else at their registries now."""
+    pairs = ((name, was, digests.get(name, "")) for name, was in image_digests(lock).items())
+    return tuple(
+        f"image {name} is another one now ({now})" if now else f"image {name} is not there any more"
+        for name, was, now in pairs
+        if now != was
+    )
 
 
 def answers(lock: VersionLock) -> dict[tuple[str, str], Answer]:
@@ -164,7 +195,7 @@ def _facts(lock: VersionLock) -> dict[str, str]:
         for package in one.packages:
             told[f"{one.platform}: {package.name}"] = package.version
             told[f"{one.platform}: file of {package.name}"] = package.sha256
-    return told | {f"image {image.name}": image.archive_sha256 or "there" for image in lock.images}
+    return told | {f"image {image.name}": image.archive_sha256 or image.digest or "there" for image in lock.images}
 
 
 def _pairs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

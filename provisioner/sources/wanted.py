@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from provisioner.catalog import binaries
 from provisioner.catalog.runtimes import Name, docker_for, ranges_for
 from provisioner.core.offers import Answer
 from provisioner.core.play import View
 from provisioner.inventory.model import ClusterSettings, Host
-from provisioner.inventory.package_sources import DistributionSource
+from provisioner.inventory.package_sources import BinariesSource, DistributionSource
 from provisioner.sources.repository import KUBERNETES
 from provisioner.sources.versions import is_of, newest, order, upstream
 
@@ -43,6 +44,8 @@ def wanted(view: View, product: str) -> tuple[Want, ...]:
     """The packages of a product, as the inventory wants them."""
     settings = view.cluster.settings
     minor = settings.kubernetes_version.minor
+    if product == KUBERNETES and isinstance(settings.package_source, BinariesSource):
+        return _programs(settings, settings.package_source)
     if product == KUBERNETES:
         version = str(settings.kubernetes_version)
         main = tuple(Want(name, version) for name in ("kubeadm", "kubectl", "kubelet"))
@@ -54,6 +57,16 @@ def wanted(view: View, product: str) -> tuple[Want, ...]:
         package = Want("containerd" if of_distribution else "containerd.io", version, _fits("containerd", minor))
         return (package, *((Want("runc"),) if of_distribution else ()))
     return _docker(settings, version, of_distribution)
+
+
+def _programs(settings: ClusterSettings, source: BinariesSource) -> tuple[Want, ...]:
+    minor = settings.kubernetes_version.minor
+    main = (Want(name, str(settings.kubernetes_version)) for name in ("kubeadm", "kubectl", "kubelet"))
+    # The kubelet's own shim speaks to Docker without it, and kubeadm knows.
+    by_shim = settings.runtime.type == "docker" and docker_for(minor) is Name.DOCKERSHIM
+    crictl = source.crictl_version or ("" if by_shim else binaries.crictl_version(minor))
+    tools = (Want("cri-tools", crictl),) if crictl else ()
+    return (*main, Want("kubernetes-cni", source.cni_version), *tools)
 
 
 def _docker(settings: ClusterSettings, version: str, of_distribution: bool) -> tuple[Want, ...]:
@@ -99,9 +112,17 @@ def names(view: View, product: str) -> tuple[str, ...]:
     return tuple(want.package for want in wanted(view, product))
 
 
+def _has(view: View, host: Host, product: str) -> Mapping[str, str]:
+    """The versions of what is on the machine, as packages or as programs without one."""
+    state = view.states[host.name]
+    if product == KUBERNETES and isinstance(view.cluster.settings.package_source, BinariesSource):
+        return {name: one.version for name, one in state.programs.items()}
+    return state.packages
+
+
 def is_there(view: View, host: Host, product: str) -> bool:
     """Whether the machine has all that must be there, as wished, so that no source need be asked."""
-    has = view.states[host.name].packages
+    has = _has(view, host, product)
     return all(
         want.package in has and want.good(has[want.package]) for want in wanted(view, product) if not want.optional
     )
@@ -109,7 +130,7 @@ def is_there(view: View, host: Host, product: str) -> bool:
 
 def chosen(view: View, host: Host, product: str) -> dict[str, str]:
     """The exact version of each package. What is there and good stays, unless a lock file says otherwise."""
-    has, answer = view.states[host.name].packages, view.answers.get((host.name, product))
+    has, answer = _has(view, host, product), view.answers.get((host.name, product))
     found = {want.package: _choice(want, has, answer) for want in wanted(view, product)}
     return {package: version for package, version in found.items() if version}
 

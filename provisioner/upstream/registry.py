@@ -25,6 +25,8 @@ ACCEPTED = {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
 PACKED = re.compile(r"application/vnd\.(oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)([.+]gzip)?")
 # The old name redirects since 2023 (https://kubernetes.io/blog/2023/03/10/image-registry-redirect/).
 MOVED = {"k8s.gcr.io": "registry.k8s.io", "docker.io": "registry-1.docker.io"}
+# As Docker and containerd do: what listens on this machine alone has no certificate.
+_OF_THIS_MACHINE = ("127.0.0.1", "localhost")
 _NAME = re.compile(r"(?P<host>[^/]+[.:][^/]*)/(?P<path>[a-z0-9._/-]+):(?P<tag>[\w.-]+)")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
@@ -49,6 +51,12 @@ class Registry:
 
     address: str = ""
     _tokens: dict[str, str] = field(default_factory=dict)
+
+    def digest(self, reference: str) -> str:
+        """What that name leads to, for all platforms, as `sha256:...`; empty when the registry has no such name."""
+        name, tag = self._place(reference)
+        answer = self._ask(name, f"{name}/manifests/{tag}")
+        return "" if answer.status == HTTPStatus.NOT_FOUND else f"sha256:{_sha256(_body(answer, reference))}"
 
     def find(self, reference: str, architecture: str) -> Pulled | None:
         """The image of that name for Linux on that architecture; None when the registry has no such name."""
@@ -86,7 +94,8 @@ class Registry:
             raise BuildError(
                 f"{reference}: is not the full name of an image", hint="Such as registry.k8s.io/pause:3.9."
             )
-        address = self.address.rstrip("/") or f"https://{MOVED.get(match['host'], match['host'])}"
+        scheme = "http" if match["host"].partition(":")[0] in _OF_THIS_MACHINE else "https"
+        address = self.address.rstrip("/") or f"{scheme}://{MOVED.get(match['host'], match['host'])}"
         return f"{address}/v2/{match['path']}", match["tag"]
 
     def _ask(self, name: str, url: str) -> Answer:

@@ -10,15 +10,14 @@ from pathlib import Path
 from provisioner.catalog import kubernetes, packages
 from provisioner.catalog.packages import Distribution
 from provisioner.errors import BuildError, BundleError
-from provisioner.mirror import SUITE_SUFFIXES, Source, of_machine
+from provisioner.mirror import COMPONENTS, SUITE_SUFFIXES, Source, of_machine
 from provisioner.sources import openpgp
 from provisioner.sources.keys import found, trusted
 from provisioner.sources.repository import DOCKER, DOCKER_FINGERPRINT, KUBERNETES, Repository
 from provisioner.upstream import web
 from provisioner.upstream.request import Request
 
-KEYRINGS = Path("/usr/share/keyrings")
-COMPONENTS = {"debian": ("main",), "ubuntu": ("main", "universe")}
+ETC, KEYRINGS = Path("/etc"), Path("/usr/share/keyrings")
 
 
 def definitions(request: Request, keys: Path) -> dict[str, str]:
@@ -47,11 +46,11 @@ def minor_url(request: Request, series: str) -> str:
     return f"{request.addresses.kubernetes.rstrip('/')}/v{series}/deb/"
 
 
-def archive(request: Request) -> tuple[Source, ...]:
-    """The distribution's own: the mirror that is named, or the one that this machine uses."""
+def archive(request: Request, etc: Path = ETC, keyrings: Path = KEYRINGS) -> tuple[Source, ...]:
+    """The distribution's own: the mirror that is named, or the one that this machine uses; BundleError without one."""
     machines, named = request.machines, request.addresses.mirror
-    keyring = KEYRINGS / f"{machines.id}-archive-keyring.gpg"
-    own = of_machine(Path("/etc"), machines.codename) if machines.id == "debian" and not named else ()
+    keyring = keyrings / f"{machines.id}-archive-keyring.gpg"
+    own = () if named else of_machine(etc, machines.codename, machines.id)
     sources = own or tuple(_published(machines, named))
     if not keyring.is_file() and not all(source.keyring for source in sources):
         package = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}[machines.id]

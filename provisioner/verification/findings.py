@@ -26,13 +26,13 @@ SECRET_SUFFIXES = (".key", ".conf")
 CERTIFICATE_DAYS = 30
 
 
-def wrong_versions(packages: Mapping[str, str], wished: Version) -> list[str]:
-    """Kubernetes packages that are missing or of another version; a package's version is `1.20.2-1`."""
-    seen = {name: packages.get(name) for name in KUBERNETES_PACKAGES}
+def wrong_versions(packages: Mapping[str, str], programs: Mapping[str, str], wished: Version) -> list[str]:
+    """Kubernetes' packages, or programs without one, that are missing or of another version; a package has 1.20.2-1."""
+    seen = {name: packages.get(name) or programs.get(name) for name in KUBERNETES_PACKAGES}
     return [
         f"{name} is {version}, not {wished}" if version else f"{name} is not installed"
         for name, version in seen.items()
-        if not version or not version.startswith((f"{wished}-", f"{wished}+"))
+        if not version or not (version == str(wished) or version.startswith((f"{wished}-", f"{wished}+")))
     ]
 
 

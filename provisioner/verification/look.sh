@@ -47,12 +47,20 @@ cgroup_drivers() {
     cat /proc/[0-9]*/cgroup | sed -n 's|.*/kubepods\.slice/.*|pods systemd|p; s|.*/kubepods/.*|pods cgroupfs|p' | sort -u
 }
 
+# Where there is no package, the programs say what they are: a version, behind a v.
+programs() {
+    echo "kubelet $(timeout 15 kubelet --version | sed -n 's/^Kubernetes v//p')"
+    echo "kubeadm $(timeout 15 kubeadm version -o short | sed 's/^v//')"
+    echo "kubectl $(timeout 15 kubectl version --client -o yaml | sed -n 's/^ *gitVersion: v//p')"
+}
+
 separator=$1
 section clock; date +%s.%N
 section user; id -u
 section hostname; hostname
 section packages; dpkg-query -W -f '${Package} ${db:Status-Status} ${Version}\n'  \
     kubelet kubeadm kubectl docker.io docker-ce containerd containerd.io cri-dockerd cri-o kubernetes-cni containernetworking-plugins
+section programs; [ "$(dpkg-query -W -f '${db:Status-Status}' kubelet)" = installed ] || programs
 section holds; apt-mark showhold
 section units; systemctl show docker.service cri-docker.service containerd.service crio.service kubelet.service  \
     -p Id,LoadState,ActiveState,SubState,UnitFileState

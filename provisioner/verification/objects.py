@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod; `waiting` is why a container does not run, `ip` empty until it has one."""
+    """A pod; `waiting` is why a container does not run, `unplaced` why no node takes it; `ip` may be empty yet."""
 
     name: str
     node: str
@@ -49,6 +49,12 @@ class Pod:
     ready: bool
     ip: str = ""
     waiting: str = ""
+    unplaced: str = ""
+
+    @property
+    def static(self) -> bool:
+        """The kubelet's own, from a file."""
+        return self.name.startswith(_STATIC_PODS)
 
     @property
     def fine(self) -> bool:
@@ -63,7 +69,7 @@ class Pod:
     def __str__(self) -> str:
         """`etcd-cp1 on cp1 is Running but not ready`."""
         state = self.waiting or ("Running but not ready" if self.phase == "Running" else self.phase)
-        return f"{self.name} on {self.node or 'no node'} is {state}"
+        return f"{self.name} on {self.node or 'no node'} is {state}" + (f": {self.unplaced}" if self.unplaced else "")
 
 
 def nodes(listed: dict[str, Any]) -> dict[str, Node]:
@@ -99,17 +105,25 @@ def pods(listed: dict[str, Any]) -> tuple[Pod, ...]:
 
 def _pod(item: dict[str, Any]) -> Pod:
     status = item.get("status", {})
-    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
+    conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
+    placed = conditions.get("PodScheduled", {})
     states = (container.get("state", {}) for container in status.get("containerStatuses", []))
     waiting = (state["waiting"].get("reason", "waiting") for state in states if "waiting" in state)
     return Pod(
         name=item["metadata"]["name"],
         node=item["spec"].get("nodeName", ""),
         phase=status.get("phase", "Unknown"),
-        ready=conditions.get("Ready") == "True",
+        ready=conditions.get("Ready", {}).get("status") == "True",
+        unplaced=placed.get("message", "") if placed.get("status") == "False" else "",
         ip=status.get("podIP", ""),
         waiting=next(waiting, ""),
     )
+
+
+def hopeful(seen: Iterable[Pod], sound: Collection[str], *, static: bool) -> str:
+    """The first pod that may still become fine, in words; one of a node that is not sound will not by waiting."""
+    awaited = (pod for pod in seen if not pod.fine and not pod.hopeless and pod.static is static)
+    return next((str(pod) for pod in awaited if pod.node in {*sound, ""}), "")
 
 
 def other_runtime(node: Node, wished: str) -> list[str]:

@@ -49,6 +49,7 @@ class Seen:
     is_root: bool
     hostname: str
     packages: dict[str, str]
+    programs: dict[str, str]
     holds: frozenset[str]
     units: dict[str, Unit]
     cgroup_drivers: tuple[tuple[str, str], ...]
@@ -101,6 +102,7 @@ def read(text: str, separator: str) -> Seen:
         is_root=part["user"].strip() == "0",
         hostname=part["hostname"].strip(),
         packages=packages(lines["packages"]),
+        programs=programs(lines["programs"]),
         holds=frozenset(lines["holds"]),
         units=units(part["units"]),
         cgroup_drivers=drivers(lines["cgroup-drivers"]),
@@ -134,6 +136,12 @@ def packages(lines: tuple[str, ...]) -> dict[str, str]:
     """`{name: version}` of what is installed, from lines of name, status, version."""
     rows = (line.split() for line in lines)
     return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
+
+
+def programs(lines: tuple[str, ...]) -> dict[str, str]:
+    """`{kubelet: 1.20.2}` from what programs without a package say of themselves."""
+    rows = (line.split() for line in lines)
+    return {row[0]: row[1] for row in rows if len(row) == 2}
 
 
 def drivers(lines: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

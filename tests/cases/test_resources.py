@@ -16,17 +16,19 @@ from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.containerd import CONTAINERD_IMAGES, CONTAINERD_SETTINGS
+from provisioner.resources.crio import CRIO_IMAGES
 from provisioner.resources.daemons import DaemonSettings, Setting
 from provisioner.resources.distribution import PackagesGone, Tools
 from provisioner.resources.docker import DOCKER_IMAGES, DockerDrivers
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
-from provisioner.resources.images import Image
+from provisioner.resources.images import Image, PinnedImage
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
 from provisioner.resources.nodes import NodeMarks, NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages
+from provisioner.resources.programs import Program
 from provisioner.resources.services import Service
 from tests.builders import TOKEN, node, ok
 from tests.cases.shown import shown
@@ -194,6 +196,32 @@ IMAGES = (
     Case("another version of it", PAUSE, "k8s.gcr.io/pause:3.1\n"),
 )
 
+PINNED = PinnedImage("k8s.gcr.io/pause:3.2", f"sha256:{'b' * 64}", DOCKER_IMAGES)
+PINNED_IMAGES = (
+    Case("no image yet", PINNED, ""),
+    Case("the wished one", PINNED, f"k8s.gcr.io/pause:3.2 sha256:{'b' * 64}\n"),
+    Case("loaded from an archive", PINNED, "k8s.gcr.io/pause:3.2 <none>\n"),
+    Case("another one", PINNED, f"k8s.gcr.io/pause:3.2 sha256:{'c' * 64}\n"),
+    Case("that of another version", PINNED, f"k8s.gcr.io/pause:3.1 sha256:{'b' * 64}\n"),
+    Case("of two digests the wished one", PINNED, "".join(f"k8s.gcr.io/pause:3.2 sha256:{x * 64}\n" for x in "cb")),
+    Case("containerd, the wished one", replace(PINNED, store=CONTAINERD_IMAGES), f"{PINNED.name} {PINNED.digest}\n"),
+    Case("containerd, nothing", replace(PINNED, store=CONTAINERD_IMAGES), ""),
+    Case("CRI-O does not follow", replace(PINNED, store=CRIO_IMAGES), ""),
+)
+
+PROGRAM = Program("kubelet", "1.20.2", "a" * 64, "https://dl.example/release/v1.20.2/bin/linux/amd64/kubelet")
+NOTED = f"kubelet 1.20.2 {'a' * 64}\n"
+PROGRAMS = (
+    Case("absent", PROGRAM, "absent\n"),
+    Case("right", PROGRAM, NOTED),
+    Case("another version", PROGRAM, f"kubelet 1.20.1 {'b' * 64}\n"),
+    Case("another file of that version", PROGRAM, f"kubelet 1.20.2 {'b' * 64}\n"),
+    Case("changed since", PROGRAM, f"{NOTED}/usr/bin/kubelet: FAILED\n"),
+    Case("gone", PROGRAM, f"{NOTED}/usr/bin/kubelet: FAILED open or read\n/usr/bin/kubelet: not for everybody\n"),
+    Case("cut off at first", PROGRAM, "an installation that was cut off\nabsent\n"),
+    Case("cut off later", PROGRAM, f"an installation that was cut off\n{NOTED}"),
+)
+
 HELD = replace(PAUSE, store=CONTAINERD_IMAGES)
 PROBE = Image("provisioner/probe:1", "images/probe.tar", "a" * 64, "/run/provisioner/bundle", CONTAINERD_IMAGES)
 CONTAINERD = DaemonSettings(
@@ -314,6 +342,8 @@ KINDS = {
     "sources": SOURCES,
     "services": SERVICES,
     "images": IMAGES,
+    "pinned-images": PINNED_IMAGES,
+    "programs": PROGRAMS,
     "daemons": DAEMONS,
     "kubeadm": KUBEADM,
     "kubectl": KUBECTL,

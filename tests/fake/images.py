@@ -59,10 +59,39 @@ def _loading(machine: Machine, name: str, archive: str) -> Moments:
     return ""
 
 
+def _tells_digests(unit: str) -> Handler:
+    def tell(machine: Machine, command: Command) -> str:
+        rows = sorted(machine.digests.items()) if machine.runs(unit) else []
+        return "".join(f"{name} {digest}\n" for name, digest in rows)
+
+    return tell
+
+
+def _pulls(unit: str) -> Handler:
+    def pull(machine: Machine, command: Command, name: str, pinned: str) -> Answer | Moments:
+        return _pulling(machine, name, pinned) if machine.runs(unit) else failed(1, f"Cannot connect to {unit}")
+
+    return pull
+
+
+def _pulling(machine: Machine, name: str, pinned: str) -> Moments:
+    place, _, digest = pinned.partition("@")
+    assert name.startswith(f"{place}:")
+    yield
+    machine.images.add(name)
+    machine.digests[name] = digest
+    machine.clock.tick()
+    return ""
+
+
 SCRIPTS: dict[str, Handler] = {
     "images": _images,
     "load": _loads(DOCKER),
     "containerd_images": _containerd_images,
     "containerd_settings": _containerd_settings,
     "containerd_load": _loads(CONTAINERD),
+    "digests": _tells_digests(DOCKER),
+    "pull": _pulls(DOCKER),
+    "containerd_digests": _tells_digests(CONTAINERD),
+    "containerd_pull": _pulls(CONTAINERD),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from provisioner.core.command import Command
-from provisioner.core.look import KEYS, PACKAGES
+from provisioner.core.look import KEYS, PACKAGES, PROGRAMS
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
 from tests.conftest import TESTS
 from tests.fake import locks
@@ -39,6 +39,7 @@ def _look(machine: Machine, command: Command) -> str:
         *("=== kubelet-ca", found[1] if found else ""),
         *("=== listening", *_listening(machine)),
         *("=== packages", *_installed(machine)),
+        *("=== programs", *_noted(machine)),
         *(part for path in KEYS.values() for part in (f"=== {path}", machine.read(path).rstrip("\n"))),
     ]
     return text + "\n".join(parts) + "\n"
@@ -53,6 +54,10 @@ def _endpoint(machine: Machine) -> str:
 def _installed(machine: Machine) -> list[str]:
     there = ((name, machine.packages[name]) for name in PACKAGES if name in machine.packages)
     return [f"{name} {package.version}" for name, package in there if package.state == "installed"]
+
+
+def _noted(machine: Machine) -> list[str]:
+    return [machine.read(path).partition("\n")[0] for path in machine.below(PROGRAMS) if f"{PROGRAMS}/." not in path]
 
 
 def _listening(machine: Machine) -> list[str]:

@@ -7,7 +7,20 @@ from collections.abc import Generator
 from provisioner.core.command import Command, Result
 from provisioner.resources.apt import APT, QUIET
 from tests.builders import ok
-from tests.fake import api_server, files, images, kernel, kubeadm, kubectl, locks, looking, packages, scripts, services
+from tests.fake import (
+    api_server,
+    downloads,
+    files,
+    images,
+    kernel,
+    kubeadm,
+    kubectl,
+    locks,
+    looking,
+    packages,
+    scripts,
+    services,
+)
 from tests.fake.moments import Answer, Handler, Moments
 from tests.fake.state import Machine
 
@@ -21,6 +34,7 @@ HANDLERS: dict[str, Handler] = {
     **locks.SCRIPTS,
     **looking.SCRIPTS,
     **packages.SCRIPTS,
+    **downloads.SCRIPTS,
     **services.SCRIPTS,
     "nothing": lambda machine, command: "",
 }

@@ -19,23 +19,27 @@ from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAI
 from provisioner.resources.distribution import Tools
 from provisioner.resources.docker import DOCKER_IMAGES
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
-from provisioner.resources.images import Image
+from provisioner.resources.images import Image, PinnedImage
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
+from provisioner.resources.programs import Program
 from provisioner.resources.services import Service
+from provisioner.sources import programs
 from provisioner.sources.asking import question
 from provisioner.sources.bundle_access import Leftovers, closed, opened
 from provisioner.sources.repository import Repository
-from tests.builders import ok
+from tests.builders import facts, ok, view
 
 _FILE = File("/x", "x")
 _COPY = PrivateCopy("/a", "/b", "admin")
 _IMAGE = Image("x", "x", "x", "x", DOCKER_IMAGES)
 _OTHER_IMAGE = Image("x", "x", "x", "x", CONTAINERD_IMAGES)
+_PINNED = PinnedImage("x", "x", DOCKER_IMAGES)
+_OTHER_PINNED = PinnedImage("x", "x", CONTAINERD_IMAGES)
 _SECRET = Secret("x", "x")
 _INIT = Init("x", _SECRET, "x")
 _JOIN = Join("x", _SECRET, "x", present=False)
@@ -43,6 +47,8 @@ _TOKEN = JoinToken(_SECRET, _SECRET, ())
 _SERVER = ApiServerCurrent("x", "/x")
 _OTHERS = OtherSources("x", "x", ())
 _LEFT = Leftovers("x")
+_PROGRAM = Program("x", "x", "x", "x")
+_VIEW = view(facts={"cp1": facts("cp1", "10.0.0.11")})
 
 
 def _fixing(resource: Resource, seen: str) -> tuple[Command, ...]:
@@ -79,10 +85,17 @@ def _machine() -> Iterator[tuple[str, Command]]:
     yield "other_sources_gone", _fixing(_OTHERS, "/etc/apt/x: x\n")[0]
     yield "same_files", same_files(())
     yield "ask", question(Repository("kubernetes", "x"), "", ())
+    yield "ask_programs", programs.question(_VIEW, _VIEW.hosts[0], {})
+    yield "program", _PROGRAM.probe()
+    yield "install_program", _fixing(_PROGRAM, "absent\n")[0]
     yield "repair", _fixing(PackageDatabase(), "iU x\n")[1]
     yield "service", Service("x").probe()
     yield "images", _IMAGE.probe()
     yield "load", _fixing(_IMAGE, "")[0]
+    yield "digests", _PINNED.probe()
+    yield "pull", _fixing(_PINNED, "")[0]
+    yield "containerd_digests", _OTHER_PINNED.probe()
+    yield "containerd_pull", _fixing(_OTHER_PINNED, "")[0]
     yield "containerd_images", _OTHER_IMAGE.probe()
     yield "containerd_load", _fixing(_OTHER_IMAGE, "")[0]
     yield "containerd_settings", CONTAINERD_SETTINGS
@@ -132,5 +145,5 @@ CHANGING = frozenset({
     "write", "other_sources_gone",
     "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
-    "make_key", "make_directory", "restart_api", "remove_names",
+    "install_program", "pull", "containerd_pull", "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

@@ -9,6 +9,7 @@ from provisioner.networks.bridge import SCRIPT, UNIT
 from provisioner.plays.kubernetes_packages import KUBELET_DEFAULTS
 from provisioner.runtimes.containerd import CONFIG
 from provisioner.runtimes.docker import DAEMON_JSON
+from provisioner.sources.programs import KUBELET as PROGRAM
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import FakeUnit, Machine
 
@@ -18,7 +19,7 @@ KUBELET_CONFIG, KUBELET_FLAGS = "/var/lib/kubelet/config.yaml", "/var/lib/kubele
 READS = {
     DOCKER: (DAEMON_JSON,),
     CONTAINERD: (CONFIG,),
-    KUBELET: (KUBELET_DEFAULTS, KUBELET_CONFIG, KUBELET_FLAGS),
+    KUBELET: (KUBELET_DEFAULTS, KUBELET_CONFIG, KUBELET_FLAGS, PROGRAM),
     UNIT: (SCRIPT,),
 }
 # What comes with kubeadm's flags for the kubelet, and the unit that must run for its pods to.

@@ -42,6 +42,7 @@ def _machine(machine: Machine) -> Iterator[tuple[str, str, object]]:
     yield "kernel", "routes", sorted(_named(machine, route) for route in machine.routes)
     yield "kernel", "firewall", machine.firewall
     yield "runtime", "images", sorted(machine.images)
+    yield "runtime", "digests", sorted(machine.digests.items())
     yield "runtime", "containers", sorted(machine.containers)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TICK_S = 0.01
 # Where a unit's file may lie, the administrator's place first.
-UNIT_PLACES = ("/etc/systemd/system/", "/lib/systemd/system/")
+UNIT_PLACES = ("/etc/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 
 
 @dataclass
@@ -75,6 +75,7 @@ class Machine:
     packages: dict[str, FakePackage] = field(default_factory=dict)
     units: dict[str, FakeUnit] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
+    digests: dict[str, str] = field(default_factory=dict)
     containers: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=lambda: {"net.ipv4.ip_forward": "0"})
@@ -122,7 +123,12 @@ class Machine:
 
     def has(self, *packages: str) -> bool:
         """Whether the programs of these packages are there: unpacked is enough."""
-        return all(name in self.packages and self.packages[name].state != "half-installed" for name in packages)
+        return all(self._has(name) for name in packages)
+
+    def _has(self, name: str) -> bool:
+        package = self.packages.get(name)
+        program = "crictl" if name == "cri-tools" else name
+        return f"/usr/bin/{program}" in self.files or (package is not None and package.state != "half-installed")
 
     def unit_file(self, unit: str) -> str | None:
         """Where that unit's file lies."""

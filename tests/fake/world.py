@@ -159,6 +159,7 @@ class World:
             "packages",
             "units",
             "images",
+            "digests",
             "containers",
             "modules",
             "settings",

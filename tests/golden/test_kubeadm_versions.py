@@ -138,6 +138,16 @@ def test_without_the_settings_nothing_of_it_is_there() -> None:
     assert "encryption" not in text
     assert "extraVolumes" not in text
     assert "patches" not in text
+    assert "imageRepository" not in text
+
+
+@pytest.mark.parametrize("series", ["1.20", "1.24", "1.36"])
+def test_a_repository_of_images_of_ones_own(series: str) -> None:
+    wished = cluster(kubernetes_version=f"{series}.0", images="registry", image_repository="mirror.example:5000/k8s")
+    text = kubeadm_configuration.initial(running(wished), wished.hosts[0], TOKEN, "/run/x.sock")
+    settings = documents(text)["ClusterConfiguration"]
+    assert settings["imageRepository"] == "mirror.example:5000/k8s"
+    assert wrong(settings) == []
 
 
 def test_the_check_of_fields_finds_what_a_version_does_not_know() -> None:

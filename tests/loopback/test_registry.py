@@ -38,6 +38,19 @@ def test_an_image_is_found_by_its_name_and_fetched_by_digest(fetcher: Fetcher, r
     assert all(sha256(fetcher.file(blob).read_bytes()) == blob.sha256 for blob in pulled.blobs)
 
 
+def test_what_a_name_leads_to_for_all_platforms(registry: Registry) -> None:
+    registry.add(NAME, *small_image(), "amd64")
+    client = Client(registry.address)
+    assert client.digest(NAME) == f"sha256:{registry.named['coredns/coredns:v1.8.6']}"
+    assert client.digest("registry.example/pause:3.9") == ""
+
+
+def test_a_registry_of_this_machine_needs_no_certificate(registry: Registry) -> None:
+    name = f"{registry.address.removeprefix('http://')}/pause:3.2"
+    registry.add(name, *small_image(), "amd64")
+    assert Client().digest(name) == f"sha256:{registry.named['pause:3.2']}"
+
+
 def test_the_token_is_asked_for_once_and_not_shown_to_the_content_server(fetcher: Fetcher, registry: Registry) -> None:
     fetcher.fetch({NAME: found(fetcher)})
     assert registry.asked.count("/token") == 1

@@ -17,6 +17,7 @@ KEY = (TESTS / "cases" / "sources" / "key.asc").read_text()
 FINGERPRINT = openpgp.read(KEY)[0].fingerprint
 LEGACY = "http://mirror.example/kubernetes/apt"
 DOCKER = "http://mirror.example/docker/linux"
+BINARIES = "http://mirror.example/binaries"
 SOURCES: dict[str, Any] = {
     "package_source": {"type": "legacy", "url": LEGACY, "key": f"{LEGACY}/key.gpg", "fingerprint": FINGERPRINT},
     "runtime": {"source": {"type": "mirror", "url": f"{DOCKER}/", "fingerprint": FINGERPRINT}},
@@ -48,6 +49,31 @@ INSTALLED = {
     "docker-ce": "5:20.10.24~3-0~debian-bookworm",
     "containerd.io": "1.7.27-1",
 }
+
+
+PROGRAMS: dict[str, Any] = {
+    "package_source": {
+        "type": "binaries",
+        "url": f"{BINARIES}/",
+        "cni_url": f"{BINARIES}-plug-ins",
+        "cni_version": "1.1.1",
+        "crictl_url": f"{BINARIES}-crictl",
+    },
+    "runtime": SOURCES["runtime"],
+}
+
+
+def world_of_programs(*hosts: Host, **settings: Any) -> World:
+    """Fresh machines that reach Docker's repository, and Kubernetes' programs without packages."""
+    world = world_of(*hosts, **{**PROGRAMS, **settings})
+    versions = ("1.19.11", "1.20.2", "1.20.15")
+    kubernetes: dict[str, tuple[str, ...]] = dict.fromkeys(("kubeadm", "kubectl", "kubelet"), versions)
+    world.scene.repositories |= {
+        BINARIES: FakeRepository("", "", kubernetes),
+        f"{BINARIES}-plug-ins": FakeRepository("", "", {"kubernetes-cni": ("1.1.1", "1.9.1")}),
+        f"{BINARIES}-crictl": FakeRepository("", "", {"cri-tools": ("1.19.0", "1.20.0")}),
+    }
+    return world
 
 
 def world_of(*hosts: Host, **settings: Any) -> World:

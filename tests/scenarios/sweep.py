@@ -12,7 +12,7 @@ from provisioner.transports.protocol import nobody
 from tests.builders import cluster, host
 from tests.fake.snapshot import Snapshot, differences, snapshot
 from tests.fake.world import World
-from tests.scenarios.repositories import with_leftovers
+from tests.scenarios.repositories import with_leftovers, world_of_programs
 
 # Files that a run has for its own sake: half of another file, its lock, its places, the marks of init and join.
 OF_A_RUN = r"\.(provisioner|new)$|/partial$|/lock$|^/run/provisioner/|^/var/lib/provisioner/run|-begun$|^/tmp/"
@@ -150,6 +150,7 @@ SCENARIOS: dict[str, Callable[[], World]] = {
     "one control plane and two workers": lambda: World(hosts(2)),
     "one control plane and five workers": lambda: World(hosts(5)),
     "packages from repositories": with_leftovers,
+    "programs without packages": world_of_programs,
     "a second run": up,
     "a changed setting": changed_setting,
     "one worker added": worker_added,

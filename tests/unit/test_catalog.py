@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from provisioner.catalog import containerd, eras, packages, runtimes
+from provisioner.catalog import binaries, containerd, eras, packages, runtimes
 from provisioner.catalog.kubernetes import Release, release, releases, rules_for
 from provisioner.catalog.rules import number
 from tests.builders import DNS, IMAGES
@@ -23,6 +23,7 @@ TABLES: tuple[tuple[object, ...], ...] = (
     containerd.KEYS,
     packages.REPOSITORIES,
     packages.DISTRIBUTIONS,
+    binaries.BINARIES,
 )
 
 
@@ -157,3 +158,13 @@ def test_distributions_are_found_as_os_release_names_them() -> None:
     assert focal is not None
     assert (focal.docker_path, focal.cgroup) == ("linux/ubuntu", 1)
     assert packages.distribution("debian", "focal") is None
+
+
+@pytest.mark.parametrize(("minor", "version"), [(19, "1.19.0"), (36, "1.36.0"), (37, "1.36.0")])
+def test_crictl_goes_with_the_release_as_far_as_there_is_one(minor: int, version: str) -> None:
+    assert binaries.crictl_version(minor) == version
+
+
+@pytest.mark.parametrize(("debian", "other"), [("amd64", "amd64"), ("armhf", "arm"), ("ppc64el", "ppc64le")])
+def test_architectures_have_another_name_where_programs_are(debian: str, other: str) -> None:
+    assert binaries.architecture(debian) == other

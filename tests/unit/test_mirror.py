@@ -96,6 +96,34 @@ def test_machines_that_name_no_debian_mirror(tmp_path: Path, os_release: str, so
     assert of_machine(root, "bookworm") == ()
 
 
+UBUNTU = """\
+Types: deb
+URIs: http://mirror.example/ubuntu/
+Suites: noble noble-updates noble-backports
+Components: main restricted universe multiverse
+Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg
+
+Types: deb
+URIs: http://mirror.example/security/
+Suites: noble-security
+Components: main restricted
+Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg
+"""
+
+
+@pytest.mark.parametrize("release", ["noble", "jammy"])
+def test_an_ubuntu_machine_knows_where_ubuntu_is(tmp_path: Path, release: str) -> None:
+    root = etc(tmp_path, "ID=ubuntu\nVERSION_CODENAME=noble\n")
+    (root / "apt/sources.list.d/ubuntu.sources").write_text(UBUNTU)
+    keyring = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+    assert of_machine(root, release, "ubuntu") == (
+        Source("http://mirror.example/ubuntu/", release, ("main", "universe"), keyring),
+        Source("http://mirror.example/ubuntu/", f"{release}-updates", ("main", "universe"), keyring),
+        Source("http://mirror.example/security/", f"{release}-security", ("main",), keyring),
+    )
+    assert of_machine(root, "bookworm") == ()
+
+
 def test_no_apt_at_all(tmp_path: Path) -> None:
     assert of_machine(tmp_path, "bookworm") == ()
 

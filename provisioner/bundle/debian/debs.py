@@ -16,6 +16,7 @@ from pathlib import Path
 from provisioner.bundle.debian.recipe import PACKAGE_REVISION, Recipe
 from provisioner.bundle.debian.root import work_root
 from provisioner.bundle.debian.workspace import Work
+from provisioner.templating import render
 
 UNITS = "usr/lib/systemd/system"
 CNI_FROM, CNI_TO = "usr/lib/cni", "opt/cni/bin"
@@ -128,7 +129,7 @@ def _kubelet() -> Deb:
         ),
         program="kubelet",
         texts={
-            f"{UNITS}/kubelet.service": shipped("kubelet.service"),
+            f"{UNITS}/kubelet.service": render("kubernetes/kubelet.service"),
             "etc/default/kubelet": shipped("kubelet.default"),
             # None in etc/kubernetes/manifests: kubeadm join of 1.20 wants that directory empty, dot-files included.
             "var/lib/kubelet/.kubelet-keep": "",
@@ -143,7 +144,7 @@ def _kubeadm() -> Deb:
         "Makes Kubernetes clusters",
         depends=("kubelet (>= 1.19.0)", "kubectl (>= 1.19.0)", "kubernetes-cni (>= 0.8.7)"),
         program="kubeadm",
-        texts={f"{UNITS}/kubelet.service.d/10-kubeadm.conf": shipped("10-kubeadm.conf")},
+        texts={f"{UNITS}/kubelet.service.d/10-kubeadm.conf": render("kubernetes/10-kubeadm.conf")},
         scripts={"postinst": shipped("kubeadm.postinst")},
     )
 

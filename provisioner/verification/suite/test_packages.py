@@ -10,7 +10,7 @@ from provisioner.verification.seen import Seen
 
 def test_kubernetes_version(seen: Seen, cluster: Cluster) -> None:
     """kubeadm, kubectl and kubelet are installed at the wished version"""
-    expect_none(findings.wrong_versions(seen.packages, cluster.settings.kubernetes_version))
+    expect_none(findings.wrong_versions(seen.packages, seen.programs, cluster.settings.kubernetes_version))
 
 
 def test_container_engine(seen: Seen, cluster: Cluster) -> None:

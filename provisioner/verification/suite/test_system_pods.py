@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from provisioner.inventory.model import Role
 from provisioner.verification.expect import expect_none
 from provisioner.verification.kubectl import Kubectl
-from provisioner.verification.objects import Node, Pod, absent_pods, expected_pods, pods
+from provisioner.verification.objects import Node, Pod, absent_pods, expected_pods, hopeful, pods
 from provisioner.verification.session import Session
 from provisioner.verification.waiting import until
 
 # Startup probes of 1.20 are reported about 75 s after a static pod's start; twice that.
-_READY_TIMEOUT_S = 150
+_STATIC_TIMEOUT_S = 150
+# Everything else is ready within seconds of its start, or waits for what will not come: CoreDNS that no node takes.
+_TIMEOUT_S = 45
 _HINT = "kubectl -n kube-system get pods -o wide; kubectl -n kube-system describe pod NAME"
 
 
@@ -25,12 +28,8 @@ def test_system_pods(
         found = pods(kubectl.json("get", "pods", "--namespace=kube-system"))
         return tuple(pod for pod in found if pod.node in {*session.checked, ""})
 
-    def left(seen: tuple[Pod, ...]) -> str:
-        """A pod of a dead node will not get better by waiting."""
-        hopeful = (pod for pod in seen if not pod.fine and not pod.hopeless and pod.node in {*sound, ""})
-        return next(map(str, hopeful), "")
-
-    seen = until(look, left, _READY_TIMEOUT_S, say)
+    until(look, partial(hopeful, sound=sound, static=False), _TIMEOUT_S, say)
+    seen = until(look, partial(hopeful, sound=sound, static=True), _STATIC_TIMEOUT_S, say)
     leaders = [host.name for host in session.hosts if host.role is Role.CONTROL_PLANE]
     expected = expected_pods(leaders, session.checked & set(nodes))
     expect_none([*absent_pods(seen, expected), *(str(pod) for pod in seen if not pod.fine)], _HINT)

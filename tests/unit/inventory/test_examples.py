@@ -21,6 +21,10 @@ INI = Path(__file__).parents[3] / "inventories" / "ini"
 BAD = Path(__file__).parents[2] / "cases" / "inventories" / "bad"
 
 
+# Where Kubernetes comes from in those that are about that.
+SOURCES = {"docker-ce": "legacy", "programs": "binaries"}
+
+
 def example(name: str, write: Write) -> Cluster:
     source = next(path for path in EXAMPLES if path.stem == name)
     path = write(source.read_text())
@@ -45,7 +49,7 @@ def test_the_schema_is_a_schema() -> None:
 def test_examples_load_and_fit_the_schema(path: Path, write: Write) -> None:
     cluster = example(path.stem, write)
     assert str(cluster.settings.kubernetes_version) == "1.20.2"
-    assert cluster.settings.package_source.type == ("legacy" if path.stem == "docker-ce" else "bundle")
+    assert cluster.settings.package_source.type == SOURCES.get(path.stem, "bundle")
     assert complaints(path.read_text()) == []
 
 

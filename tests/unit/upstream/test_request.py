@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provisioner.errors import BundleError, UsageError
+from provisioner.errors import UsageError
 from provisioner.inventory.values import Version
 from provisioner.upstream import repositories
 from provisioner.upstream.request import Addresses, Request, check
@@ -64,21 +63,3 @@ def test_repositories_are_upstreams_unless_mirrors_are_named() -> None:
     assert kubernetes.key_url.endswith("/v1.37/deb/Release.key")
     assert (docker.uri, docker.suite) == ("https://download.docker.com/linux/ubuntu", "noble")
     assert repositories.repositories(wish())[0].uri == "http://mirror.example/kubernetes/v1.20/deb/"
-
-
-@pytest.fixture
-def keyring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(repositories, "KEYRINGS", tmp_path)
-    return tmp_path / "debian-archive-keyring.gpg"
-
-
-def test_a_named_mirror_of_a_distribution_is_the_only_one(keyring: Path) -> None:
-    keyring.touch()
-    uris = {one.uri for one in repositories.archive(wish(addresses=Addresses(mirror="http://mirror.example/debian")))}
-    assert uris == {"http://mirror.example/debian"}
-
-
-def test_a_distribution_whose_keys_are_not_here_says_what_to_install(keyring: Path) -> None:
-    with pytest.raises(BundleError, match=f"{keyring} is missing") as caught:
-        repositories.archive(wish(addresses=Addresses(mirror="http://mirror.example/debian")))
-    assert caught.value.hint == "Install debian-archive-keyring, or copy it from such a machine."

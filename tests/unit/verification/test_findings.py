@@ -26,7 +26,13 @@ OTHERS = {"cp1": ("10.244.0.0/24", "10.213.0.11"), "w2": ("10.244.2.0/24", "10.2
     ],
 )
 def test_versions(packages: dict[str, str], wrong: list[str]) -> None:
-    assert findings.wrong_versions(packages, WISHED) == wrong
+    assert findings.wrong_versions(packages, {}, WISHED) == wrong
+
+
+@pytest.mark.parametrize(("version", "wrong"), [("1.20.2", []), ("1.20.20", ["kubelet is 1.20.20, not 1.20.2"])])
+def test_versions_of_programs_without_packages(version: str, wrong: list[str]) -> None:
+    programs = {"kubeadm": "1.20.2", "kubectl": "1.20.2", "kubelet": version}
+    assert findings.wrong_versions({}, programs, WISHED) == wrong
 
 
 @pytest.mark.parametrize(

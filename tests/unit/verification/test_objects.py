@@ -108,3 +108,16 @@ def test_why_a_container_waits_is_read() -> None:
         "status": {"phase": "Pending", "containerStatuses": [waiting]},
     }
     assert objects.pods({"items": [item]})[0].hopeless
+
+
+def test_what_no_node_takes_says_why_and_is_not_waited_for_as_long_as_static_pods() -> None:
+    message = "0/3 nodes are available: 3 node(s) had taints that the pod didn't tolerate."
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    status = {"phase": "Pending", "conditions": [condition]}
+    (dns,) = objects.pods({"items": [{"metadata": {"name": "coredns-1"}, "spec": {}, "status": status}]})
+    assert str(dns) == f"coredns-1 on no node is Pending: {message}"
+    etcd, lost = Pod("etcd-cp1", "cp1", "Running", False), Pod("kube-proxy-1", "w2", "Running", False)
+    seen = (etcd, dns, lost)
+    assert objects.hopeful(seen, {"cp1", "w1"}, static=False) == str(dns)
+    assert objects.hopeful(seen, {"cp1", "w1"}, static=True) == str(etcd)
+    assert objects.hopeful((lost, replace(dns, waiting="ImagePullBackOff")), {"cp1"}, static=False) == ""

@@ -12,6 +12,7 @@ def test_a_real_worker_is_understood(worker: Seen) -> None:
     assert worker.well
     assert worker.packages["kubelet"] == "1.20.2-1.1"
     assert "docker-ce" not in worker.packages
+    assert worker.programs == {}
     assert "kubectl" in worker.holds
     assert worker.units["kubelet.service"] == Unit("active/running", "enabled")
     assert worker.cgroup_drivers == (("docker", "systemd"), ("containerd", "cgroupfs"), ("pods", "systemd"))
@@ -43,11 +44,9 @@ def test_an_answer_that_broke_off_is_refused(length: int) -> None:
 
 
 def test_a_machine_with_nothing_on_it_is_understood() -> None:
-    names = (
-        "clock user hostname packages holds units cgroup-drivers sysctls sysctl-files modules filesystems module-files"
-    )
-    names += " swaps fstab listening files certificates healthz readyz plug-ins cni routes enabled"
-    names += " route-files unit-files end"
+    names = "clock user hostname packages programs holds units cgroup-drivers sysctls sysctl-files modules"
+    names += " filesystems module-files swaps fstab listening files certificates healthz readyz plug-ins cni"
+    names += " routes enabled route-files unit-files end"
     bodies = {"clock": "1.5\n", "user": "1000\n"}
     seen = read("".join(f"\nX {name}\n{bodies.get(name, '')}" for name in names.split()), "X")
     assert (seen.clock_s, seen.is_root, seen.packages, seen.units, seen.routes) == (1.5, False, {}, {}, ())

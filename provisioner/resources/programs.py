@@ -1,0 +1,91 @@
+"""Programs that come without a package: fetched with a checksum, and known again by what lies on the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.look import PROGRAMS
+from provisioner.core.resource import Change
+
+_FETCH_TIMEOUT_S = 1200
+_ABSENT = "absent"
+# The note's first line says what was fetched, the others which files came of it; the files are looked at each time.
+_PROBE = """
+note=$1/$2
+if [ -e "$1/.$2" ]; then echo "an installation that was cut off"; fi
+if [ ! -e "$note" ]; then echo "absent"; exit 0; fi
+head -n 1 "$note"
+tail -n +2 "$note" | sha256sum --check --quiet 2>/dev/null || :
+tail -n +2 "$note" | while read -r hash file; do
+  if [ "$(stat -c '%a %U:%G' -- "$file" 2>/dev/null)" != "755 root:root" ]; then echo "$file: not for everybody"; fi
+done
+"""
+# apt-helper is on every Debian and Ubuntu, goes through apt's proxy, and keeps nothing with another hash. Each file is
+# written beside its place and moved, and the note comes last: whatever is cut off is done again.
+_INSTALL = """
+notes=$1 name=$2 version=$3 hash=$4 url=$5 into=$6
+work=$notes/.$name
+rm -rf -- "$work"
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir -p -- "$work/files" "$into"
+/usr/lib/apt/apt-helper -qq download-file "$url" "$work/download" "SHA256:$hash"
+case $url in
+  *.tgz | *.tar.gz) tar -xzf "$work/download" --no-same-owner -C "$work/files" ;;
+  *) mv "$work/download" "$work/files/$name"; chmod 755 "$work/files/$name" ;;
+esac
+echo "$name $version $hash" >"$work/note"
+for file in "$work/files"/*; do
+  if [ -h "$file" ] || [ ! -f "$file" ] || [ ! -x "$file" ]; then continue; fi
+  place=$into/${file##*/} new=$into/.${file##*/}.provisioner
+  rm -f -- "$new"
+  cp -- "$file" "$new"
+  chown root:root -- "$new"
+  chmod 755 -- "$new"
+  sync -- "$new"
+  sum=$(sha256sum <"$new")
+  echo "${sum%% *}  $place" >>"$work/note"
+  mv -fT -- "$new" "$place"
+done
+if [ "$(wc -l <"$work/note")" = 1 ]; then echo "$url holds no program" >&2; exit 1; fi
+mv -fT -- "$work/note" "$notes/$name"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program, or those of an archive, from `url`, whose SHA-256 must be this; put into the directory `into`."""
+
+    name: str
+    version: str
+    sha256: str
+    url: str
+    into: str = "/usr/bin"
+
+    @property
+    def key(self) -> str:
+        """`program NAME`."""
+        return f"program {self.name}"
+
+    def probe(self) -> Command:
+        """What is noted of it, and whether its files are still those."""
+        return shell(_PROBE, PROGRAMS, self.name)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Fetch it, when anything of it differs."""
+        told = [line for line in seen.stdout.splitlines() if line != _ABSENT]
+        noted = next((line for line in told if line.startswith(f"{self.name} ")), "")
+        wished, wrong = f"{self.name} {self.version} {self.sha256}", [line for line in told if line != noted]
+        if noted == wished and not wrong:
+            return None
+        words = (PROGRAMS, self.name, self.version, self.sha256, self.url, self.into)
+        install = shell(_INSTALL, *words, timeout_s=_FETCH_TIMEOUT_S)
+        lines = [*(f"-{line}" for line in told), f"+{wished}", f"+{self.into} (from {self.url})"]
+        return Change(f"{self._verb(noted)} {self.name} {self.version}", (install,), diff="\n".join(lines) + "\n")
+
+    def _verb(self, noted: str) -> str:
+        if not noted:
+            return "install"
+        return "restore" if noted.split()[1] == self.version else "change"
