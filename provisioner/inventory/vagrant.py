@@ -1,5 +1,6 @@
-"""What stands under `vagrant:` at a group or a host: the virtual machine that Vagrant makes. The Vagrantfile reads it too,
-from the inventory's file, and has the same defaults; a test compares both.
+"""What stands under `vagrant:` at a group or a host: the virtual machine that Vagrant makes.
+
+The Vagrantfile reads it too, from the inventory's file, and has the same defaults; a test compares both.
 """
 
 from __future__ import annotations

@@ -65,6 +65,14 @@ def _one_network(cluster: Cluster) -> Iterator[Finding]:
             yield Finding("vagrant-network", _of(host, "node_ip"), message, hint, needs=needs)
 
 
+def _all_or_none(cluster: Cluster) -> Iterator[Finding]:
+    for host in cluster.hosts if machines(cluster) else ():
+        if not host.vagrant:
+            message = f"`{host.name}` has no settings under `vagrant:`, and others have"
+            hint = "write them into the variables of all, or use inventories of their own for other machines"
+            yield Finding("vagrant-mixed", _of(host), message, hint)
+
+
 def _one_provider(cluster: Cluster) -> Iterator[Finding]:
     for host, wish in machines(cluster):
         if wish.provider != provider(cluster):
@@ -121,6 +129,7 @@ def _reached_by_vagrant(cluster: Cluster) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[Cluster], Iterator[Finding]], ...] = (
+    _all_or_none,
     _address,
     _one_network,
     _one_provider,
