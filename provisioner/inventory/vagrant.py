@@ -41,7 +41,9 @@ class Vagrant(Model):
     box_version: str | None = Field(default=None, min_length=1, description="The box's version; the newest otherwise.")
     memory_mib: int = Field(default=2048, ge=256, le=1048576, description="Memory, in MiB. Not used by docker.")
     cpus: int = Field(default=2, ge=1, le=256, description="Processors. Not used by docker.")
-    disks_gib: Sizes = Field(default=(), description="Sizes of further disks, in GiB. Not possible with docker.")
+    disks_gib: Sizes = Field(
+        default=(), description="Sizes of further disks, in GiB. Not possible with docker and parallels."
+    )
     settings: Settings = Field(
         default={}, description="More of the provider's own settings by their names in Vagrant, such as `gui: true`."
     )

@@ -96,8 +96,8 @@ def _size(cluster: Cluster) -> Iterator[Finding]:
 
 def _disks(cluster: Cluster) -> Iterator[Finding]:
     for host, wish in machines(cluster):
-        if wish.provider == "docker" and wish.disks_gib:
-            message = f"`{host.name}` cannot have further disks with the provider docker"
+        if wish.provider in ("docker", "parallels") and wish.disks_gib:
+            message = f"`{host.name}` cannot have further disks with the provider {wish.provider}"
             yield Finding("vagrant-disks", _of(host), message, "leave out disks_gib, or use another provider")
 
 

@@ -162,7 +162,8 @@ def ssh_config(environment: Environment) -> paramiko.SSHConfig:
             text = "\n".join(str(program.ssh_config(name)) for name in running)
         output.seek(0)
         if "HostName" not in text:
-            raise StepError("Vagrant does not tell how machines are reached", details=output.read() or text)
+            hint, details = "try `vagrant ssh-config` beside the Vagrantfile", output.read() or text
+            raise StepError("Vagrant does not tell how machines are reached", hint=hint, details=details)
     return paramiko.SSHConfig.from_text(text)
 
 
