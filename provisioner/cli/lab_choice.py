@@ -45,7 +45,7 @@ def choose(context: typer.Context, name: str, inventory: Path | None, told: Fram
 
     UsageError for an inventory that is of no lab.
     """
-    if inventory is None and (is_typed(context, "name") or not HERE.exists()):
+    if inventory is None and (is_typed(context, "name") or not _speaks_of_vagrant(HERE)):
         return Choice(name)
     path = (inventory or HERE).absolute()
     if path.parent.parent == state.base() / "labs":
@@ -58,6 +58,11 @@ def choose(context: typer.Context, name: str, inventory: Path | None, told: Fram
         f"{inventory} is no inventory of a lab: no machine has settings under `vagrant:`",
         hint="add `vagrant: {}` to the variables of all; a lab of containers goes by --name",
     )
+
+
+def _speaks_of_vagrant(path: Path) -> bool:
+    """Whether it is worth reading: an inventory of other machines, sound or not, has nothing to do with a lab."""
+    return path.is_file() and "vagrant:" in path.read_text(errors="replace")
 
 
 def vagrant_cluster(choice: Choice) -> Cluster:
