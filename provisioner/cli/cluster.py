@@ -24,12 +24,13 @@ from provisioner.cli.common import (
     find_inventory,
     frame,
     is_typed,
+    known_host,
     load_cluster,
+    reached,
 )
 from provisioner.cli.unlock import unlock as take_lock_away
 from provisioner.core.report import Note
 from provisioner.core.selection import Selection
-from provisioner.errors import UsageError
 from provisioner.inventory import loader
 from provisioner.transports.connect import ssh_argv
 
@@ -175,12 +176,9 @@ def ssh(
     inventory: InventoryOption = None,
 ) -> None:
     """Open a shell on a machine, with the inventory's key and host keys."""
-    with frame("ssh"):
-        cluster = loader.load(find_inventory(inventory), untested=True)
-        names = [known.name for known in cluster.hosts]
-        if host not in names:
-            raise UsageError(f"there is no host {host} in the inventory", hint=f"There are: {', '.join(names)}.")
-        argv = ssh_argv(cluster.host(host), cluster.settings.ssh)
+    with frame("ssh") as told:
+        cluster = reached(loader.load(find_inventory(inventory), untested=True), told)
+        argv = ssh_argv(known_host(cluster, host), cluster.settings.ssh)
     os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606 - the user asked for this shell
 
 

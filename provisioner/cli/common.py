@@ -13,10 +13,11 @@ import typer
 from rich.console import Console
 
 from provisioner.console import Human, Machine
-from provisioner.core.report import Event, Found, Note
+from provisioner.core.report import Event, Found, Listener, Note
 from provisioner.errors import ProblemsError, ProvisionerError, UsageError
 from provisioner.inventory import loader
-from provisioner.inventory.model import Cluster
+from provisioner.inventory.model import Cluster, Host
+from provisioner.inventory.vagrant_rules import machines
 from provisioner.labs import state
 from provisioner.log import Log, describe, new_log
 
@@ -119,7 +120,29 @@ def find_inventory(path: Path | None) -> Path:
 
 
 def load_cluster(path: Path | None, told: Frame, *, untested: bool = True) -> Cluster:
-    """Load the inventory; its warnings are shown, its errors raised.
+    """Load the inventory, and find its machines where Vagrant has made them."""
+    return reached(read_cluster(path, told, untested=untested), told)
+
+
+def reached(cluster: Cluster, told: Listener) -> Cluster:
+    """The same cluster with what Vagrant says of how its machines are reached; others as they are."""
+    if not machines(cluster):
+        return cluster
+    from provisioner.labs.vagrant.access import located  # noqa: PLC0415 - Docker's client would cost 0.1 s
+
+    return located(cluster, told)
+
+
+def known_host(cluster: Cluster, name: str) -> Host:
+    """The machine of that name; UsageError names those that there are."""
+    names = [known.name for known in cluster.hosts]
+    if name not in names:
+        raise UsageError(f"there is no host {name} in the inventory", hint=f"There are: {', '.join(names)}.")
+    return cluster.host(name)
+
+
+def read_cluster(path: Path | None, told: Frame, *, untested: bool = True) -> Cluster:
+    """Read the inventory; its warnings are shown, its errors raised.
 
     That the catalogue does not know the Kubernetes version is an error only without `untested`: what is there already
     may be looked at.

@@ -7,7 +7,7 @@ import json
 import typer
 import yaml
 
-from provisioner.cli.common import InventoryOption, JsonOption, frame, load_cluster
+from provisioner.cli.common import InventoryOption, JsonOption, frame, read_cluster
 from provisioner.core.report import Note
 from provisioner.inventory.schema import json_schema
 from provisioner.inventory.show import as_ansible
@@ -19,7 +19,7 @@ app = typer.Typer(help="Check and show inventories.", no_args_is_help=True)
 def validate(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Check an inventory: all its problems at once, each with file and line."""
     with frame("inventory validate", as_json=as_json) as told:
-        cluster = load_cluster(inventory, told, untested=False)
+        cluster = read_cluster(inventory, told, untested=False)
         planes, workers = len(cluster.control_planes), len(cluster.workers)
         told(Note(f"{cluster.path}: valid; {planes} control plane(s), {workers} worker(s)"))
 
@@ -28,7 +28,7 @@ def validate(inventory: InventoryOption = None, as_json: JsonOption = False) -> 
 def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Show the inventory as it is understood: everything merged, defaults filled in."""
     with frame("inventory show") as told:
-        merged = as_ansible(load_cluster(inventory, told))
+        merged = as_ansible(read_cluster(inventory, told))
         told.show.console.out(
             json.dumps(merged) if as_json else yaml.safe_dump(merged, sort_keys=False).rstrip(), highlight=False
         )

@@ -6,7 +6,6 @@ The commands import the container lab themselves: Docker's client would cost eve
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,27 +13,39 @@ from typing import Annotated
 
 import typer
 
-from provisioner.cli import work
-from provisioner.cli.common import OWN_OPTIONS_FIRST, Frame, JsonOption, VerboseOption, frame
+from provisioner.cli import lab_pause, work
+from provisioner.cli.common import OWN_OPTIONS_FIRST, Frame, JsonOption, VerboseOption, frame, known_host, reached
 from provisioner.cli.lab_bundle import have_bundle
+from provisioner.cli.lab_choice import (
+    Driver,
+    LabInventoryOption,
+    NameOption,
+    choose,
+    refuse_sizes,
+    release_of,
+    vagrant_cluster,
+)
+from provisioner.cli.lab_farewell import farewell
 from provisioner.console import Human, table
 from provisioner.core.report import Note, PhaseBegan
-from provisioner.engine import Outcome
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
-from provisioner.kubeconfig import default_path
 from provisioner.labs import state
 from provisioner.labs.spec import KUBERNETES_VERSION, LabSpec, Machine
+from provisioner.transports.connect import ssh_argv
 
-app = typer.Typer(help="Machines to play on: containers that behave like servers.", no_args_is_help=True)
+app = typer.Typer(
+    help="Machines to play on: containers that behave like servers, or virtual machines by Vagrant.",
+    no_args_is_help=True,
+)
 
-NameOption = Annotated[str, typer.Option("--name", help="The lab's name; several can be up side by side.")]
 # Written when a verification has passed, with the time; a run that changes something removes it.
 VERIFIED = "verified"
 
 
 @app.command(epilog="Example: provisioner lab up --workers 3")
 def up(
+    context: typer.Context,
     name: NameOption = "lab",
     control_planes: Annotated[int, typer.Option(min=1, help="How many control planes.")] = 1,
     workers: Annotated[int, typer.Option(min=0, help="How many workers.")] = 2,
@@ -44,24 +55,47 @@ def up(
     cpus: Annotated[float | None, typer.Option(help="Processors of each machine. (default: what the host has)")] = None,
     mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",
     machines_only: Annotated[bool, typer.Option("--machines-only", help="No cluster, only machines.")] = False,
+    driver: Annotated[Driver, typer.Option(help="What makes the machines.")] = Driver.CONTAINER,
+    inventory: LabInventoryOption = None,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make machines, bring up a real cluster on them, verify it. Run again, it goes on or finds nothing to do."""
+    with frame("lab up", as_json=as_json, verbose=verbose) as told:
+        if driver is Driver.VAGRANT or inventory is not None:
+            refuse_sizes(context)
+            cluster = vagrant_cluster(choose(context, name, inventory, told))
+            _up_vagrant(cluster, told, mirror, machines_only=machines_only)
+            return
+        spec = LabSpec(name, control_planes, workers, release, memory_mib=memory_mib, cpus=cpus, kubernetes=kubernetes)
+        _up_containers(spec, told, mirror, machines_only=machines_only)
+
+
+def _up_containers(spec: LabSpec, told: Frame, mirror: str, *, machines_only: bool) -> None:
     from provisioner.labs import container  # noqa: PLC0415
 
-    spec = LabSpec(name, control_planes, workers, release, memory_mib=memory_mib, cpus=cpus, kubernetes=kubernetes)
-    spec = replace(spec, ssh_port=container.default_ssh_port())
-    with frame("lab up", as_json=as_json, verbose=verbose) as told:
-        told(PhaseBegan("machines"))
-        lab = container.up(spec, told)
-        if machines_only:
-            told(Note(f"inventory: {lab.inventory}"))
-            return
-        told(PhaseBegan("offline bundle"))
-        cluster = loader.load(lab.inventory)
-        have_bundle(cluster, release, told, mirror)
-        _bring_up(cluster, told, state.directory(name) / VERIFIED)
+    told(PhaseBegan("machines"))
+    lab = container.up(replace(spec, ssh_port=container.default_ssh_port()), told)
+    if machines_only:
+        told(Note(f"inventory: {lab.inventory}"))
+        return
+    told(PhaseBegan("offline bundle"))
+    cluster = loader.load(lab.inventory)
+    have_bundle(cluster, spec.release, told, mirror)
+    _bring_up(cluster, told, state.directory(spec.name) / VERIFIED)
+
+
+def _up_vagrant(cluster: Cluster, told: Frame, mirror: str, *, machines_only: bool) -> None:
+    from provisioner.labs.vagrant import driver, program  # noqa: PLC0415
+
+    told(PhaseBegan("machines"))
+    driver.up(cluster, told)
+    if machines_only:
+        told(Note(f"inventory: {cluster.path}"))
+        return
+    told(PhaseBegan("offline bundle"))
+    have_bundle(cluster, release_of(cluster), told, mirror)
+    _bring_up(reached(cluster, told), told, program.find(cluster).state / VERIFIED)
 
 
 def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
@@ -76,54 +110,33 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
         verified.write_text(time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
     told.show.report(outcome.report)
     if isinstance(told.show, Human):
-        _farewell(cluster, outcome, told)
-
-
-def program(argv0: str, directory: Path) -> str:
-    """How one calls this program from `directory`: by its path where it lies below, as after `make up`."""
-    path = Path(argv0).absolute()
-    return str(path.relative_to(directory)) if path.is_relative_to(directory) else "provisioner"
-
-
-def _farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
-    """What one wants to know now: the nodes, the kubeconfig, what to try, how to take it down."""
-    live = outcome.view.live
-    path = default_path(cluster)
-    name = cluster.path.parent.name
-    flag = "" if name == "lab" else f" --name {name}"
-    if live and isinstance(told.show, Human):
-        rows = (
-            (node.name, "Ready" if node.ready else "NotReady", node.version, node.internal_ip, node.pod_cidr)
-            for node in live.nodes.values()
-        )
-        told.show.console.print(table(("node", "state", "version", "address", "pods"), rows))
-    worker = cluster.workers[0].name if cluster.workers else cluster.hosts[0].name
-    call = program(sys.argv[0], Path.cwd())
-    told(Note(
-        f"kubeconfig  {path}\n"
-        f"try         {call} status\n"
-        f"            {call} ssh {cluster.control_planes[0].name} kubectl get pods -A -o wide\n"
-        f"            {call} run --limit {worker} -- docker ps\n"
-        f"take down   {f'{call} lab down{flag}' if flag else 'make down'}"
-    ))  # fmt: skip
+        farewell(cluster, outcome, told)
 
 
 @app.command(epilog="Example: provisioner lab down")
-def down(name: NameOption = "lab", as_json: JsonOption = False) -> None:
-    """Remove the lab: machines, network, volumes, keys. The image and the bundle stay, as a cache."""
-    from provisioner.labs import container  # noqa: PLC0415
-
+def down(
+    context: typer.Context, name: NameOption = "lab", inventory: LabInventoryOption = None, as_json: JsonOption = False
+) -> None:
+    """Remove the lab: machines, network, volumes, keys. Images, boxes and the bundle stay, as a cache."""
     with frame("lab down", as_json=as_json) as told:
-        container.down(name, told)
+        choice = choose(context, name, inventory, told)
+        if choice.cluster:
+            from provisioner.labs.vagrant import driver  # noqa: PLC0415
+
+            driver.down(choice.cluster, told)
+        else:
+            from provisioner.labs import container  # noqa: PLC0415
+
+            container.down(choice.name, told)
 
 
 @app.command(epilog="Example: provisioner lab status")
-def status(as_json: JsonOption = False) -> None:
+def status(context: typer.Context, inventory: LabInventoryOption = None, as_json: JsonOption = False) -> None:
     """Show the labs and their machines."""
-    from provisioner.labs import container  # noqa: PLC0415
-
     with frame("lab status", as_json=as_json) as told:
-        rows = [(name, *_row(machine)) for name in state.names() for machine in container.status(name)]
+        choice = choose(context, "", inventory, told)
+        rows = _vagrant_rows(choice.cluster) if choice.cluster else []
+        rows += [(name, *_row(machine)) for name in state.names() for machine in _container_status(name)]
         if as_json or not rows:
             for row in rows:
                 told(Note(" ".join(row)))
@@ -133,6 +146,22 @@ def status(as_json: JsonOption = False) -> None:
         told.show.console.print(table(("lab", "machine", "role", "address", "ssh", "state"), rows))
 
 
+def _container_status(name: str) -> tuple[Machine, ...]:
+    from provisioner.labs import container  # noqa: PLC0415
+
+    return container.status(name)
+
+
+def _vagrant_rows(cluster: Cluster) -> list[tuple[str, ...]]:
+    from provisioner.labs.vagrant import driver  # noqa: PLC0415
+
+    states, name = driver.states(cluster), cluster.settings.name
+    return [
+        (name, host.name, host.role.value, str(host.node_ip), "by Vagrant", states.get(host.name, "unknown"))
+        for host in cluster.hosts
+    ]
+
+
 def _row(machine: Machine) -> tuple[str, ...]:
     ssh = f"{machine.ssh_host}:{machine.ssh_port}"
     return (machine.name, machine.role.value, str(machine.address), ssh, machine.state)
@@ -140,22 +169,32 @@ def _row(machine: Machine) -> tuple[str, ...]:
 
 @app.command(epilog="Example: provisioner lab ssh w1", context_settings=OWN_OPTIONS_FIRST)
 def ssh(
+    context: typer.Context,
     machine: Annotated[str, typer.Argument(help="The machine's name.")],
     command: Annotated[list[str] | None, typer.Argument(help="A command to run there.")] = None,
     name: NameOption = "lab",
+    inventory: LabInventoryOption = None,
 ) -> None:
     """Open a shell on a machine of the lab."""
-    from provisioner.labs import container  # noqa: PLC0415
+    with frame("lab ssh") as told:
+        choice = choose(context, name, inventory, told)
+        if choice.cluster:
+            cluster = reached(choice.cluster, told)
+            argv = ssh_argv(known_host(cluster, machine), cluster.settings.ssh)
+        else:
+            from provisioner.labs import container  # noqa: PLC0415
 
-    with frame("lab ssh"):
-        argv = container.ssh_command(name, machine)
+            argv = container.ssh_command(choice.name, machine)
     os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606 - the user asked for this shell
 
 
 @app.command(epilog="Example: provisioner lab inventory >inventory.yaml")
 def inventory(name: NameOption = "lab") -> None:
-    """Print the lab's inventory."""
+    """Print the inventory of a lab of containers."""
     from provisioner.labs import container  # noqa: PLC0415
 
     with frame("lab inventory") as told:
         told.show.console.out(container.inventory(name).rstrip(), highlight=False)
+
+
+lab_pause.register(app)

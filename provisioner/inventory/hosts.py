@@ -92,6 +92,7 @@ def build(host: TreeHost, values: Values, inventory: Path) -> Host | None:
         node_labels=wish.node_labels,
         node_taints=taints,
         kubelet_extra_args=wish.kubelet_extra_args,
+        vagrant=wish.vagrant,
         groups=host.groups,
     )
 

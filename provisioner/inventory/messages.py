@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.inventory import model as names
-from provisioner.inventory import package_sources, runtimes
+from provisioner.inventory import package_sources, runtimes, vagrant
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
 from provisioner.inventory.yaml_lines import Tagged
 
@@ -21,6 +21,8 @@ _PATTERNS = {
     names.USER: "a user name",
     names.JUMP_HOST: "a machine to go through, as [user@]host[:port]",
     names.FLAG: "the name of a flag without its leading dashes, such as `max-pods`",
+    vagrant.BOX: "the name of a box, such as bento/debian-12",
+    vagrant.SETTING: "the name of a setting in lower-case letters, as in Vagrant's documentation",
     runtimes.VERSION: "a version such as 20.10.24",
     package_sources.URL: "an address such as https://mirror.example/kubernetes, without user and password",
     package_sources.FILE_URL: "an address such as https://dl.k8s.io, without user and password",

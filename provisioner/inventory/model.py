@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from provisioner.inventory.package_sources import BundleSource, DockerSource, PackageSource, Proxy, RuntimeSource
 from provisioner.inventory.runtimes import CrioRuntime, DockerRuntime, Runtime
 from provisioner.inventory.strict import FilePath, Model, text_only
+from provisioner.inventory.vagrant import Vagrant
 from provisioner.inventory.values import Endpoint, Taint, Version
 
 # RFC 1123: names of clusters and nodes, labels joined by dots.
@@ -185,6 +186,9 @@ class HostVariables(Model):
     kubelet_extra_args: KubeletArguments = Field(
         default={}, description="Flags for the kubelet, without the leading dashes."
     )
+    vagrant: Vagrant | None = Field(
+        default=None, description="The virtual machine, for `vagrant up` and `lab up --driver vagrant`."
+    )
 
 
 class Role(StrEnum):
@@ -208,6 +212,7 @@ class Host(Model):
     node_labels: Labels = Field(default={})
     node_taints: tuple[Taint, ...] | None = None
     kubelet_extra_args: KubeletArguments = Field(default={})
+    vagrant: Vagrant | None = None
     groups: tuple[str, ...] = ()
 
 

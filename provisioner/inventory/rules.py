@@ -11,7 +11,7 @@ from itertools import combinations
 
 from provisioner.catalog import kubernetes
 from provisioner.errors import Severity
-from provisioner.inventory import source_rules
+from provisioner.inventory import source_rules, vagrant_rules
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster, Host
 
@@ -29,7 +29,7 @@ _SETTINGS: KeyPath = ("settings",)
 
 def findings(cluster: Cluster) -> tuple[Finding, ...]:
     """Everything that does not hold."""
-    return tuple(finding for rule in (*_RULES, *source_rules.RULES) for finding in rule(cluster))
+    return tuple(finding for rule in (*_RULES, *source_rules.RULES, *vagrant_rules.RULES) for finding in rule(cluster))
 
 
 def _of(host: Host, field: str) -> KeyPath:

@@ -23,7 +23,7 @@ def json_schema() -> Schema:
     Variables of the user's own are allowed, as in Ansible; what would be refused here is refused there.
     """
     settings = _closed(ClusterSettings.model_json_schema())
-    definitions = settings.pop("$defs")
+    definitions = settings.pop("$defs") | HostVariables.model_json_schema()["$defs"]
     return {
         "$schema": _DIALECT,
         "title": "Inventory",
@@ -86,7 +86,7 @@ def _groups() -> Schema:
 
 
 def _variables() -> Schema:
-    schema = _closed(HostVariables.model_json_schema())
+    schema = _closed(HostVariables.model_json_schema())  # its $defs are with those of the cluster
     fields = schema["properties"]
     aliases = {name: fields[field] for field, names in NAMES.items() for name in names}
     only = {name: {"enum": list(values)} for name, values in ONLY.items()}

@@ -145,6 +145,30 @@ def inventory(name: str) -> str:
     return path.read_text()
 
 
+def halt(name: str, listen: Listener) -> None:
+    """Shut the lab's machines down in order; disks, addresses and keys stay. `up` starts them again.
+
+    Raises LabError when there is no such lab, or the engine does not answer.
+    """
+    remembered, client = record.read(name), engine.reachable()
+    if remembered is None or client is None:
+        missing = "there is no lab" if remembered is None else "Docker Engine does not answer for the lab"
+        raise LabError(f"{missing} {name}", hint="provisioner lab status")
+    with closing(client), state.locked(state.directory(name)), ThreadPoolExecutor(PARALLEL) as pool:
+        running = [one for one in machines.find(client, name).items() if one[1].status == "running"]
+        jobs = [pool.submit(machines.halt, machine, container, listen) for machine, container in running]
+    for job in jobs:
+        job.result()
+
+
+def resume(name: str, listen: Listener) -> Lab:
+    """Start the machines of a lab that was halted. Raises LabError when there is no such lab."""
+    remembered = record.read(name)
+    if remembered is None:
+        raise LabError(f"there is no lab {name}", hint="provisioner lab up")
+    return up(remembered.spec, listen)
+
+
 def down(name: str, listen: Listener) -> None:
     """Remove the lab: machines, volumes, network, state. Whatever is gone already is fine.
 

@@ -63,6 +63,10 @@ def _host(machine: Machine) -> dict[str, object]:
 
 def known_hosts(machine: Machine, keys: Iterable[str]) -> str:
     """The lines of a known_hosts file for one machine, under the name ssh looks it up by."""
-    standard = machine.ssh_port == SSH_PORT
-    name = machine.ssh_host if standard else f"[{machine.ssh_host}]:{machine.ssh_port}"
+    return known_host(machine.ssh_host, machine.ssh_port, keys)
+
+
+def known_host(address: str, port: int, keys: Iterable[str]) -> str:
+    """The lines for whatever answers at that address and port."""
+    name = address if port == SSH_PORT else f"[{address}]:{port}"
     return "".join(f"{name} {key}\n" for key in keys)

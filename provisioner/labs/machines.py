@@ -28,6 +28,7 @@ USER = "admin"
 # The first user of a fresh Debian.
 USER_ID = 1000
 BOOT_TIMEOUT_S = 120.0
+HALT_TIMEOUT_S = 50.0
 POLL_S = 0.3
 BANNER_TIMEOUT_S = 2.0
 # What the engine answers to whom wants a container away that it is removing for somebody else.
@@ -94,12 +95,17 @@ def _create(frame: Frame, machine: Machine) -> Container:
 def host_config(spec: LabSpec, rights: Rights, machine: Machine) -> Mapping[str, object]:
     """Docker's `HostConfig` (API 1.41) for one machine: its rights, limits, network and published port."""
     published = {"22/tcp": [{"HostIp": LOOPBACK, "HostPort": str(machine.ssh_port)}]}
-    # With the host's own view of control groups, all machines would share one kubepods group.
-    config: dict[str, object] = {"CgroupnsMode": "private", "NetworkMode": network.full_name(spec.name)}
-    config |= {"Tmpfs": {"/run": "", "/run/lock": ""}, **options(rights)}
+    config = {"NetworkMode": network.full_name(spec.name), **node_config(rights)}
     config |= {"PortBindings": published} if machine.ssh_host == LOOPBACK else {}
     config |= {"Memory": spec.memory_mib * 2**20} if spec.memory_mib else {}
     config |= {"NanoCpus": int(spec.cpus * 1e9)} if spec.cpus else {}
+    return config
+
+
+def node_config(rights: Rights) -> dict[str, object]:
+    """The part of it that makes a container a machine, whoever makes it and whatever its network."""
+    # With the host's own view of control groups, all machines would share one kubepods group.
+    config: dict[str, object] = {"CgroupnsMode": "private", "Tmpfs": {"/run": "", "/run/lock": ""}, **options(rights)}
     # modprobe inside needs the modules of the kernel that really runs.
     if not engine.is_local_linux() or Path(HOST_MODULES).is_dir():
         config |= {"Binds": [f"{HOST_MODULES}:{HOST_MODULES}:ro"]}
@@ -178,6 +184,12 @@ def host_keys(container: Container) -> tuple[str, ...]:
     output = container.exec_run(["cat", *files], stderr=False).output
     lines = (line.split() for line in bytes(output).decode().splitlines())
     return tuple(f"{words[0]} {words[1]}" for words in lines if len(words) > 1)
+
+
+def halt(machine: str, container: Container, listen: Listener) -> None:
+    """Let systemd shut the machine down; it is cut off when that takes too long."""
+    with step(listen, machine, "halt"):
+        container.stop(timeout=int(HALT_TIMEOUT_S))
 
 
 def remove(container: Container) -> None:

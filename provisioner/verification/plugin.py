@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
+from provisioner.core.report import ignore
 from provisioner.errors import ProvisionerError
 from provisioner.inventory.loader import load
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.vagrant_rules import machines
 from provisioner.verification.items import SESSION, STREAM, machine_name, rule, title
 from provisioner.verification.session import Session
 from provisioner.verification.stream import Stream
@@ -59,7 +61,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not config.option.inventory:
         raise pytest.UsageError("--inventory FILE is needed: which cluster is to be verified?")
     try:
-        cluster = load(Path(config.option.inventory))
+        cluster = _reached(load(Path(config.option.inventory)))
     except ProvisionerError as error:
         raise pytest.UsageError("\n".join([error.message, *map(str, getattr(error, "problems", ()))])) from error
     # mkdtemp makes it readable by its owner only; a short name, because a socket's path may not be long.
@@ -68,6 +70,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config.stash[SESSION], config.stash[_DIRECTORY] = begun, directory
     config.stash[STREAM] = Stream.open(config.option.events_fd)
     config.option.hosts = config.option.hosts or ",".join(map(begun.spec, begun.hosts))
+
+
+def _reached(cluster: Cluster) -> Cluster:
+    """Where Vagrant has made the machines, it says how."""
+    if not machines(cluster):
+        return cluster
+    from provisioner.labs.vagrant.access import located  # noqa: PLC0415 - only then is it needed
+
+    return located(cluster, ignore)
 
 
 def chosen(cluster: Cluster, limit: str | None) -> frozenset[str]:

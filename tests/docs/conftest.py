@@ -52,7 +52,7 @@ class Shell:
     def _environment(self) -> dict[str, str]:
         cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
         kept = {name: value for name, value in os.environ.items() if name not in _NOT_KEPT}
-        own = {"HOME": str(self.home), "XDG_CACHE_HOME": cache}
+        own = {"HOME": str(self.home), "XDG_CACHE_HOME": cache, "VAGRANT_CHECKPOINT_DISABLE": "1"}
         return kept | own | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "160"}
 
     def _as_in_documents(self, text: str) -> str:

@@ -76,8 +76,12 @@ def text() -> str:
     """The whole document."""
     cluster, host = ClusterSettings.model_json_schema(), HostVariables.model_json_schema()
     definitions = cluster["$defs"]
-    nested = [part for name, field in cluster["properties"].items() for part in _below(name, field, definitions)]
-    parts = [_section(_CLUSTER, cluster, definitions), *nested, _section("Variables of groups and hosts", host)]
+    nested = [
+        part for name, field in cluster["properties"].items() for part in _below(f"cluster.{name}", field, definitions)
+    ]
+    parts = [_section(_CLUSTER, cluster, definitions), *nested]
+    below = [part for name, field in host["properties"].items() for part in _below(name, field, host["$defs"])]
+    parts += [_section("Variables of groups and hosts", host, host["$defs"]), *below]
     return "\n".join([_introduction(), *parts])
 
 
@@ -86,9 +90,7 @@ def _below(name: str, field: Schema, definitions: Schema) -> list[str]:
     kinds = _kinds(field)
     found = [_definition(kind, definitions) for kind in kinds]
     titles = [f", type `{schema['properties']['type']['const']}`" if len(kinds) > 1 else "" for schema in found]
-    parts = [
-        _section(f"`cluster.{name}`{title}", schema, definitions) for title, schema in zip(titles, found, strict=True)
-    ]
+    parts = [_section(f"`{name}`{title}", schema, definitions) for title, schema in zip(titles, found, strict=True)]
     inner = [(f"{name}.{key}", below) for schema in found for key, below in schema["properties"].items()]
     return parts + [part for key, below in inner for part in _below(key, below, definitions)]
 

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.e2e
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-cluster.md"
 SERVERS_GUIDE = ROOT / "docs" / "how-to" / "existing-servers.md"
+# Run by test_vagrant.py.
+VAGRANT_TUTORIAL = ROOT / "docs" / "tutorial" / "vagrant.md"
 UP, DOWN = "make up", "make down"
 
 
@@ -48,7 +50,7 @@ def lay_out(document: Path, directory: Path, lab: Path) -> None:
 
 def test_every_document_with_commands_is_run() -> None:
     found = {path for path in (ROOT / "docs").rglob("*.md") if blocks(path, "console")}
-    assert found == {TUTORIAL, SERVERS_GUIDE}
+    assert found == {TUTORIAL, SERVERS_GUIDE, VAGRANT_TUTORIAL}
 
 
 def test_make_does_what_stands_in_for_it() -> None:

@@ -148,6 +148,23 @@ def test_a_machine_survives_a_power_cut(lab: Lab, client: docker.DockerClient) -
     assert (lab.inventory.parent / state.KNOWN_HOSTS).read_text() == known
 
 
+def test_a_halted_lab_is_resumed_as_it_was(lab: Lab) -> None:
+    before = output(NAME, "w1", "cat /etc/machine-id; hostname -I; sudo touch /var/lib/kubelet/halted")
+    container.halt(NAME, ignore)
+    assert {one.state for one in container.status(NAME)} == {"exited"}
+    container.halt(NAME, ignore)
+    assert container.resume(NAME, ignore) == lab
+    after = output(NAME, "w1", "cat /etc/machine-id; hostname -I; sudo ls /var/lib/kubelet/halted")
+    assert after.startswith(before)
+
+
+def test_a_lab_that_is_not_there_is_neither_halted_nor_resumed(client: docker.DockerClient, other: str) -> None:
+    for call in (container.halt, container.resume):
+        with pytest.raises(LabError, match=f"there is no lab {other}"):
+            call(other, ignore)
+    assert leftovers(client, other) == []
+
+
 def test_a_restarted_machine_boots_again(lab: Lab, client: docker.DockerClient) -> None:
     machines.find(client, NAME)["w2"].restart()
     container.up(SPEC, ignore)

@@ -36,6 +36,7 @@ PURE = (
     "inventory/tree",
     "inventory/source_rules",
     "inventory/strict",
+    "inventory/vagrant",
     "inventory/values",
 )
 OUTSIDE = frozenset({

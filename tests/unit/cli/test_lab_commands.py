@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.cli.lab import program
 from provisioner.cli.lab_bundle import build_command
+from provisioner.cli.lab_farewell import program
 
 
 def test_a_build_through_sudo_fills_the_users_own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""The lab of virtual machines: made, halted, resumed, kept as snapshots, and removed, all by Vagrant."""
+
+from __future__ import annotations
+
+from provisioner.core.report import Listener, Outcome, step
+from provisioner.errors import LabError, ProvisionerError, UsageError
+from provisioner.inventory.model import Cluster
+from provisioner.inventory.vagrant_rules import machines
+from provisioner.labs import state
+from provisioner.labs.vagrant import checks, node, program
+from provisioner.labs.vagrant.access import DOCKER, KEYS
+from provisioner.labs.vagrant.program import HOST, RUNNING, Environment
+from provisioner.labs.vagrant.troubles import with_those_up
+
+NO_SNAPSHOTS = (
+    "containers have no snapshots: `docker commit` leaves out volumes, and that is where etcd, kubelet and runtime are"
+)
+KEPT_BY_HALT = (
+    "`provisioner lab halt` and `lab resume` keep a lab as it is; the providers with virtual machines have snapshots"
+)
+
+
+def prepare(cluster: Cluster, listen: Listener) -> Environment:
+    """Make sure that `vagrant up` can work: see `checks`; with the provider docker, the machines' image.
+
+    Gives the environment; nothing has been started.
+    """
+    environment = program.find(cluster)
+    checks.check(environment, cluster, listen)
+    if environment.provider == DOCKER:
+        node.prepare(environment, cluster, listen)
+    return environment
+
+
+def up(cluster: Cluster, listen: Listener) -> None:
+    """Make or start what does not run yet. When it fails, what came up stays, and the error names both."""
+    environment = prepare(cluster, listen)
+    names = [host.name for host, _ in machines(cluster)]
+    running = _running(environment, names)
+    outcome = Outcome.OK if len(running) == len(names) else Outcome.CHANGED
+    with step(listen, HOST, f"{len(names)} machines with {environment.provider}", outcome):
+        if outcome is Outcome.OK:
+            return
+        try:
+            program.up(environment, listen)
+        except ProvisionerError as error:
+            raise with_those_up(error, _running(environment, names), names) from error
+
+
+def _running(environment: Environment, names: list[str]) -> list[str]:
+    states = program.states(environment)
+    if strangers := sorted(set(names) ^ set(states)):
+        raise UsageError(
+            f"Vagrant and {environment.inventory} do not have the same machines: {', '.join(strangers)}",
+            hint=f"is {environment.root / program.VAGRANTFILE} the project's own, and do hosts and `vagrant:` stand in "
+            "the inventory's file itself (group_vars/ and host_vars/ are not read by it)?",
+        )
+    return [name for name in names if states[name] == RUNNING]
+
+
+def states(cluster: Cluster) -> dict[str, str]:
+    """The machines' states, in Vagrant's words."""
+    return program.states(program.find(cluster))
+
+
+def halt(cluster: Cluster, listen: Listener) -> None:
+    """Shut all machines down in order; their disks stay."""
+    with step(listen, HOST, "halt"):
+        program.call(program.find(cluster), "halt")
+
+
+def snapshot(cluster: Cluster, name: str, listen: Listener) -> None:
+    """Keep all machines as they are now, under a name. LabError with docker, which cannot."""
+    _snapshots(cluster, "snapshot_save", name, f"snapshot {name}", listen)
+
+
+def restore(cluster: Cluster, name: str, listen: Listener) -> None:
+    """Bring all machines back to a snapshot. What they did since is gone."""
+    _snapshots(cluster, "snapshot_restore", name, f"restore {name}", listen)
+
+
+def _snapshots(cluster: Cluster, method: str, name: str, title: str, listen: Listener) -> None:
+    environment = program.find(cluster)
+    if environment.provider == DOCKER:
+        raise LabError(NO_SNAPSHOTS, hint=KEPT_BY_HALT)
+    with step(listen, HOST, title):
+        program.call(environment, method, name)
+
+
+def down(cluster: Cluster, listen: Listener) -> None:
+    """Destroy all machines. What is gone already is fine; boxes and the docker provider's image stay, as a cache."""
+    environment = program.find(cluster)
+    with step(listen, HOST, "destroy the machines"):
+        program.call(environment, "destroy")
+    for name in (KEYS, node.FILE, state.KEY, state.KNOWN_HOSTS):
+        (environment.state / name).unlink(missing_ok=True)

@@ -1,0 +1,99 @@
+"""A machine of Vagrant's provider docker: image, rights and start of the container lab, for the Vagrantfile to read.
+
+Vagrant calls `docker run`, so what the container lab tells the engine's API becomes options of the command line here.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from provisioner.core.report import Listener
+from provisioner.inventory.model import Cluster
+from provisioner.inventory.vagrant_rules import machines
+from provisioner.labs import engine, image, state
+from provisioner.labs.image import ENTRY, STOP_SIGNAL
+from provisioner.labs.machines import USER, USER_ID, VOLUMES, node_config
+from provisioner.labs.rights import granted
+from provisioner.labs.vagrant.program import Environment
+
+FILE = "node.json"
+# The engine's own label for containers that only try what the host grants.
+_TRIAL = "vagrant"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What the Vagrantfile has to know; `images` by release."""
+
+    images: dict[str, str]
+    create_args: tuple[str, ...]
+    cmd: tuple[str, ...]
+    user: str
+    private_key: str
+
+
+def create_args(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Docker's `HostConfig` (API 1.41) as options of `docker run`; a key that is not known here is a KeyError."""
+    return tuple(word for key, value in config.items() for word in _options(key, value))
+
+
+def _options(key: str, value: Any) -> Iterator[str]:
+    match key:
+        case "Privileged":
+            yield "--privileged"
+        case "MaskedPaths":  # the command line has one word for this and ReadonlyPaths
+            yield from ("--security-opt", "systempaths=unconfined")
+        case "ReadonlyPaths":
+            return
+        case "Tmpfs":
+            yield from (f"--tmpfs={path}" for path in value)
+        case "Devices":
+            yield from (f"--device={one['PathOnHost']}:{one['PathInContainer']}" for one in value)
+        case "CgroupnsMode":
+            yield f"--cgroupns={value}"
+        case _:
+            yield from (f"{_LISTS[key]}={one}" for one in value)
+
+
+_LISTS = {
+    "CapAdd": "--cap-add",
+    "SecurityOpt": "--security-opt",
+    "DeviceCgroupRules": "--device-cgroup-rule",
+    "Binds": "--volume",
+}
+
+
+def container_args() -> tuple[str, ...]:
+    """What the container lab says of the container itself; the entry is called by `command`."""
+    volumes = (f"--volume={path}" for path in VOLUMES)
+    return ("--entrypoint=/bin/sh", "--env=container=docker", f"--stop-signal={STOP_SIGNAL}", *volumes)
+
+
+def command(public_key: str) -> tuple[str, ...]:
+    """PID 1's beginning: the key for the login user, as a box has it from Vagrant, then what every lab machine runs."""
+    folder, owner = f"/home/{USER}/.ssh", f"-o {USER_ID} -g {USER_ID}"
+    put = f"install -d {owner} -m 0700 {folder} && install {owner} -m 0600 /dev/stdin {folder}/authorized_keys"
+    return ("-c", f"echo {shlex.quote(public_key.strip())} | {{ {put}; }} && exec {ENTRY}")
+
+
+def prepare(environment: Environment, cluster: Cluster, listen: Listener) -> None:
+    """Have the image, find out what this host grants, and write it down beside Vagrant's own state."""
+    environment.state.mkdir(mode=0o700, exist_ok=True)
+    releases: dict[str, None] = dict.fromkeys(wish.release for _, wish in machines(cluster))
+    with closing(engine.ensure(listen)) as client:
+        images: dict[str, str] = {release: image.ensure(client, release, listen) for release in releases}
+        rights = granted(client, next(iter(images.values())), _TRIAL)
+    node = Node(
+        images,
+        (*create_args(node_config(rights)), *container_args()),
+        command(state.public_key(environment.state)),
+        USER,
+        str(environment.state / state.KEY),
+    )
+    state.write(environment.state / FILE, TypeAdapter(Node).dump_json(node, indent=2).decode() + "\n")

@@ -1,0 +1,183 @@
+"""The Vagrantfile, read by Vagrant, and by a stand-in that writes down what providers are told. No machine runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from provisioner.core.report import ignore
+from provisioner.inventory.loader import load
+from provisioner.inventory.vagrant import Provider
+from provisioner.labs import packages
+from provisioner.labs.vagrant import checks
+from provisioner.labs.vagrant.troubles import explained
+from tests.conftest import Golden
+from tests.docs.markdown import ROOT
+
+pytestmark = pytest.mark.e2e
+
+HERE = Path(__file__).parent
+PROVIDERS = get_args(Provider)
+# Not to be had without an account, or for macOS alone.
+WITHOUT_PLUGIN = ("vmware_desktop", "parallels")
+INVENTORY = """
+all:
+  vars:
+    vagrant: &usual {provider: PROVIDER, memory_mib: 3000}
+    cluster: {kubernetes_version: "1.20.2"}
+  hosts:
+    w9: {node_ip: 192.168.56.29}
+  children:
+    control_plane:
+      hosts:
+        kube-control1: {node_ip: 192.168.56.11}
+    workers:
+      vars:
+        vagrant: {<<: *usual, release: noble, cpus: 4DISKS}
+      hosts:
+        kube-node[1:2]:
+        w9:
+      children:
+        storage:
+          vars: {vagrant: {provider: PROVIDER, memory_mib: 5000}}
+          hosts:
+            kube-node1:
+              node_ip: 192.168.56.21
+              vagrant: {provider: PROVIDER, release: jammy, box_version: "3.1"}
+            kube-node2: {node_ip: 192.168.56.22}
+        a-first: {hosts: kube-node3}
+        z-last: {vars: {vagrant: {provider: PROVIDER, cpus: 8}}, hosts: {kube-node3: }}
+        heavy:
+          vars: {ansible_group_priority: 9, vagrant: {provider: PROVIDER, box: acme/ubuntu, cpus: 16}}
+          hosts: {kube-node3: {node_ip: 192.168.56.23}}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _vagrant() -> None:
+    checks.have_vagrant(ignore)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "Vagrantfile", tmp_path)
+    return tmp_path
+
+
+def written(folder: Path, provider: str) -> Path:
+    disks = "" if provider in ("docker", "parallels") else ", disks_gib: [10, 20]"
+    path = folder / "inventory.yaml"
+    path.write_text(INVENTORY.replace("PROVIDER", provider).replace("DISKS", disks))
+    if provider == "docker":
+        node = {"images": {name: f"lab:{name}" for name in ("bookworm", "jammy", "noble")}, "create_args": ["--x"]}
+        (folder / ".vagrant").mkdir()
+        (folder / "key").touch()
+        text = json.dumps({**node, "cmd": ["-c", "run"], "user": "admin", "private_key": str(folder / "key")})
+        (folder / ".vagrant" / "node.json").write_text(text)
+    return path
+
+
+def run(folder: Path, *argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a program there as a user does, but for HashiCorp's servers, which are not asked anything."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VAGRANT_", "PROVISIONER_"))}
+    own = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_SERVER_URL": "http://127.0.0.1:9", "LC_ALL": "C.UTF-8"}
+    environment = {**kept, **own, "HOME": str(folder), **variables}
+    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def told(folder: Path) -> str:
+    done = run(folder, "ruby", str(HERE / "vagrant_harness.rb"), str(folder / "Vagrantfile"))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def with_virtualbox(folder: Path) -> str:
+    """A PATH with a VBoxManage that only has a version."""
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "VBoxManage"
+    program.write_text('#!/bin/sh\ncase "$*" in *--version*) echo 7.0.20r163906 ;; esac\n')
+    program.chmod(0o755)
+    return f"{folder / 'bin'}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_each_provider_is_told(provider: str, folder: Path, golden: Golden) -> None:
+    written(folder, provider)
+    golden(f"vagrant/{provider}.txt", told(folder).replace(str(folder), "."))
+
+
+@pytest.mark.parametrize("example", [None, ROOT / "inventories" / "vagrant.yaml"], ids=["groups", "example"])
+def test_the_vagrantfile_reads_what_we_read(example: Path | None, folder: Path) -> None:
+    """Also the defaults, which both have."""
+    path = Path(shutil.copy(example, folder / "inventory.yaml")) if example else written(folder, "virtualbox")
+    cluster, lines = load(path), told(folder).splitlines()
+    assert sum(".vm.hostname" in line for line in lines) == len(cluster.hosts)
+    for host in cluster.hosts:
+        assert host.vagrant
+        for line in (
+            f'{host.name}.vm.network "private_network", {{"ip":"{host.node_ip}"}}',
+            f"virtualbox of {host.name}.vm.memory = {host.vagrant.memory_mib}",
+            f"virtualbox of {host.name}.vm.cpus = {host.vagrant.cpus}",
+        ):
+            assert line in lines
+        if host.vagrant.box:
+            assert f'{host.name}.vm.box = "{host.vagrant.box}"' in lines
+        assert (f"{host.name}.vm.disk" in "\n".join(lines)) is bool(host.vagrant.disks_gib)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_vagrant_validates_it(provider: str, folder: Path) -> None:
+    """With the provider's own plug-in where it can be had; else with one that takes all of the provider's settings."""
+    written(folder, provider)
+    if provider == "libvirt":
+        packages.install(("vagrant-libvirt",), ignore)
+    if provider in WITHOUT_PLUGIN:
+        text = (HERE / "vagrant_stand_in.rb").read_text() + (folder / "Vagrantfile").read_text()
+        (folder / "Vagrantfile").write_text(text)
+    path = with_virtualbox(folder) if provider == "virtualbox" else os.environ["PATH"]
+    done = run(folder, "vagrant", "validate", PATH=path, PLUGIN=provider)
+    assert (done.returncode, done.stdout[-36:]) == (0, "Vagrantfile validated successfully.\n"), done
+
+
+def test_vagrant_refuses_a_setting_that_the_provider_does_not_have(folder: Path) -> None:
+    path = written(folder, "virtualbox")
+    path.write_text(path.read_text().replace("memory_mib: 3000", "memory_mib: 3000, settings: {no_such: 1}"))
+    done = run(folder, "vagrant", "validate", PATH=with_virtualbox(folder))
+    assert done.returncode
+    assert "The following settings shouldn't exist: no_such" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("inventory", "message"),
+    [
+        (None, "There is no inventory here. Looked for: "),
+        ("all: {hosts: {a: }}\n", "no machine has settings under `vagrant:`"),
+        (INVENTORY.replace("PROVIDER", "docker").replace("DISKS", ""), "First: provisioner lab prepare -i "),
+    ],
+)
+def test_the_vagrantfile_says_what_is_missing(inventory: str | None, message: str, folder: Path) -> None:
+    if inventory:
+        (folder / "inventory.yaml").write_text(inventory)
+    done = run(folder, "vagrant", "up")
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "message"),
+    [
+        ("virtualbox", "a box cannot be downloaded"),
+        ("parallels", "Vagrant does not know the provider"),
+    ],
+)
+def test_what_vagrant_says_is_still_understood(provider: str, message: str, folder: Path) -> None:
+    written(folder, provider)
+    done = run(folder, "vagrant", "up", "kube-control1", PATH=with_virtualbox(folder))
+    assert message in explained("vagrant up", done.stdout + done.stderr).message
