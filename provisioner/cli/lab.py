@@ -14,10 +14,10 @@ from typing import Annotated
 
 import typer
 
-from provisioner.cli import work
+from provisioner.cli import verifying, work
 from provisioner.cli.common import OWN_OPTIONS_FIRST, Frame, JsonOption, VerboseOption, frame
 from provisioner.cli.lab_bundle import have_bundle
-from provisioner.console import Human, table
+from provisioner.console import Human
 from provisioner.core.report import Note, PhaseBegan
 from provisioner.engine import Outcome
 from provisioner.inventory import loader
@@ -25,6 +25,7 @@ from provisioner.inventory.model import Cluster
 from provisioner.kubeconfig import default_path
 from provisioner.labs import state
 from provisioner.labs.spec import KUBERNETES_VERSION, LabSpec, Machine
+from provisioner.tables import table
 
 app = typer.Typer(help="Machines to play on: containers that behave like servers.", no_args_is_help=True)
 
@@ -72,7 +73,7 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
         moment = verified.read_text().strip()
         told(Note(f"nothing changed since {moment}, when it was verified; `provisioner verify` looks again"))
     else:
-        work.verify(cluster, told)
+        verifying.verify(cluster, told)
         verified.write_text(time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
     told.show.report(outcome.report)
     if isinstance(told.show, Human):
