@@ -116,7 +116,7 @@ def apply(
 
 
 def verify(
-    part: Annotated[VerifyPart | None, typer.Argument(help="Only this: does everyone reach everyone?")] = None,
+    part: Annotated[VerifyPart | None, typer.Argument(help="`network`: only who reaches whom, and nothing of the rest.")] = None,
     inventory: InventoryOption = None,
     limit: LimitOption = "",
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from provisioner.core.report import Reach
 from provisioner.errors import Problem
@@ -16,7 +17,7 @@ from provisioner.verification.paths import NetworkPath
 from provisioner.verification.walk import Asked, Walk
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Survey:
     """What was heard.
 
@@ -33,7 +34,16 @@ class Survey:
 
     def by(self, path: NetworkPath, source: str) -> tuple[Reach, ...]:
         """What that node heard on that path."""
-        return tuple(reach for reach in self.reaches if (reach.path, reach.source) == (path, source))
+        return self._grouped.get((path, source), ())
+
+    @cached_property
+    def _grouped(self) -> Mapping[tuple[str, str], tuple[Reach, ...]]:
+        """A hundred nodes have ten thousand answers and more: they are sorted once."""
+        found: dict[tuple[str, str], tuple[Reach, ...]] = {}
+        for reach in self.reaches:
+            key = (reach.path, reach.source)
+            found[key] = (*found.get(key, ()), reach)
+        return found
 
 
 def take(kubectl: Kubectl, asked: Asked, say: Callable[[str], None]) -> Survey:

@@ -30,6 +30,8 @@ PATHS = {
     "pod_reaches_pods", "pod_reaches_service", "pod_reaches_itself", "pod_reaches_api_server", "machine_reaches_pods",
     "machine_reaches_service", "machine_reaches_node_ports", "largest_packet",
 }  # fmt: skip
+# What runs in the background of a shell ignores Ctrl-C, and so would its children.
+INTERRUPTIBLE = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
 MEND = "systemctl restart provisioner-pod-network"
 
 
@@ -110,7 +112,8 @@ def test_forward_set_to_drop(lab: World) -> None:
         f"iptables -w -D FORWARD {way} 10.244.0.0/16 -m comment --comment provisioner-pod-network -j ACCEPT\n"
         for way in ("-s", "-d")
     )
-    with damaged(lab, "w2", f"iptables -w -P FORWARD DROP\n{rules}", MEND):
+    policy = lab.shell("w2", "iptables -w -S FORWARD | sed -n 's/-P //p'")
+    with damaged(lab, "w2", f"iptables -w -P FORWARD DROP\n{rules}", f"iptables -w -P {policy}\n{MEND}"):
         found = verify_network(lab)
     assert found.causes == {("w2", "forward_policy")}, found.said
     assert {("cp1", "w2"), ("w1", "w2"), ("w2", "cp1"), ("w2", "w1")} <= found.pairs("pod-to-pod")
@@ -194,9 +197,11 @@ def overlay(lab: World, *directions: tuple[str, str]) -> Iterator[None]:
         for name, number in (("w1", 1), ("w2", 2)):
             lab.shell(
                 name,
-                f"ip link add ov0 address 02:00:00:00:77:0{number} type vxlan id 77 dstport 4789 dev eth0 nolearning\n"
+                # Bound to no device, it may carry as much as eth0, in fragments.
+                f"ip link add ov0 address 02:00:00:00:77:0{number} type vxlan id 77 dstport 4789 "
+                f"local {address(lab, name)} nolearning\n"
                 f"ip link set ov0 mtu 1500 up\nip address add 10.99.77.{number}/24 dev ov0\n"
-                "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.ov0.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0",
+                "sysctl -qw net.ipv4.conf.ov0.rp_filter=0",
             )
         for name, number, other in (("w1", 2, "w2"), ("w2", 1, "w1")):
             mac = f"02:00:00:00:77:0{number}"
@@ -248,7 +253,7 @@ def test_rp_filter_with_an_asymmetric_route(lab: World) -> None:
 @contextmanager
 def begun(lab: World) -> Iterator[subprocess.Popen[str]]:
     """A verification of the network that has its probes at work."""
-    argv = [sys.executable, "-c", PROGRAM, "verify", "network", "-i", str(lab.inventory)]
+    argv = [sys.executable, "-c", INTERRUPTIBLE + PROGRAM, "verify", "network", "-i", str(lab.inventory)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
         for line in process.stdout:
