@@ -116,7 +116,7 @@ def apply(
 
 
 def verify(
-    part: Annotated[VerifyPart | None, typer.Argument(help="`network`: only who reaches whom, and nothing of the rest.")] = None,
+    part: Annotated[VerifyPart | None, typer.Argument(help="`network`: who reaches whom, and nothing else.")] = None,
     inventory: InventoryOption = None,
     limit: LimitOption = "",
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,

@@ -145,4 +145,7 @@ def _survey(
     taken = surveys.take(kubectl, asked, say)
     found = explain(asked, taken, session.checked - set(asked.nodes), session.cluster.settings.pod_cidr)
     request.config.stash[STREAM].network(found.reaches)
+    in_junit = request.getfixturevalue("record_testsuite_property")
+    for reach in found.reaches:
+        in_junit(f"{reach.path} {reach.source} {reach.target}", "ok" if reach.ok else reach.text)
     return found

@@ -102,8 +102,12 @@ def test_everyone_reaches_everyone(lab: World, tmp_path: Path) -> None:
     assert found.said.report["part"] == "network"
     assert "pod-to-pod" in page.read_text()
     assert "<script" not in page.read_text()
-    cases = list(ET.parse(junit).getroot().iter("testcase"))  # noqa: S314 - our own file
+    root = ET.parse(junit).getroot()  # noqa: S314 - our own file
+    cases = list(root.iter("testcase"))
     assert any("pod_reaches_pods" in case.attrib["name"] for case in cases)
+    written = {entry.attrib["name"]: entry.attrib["value"] for entry in root.iter("property")}
+    assert written["pod-to-pod cp1 w2"] == "ok"
+    assert len(written) == len(found.reaches)
     assert namespaces(lab) == ""
 
 

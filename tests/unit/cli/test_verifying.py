@@ -70,7 +70,7 @@ def test_who_does_not_reach_whom_and_why(call: Call, suite: Suite) -> None:
 def test_programs_get_all_of_it(call: Call, suite: Suite) -> None:
     suite.reaches, suite.failed = HOLE, (CAUSE,)
     lines = [json.loads(line) for line in call("verify", "network", "--json", "--limit", "w1").out.splitlines()]
-    assert suite.scope.limit == {"w1"}
+    assert suite.scope.limit == frozenset({"w1"})
     seen = next(line for line in lines if line.get("event") == "network_seen")
     assert seen["reaches"][1] == {
         "path": "pod-to-pod", "source": "w1", "target": "cp1", "ok": False, "text": "nc: timed out",
