@@ -12,6 +12,8 @@ from ipaddress import IPv4Network
 
 # Devices that only pods' packets use: of the bridge plug-in, Calico, Flannel, kube-router, Weave and Cilium.
 _PODS_DEVICES = ("cni", "cali", "flannel", "kube-bridge", "weave", "lxc", "cilium")
+# Chains in which Calico, Cilium, Weave and kube-router decide by marks and sets, which are not understood here.
+_PLUG_INS_CHAINS = ("cali-", "CILIUM_", "WEAVE", "KUBE-ROUTER-")
 _REFUSING = frozenset({"DROP", "REJECT"})
 # Beside these, a rule has conditions that are not understood here.
 _UNDERSTOOD = frozenset({"-m", "--comment", "-j", "-s", "-d", "-i", "-o", "-p", "--dport", "--dports", "--reject-with"})
@@ -93,7 +95,11 @@ def _reached(table: Table, start: str) -> Iterator[Rule]:
 def forwards_nothing(found: Iterable[Table], pods: IPv4Network) -> bool:
     """FORWARD drops what no rule accepts, and no rule accepts the pods' packets."""
     closed = (table for table in found if table.name == "filter" and table.policies.get("FORWARD") in _REFUSING)
-    return any(not any(_accepts(rule, pods) for rule in _reached(table, "FORWARD")) for table in closed)
+    return any(not any(_may_accept(rule, pods) for rule in _reached(table, "FORWARD")) for table in closed)
+
+
+def _may_accept(rule: Rule, pods: IPv4Network) -> bool:
+    return rule.target.startswith(_PLUG_INS_CHAINS) or _accepts(rule, pods)
 
 
 def _accepts(rule: Rule, pods: IPv4Network) -> bool:

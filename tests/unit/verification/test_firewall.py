@@ -41,6 +41,8 @@ DOCKER = (
         (("-A FORWARD -i cali+ -j ACCEPT",), False),
         (("-A FORWARD -j FLANNEL-FWD", "-A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT"), False),
         (("-A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT",), True),
+        (('-A FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD',), False),
+        (("-A FORWARD -j KUBE-ROUTER-FORWARD",), False),
         (("-A FORWARD -g FLANNEL-FWD", "-A FLANNEL-FWD -g FLANNEL-FWD"), True),
     ],
 )  # fmt: skip
