@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from provisioner.core.report import Reach
 from provisioner.errors import Problem
 from provisioner.verification import firewall
-from provisioner.verification.paths import BY_PROXY, NetworkPath
+from provisioner.verification.paths import BY_PROXY, SERVICE, NetworkPath
 from provisioner.verification.wiring import Wiring
 
 _PROXIES_OF_PLUG_INS = frozenset({"kube-router", "cilium-agent"})
@@ -57,8 +57,12 @@ def causes(situation: Situation) -> tuple[Problem, ...]:
 
 
 def of(reach: Reach, found: tuple[Problem, ...]) -> list[Problem]:
-    """Which causes explain that this path does not work."""
-    return [cause for cause in found if cause.where in (reach.source, reach.target) and _about(cause.rule, reach)]
+    """Which causes explain that this path does not work. A Service of all pods leads to any of them."""
+    return [
+        cause
+        for cause in found
+        if (reach.target == SERVICE or cause.where in (reach.source, reach.target)) and _about(cause.rule, reach)
+    ]
 
 
 def _about(rule: str, reach: Reach) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.report import Reach
+from provisioner.verification.paths import SERVICE
 from provisioner.verification.probe_objects import LABEL
 from tests.e2e.faults import damaged
 from tests.e2e.world import PROGRAM, Said, World
@@ -55,8 +56,9 @@ class Verified:
 
     @property
     def holes(self) -> set[tuple[str, str, str]]:
-        """What does not work: path, source, target."""
-        return {(reach.path, reach.source, reach.target) for reach in self.reaches if not reach.ok}
+        """What does not work: path, source, target. A Service of all pods is reached or not as chance has it."""
+        wrong = (reach for reach in self.reaches if not reach.ok and reach.target != SERVICE)
+        return {(reach.path, reach.source, reach.target) for reach in wrong}
 
     def pairs(self, path: str) -> set[tuple[str, str]]:
         """Who does not reach whom by that path."""
@@ -95,6 +97,7 @@ def test_everyone_reaches_everyone(lab: World, tmp_path: Path) -> None:
     page, junit = tmp_path / "report.html", tmp_path / "report.xml"
     found = verify_network(lab, "--html", str(page), "--junit", str(junit))
     assert found.said.code == 0, found.said
+    assert all(reach.ok for reach in found.reaches)
     paths = {reach.path: 0 for reach in found.reaches}
     for reach in found.reaches:
         paths[reach.path] += 1

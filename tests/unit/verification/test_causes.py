@@ -12,6 +12,7 @@ import pytest
 from provisioner.core.report import Reach
 from provisioner.errors import Problem
 from provisioner.verification.causes import RULES, Situation, causes, of
+from provisioner.verification.paths import SERVICE
 from provisioner.verification.wiring import Link, Way, Wiring, read
 from tests.unit.verification.conftest import recorded
 
@@ -145,3 +146,4 @@ def test_a_path_is_explained_by_what_concerns_it() -> None:
     assert of(hole("pod-to-pod"), found) == [route]
     assert of(hole("hairpin", "w1", "w1"), found) == [proxy, route]
     assert of(hole("pod-to-pod", "w2", "w3"), found) == []
+    assert of(hole("pod-to-service", "w2", SERVICE), found) == [proxy, route, elsewhere]
