@@ -14,17 +14,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
-from rich.table import Table
 
+from provisioner import tables
 from provisioner.core.plan import Plan, PlayPlan
 from provisioner.core.report import (
     CommandRan,
     Event,
     Found,
-    HostReport,
+    NetworkSeen,
     Note,
     Outcome,
     PhaseBegan,
+    Reach,
     Report,
     Said,
     StepBegan,
@@ -33,7 +34,7 @@ from provisioner.core.report import (
 )
 from provisioner.errors import ProblemsError, ProvisionerError, Severity
 from provisioner.plain import error_fields, event_fields, report_fields
-from provisioner.wording import duration, one_line, words
+from provisioner.wording import duration, one_line, unfinished, words
 
 _MARKS = {Outcome.OK: "[green]✓[/]", Outcome.CHANGED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.SKIPPED: "-"}
 # What is well already is counted in the end and not worth a line each.
@@ -102,8 +103,10 @@ class Human:
                 self.console.print(f"[{colour}]{problem.severity.value}[/] {escape(str(problem))}", highlight=False)
             case Note(text):
                 self.console.print(escape(text), highlight=False)
-            case CommandRan():
+            case CommandRan() if self._verbose:
                 self._ran(event)
+            case NetworkSeen(reaches) if self._verbose or not all(reach.ok for reach in reaches):
+                self.network(reaches)
 
     def _begin(self, host: str, title: str) -> None:
         if self.console.is_terminal:
@@ -121,9 +124,8 @@ class Human:
             self.console.print(escape(indent(event.detail, "      ")), highlight=False)
 
     def _ran(self, event: CommandRan) -> None:
-        if self._verbose:
-            text = f"{event.host}: $ {escape(one_line(event.command))} → {event.exit_code}, {event.seconds:.1f} s"
-            self.console.print(f"    [dim]{text}[/]", highlight=False)
+        text = f"{event.host}: $ {escape(one_line(event.command))} → {event.exit_code}, {event.seconds:.1f} s"
+        self.console.print(f"    [dim]{text}[/]", highlight=False)
 
     def _worth_a_line(self, outcome: Outcome) -> bool:
         return self._verbose or outcome not in _QUIET
@@ -159,16 +161,24 @@ class Human:
             if verbose and diff:
                 self.console.print(Syntax(diff.rstrip("\n"), "diff", background_color="default", word_wrap=True))
 
+    def network(self, reaches: Iterable[Reach]) -> None:
+        """Who reaches whom."""
+        for part in tables.network(reaches):
+            self.console.print(part, highlight=False)
+
     def report(self, report: Report) -> None:
         """One line that says how it went, and one for each host that is not as it should be."""
         self.close()
         for host, told in report.hosts.items():
             if told.failed or told.left:
-                self.console.print(f"[red]✗ {host}[/] is not converged{_why(host, told)}", highlight=False)
+                self.console.print(
+                    f"[red]✗ {host}[/] is not converged{escape(unfinished(host, told))}", highlight=False
+                )
         for text in report.skipped:
             self.console.print(f"[yellow]skipped[/] {escape(text)}", highlight=False)
         trips = max((told.round_trips for told in report.hosts.values()), default=0)
-        cost = f"{len(report.hosts)} machine(s), at most {trips} round trips each, {duration(report.seconds)}"
+        each = f", at most {trips} round trips each" if trips else ""
+        cost = f"{len(report.hosts)} machine(s){each}, {duration(report.seconds)}"
         self.console.print(f"[bold]{words(report)}[/] [dim]{cost}[/]", highlight=False)
 
     def error(self, error: ProvisionerError, log: str) -> None:
@@ -234,16 +244,3 @@ def show_error(console: Console, error: ProvisionerError, log: str) -> None:
         console.print(f"  → {escape(error.hint)}", highlight=False)
     if log:
         console.print(f"  [dim]log: {escape(log)}[/]", highlight=False, soft_wrap=True)
-
-
-def _why(host: str, told: HostReport) -> str:
-    steps = f"{told.left} step(s) to go" if told.left else ""
-    return ": " + ", ".join(word for word in (escape(one_line(told.detail.removeprefix(f"{host}: "))), steps) if word)
-
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    """A plain table."""
-    drawn = Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for row in rows:
-        drawn.add_row(*(escape(cell) for cell in row))
-    return drawn

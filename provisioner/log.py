@@ -12,8 +12,10 @@ from provisioner.core.report import (
     CommandRan,
     Event,
     Found,
+    NetworkSeen,
     Note,
     PhaseBegan,
+    Reach,
     Said,
     StepBegan,
     StepEnded,
@@ -83,6 +85,12 @@ def describe(event: Event) -> str:
             return f"{problem.severity.value}: [{problem.rule}] {problem}"
         case Note(text):
             return text
+        case NetworkSeen(reaches):
+            return f"network:{_indented(chr(10).join(map(_tried, reaches)))}"
+
+
+def _tried(reach: Reach) -> str:
+    return f"{'ok' if reach.ok else 'failed'} {reach.path} {reach.source} -> {reach.target} {reach.text}".rstrip()
 
 
 def _indented(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provisioner.core.report import Report
+from provisioner.core.report import HostReport, Report
 from provisioner.errors import ProblemsError, ProvisionerError
 
 
@@ -15,6 +15,8 @@ def words(report: Report) -> str:
 
 
 def _went(report: Report) -> str:
+    if report.part == "network" and report.result == "ok":
+        return "Everyone reaches everyone."
     if report.result == "changes":
         return f"{report.changed} step(s) would be done."
     if report.result == "interrupted":
@@ -26,6 +28,12 @@ def _went(report: Report) -> str:
     if report.left_out:
         return "Nothing to do in the plays that were asked for."
     return "Nothing to do: everything is as the inventory says."
+
+
+def unfinished(host: str, told: HostReport) -> str:
+    """Why a machine is not as it should be: `: it broke, 3 step(s) to go`."""
+    steps = f"{told.left} step(s) to go" if told.left else ""
+    return ": " + ", ".join(word for word in (one_line(told.detail.removeprefix(f"{host}: ")), steps) if word)
 
 
 def one_line(text: str) -> str:

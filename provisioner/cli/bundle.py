@@ -15,11 +15,11 @@ from provisioner.bundle.debian.build import default_cache, machine_architecture
 from provisioner.bundle.debian.recipe import KUBERNETES_VERSION
 from provisioner.catalog.kubernetes import releases
 from provisioner.cli.common import Frame, JsonOption, frame
-from provisioner.console import table
 from provisioner.core.report import Note
 from provisioner.errors import UsageError
 from provisioner.inventory.values import Version
 from provisioner.sources.repository import DOCKER_CE
+from provisioner.tables import table
 from provisioner.upstream import build as upstream
 from provisioner.upstream.request import KUBERNETES_URL, Addresses, Request
 

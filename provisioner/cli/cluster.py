@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from provisioner import plan_file
-from provisioner.cli import reading, version_lock, work
+from provisioner.cli import reading, verifying, version_lock, work
 from provisioner.cli.common import (
     OWN_OPTIONS_FIRST,
     InventoryOption,
@@ -33,15 +34,24 @@ from provisioner.core.report import Note
 from provisioner.core.selection import Selection
 from provisioner.inventory import loader
 from provisioner.transports.connect import ssh_argv
+from provisioner.verification.probe_objects import IMAGE
+from provisioner.verification.run import Scope
+from provisioner.verification.walk import OUTSIDE_NAME, SAMPLE_ABOVE
 
 CHANGES = 10
+
+
+class VerifyPart(StrEnum):
+    """What can be verified alone."""
+
+    NETWORK = "network"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application, in the order in which the help shows them."""
     app.command(epilog="Example: provisioner plan -i inventory.yaml -v")(plan)
     app.command(epilog="Example: provisioner apply -i inventory.yaml --limit worker2")(apply)
-    app.command(epilog="Example: provisioner verify --junit report.xml")(verify)
+    app.command(epilog="Example: provisioner verify network --html report.html")(verify)
     app.command(epilog="Example: provisioner lock -i inventory.yaml")(lock)
     app.command(epilog="Example: provisioner status")(status)
     app.command(epilog="Example: provisioner unlock")(unlock)
@@ -107,15 +117,28 @@ def apply(
 
 
 def verify(
+    part: Annotated[VerifyPart | None, typer.Argument(help="`network`: who reaches whom, and nothing else.")] = None,
     inventory: InventoryOption = None,
     limit: LimitOption = "",
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the results as a page, with who reaches whom.")] = None,
+    sample_above: Annotated[
+        int, typer.Option(metavar="N", min=2, help="In a cluster of more nodes, each tries only some of the others.")
+    ] = SAMPLE_ABOVE,
+    outside_name: Annotated[
+        str, typer.Option(metavar="NAME", help="A name of the world that pods have to look up if the machines can.")
+    ] = OUTSIDE_NAME,
+    probe_image: Annotated[
+        str, typer.Option(metavar="IMAGE", help="Another image with busybox, where there is no bundle.")
+    ] = IMAGE,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Check that nothing is left to do, then look at every machine and through the cluster with code of its own."""
     with frame("verify", as_json=as_json, verbose=verbose) as told:
-        told.show.report(work.verify(load_cluster(inventory, told), told, limit, junit))
+        suite = (f"--sample-above={sample_above}", f"--outside-name={outside_name}", f"--probe-image={probe_image}")
+        scope = Scope(network=part is VerifyPart.NETWORK, junit=junit, suite=suite)
+        told.show.report(verifying.verify(load_cluster(inventory, told), told, limit, scope, html=html))
 
 
 def lock(

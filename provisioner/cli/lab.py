@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from provisioner.cli import lab_pause, work
+from provisioner.cli import lab_pause, verifying, work
 from provisioner.cli.common import OWN_OPTIONS_FIRST, Frame, JsonOption, VerboseOption, frame, known_host, reached
 from provisioner.cli.lab_bundle import have_bundle
 from provisioner.cli.lab_choice import (
@@ -26,12 +26,13 @@ from provisioner.cli.lab_choice import (
     vagrant_cluster,
 )
 from provisioner.cli.lab_farewell import farewell
-from provisioner.console import Human, table
+from provisioner.console import Human
 from provisioner.core.report import Note, PhaseBegan
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.labs import state
 from provisioner.labs.spec import KUBERNETES_VERSION, LabSpec, Machine
+from provisioner.tables import table
 from provisioner.transports.connect import ssh_argv
 
 app = typer.Typer(
@@ -106,7 +107,7 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
         moment = verified.read_text().strip()
         told(Note(f"nothing changed since {moment}, when it was verified; `provisioner verify` looks again"))
     else:
-        work.verify(cluster, told)
+        verifying.verify(cluster, told)
         verified.write_text(time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
     told.show.report(outcome.report)
     if isinstance(told.show, Human):

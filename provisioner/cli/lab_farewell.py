@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 from provisioner.cli.common import Frame
-from provisioner.console import Human, table
+from provisioner.console import Human
 from provisioner.core.report import Note
 from provisioner.engine import Outcome
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.kubeconfig import default_path
+from provisioner.tables import table
 
 
 def program(argv0: str, directory: Path) -> str:

@@ -18,7 +18,6 @@ import yaml
 from provisioner import engine
 from provisioner import kubeconfig as kubeconfigs
 from provisioner.cli.common import Frame
-from provisioner.console import table
 from provisioner.core.command import shell
 from provisioner.core.facts import ClusterState
 from provisioner.core.play import View
@@ -32,6 +31,7 @@ from provisioner.looking import look_at
 from provisioner.plays.workers import token_manifest
 from provisioner.resources.kubectl import kubectl
 from provisioner.session import Session, chosen, new_token, open_fleet, open_session
+from provisioner.tables import table
 from provisioner.transports.protocol import Transport
 from provisioner.transports.trust import Offer, offers
 

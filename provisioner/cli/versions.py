@@ -12,8 +12,8 @@ from rich.table import Table
 from provisioner.catalog import binaries, containerd, packages, runtimes
 from provisioner.catalog.kubernetes import Release, releases
 from provisioner.cli.common import JsonOption, frame
-from provisioner.console import table
 from provisioner.core.report import Note
+from provisioner.tables import table
 
 _TABLES: dict[str, Iterable[Any]] = {
     "kubernetes": releases(),

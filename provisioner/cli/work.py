@@ -1,9 +1,8 @@
-"""Plan, apply and verify as the commands run them: with a kubeconfig brought home and errors told host by host."""
+"""Plan and apply as the commands run them: with a kubeconfig brought home and errors told host by host."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
 
 import typer
@@ -11,17 +10,16 @@ import typer
 from provisioner import engine, kubeconfig, plan_file
 from provisioner.cli.common import Frame, load_cluster
 from provisioner.core.plan import Plan, done_already
-from provisioner.core.report import Found, Note, PhaseBegan, Report
+from provisioner.core.report import Found, Note
 from provisioner.core.selection import Selection
 from provisioner.derived import skipped
 from provisioner.engine import Outcome
-from provisioner.errors import Problem, UsageError, VerificationError
+from provisioner.errors import UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.sources import is_program
 from provisioner.lease import at_work
 from provisioner.runtimes.crictl import left_out
 from provisioner.session import Session, find_bundle, open_session
-from provisioner.verification.run import verify as verify_by_testinfra
 from provisioner.wording import together
 
 _ALL = Selection()
@@ -82,33 +80,6 @@ def stop_for_errors(outcome: Outcome, told: Frame) -> None:
         told.fail(error)
     told.show.report(outcome.report)
     raise typer.Exit(next(iter(outcome.errors.values())).exit_code)
-
-
-def verify(cluster: Cluster, told: Frame, limit: str = "", junit: Path | None = None) -> Report:
-    """The plan is empty, and the testinfra suite and its probes pass. What is not so is shown, and exits with 6."""
-    began_s = time.monotonic()
-    told(PhaseBegan("is anything left to do?"))
-    outcome = plan(cluster, told, Selection(limit))
-    stop_for_errors(outcome, told)
-    left = tuple(
-        Problem("plan-not-empty", step.host, f"would {step.change.summary}", "`provisioner apply` does it.")
-        for step in outcome.plan.steps
-    )
-    names = frozenset(outcome.view.limit) if limit else None
-    found = verify_by_testinfra(cluster, told, limit=names, junit=junit)
-    problems = (*left, *found.failed)
-    seconds = round(time.monotonic() - began_s, 3)
-    result = "failed" if problems else "ok"
-    not_done = tuple(dict.fromkeys((*outcome.report.skipped, *found.skipped)))
-    report = dataclasses.replace(
-        outcome.report, result=result, changed=0, problems=problems, skipped=not_done, seconds=seconds
-    )
-    if problems:
-        told.fail(VerificationError(f"{len(problems)} finding(s); {found.passed} checks passed", problems))
-        told.show.report(report)
-        raise typer.Exit(VerificationError.exit_code)
-    told(Note(f"verified: {found.passed} checks passed, and nothing is left to do"))
-    return report
 
 
 def _with_skipped(outcome: Outcome) -> Outcome:

@@ -91,6 +91,27 @@ class CommandRan:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """Whether `source` (a node) reaches `target` (a node or a name) by a path such as pod-to-pod.
+
+    `text` is what was heard instead or, for largest-packet, how many bytes passed.
+    """
+
+    path: str
+    source: str
+    target: str
+    ok: bool
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSeen:
+    """Who reaches whom in a cluster's network, all at once."""
+
+    reaches: tuple[Reach, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HostReport:
     """What a run cost and did on one host. `left` counts the steps that a run which ended early has not done."""
 
@@ -106,7 +127,8 @@ class HostReport:
 class Report:
     """The end of a run. `result` is `ok`, `failed`, `interrupted`, or `changes` for a plan that is not empty.
 
-    `left_out` counts the steps that are to be done and belong to plays that were not asked for.
+    `left_out` counts the steps that are to be done and belong to plays that were not asked for; `part` is `network`
+    when nothing else was looked at.
     """
 
     result: str
@@ -116,9 +138,10 @@ class Report:
     skipped: tuple[str, ...] = ()
     seconds: float = 0.0
     left_out: int = 0
+    part: str = ""
 
 
-Event = PhaseBegan | StepBegan | StepEnded | Waiting | Said | Found | Note | CommandRan
+Event = PhaseBegan | StepBegan | StepEnded | Waiting | Said | Found | Note | CommandRan | NetworkSeen
 Listener = Callable[[Event], None]
 
 

@@ -7,15 +7,18 @@ from collections.abc import Iterable
 # Public only as `pytest.fail.Exception`, from which a type checker lets nobody inherit.
 from _pytest.outcomes import Failed, OutcomeException
 
+from provisioner.errors import Problem
+
 ARROW = "\n→ "
 APPLY = "`provisioner plan` shows what `provisioner apply` would mend"
 
 
 class Finding(Failed):
-    """The check has found something wrong."""
+    """The check has found something wrong; `problems` when it has found things that have names of their own."""
 
     # As pytest does with its own: reports say `Finding`, not where it is defined.
     __module__ = "builtins"
+    problems: tuple[Problem, ...] = ()
 
 
 class NotChecked(Failed):
@@ -35,6 +38,16 @@ def expect_none(wrong: Iterable[str], hint: str = APPLY) -> None:
     if found:
         __tracebackhide__ = True
         raise Finding("; ".join(found) + (ARROW + hint if hint else ""), pytrace=False)
+
+
+def expect_no_problems(problems: Iterable[Problem]) -> None:
+    """Fail with these problems; each keeps its rule and its hint."""
+    problems = tuple(problems)
+    if problems:
+        __tracebackhide__ = True
+        finding = Finding("; ".join(problem.message for problem in problems), pytrace=False)
+        finding.problems = problems
+        raise finding
 
 
 def told(error: BaseException | None) -> tuple[str, str]:

@@ -12,12 +12,14 @@ from provisioner.inventory.model import Cluster, Host
 from provisioner.verification import objects
 from provisioner.verification import survey as surveys
 from provisioner.verification.expect import NotChecked
+from provisioner.verification.explaining import explain
 from provisioner.verification.items import CLUSTER, SESSION, STREAM
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import Node
 from provisioner.verification.seen import Seen
 from provisioner.verification.session import Looked, Session, Unreachable
-from provisioner.verification.survey import Asked, Survey
+from provisioner.verification.survey import Survey
+from provisioner.verification.walk import KEEPS_POLICIES, Asked, names_to_look_up
 
 
 @pytest.fixture(scope="session", name="session")
@@ -83,12 +85,13 @@ def _nodes(kubectl: Kubectl) -> Mapping[str, Node]:
 
 @pytest.fixture(scope="session", name="sound")
 def _sound(session: Session, nodes: Mapping[str, Node]) -> frozenset[str]:
-    """Nodes on which a pod can be expected to start: Ready, and their kubelet well.
+    """Nodes on which a pod can be expected to start: Ready, their kubelet well, and the pods' network configured.
 
-    The cluster calls a node Ready for 40 s after its kubelet has died.
+    The cluster calls a node Ready for 40 s after its kubelet has died, and for some after it lost its network.
     """
     looks = session.looks.items()
-    ill = {name for name, found in looks if isinstance(found, Looked) and found.seen.is_root and not found.seen.well}
+    seen = {name: found.seen for name, found in looks if isinstance(found, Looked) and found.seen.is_root}
+    ill = {name for name, found in seen.items() if not found.well or not found.cni_files}
     return frozenset(name for name, node in nodes.items() if node.ready and name not in ill)
 
 
@@ -114,13 +117,35 @@ def _has_dns(kubectl: Kubectl) -> bool:
     return bool(found.strip())
 
 
+@pytest.fixture(scope="session", name="asked")
+def _asked(session: Session, nodes: Mapping[str, Node], sound: frozenset[str], has_dns: bool) -> Asked:
+    """Who takes part in the survey of the network, and what is asked."""
+    settings, options = session.cluster.settings, session.options
+    there = [host for host in session.hosts if isinstance(session.looks[host.name], Looked)]
+    inside = f"kubernetes.default.svc.{settings.dns_domain}"
+    hosts = {host.name: testinfra.get_host(session.spec(host)) for host in there}
+    return Asked(
+        nodes=[host.name for host in session.cluster.hosts if host.name in sound],
+        hosts=hosts,
+        addresses={name: node.address for name, node in nodes.items()},
+        names=names_to_look_up(hosts, inside, options.outside_name) if has_dns else {},
+        # kubeadm gives the API server the first address of the Services.
+        api_address=f"{settings.service_cidr[1]}:443",
+        policies=settings.network.type in KEEPS_POLICIES,
+        sample_above=options.sample_above,
+        image=options.probe_image,
+    )
+
+
 @pytest.fixture(scope="session", name="survey")
 def _survey(
-    session: Session, kubectl: Kubectl, sound: frozenset[str], has_dns: bool, say: Callable[[str], None]
+    request: pytest.FixtureRequest, session: Session, kubectl: Kubectl, asked: Asked, say: Callable[[str], None]
 ) -> Survey:
-    """What the probes on all ready nodes heard; nothing is left of them."""
-    ready = [host.name for host in session.cluster.hosts if host.name in sound]
-    there = [host for host in session.hosts if isinstance(session.looks[host.name], Looked) and host.name in sound]
-    hosts = {host.name: testinfra.get_host(session.spec(host)) for host in there}
-    name = f"kubernetes.default.svc.{session.cluster.settings.dns_domain}" if has_dns else ""
-    return surveys.take(kubectl, Asked(ready, hosts, name), say)
+    """What the probes on all ready nodes heard, and why they did not hear the rest; nothing is left of them."""
+    taken = surveys.take(kubectl, asked, say)
+    found = explain(asked, taken, session.checked - set(asked.nodes), session.cluster.settings.pod_cidr)
+    request.config.stash[STREAM].network(found.reaches)
+    in_junit = request.getfixturevalue("record_testsuite_property")
+    for reach in found.reaches:
+        in_junit(f"{reach.path} {reach.source} {reach.target}", "ok" if reach.ok else reach.text)
+    return found

@@ -21,13 +21,16 @@ from provisioner.inventory.loader import load
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.verification.items import SESSION, STREAM, machine_name, rule, title
-from provisioner.verification.session import Session
+from provisioner.verification.probe_objects import IMAGE
+from provisioner.verification.session import Options, Session
 from provisioner.verification.stream import Stream
+from provisioner.verification.walk import OUTSIDE_NAME, SAMPLE_ABOVE
 
 pytest_plugins = ("provisioner.verification.fixtures",)
 
 _DIRECTORY = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 CONTROL_PLANE = "control_plane"
+NETWORK = "network"
 # What is checked first: a machine that does not answer explains all the rest; pods are given the longest time.
 _ORDER = (
     "test_machine",
@@ -47,12 +50,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("provisioner")
     group.addoption("--inventory", metavar="FILE", help="the inventory of the cluster to verify")
     group.addoption("--limit", metavar="NAMES", help="check only these hosts or groups, separated by commas")
+    group.addoption("--sample-above", type=int, default=SAMPLE_ABOVE, metavar="N", help="nodes that all ask all others")
+    group.addoption("--outside-name", default=OUTSIDE_NAME, metavar="NAME", help="a name of the world to look up")
+    group.addoption("--probe-image", default=IMAGE, metavar="IMAGE", help="the image of the probes")
     group.addoption("--events-fd", type=int, metavar="N", help="write one JSON line per event to this descriptor")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known."""
     config.addinivalue_line("markers", f"{CONTROL_PLANE}: only for machines that run the API server")
+    config.addinivalue_line("markers", f"{NETWORK}: needed to know whether everyone reaches everyone")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -66,7 +73,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError("\n".join([error.message, *map(str, getattr(error, "problems", ()))])) from error
     # mkdtemp makes it readable by its owner only; a short name, because a socket's path may not be long.
     directory = tempfile.TemporaryDirectory(prefix="pv-")
-    begun = Session(cluster, chosen(cluster, config.option.limit), Path(directory.name))
+    option = config.option
+    options = Options(option.sample_above, option.outside_name, option.probe_image)
+    begun = Session(cluster, chosen(cluster, option.limit), Path(directory.name), options)
     config.stash[SESSION], config.stash[_DIRECTORY] = begun, directory
     config.stash[STREAM] = Stream.open(config.option.events_fd)
     config.option.hosts = config.option.hosts or ",".join(map(begun.spec, begun.hosts))

@@ -21,8 +21,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
-from provisioner.core.report import Listener, Outcome, PhaseBegan, StepBegan, StepEnded, Waiting
-from provisioner.errors import Problem, ProvisionerError, UsageError
+from provisioner.core.report import Listener, NetworkSeen, Outcome, PhaseBegan, Reach, StepBegan, StepEnded, Waiting
+from provisioner.errors import Problem, ProvisionerError, Severity, UsageError
 from provisioner.inventory.model import Cluster
 
 SUITE = "provisioner.verification.suite"
@@ -35,14 +35,34 @@ _CLEAN_UP_S = 90
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What to look at and how: hosts by name, `network` when only the network is asked for, where to write JUnit.
+
+    `suite` are more options of the suite, such as `--sample-above=50`; see `plugin.py`.
+    """
+
+    limit: frozenset[str] | None = None
+    network: bool = False
+    junit: Path | None = None
+    suite: tuple[str, ...] = ()
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """How the suite ended. `not_checked` counts checks that another failure made impossible (never fine)."""
+    """How the suite ended. `not_checked` counts checks that another failure made impossible (never fine).
+
+    `reaches` say who reaches whom in the network, empty when that was not found out.
+    """
 
     passed: int
     failed: tuple[Problem, ...]
     seconds: float
     not_checked: int = 0
     skipped: tuple[str, ...] = ()
+    reaches: tuple[Reach, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -50,33 +70,37 @@ class VerificationResult:
         return not self.failed
 
 
-def verify(
-    cluster: Cluster, listen: Listener, *, limit: frozenset[str] | None = None, junit: Path | None = None
-) -> VerificationResult:
+def verify(cluster: Cluster, listen: Listener, scope: Scope = EVERYTHING) -> VerificationResult:
     """Check the machines and look through the cluster; nothing stays behind on either.
 
-    `limit` names hosts. UsageError when there is no such host or `junit` cannot be written; ProvisionerError when
-    the suite itself broke. What is wrong with the cluster is no error but the result.
+    UsageError when there is no such host or the JUnit file cannot be written; ProvisionerError when the suite itself
+    broke. What is wrong with the cluster is no error but the result.
     """
     began_s = time.monotonic()
+    limit = scope.limit
     names = tuple(host.name for host in cluster.hosts if limit is None or host.name in limit)
-    _check_usage(names, limit, junit)
-    listen(PhaseBegan("verify", names))
-    ended = list(_events(_command(cluster, names if limit else (), junit), listen))
+    _check_usage(names, limit)
+    require_writable(scope.junit)
+    listen(PhaseBegan("verify the network" if scope.network else "verify", names))
+    ended = list(_events(_command(cluster, names if limit else (), scope), listen))
     return replace(result(ended), seconds=time.monotonic() - began_s)
 
 
-def _check_usage(names: tuple[str, ...], limit: frozenset[str] | None, junit: Path | None) -> None:
+def _check_usage(names: tuple[str, ...], limit: frozenset[str] | None) -> None:
     strangers = sorted((limit or frozenset()) - set(names))
     if strangers or not names:
         raise UsageError(
             f"the inventory has no host {', '.join(strangers)}", hint="`provisioner inventory show` lists them"
         )
-    if junit and not (junit.absolute().parent.is_dir() and os.access(junit.absolute().parent, os.W_OK)):
-        raise UsageError(f"cannot write {junit}", hint="make its directory first")
 
 
-def _command(cluster: Cluster, names: Sequence[str], junit: Path | None) -> list[str]:
+def require_writable(path: Path | None) -> None:
+    """UsageError when a file that is to be written at the end cannot be."""
+    if path and not (path.absolute().parent.is_dir() and os.access(path.absolute().parent, os.W_OK)):
+        raise UsageError(f"cannot write {path}", hint="make its directory first")
+
+
+def _command(cluster: Cluster, names: Sequence[str], scope: Scope) -> list[str]:
     """Call pytest without anyone's configuration, conftest or plug-ins but testinfra's and ours."""
     suite = str(files(SUITE))
     command = [
@@ -90,8 +114,9 @@ def _command(cluster: Cluster, names: Sequence[str], junit: Path | None) -> list
         "--noconftest",
     ]
     command += ["-pno:cacheprovider", "-ppytest11.testinfra", f"-p{_PLUGIN}", f"--inventory={cluster.path}", "-q"]
-    limit = [f"--limit={','.join(names)}"] if names else []
-    return [*command, *limit, *([f"--junitxml={junit.absolute()}"] if junit else [])]
+    command += [f"--limit={','.join(names)}"] if names else []
+    command += ["-mnetwork"] if scope.network else []
+    return [*command, *scope.suite, *([f"--junitxml={scope.junit.absolute()}"] if scope.junit else [])]
 
 
 def _environment() -> dict[str, str]:
@@ -106,7 +131,7 @@ def _events(command: list[str], listen: Listener) -> Iterator[dict[str, Any]]:
         for line in pipe:
             event = json.loads(line)
             tell(event, listen)
-            if event["event"] == "ended":
+            if event["event"] in ("ended", "network"):
                 yield event
         _check_exit(process.wait(), output)
 
@@ -161,9 +186,15 @@ def tell(event: dict[str, Any], listen: Listener) -> None:
         listen(StepBegan(event["host"], event["title"]))
     elif event["event"] == "waiting":
         listen(Waiting(event["host"], event["what"]))
+    elif event["event"] == "network":
+        listen(NetworkSeen(_reaches(event)))
     else:
         outcome = _OUTCOMES.get(event["outcome"], Outcome.FAILED)
         listen(StepEnded(event["host"], event["title"], outcome, event["seconds"], event["message"]))
+
+
+def _reaches(event: dict[str, Any]) -> tuple[Reach, ...]:
+    return tuple(Reach(**reach) for reach in event["reaches"])
 
 
 # What could not be checked is no news by itself: its cause is told as a failure.
@@ -172,7 +203,8 @@ _OUTCOMES = {"passed": Outcome.OK, "skipped": Outcome.SKIPPED, "not checked": Ou
 
 def result(ended: Iterable[dict[str, Any]]) -> VerificationResult:
     """Count what has ended. What could not be checked is told once, by the failure that is its cause."""
-    ended = tuple(ended)
+    told = tuple(ended)
+    ended = [event for event in told if event["event"] == "ended"]
     outcomes = Counter(event["outcome"] for event in ended)
     causes = Counter(event["cause"] for event in ended if event["cause"])
     return VerificationResult(
@@ -181,6 +213,7 @@ def result(ended: Iterable[dict[str, Any]]) -> VerificationResult:
         seconds=sum(event["seconds"] for event in ended),
         not_checked=causes.total(),
         skipped=_skipped(event for event in ended if event["outcome"] == "skipped"),
+        reaches=tuple(reach for event in told if event["event"] == "network" for reach in _reaches(event)),
     )
 
 
@@ -192,11 +225,16 @@ def _skipped(events: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(f"{title} ({reason}): {', '.join(names)}" for (title, reason), names in hosts.items())
 
 
+def _named(event: dict[str, Any]) -> list[Problem]:
+    """What has a name of its own; the check that found it is only where it was looked for."""
+    return [Problem(**problem | {"severity": Severity(problem["severity"])}) for problem in event["problems"]]
+
+
 def _problems(failed: Iterable[dict[str, Any]], causes: Counter[str]) -> Iterator[Problem]:
     left = Counter(causes)
     for event in failed:
         count = left.pop(event["host"], 0)
         more = f" (so {count} more checks could not be made)" if count else ""
-        yield Problem(event["rule"], event["host"], f"{event['message']}{more}", event["hint"])
+        yield from _named(event) or [Problem(event["rule"], event["host"], f"{event['message']}{more}", event["hint"])]
     for host, count in left.items():
         yield Problem("not_checked", host, f"{count} checks could not be made")

@@ -15,7 +15,9 @@ import testinfra
 from provisioner.inventory.model import Cluster, Host
 from provisioner.verification import connection, kubectl, seen
 from provisioner.verification.kubectl import Kubectl
+from provisioner.verification.probe_objects import IMAGE
 from provisioner.verification.seen import SCRIPT, Seen
+from provisioner.verification.walk import OUTSIDE_NAME, SAMPLE_ABOVE
 
 CONFIG = "ssh_config"
 
@@ -36,13 +38,25 @@ class Unreachable:
     hint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the network is tried: see the command line's options of these names."""
+
+    sample_above: int = SAMPLE_ABOVE
+    outside_name: str = OUTSIDE_NAME
+    probe_image: str = IMAGE
+
+
 class Session:
     """What all checks of one verification share; made by the plug-in, which also closes it."""
 
-    def __init__(self, cluster: Cluster, checked: frozenset[str], directory: Path) -> None:
+    def __init__(
+        self, cluster: Cluster, checked: frozenset[str], directory: Path, options: Options = Options()
+    ) -> None:
         """`checked` are the names of the hosts to check; `directory` is private and empty."""
         self.cluster = cluster
         self.checked = checked
+        self.options = options
         self.config = directory / CONFIG
         self.config.write_text(connection.ssh_config(cluster, directory), encoding="utf-8")
 

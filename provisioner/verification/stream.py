@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import IO, Self
 
 import pytest
 
+from provisioner.core.report import Reach
 from provisioner.verification.expect import NotChecked, told
 
 
@@ -55,4 +57,9 @@ class Stream:
             message=message,
             hint=hint,
             seconds=report.duration,
+            problems=[asdict(problem) for problem in getattr(error, "problems", ())],
         )
+
+    def network(self, reaches: Iterable[Reach]) -> None:
+        """Who reaches whom."""
+        self._write("network", reaches=[asdict(reach) for reach in reaches])

@@ -19,7 +19,6 @@ from pathlib import Path
 from rich.console import Console
 
 from provisioner import engine
-from provisioner.console import table
 from provisioner.core.report import ignore
 from provisioner.engine import Outcome
 from provisioner.errors import ProvisionerError, UsageError
@@ -27,6 +26,7 @@ from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.labs import state
 from provisioner.session import Session, open_session
+from provisioner.tables import table
 from tests.bench import ansible_run, pyinfra_run, python, tasks, tools
 from tests.bench.measure import RUNS, Program, Sample, median, once
 from tests.bench.tasks import Task

@@ -17,8 +17,8 @@ import pytest
 
 from provisioner.core.report import Event, Outcome, StepBegan, StepEnded, Waiting
 from provisioner.inventory.loader import load
-from provisioner.verification.probes import LABEL
-from provisioner.verification.run import VerificationResult, verify
+from provisioner.verification.probe_objects import LABEL
+from provisioner.verification.run import Scope, VerificationResult, verify
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +29,7 @@ LIMIT_S = 120
 
 def run(lab: World, *names: str, junit: Path | None = None) -> tuple[VerificationResult, list[Event]]:
     heard: list[Event] = []
-    return verify(load(lab.inventory), heard.append, limit=frozenset(names) or None, junit=junit), heard
+    return verify(load(lab.inventory), heard.append, Scope(limit=frozenset(names) or None, junit=junit)), heard
 
 
 def named(result: VerificationResult) -> set[tuple[str, str]]:

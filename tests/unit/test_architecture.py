@@ -14,8 +14,8 @@ ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
     "derived", "sources", "upstream", "networks", "runtimes", "plays", "playbooks", "preflight",
     "transports", "fleet", "steps", "looking", "asking", "work", "engine",
-    "wording", "lease", "session", "log", "plain", "console", "labs", "verification", "kubeconfig", "plan_file",
-    "cli", "__main__",
+    "wording", "lease", "session", "log", "plain", "tables", "console", "labs", "verification", "kubeconfig",
+    "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "core",

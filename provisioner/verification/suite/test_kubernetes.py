@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from provisioner.inventory.model import Cluster, Host
 from provisioner.verification import objects
 from provisioner.verification.expect import expect_none
@@ -19,6 +21,7 @@ _TOKENS = (
 _TOKEN_OF_A_RUN = "provisioner run"  # noqa: S105 - a description, not a secret
 
 
+@pytest.mark.network
 def test_api_answers(session: Session) -> None:
     """A control plane answers kubectl"""
     names = ", ".join(host.name for host in session.cluster.control_planes)
@@ -35,6 +38,7 @@ def test_nodes_are_the_inventory(nodes: Mapping[str, Node], cluster: Cluster, se
     expect_none(missing + [f"{name} is a node but not in the inventory" for name in sorted(set(nodes) - wished)])
 
 
+@pytest.mark.network
 def test_node_is_ready(machine: Host, nodes: Mapping[str, Node], cluster: Cluster) -> None:
     """The node is Ready at the wished version"""
     expect_none(objects.not_ready(nodes.get(machine.name), cluster.settings.kubernetes_version))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from provisioner.inventory.model import Host
 from provisioner.verification.expect import expect_none
 from provisioner.verification.session import Looked, Unreachable
@@ -10,12 +12,14 @@ from provisioner.verification.session import Looked, Unreachable
 _CLOCK_LIMIT_S = 30
 
 
+@pytest.mark.network
 def test_answers(answer: Looked | Unreachable) -> None:
     """The machine can be reached over SSH"""
     if isinstance(answer, Unreachable):
         expect_none([f"cannot be reached: {answer.message}"], answer.hint)
 
 
+@pytest.mark.network
 def test_is_root(looked: Looked, machine: Host) -> None:
     """We may look at everything there"""
     expect_none(

@@ -8,16 +8,24 @@ import pytest
 
 from provisioner.inventory.model import Cluster, Host
 from provisioner.verification import findings
-from provisioner.verification.expect import NotChecked, expect_none
+from provisioner.verification.causes import of
+from provisioner.verification.expect import NotChecked, expect_no_problems, expect_none
 from provisioner.verification.items import CLUSTER
 from provisioner.verification.objects import Node
+from provisioner.verification.paths import NetworkPath, sentences
 from provisioner.verification.seen import Seen
-from provisioner.verification.survey import Answers, Heard, Survey, unheard
+from provisioner.verification.survey import Survey
+from provisioner.verification.walk import Asked
+
+pytestmark = pytest.mark.network
 
 _ROUTES = "the pods' network of this node is not set up: `provisioner apply` mends it"
 _IMAGE = "its image comes from the bundle: `provisioner apply` loads it"
 _PROXY = "kube-proxy sets the Service's rules: kubectl -n kube-system logs -l k8s-app=kube-proxy"
 _FIREWALL = "check routes and the firewall between these nodes (iptables FORWARD, security groups)"
+_HAIRPIN = "the plug-in's bridge or links need hairpin mode, and kube-proxy has to masquerade (clusterCIDR)"
+_DNS = "kubectl -n kube-system get pods -l k8s-app=kube-dns"
+_POLICIES = "the log of the plug-in's pod on the node tells what it made of the policy"
 
 Others = Mapping[str, tuple[str, str]]
 
@@ -45,7 +53,7 @@ def test_routes_last(seen: Seen, other_nodes: Others) -> None:
 
 def test_probe(survey: Survey, machine: Host, sound: frozenset[str]) -> None:
     """A pod starts on the node"""
-    if machine.name in survey.pods:
+    if machine.name in survey.pod_ips:
         return
     if machine.name in survey.missing:
         expect_none([f"the probe on {machine.name} {survey.missing[machine.name]}"], _IMAGE)
@@ -61,36 +69,90 @@ def test_probes_come_and_go(survey: Survey) -> None:
     expect_none([survey.trouble] if survey.trouble else [], "")
 
 
-def _heard(heard: Heard, machine: Host) -> Answers | str:
-    if machine.name not in heard:
+def _reached(survey: Survey, path: NetworkPath, machine: Host, hint: str, lacking: str = "") -> None:
+    """Fail with what the node did not reach on that path; the hint is the likely cause, or where to look for it.
+
+    `lacking` is the reason to skip when nobody was asked on that path, though a probe runs there.
+    """
+    heard = survey.by(path, machine.name)
+    if not heard:
+        if lacking and machine.name in survey.pod_ips:
+            pytest.skip(lacking)
         raise NotChecked(machine.name, f"no probe runs on {machine.name}")
-    return heard[machine.name]
+    wrong = [reach for reach in heard if not reach.ok]
+    found = dict.fromkeys(cause for reach in wrong for cause in of(reach, survey.causes))
+    likely = "; ".join(f"{cause.where}: {cause.message}" for cause in found)
+    expect_none(sentences(wrong), f"likely cause: {likely}" if likely else hint)
+
+
+def test_nothing_in_the_way(survey: Survey, machine: Host) -> None:
+    """Nothing on the machine is in the way of what does not reach its target"""
+    expect_no_problems(cause for cause in survey.causes if cause.where == machine.name)
 
 
 def test_pod_reaches_pods(survey: Survey, machine: Host) -> None:
     """A pod on the node reaches the pod on every node"""
-    expect_none(unheard(_heard(survey.pods, machine), f"the pod on {machine.name}", service=False), _FIREWALL)
+    _reached(survey, NetworkPath.POD_TO_POD, machine, _FIREWALL)
 
 
 def test_pod_reaches_service(survey: Survey, machine: Host) -> None:
-    """A pod on the node reaches a Service"""
-    expect_none(unheard(_heard(survey.pods, machine), f"the pod on {machine.name}", service=True), _PROXY)
+    """A pod on the node reaches a Service, and the pod on every node by one"""
+    _reached(survey, NetworkPath.POD_TO_SERVICE, machine, _PROXY)
+
+
+def test_pod_reaches_itself(survey: Survey, machine: Host) -> None:
+    """A pod on the node reaches itself by a Service"""
+    _reached(survey, NetworkPath.HAIRPIN, machine, _HAIRPIN)
+
+
+def test_pod_reaches_api_server(survey: Survey, machine: Host) -> None:
+    """A pod on the node reaches the API server"""
+    _reached(survey, NetworkPath.API_SERVER, machine, _PROXY)
 
 
 def test_machine_reaches_pods(survey: Survey, machine: Host) -> None:
     """The machine reaches the pod on every node"""
-    expect_none(unheard(_heard(survey.machines, machine), machine.name, service=False), _FIREWALL)
+    _reached(survey, NetworkPath.MACHINE_TO_POD, machine, _FIREWALL)
 
 
 def test_machine_reaches_service(survey: Survey, machine: Host) -> None:
-    """The machine reaches a Service"""
-    expect_none(unheard(_heard(survey.machines, machine), machine.name, service=True), _PROXY)
+    """The machine reaches a Service, and the pod on every node by one"""
+    _reached(survey, NetworkPath.MACHINE_TO_SERVICE, machine, _PROXY)
+
+
+def test_machine_reaches_node_ports(survey: Survey, machine: Host) -> None:
+    """The machine reaches the NodePort of every node"""
+    _reached(survey, NetworkPath.NODE_PORT, machine, _PROXY)
+
+
+def test_largest_packet(survey: Survey, machine: Host) -> None:
+    """The largest packet of a pod on the node reaches the pod on every other node in one piece"""
+    _reached(survey, NetworkPath.LARGEST_PACKET, machine, _FIREWALL, "no other node, or no ping on the machine")
 
 
 def test_dns(survey: Survey, machine: Host, has_dns: bool) -> None:
     """A pod on the node can look up the names of Services"""
     if not has_dns:
         pytest.skip("the cluster has no DNS server")
-    heard = _heard(survey.names, machine)
-    wrong = [heard] if isinstance(heard, str) else [answer.text for answer in heard if not answer.ok]
-    expect_none(wrong, "kubectl -n kube-system get pods -l k8s-app=kube-dns")
+    _reached(survey, NetworkPath.DNS_INSIDE, machine, _DNS)
+
+
+def test_names_of_the_world(survey: Survey, machine: Host, has_dns: bool) -> None:
+    """A pod on the node can look up names of the world"""
+    if not has_dns:
+        pytest.skip("the cluster has no DNS server")
+    _reached(survey, NetworkPath.DNS_OUTSIDE, machine, _DNS, "the machines cannot look them up either")
+
+
+def test_policies_allow(survey: Survey, machine: Host, asked: Asked) -> None:
+    """What a NetworkPolicy allows, reaches the pod on every other node"""
+    _reached(survey, NetworkPath.POLICY_ALLOW, machine, _POLICIES, _no_policies(asked))
+
+
+def test_policies_deny(survey: Survey, machine: Host, asked: Asked) -> None:
+    """What a NetworkPolicy denies, reaches no pod"""
+    _reached(survey, NetworkPath.POLICY_DENY, machine, _POLICIES, _no_policies(asked))
+
+
+def _no_policies(asked: Asked) -> str:
+    return "no other node" if asked.policies else "the network plug-in does not promise to heed NetworkPolicies"

@@ -2,22 +2,24 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provisioner.core.report import Event, Outcome, StepBegan, StepEnded, Waiting
+from provisioner.core.report import Event, NetworkSeen, Outcome, Reach, StepBegan, StepEnded, Waiting
 from provisioner.errors import Problem, UsageError
 from provisioner.verification import run
-from provisioner.verification.expect import ARROW, Finding, NotChecked, expect_none, told
+from provisioner.verification.expect import ARROW, Finding, NotChecked, expect_no_problems, expect_none, told
+from provisioner.verification.run import Scope
 from provisioner.verification.stream import Stream
 from tests.unit.verification.conftest import a_cluster
 
 
 def ended(host: str, outcome: str, **values: Any) -> dict[str, Any]:
     usual = {"event": "ended", "rule": "kubelet_runs", "host": host, "title": "The kubelet runs", "outcome": outcome}
-    return {**usual, "cause": "", "message": "", "hint": "", "seconds": 0.5, **values}
+    return {**usual, "cause": "", "message": "", "hint": "", "seconds": 0.5, "problems": [], **values}
 
 
 @pytest.mark.parametrize(
@@ -73,12 +75,44 @@ def test_what_could_not_be_checked_is_never_fine() -> None:
 
 def test_a_strange_host_is_refused_before_anything_runs() -> None:
     with pytest.raises(UsageError, match="no host w9"):
-        run.verify(a_cluster(), lambda event: None, limit=frozenset({"w1", "w9"}))
+        run.verify(a_cluster(), lambda event: None, Scope(limit=frozenset({"w1", "w9"})))
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write"):
-        run.verify(a_cluster(), lambda event: None, junit=tmp_path / "missing" / "report.xml")
+        run.verify(a_cluster(), lambda event: None, Scope(junit=tmp_path / "missing" / "report.xml"))
+
+
+REACH = {"path": "pod-to-pod", "source": "cp1", "target": "w1", "ok": False, "text": "timed out"}
+
+
+def test_who_reaches_whom_is_told_and_kept() -> None:
+    event = {"event": "network", "reaches": [REACH]}
+    heard: list[Event] = []
+    run.tell(event, heard.append)
+    reach = Reach("pod-to-pod", "cp1", "w1", False, "timed out")
+    assert heard == [NetworkSeen((reach,))]
+    found = run.result([event, ended("w1", "passed")])
+    assert (found.reaches, found.passed) == ((reach,), 1)
+
+
+CAUSE = Problem("missing_route", "w1", "there is no route", "set it")
+
+
+def test_what_has_a_name_of_its_own_keeps_it_on_the_whole_way() -> None:
+    with pytest.raises(Finding) as caught:
+        expect_no_problems([CAUSE, replace(CAUSE, rule="mtu")])
+    text = io.StringIO()
+    Stream(text).ended(("nothing_in_the_way", "w1", "Nothing"), report("failed"), caught.value)
+    found = run.result([json.loads(text.getvalue())])
+    assert found.failed == (CAUSE, replace(CAUSE, rule="mtu"))
+    expect_no_problems([])
+
+
+def test_the_suite_is_asked_for_what_the_scope_says(tmp_path: Path) -> None:
+    command = run._command(a_cluster(), ["w1"], Scope(network=True, junit=tmp_path / "x", suite=("--sample-above=5",)))
+    assert command[-4:] == ["--limit=w1", "-mnetwork", "--sample-above=5", f"--junitxml={tmp_path / 'x'}"]
+    assert "-mnetwork" not in run._command(a_cluster(), (), run.EVERYTHING)
 
 
 def test_nothing_wrong_is_no_failure() -> None:

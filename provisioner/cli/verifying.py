@@ -1,0 +1,76 @@
+"""Verify as the command runs it: with an empty plan first, unless only a part is asked for; and its reports."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import typer
+
+from provisioner.cli import work
+from provisioner.cli.common import Frame
+from provisioner.console import Human
+from provisioner.core.report import HostReport, Note, PhaseBegan, Report
+from provisioner.core.selection import Selection
+from provisioner.errors import Problem, VerificationError
+from provisioner.inventory.model import Cluster
+from provisioner.session import chosen as find_hosts
+from provisioner.verification import page
+from provisioner.verification.run import EVERYTHING, Scope, VerificationResult, require_writable
+from provisioner.verification.run import verify as verify_by_testinfra
+
+
+def verify(
+    cluster: Cluster, told: Frame, limit: str = "", scope: Scope = EVERYTHING, html: Path | None = None
+) -> Report:
+    """The plan is empty, and the testinfra suite and its probes pass. What is not so is shown, and exits with 6."""
+    began_s = time.monotonic()
+    require_writable(html)
+    chosen = find_hosts(cluster, limit) if limit else None
+    scope = dataclasses.replace(scope, limit=chosen)
+    before = _only_looked_at(cluster, scope) if scope.network else _nothing_left(cluster, told, limit)
+    found = verify_by_testinfra(cluster, told, scope)
+    problems = (*before.problems, *found.failed)
+    report = dataclasses.replace(
+        before,
+        result="failed" if problems else "ok",
+        problems=problems,
+        skipped=tuple(dict.fromkeys((*before.skipped, *found.skipped))),
+        seconds=round(time.monotonic() - began_s, 3),
+    )
+    if html:
+        page.write(html, cluster.settings.name, report, found.reaches)
+    _tell(report, found, told)
+    return report
+
+
+def _nothing_left(cluster: Cluster, told: Frame, limit: str) -> Report:
+    """A report with a problem for each step that `apply` would do."""
+    told(PhaseBegan("is anything left to do?"))
+    outcome = work.plan(cluster, told, Selection(limit))
+    work.stop_for_errors(outcome, told)
+    left = tuple(
+        Problem("plan-not-empty", step.host, f"would {step.change.summary}", "`provisioner apply` does it.")
+        for step in outcome.plan.steps
+    )
+    return dataclasses.replace(outcome.report, changed=0, problems=left)
+
+
+def _only_looked_at(cluster: Cluster, scope: Scope) -> Report:
+    names = (host.name for host in cluster.hosts if scope.limit is None or host.name in scope.limit)
+    return Report("ok", 0, {name: HostReport() for name in names}, part="network")
+
+
+def _tell(report: Report, found: VerificationResult, told: Frame) -> None:
+    """What is wrong ends the command; else one line that says what is well."""
+    if report.problems:
+        told.fail(
+            VerificationError(f"{len(report.problems)} finding(s); {found.passed} checks passed", report.problems)
+        )
+        told.show.report(report)
+        raise typer.Exit(VerificationError.exit_code)
+    if report.part and isinstance(told.show, Human):
+        told.show.network(found.reaches)
+    more = "" if report.part else ", and nothing is left to do"
+    told(Note(f"verified: {found.passed} checks passed{more}"))
