@@ -23,7 +23,7 @@ types: $(VENV)/dev
 	mypy
 
 fast: $(VENV)/dev
-	pytest -q -m "not e2e" tests
+	pytest -q -n 2 -m "not e2e" tests
 
 # Every crash point before the real machines: the check tries a part of them. Two labs at a time, on different machines:
 # what needs one lab stays together (tests/conftest.py).
