@@ -13,8 +13,9 @@ from typing import Any
 
 from provisioner.bundle.manifest import CONTROL_PLANE, EVERYWHERE, Content, Distribution, Kind, Manifest, Missing, Role
 from provisioner.bundle.reading import Bundle
+from provisioner.core.addresses import Address
 from provisioner.core.command import Result
-from provisioner.core.facts import Address, ClusterState, HostFacts, HostState, NodeState
+from provisioner.core.facts import ClusterState, HostFacts, HostState, NodeState
 from provisioner.core.play import View
 from provisioner.inventory import model
 from provisioner.inventory.model import Cluster, ClusterSettings, Host

@@ -8,23 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 
+from provisioner.core.addresses import Address, Route, read_addresses, read_routes
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.lock import Holder, read
 from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS
+from provisioner.core.network import Decision, read_record
 
 _SECTION = "=== "
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """An IPv4 address of a machine on one of its interfaces, with the interface's MTU in bytes and its MAC address."""
-
-    interface: str
-    ip: IPv4Interface
-    mtu: int
-    mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +40,7 @@ class HostFacts:
     user: str
     addresses: tuple[Address, ...]
     is_root: bool = True
+    routes: tuple[Route, ...] = ()
 
     @property
     def platform(self) -> str:
@@ -65,7 +58,7 @@ class HostState:
 
     `packages` are the versions of those that matter here and are installed, `keys` the texts of the package sources'
     keys by product, empty where there is none. `runtime_endpoint` is where its kubelet reaches the container runtime,
-    empty where kubeadm has not told it yet.
+    empty where kubeadm has not told it yet. `network` is what was decided of its address, None where nothing was.
     """
 
     init_begun: bool = False
@@ -82,6 +75,7 @@ class HostState:
     listening: tuple[tuple[int, str], ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
+    network: Decision | None = None
 
     @property
     def initialised(self) -> bool:
@@ -147,8 +141,9 @@ def read_facts(seen: Result) -> HostFacts:
         disk_free_mib=int(told["disk_free_mib"]),
         cgroup_version=int(told["cgroup_version"]),
         clock_s=float(told["clock_s"]),
-        addresses=_addresses(parts["addresses"]),
+        addresses=tuple(read_addresses(parts["addresses"])),
         is_root=told["uid"] == "0",
+        routes=tuple(read_routes(parts.get("routes", ""))),
     )
 
 
@@ -156,20 +151,6 @@ _TEXT = (
     "hostname", "distribution", "release", "codename", "architecture", "kernel", "init", "machine_id", "user_home",
     "user",
 )  # fmt: skip
-
-
-def _addresses(text: str) -> tuple[Address, ...]:
-    return tuple(
-        Address(
-            link["ifname"],
-            IPv4Interface(f"{entry['local']}/{entry['prefixlen']}"),
-            link["mtu"],
-            link.get("address", ""),
-        )
-        for link in json.loads(text)
-        for entry in link["addr_info"]
-        if entry["family"] == "inet"
-    )
 
 
 def read_state(seen: Result) -> HostState:
@@ -191,6 +172,7 @@ def read_state(seen: Result) -> HostState:
         listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),
         packages=dict(line.split() for line in parts.get("packages", "").splitlines()),
         keys={product: f"{parts[path]}\n" for product, path in KEYS.items() if parts.get(path)},
+        network=read_record(parts.get("network", "")),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.core.facts import ClusterState, HostFacts, HostState
 from provisioner.core.lock import Holder
+from provisioner.core.network import Decision, Ways
 from provisioner.core.offers import Answer
 from provisioner.inventory.values import Secret
 
@@ -26,7 +27,8 @@ class View:
     the cluster as its leader sees it, None as long as there is none. `run` is this run's id, `lock` who works on the
     cluster. `files` is the text of the files that the inventory names and that are put on machines. `answers` are
     those of package sources, by host and product; `pinned` those of the versions' lock file, by platform and product;
-    `source_keys` are the keys that the inventory names as files, by product, armored.
+    `source_keys` are the keys that the inventory names as files, by product, armored. `ways` is what was measured
+    between the machines in this run, `decisions` what was made of it, by host.
     """
 
     cluster: Cluster
@@ -44,6 +46,8 @@ class View:
     source_keys: Mapping[str, str] = field(default_factory=dict)
     lock: Holder | None = None
     files: Mapping[Path, str] = field(default_factory=dict)
+    ways: Ways = field(default_factory=dict)
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
 
     @property
     def hosts(self) -> tuple[Host, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from provisioner.core.network import RECORD, record
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
+from provisioner.derived import node_address
 from provisioner.inventory.model import Host
 from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
@@ -24,8 +26,10 @@ SYSCTLS = (
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Modules before settings: the bridge settings exist only once br_netfilter is loaded."""
     swap = () if view.cluster.settings.nested else (SwapOff(),)
+    decided = node_address(view, host)
     return (
         Leftovers(view.run),
+        *((File(RECORD, record(decided)),) if decided else ()),
         *machine_files(view, host),
         package_database(view, host),
         File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),

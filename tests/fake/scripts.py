@@ -10,6 +10,7 @@ from provisioner.core import lock
 from provisioner.core.command import Command, settle
 from provisioner.core.facts import look
 from provisioner.core.lock import Holder
+from provisioner.core.measure import measure
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
@@ -113,6 +114,7 @@ def _api_server() -> Iterator[tuple[str, Command]]:
 def _run() -> Iterator[tuple[str, Command]]:
     yield "look", look(leader=False)
     yield "look_leader", look(leader=True)
+    yield "measure", measure(())
     yield "take", lock.take(Holder("x", "x", "x", "x", 0))
     yield "renew", lock.renew("x")
     yield "release", lock.release("x")
