@@ -42,6 +42,10 @@ def up(
     kubernetes: Annotated[str, typer.Option(help=f"The version of Kubernetes. (default: {KUBERNETES_VERSION})")] = "",
     memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. (default: what the host has)")] = None,
     cpus: Annotated[float | None, typer.Option(help="Processors of each machine. (default: what the host has)")] = None,
+    nat: Annotated[
+        bool, typer.Option("--nat", help="A first interface that is the same on all, as VirtualBox's.")
+    ] = False,
+    mtu: Annotated[int | None, typer.Option(help="Largest packet of the machines' network. (default: 1500)")] = None,
     mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",
     machines_only: Annotated[bool, typer.Option("--machines-only", help="No cluster, only machines.")] = False,
     verbose: VerboseOption = False,
@@ -51,7 +55,7 @@ def up(
     from provisioner.labs import container  # noqa: PLC0415
 
     spec = LabSpec(name, control_planes, workers, release, memory_mib=memory_mib, cpus=cpus, kubernetes=kubernetes)
-    spec = replace(spec, ssh_port=container.default_ssh_port())
+    spec = replace(spec, ssh_port=container.default_ssh_port(), nat=nat, mtu=mtu)
     with frame("lab up", as_json=as_json, verbose=verbose) as told:
         told(PhaseBegan("machines"))
         lab = container.up(spec, told)
