@@ -93,7 +93,7 @@ def cluster(*hosts: Host, **settings: Any) -> Cluster:
     return Cluster(path=Path("/inventory.yaml"), settings=wished, hosts=hosts or usual)
 
 
-def facts(name: str, address: str, **changes: Any) -> HostFacts:
+def facts(name: str, address: str = "10.0.0.99", **changes: Any) -> HostFacts:
     """A machine that has all that is needed."""
     usual = HostFacts(
         hostname=name,

@@ -6,6 +6,7 @@ at a port: an answer of any kind, a refusal too, proves the way, and the largest
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -19,6 +20,7 @@ _HEADERS = 28
 # Ten halvings of a second or two each, where what is too large is swallowed in silence.
 _TIMEOUT_S = 90
 
+_FOUND = re.compile(r"(\d+(?:\.\d+){3}) (lost|reached|\d+)")
 _MEASURE = """
 least=$1 headers=$2; shift 2
 passes() { ping -n -q -c 2 -i 0.2 -W 1 -M do -s "$(($2 - headers))" "$1" >/dev/null 2>&1; }
@@ -66,8 +68,8 @@ def measure(targets: Iterable[Target]) -> Command:
 
 def read_ways(seen: Result) -> dict[IPv4Address, Way]:
     """What was found out, by address; a line that cannot be read tells nothing."""
-    rows = (line.split() for line in seen.stdout.splitlines())
-    return {IPv4Address(row[0]): _way(row[1]) for row in rows if len(row) == 2}
+    rows = (_FOUND.fullmatch(line) for line in seen.stdout.splitlines())
+    return {IPv4Address(row[1]): _way(row[2]) for row in rows if row}
 
 
 def _way(word: str) -> Way:

@@ -1,11 +1,10 @@
-"""Machines as VirtualBox and clouds make them: the same NAT address on all first, and a network of 1400-byte packets."""
+"""Machines as VirtualBox makes them: the same NAT address on all first, and a network of 1400-byte packets."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from ipaddress import IPv4Network
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,9 +115,9 @@ def test_a_second_run_measures_nothing(lab: World) -> None:
 
 def test_what_was_decided_is_shown_with_its_reasons(lab: World) -> None:
     rows = {event["host"]: event for event in _shown(lab) if "reasons" in event}
-    assert {name: (row["interface"], row["mtu"], row["state"]) for name, row in rows.items()} == {
-        name: ("eth1", 1400, "in use") for name in ADDRESSES
-    }
+    assert {name: (row["interface"], row["mtu"], row["state"]) for name, row in rows.items()} == dict.fromkeys(
+        ADDRESSES, ("eth1", 1400, "in use")
+    )
     measured = [event for event in _shown(lab, "--measure") if "from" in event]
     assert sorted((way["from"], way["to"], way["mtu"]) for way in measured) == [
         ("cp1", ADDRESSES["w1"], 1400),
