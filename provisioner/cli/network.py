@@ -69,14 +69,14 @@ def _rows(view: View) -> Iterator[tuple[str, ...]]:
         if decided:
             yield (name, str(decided.ip), decided.interface, str(decided.mtu), _state(view, name))
         else:
-            yield (name, "none", "", "", "undecided")
+            yield (name, "none", "", "", "none to choose")
 
 
 def _state(view: View, name: str) -> str:
     """How firm it is: only looked at so far, written down, or built upon."""
     if view.states[name].network is None:
-        return "would be decided so"
-    return "in use" if is_bound(view.states[name]) else "decided"
+        return "not written down yet"
+    return "in use" if is_bound(view.states[name]) else "written down"
 
 
 def _pods(view: View) -> int:

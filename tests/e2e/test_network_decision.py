@@ -80,7 +80,7 @@ def test_an_interface_that_no_machine_has_is_refused(made: World) -> None:
 
 def test_the_second_interface_is_chosen_and_everything_says_so(lab: World) -> None:
     addresses = lab.kubectl(
-        "get", "nodes", "-o", "jsonpath={.items[*].status.addresses[?(@.type=='InternalIP')].address}"
+        "get", "nodes", "-o", 'jsonpath={.items[*].status.addresses[?(@.type=="InternalIP")].address}'
     )
     assert addresses.split() == list(ADDRESSES.values())
     certificate = lab.shell("cp1", "openssl x509 -noout -ext subjectAltName -in /etc/kubernetes/pki/apiserver.crt")

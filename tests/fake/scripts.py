@@ -20,6 +20,7 @@ from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAI
 from provisioner.resources.distribution import Tools
 from provisioner.resources.docker import DOCKER_IMAGES
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
+from provisioner.resources.hosts import Named
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
@@ -69,6 +70,8 @@ def _files() -> Iterator[tuple[str, Command]]:
 def _machine() -> Iterator[tuple[str, Command]]:
     yield "modules", Modules(()).probe()
     yield "settings", Sysctls(()).probe()
+    yield "looked_up", Named("x", "x").probe()
+    yield "name", _fixing(Named("x", "x"), "")[0]
     yield "swap", SwapOff().probe()
     yield "swap_off", _fixing(SwapOff(), "active /swap\n")[0]
     yield "packages", Packages("x", (("x", "x"),)).probe()
@@ -134,5 +137,5 @@ CHANGING = frozenset({
     "write", "other_sources_gone",
     "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
-    "make_key", "make_directory", "restart_api", "remove_names",
+    "name", "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

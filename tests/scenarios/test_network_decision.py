@@ -12,6 +12,7 @@ from provisioner.core.network import RECORD
 from provisioner.core.report import PhaseBegan
 from provisioner.errors import PreflightError
 from provisioner.networks.bridge import CONFLIST
+from provisioner.resources.hosts import PATH as HOSTS
 from tests.builders import cluster, host
 from tests.fake.world import World
 from tests.scenarios.sweep import hosts, in_virtualbox, up
@@ -153,3 +154,19 @@ def test_a_vpn_on_a_new_worker_stands_in_the_way_and_on_a_node_it_does_not() -> 
     assert (problem.rule, problem.where) == ("overlapping-network", "w3")
     assert "take a free range: pod_cidr: 10.0" not in problem.hint, "the machines' own network"
     assert "pod_cidr: 10." in problem.hint
+
+
+def test_the_name_of_the_api_server_leads_to_it_where_nobody_else_knows_it() -> None:
+    wished = cluster(*hosts(1).hosts, control_plane_endpoint="api.example:6443")
+    world = World(wished)
+    world.machines["cp1"].put(HOSTS, "127.0.1.1 api.example\n")
+    world.machines["w1"].put(HOSTS, "10.0.0.11 api.example\n")
+    assert world.apply().errors == {}
+    assert world.machines["cp1"].read(HOSTS) == "10.0.0.11 api.example # provisioner\n127.0.1.1 api.example\n"
+    assert world.machines["w1"].read(HOSTS) == "10.0.0.11 api.example\n"
+    assert world.apply().report.changed == 0
+
+
+def test_an_address_needs_no_name() -> None:
+    world = up()
+    assert not any(HOSTS in machine.files for machine in world.machines.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -15,7 +16,7 @@ NAT = nic("eth0", "10.0.2.15/24")
 LOST = Way(reached=False)
 
 
-def fleet(machines: dict[str, tuple[Address, ...]], *hosts: Host, **changes: Any) -> View:
+def fleet(machines: Mapping[str, tuple[Address, ...]], *hosts: Host, **changes: Any) -> View:
     """Machines with these addresses, reached through ports of this one unless a host says otherwise."""
     told = {one.name: one for one in hosts}
     wished = [
