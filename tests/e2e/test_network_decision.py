@@ -22,6 +22,8 @@ pytestmark = pytest.mark.e2e
 LAB = "e2e-network"
 # From the range that Calico takes for pods when nobody says otherwise.
 SPEC = LabSpec(LAB, workers=1, subnet=IPv4Network("192.168.233.0/24"), nat=True, mtu=1400, ssh_port=23022)
+# A name that no name server knows.
+NAME = "api.network.example"
 ADDRESSES = {"cp1": "192.168.233.11", "w1": "192.168.233.129"}
 
 
@@ -37,6 +39,7 @@ def made() -> Iterator[World]:
         for group in document["all"]["children"].values():
             for host in group["hosts"].values():
                 del host["node_ip"]
+        document["all"]["vars"]["cluster"]["control_plane_endpoint"] = f"{NAME}:6443"
         path.write_text(yaml.safe_dump(document))
         yield World(LAB, path, ["cp1", "w1"])
     finally:
@@ -101,10 +104,16 @@ def test_pods_get_the_packets_that_pass_and_the_cluster_verifies(lab: World) -> 
     lab.kubectl("run", "pod", "--image=provisioner/probe:1", "--restart=Never", "--", "sleep", "600")
     lab.kubectl("wait", "pod/pod", "--for=condition=Ready", "--timeout=60s")
     assert lab.kubectl("exec", "pod", "--", "cat", "/sys/class/net/eth0/mtu") == "1400\n"
-    lab.kubectl("delete", "pod", "pod", "--grace-period=1")
     assert lab.shell("w1", "cat /sys/class/net/cni0/mtu") == "1400\n"
+    lab.kubectl("delete", "pod", "pod", "--grace-period=1")
     verify = lab.json("verify")
     assert verify.code == 0, verify
+
+
+def test_the_name_of_the_api_server_leads_to_it_on_every_machine(lab: World) -> None:
+    for machine in lab.machines:
+        assert lab.shell(machine, f"getent ahostsv4 {NAME}").split()[0] == ADDRESSES["cp1"]
+        assert f"server: https://{NAME}:6443" in lab.shell(machine, "cat /etc/kubernetes/kubelet.conf")
 
 
 def test_a_second_run_measures_nothing(lab: World) -> None:
