@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from ipaddress import AddressValueError, IPv4Address
 
 from asn1crypto import pem, x509
 
+from provisioner.addressing.deciding import decide
 from provisioner.bundle.manifest import Kind
 from provisioner.catalog import runtimes
 from provisioner.catalog.kubernetes import Release, rules_for
-from provisioner.core.facts import Address, HostFacts
+from provisioner.core.network import Decision
 from provisioner.core.play import View
 from provisioner.inventory.model import Host, Role
 from provisioner.inventory.values import Endpoint
 
-# Interfaces that container engines and network plug-ins make; an address of theirs is never a node's.
-_VIRTUAL = (
-    "lo",
-    "docker",
-    "br-",
-    "cni",
-    "veth",
-    "flannel",
-    "cali",
-    "tunl",
-    "vxlan",
-    "kube-",
-    "cilium",
-    "weave",
-    "virbr",
-)
+# IEEE 802.3's payload.
+_ETHERNET_MTU = 1500
 
 
 # What the nodes run, by kubeadm's short names; CoreDNS comes to some of them.
@@ -39,32 +25,17 @@ _PLANE_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", 
 _NODE_IMAGES = ("kube-proxy", "pause")
 
 
-def candidates(facts: HostFacts) -> tuple[Address, ...]:
-    """Addresses that a node might use: not loopback, not of a virtual interface, not link-local."""
-    return tuple(
-        address
-        for address in facts.addresses
-        if not address.interface.startswith(_VIRTUAL) and not address.ip.is_link_local and not address.ip.is_loopback
-    )
+def node_address(view: View, host: Host) -> Decision | None:
+    """The address, interface and largest packet that this node uses, with the reasons; None when there is no address.
 
-
-def node_address(view: View, host: Host) -> Address | None:
-    """The address and interface this node uses; None when there is none to choose.
-
-    In order: `node_ip`; the address of the inventory when the machine itself has it; the first candidate that no
-    other machine has too (VirtualBox gives every machine 10.0.2.15).
+    It is decided once a run (`addressing`); a view that nobody has measured for is decided from its facts alone.
     """
-    facts = view.facts[host.name]
-    if host.node_ip:
-        return facts.interface_of(host.node_ip)
-    try:
-        named = facts.interface_of(IPv4Address(host.address))
-    except AddressValueError:
-        named = None
-    # A machine reached through a port of this one (127.0.0.1) has that address too, and it is not a node's.
-    named = None if named and named.ip.ip.is_loopback else named
-    others = {address.ip.ip for name, other in view.facts.items() if name != host.name for address in other.addresses}
-    return named or next((address for address in candidates(facts) if address.ip.ip not in others), None)
+    return (view.decisions or decide(view)).get(host.name)
+
+
+def network_mtu(view: View) -> int:
+    """The largest packet that passes between all nodes, in bytes; what a tunnel adds is not taken off yet."""
+    return min((one.mtu for one in (view.decisions or decide(view)).values()), default=_ETHERNET_MTU)
 
 
 def node_ip(view: View, host: Host) -> str:

@@ -23,6 +23,7 @@ from provisioner.core.selection import require_cluster, require_needs, told
 from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
 from provisioner.fleet import Fleet
 from provisioner.looking import Seen, answers, look_at, see
+from provisioner.measuring import measured
 from provisioner.work import Work
 
 Rules = Callable[[View], tuple[Problem, ...]]
@@ -107,7 +108,7 @@ def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> O
         return _outcome("failed" if looked.errors else "ok", looked, _work_on(run, looked), began_s)
     result = "ok"
     with ground.lock(run.fleet, looked.view) as lease:
-        view = replace(view, answers=looked.view.answers)
+        view = replace(view, answers=looked.view.answers, ways=looked.view.ways)
         looked = _look_everywhere(run, view, told=run.rules(looked.view), settle=True)
         _require_agreed(agreed, looked)
         work = _work_on(run, looked, agreed)
@@ -171,9 +172,10 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     view, errors = look_at(run.fleet, view, tuple(run.fleet.transports), run.listen if settle else None)
     _require_leaders(view, errors)
     view = replace(view, limit=view.limit - set(errors))
-    view, unasked = ask(run.fleet, view, run.listen)
-    _require_leaders(view, unasked)
-    view, errors = replace(view, limit=view.limit - set(unasked)), errors | unasked
+    for asking in (measured, ask):
+        view, unasked = asking(run.fleet, view, run.listen)
+        _require_leaders(view, unasked)
+        view, errors = replace(view, limit=view.limit - set(unasked)), errors | unasked
     problems = run.rules(view)
     wrong = [problem for problem in problems if problem.severity is Severity.ERROR]
     for problem in problems:

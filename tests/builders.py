@@ -13,8 +13,9 @@ from typing import Any
 
 from provisioner.bundle.manifest import CONTROL_PLANE, EVERYWHERE, Content, Distribution, Kind, Manifest, Missing, Role
 from provisioner.bundle.reading import Bundle
+from provisioner.core.addresses import Address
 from provisioner.core.command import Result
-from provisioner.core.facts import Address, ClusterState, HostFacts, HostState, NodeState
+from provisioner.core.facts import ClusterState, HostFacts, HostState, NodeState
 from provisioner.core.play import View
 from provisioner.inventory import model
 from provisioner.inventory.model import Cluster, ClusterSettings, Host
@@ -92,7 +93,7 @@ def cluster(*hosts: Host, **settings: Any) -> Cluster:
     return Cluster(path=Path("/inventory.yaml"), settings=wished, hosts=hosts or usual)
 
 
-def facts(name: str, address: str, **changes: Any) -> HostFacts:
+def facts(name: str, address: str = "10.0.0.99", **changes: Any) -> HostFacts:
     """A machine that has all that is needed."""
     usual = HostFacts(
         hostname=name,

@@ -54,6 +54,10 @@ def up(
     kubernetes: Annotated[str, typer.Option(help=f"The version of Kubernetes. (default: {KUBERNETES_VERSION})")] = "",
     memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. (default: what the host has)")] = None,
     cpus: Annotated[float | None, typer.Option(help="Processors of each machine. (default: what the host has)")] = None,
+    nat: Annotated[
+        bool, typer.Option("--nat", help="A first interface that is the same on all, as VirtualBox's.")
+    ] = False,
+    mtu: Annotated[int | None, typer.Option(help="Largest packet of the machines' network. (default: 1500)")] = None,
     mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",
     machines_only: Annotated[bool, typer.Option("--machines-only", help="No cluster, only machines.")] = False,
     driver: Annotated[Driver, typer.Option(help="What makes the machines.")] = Driver.CONTAINER,
@@ -69,7 +73,7 @@ def up(
             _up_vagrant(cluster, told, mirror, machines_only=machines_only)
             return
         spec = LabSpec(name, control_planes, workers, release, memory_mib=memory_mib, cpus=cpus, kubernetes=kubernetes)
-        _up_containers(spec, told, mirror, machines_only=machines_only)
+        _up_containers(replace(spec, nat=nat, mtu=mtu), told, mirror, machines_only=machines_only)
 
 
 def _up_containers(spec: LabSpec, told: Frame, mirror: str, *, machines_only: bool) -> None:

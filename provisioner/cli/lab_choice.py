@@ -82,7 +82,7 @@ def release_of(cluster: Cluster) -> str:
 
 def refuse_sizes(context: typer.Context) -> None:
     """UsageError when machines of an inventory are given sizes on the command line."""
-    options = ("control_planes", "workers", "release", "kubernetes", "memory_mib", "cpus")
+    options = ("control_planes", "workers", "release", "kubernetes", "memory_mib", "cpus", "nat", "mtu")
     if typed := [f"--{option.replace('_', '-')}" for option in options if is_typed(context, option)]:
         message = f"{', '.join(typed)}: what Vagrant's machines are is said in the inventory"
         raise UsageError(message, hint="write it there, under `vagrant:` or `cluster:`")

@@ -8,22 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 
+from provisioner.core.addresses import Address, Route, read_addresses, read_routes
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.lock import Holder, read
 from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, sections
+from provisioner.core.network import Decision, read_record
 from provisioner.core.offers import Offer, read_offers
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """An IPv4 address of a machine on one of its interfaces, with the interface's MTU in bytes and its MAC address."""
-
-    interface: str
-    ip: IPv4Interface
-    mtu: int
-    mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +39,7 @@ class HostFacts:
     user: str
     addresses: tuple[Address, ...]
     is_root: bool = True
+    routes: tuple[Route, ...] = ()
 
     @property
     def platform(self) -> str:
@@ -64,7 +57,8 @@ class HostState:
 
     `packages` are the versions of those that matter here and are installed, `programs` those that came without one.
     `keys` are the texts of the package sources' keys by product, empty where there is none. `runtime_endpoint` is where
-    its kubelet reaches the container runtime, empty where kubeadm has not told it yet.
+    its kubelet reaches the container runtime, empty where kubeadm has not told it yet. `network` is what was decided of
+    its address, None where nothing was.
     """
 
     init_begun: bool = False
@@ -82,6 +76,7 @@ class HostState:
     packages: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     programs: Mapping[str, Offer] = field(default_factory=dict)
+    network: Decision | None = None
 
     @property
     def initialised(self) -> bool:
@@ -135,8 +130,9 @@ def read_facts(seen: Result) -> HostFacts:
         disk_free_mib=int(told["disk_free_mib"]),
         cgroup_version=int(told["cgroup_version"]),
         clock_s=float(told["clock_s"]),
-        addresses=_addresses(parts["addresses"]),
+        addresses=tuple(read_addresses(parts["addresses"])),
         is_root=told["uid"] == "0",
+        routes=tuple(read_routes(parts.get("routes", ""))),
     )
 
 
@@ -144,20 +140,6 @@ _TEXT = (
     "hostname", "distribution", "release", "codename", "architecture", "kernel", "init", "machine_id", "user_home",
     "user",
 )  # fmt: skip
-
-
-def _addresses(text: str) -> tuple[Address, ...]:
-    return tuple(
-        Address(
-            link["ifname"],
-            IPv4Interface(f"{entry['local']}/{entry['prefixlen']}"),
-            link["mtu"],
-            link.get("address", ""),
-        )
-        for link in json.loads(text)
-        for entry in link["addr_info"]
-        if entry["family"] == "inet"
-    )
 
 
 def read_state(seen: Result) -> HostState:
@@ -180,6 +162,7 @@ def read_state(seen: Result) -> HostState:
         packages=dict(line.split() for line in parts.get("packages", "").splitlines()),
         programs=read_offers(parts.get("programs", "")),
         keys={product: f"{parts[path]}\n" for product, path in KEYS.items() if parts.get(path)},
+        network=read_record(parts.get("network", "")),
     )
 
 

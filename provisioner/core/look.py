@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from provisioner.core.lock import SHOW
+from provisioner.core.network import RECORD
 
 # Where the keys of package sources lie, by product.
 KEYS = {"kubernetes": "/etc/apt/keyrings/kubernetes.asc", "docker": "/etc/apt/keyrings/docker.asc"}
@@ -36,6 +37,10 @@ echo "uid=$(id -u)"
 echo "user=${SUDO_USER:-$(id -un)}"
 echo "=== addresses"
 ip -j addr show
+echo "=== routes"
+ip -j -4 route show
+echo "=== network"
+cat RECORD 2>/dev/null || :
 echo "=== state"
 for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.conf encryption/configuration.yaml; do
   if [ -e "/etc/kubernetes/$name" ]; then echo "$name"; fi
@@ -69,6 +74,7 @@ done
 """.replace("PACKAGES", " ".join(PACKAGES))
     .replace("PROGRAMS", PROGRAMS)
     .replace("KEYS", " ".join(KEYS.values()))
+    .replace("RECORD", RECORD)
 )
 
 # Go templates: one line of JSON per node, whose lists end with an empty entry, and one line per join token.

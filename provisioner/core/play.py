@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioner.core.facts import ClusterState, HostFacts, HostState
 from provisioner.core.lock import Holder
+from provisioner.core.network import Decision, Ways
 from provisioner.core.offers import Answer
 from provisioner.inventory.values import Secret
 
@@ -27,7 +28,8 @@ class View:
     cluster. `files` is the text of the files that the inventory names and that are put on machines. `answers` are
     those of package sources, by host and product; `pinned` those of the versions' lock file, by platform and product;
     `source_keys` are the keys that the inventory names as files, by product, armored. `image_digests` are those of the
-    lock file, by the image's name.
+    lock file, by the image's name. `ways` is what was measured between the machines in this run, `decisions` what was
+    made of it, by host.
     """
 
     cluster: Cluster
@@ -46,6 +48,8 @@ class View:
     image_digests: Mapping[str, str] = field(default_factory=dict)
     lock: Holder | None = None
     files: Mapping[Path, str] = field(default_factory=dict)
+    ways: Ways = field(default_factory=dict)
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
 
     @property
     def hosts(self) -> tuple[Host, ...]:

@@ -89,6 +89,7 @@ def build(host: TreeHost, values: Values, inventory: Path) -> Host | None:
         private_key_file=files.resolve(key, inventory) if key else None,
         become=wish.ansible_become,
         node_ip=wish.node_ip,
+        node_interface=wish.node_interface,
         node_labels=wish.node_labels,
         node_taints=taints,
         kubelet_extra_args=wish.kubelet_extra_args,

@@ -41,6 +41,8 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Address = Annotated[str, StringConstraints(pattern=ADDRESS)]
 User = Annotated[str, StringConstraints(pattern=USER)]
 San = Annotated[str, StringConstraints(pattern=SAN)]
+# Linux takes 15 bytes, without blanks and slashes (dev_valid_name in net/core/dev.c).
+Interface = Annotated[str, StringConstraints(pattern=r"^[^\s/:]{1,15}$")]
 Flag = Annotated[str, StringConstraints(pattern=FLAG)]
 Arguments = dict[Flag, str]
 # The kubelet's stand in one line of an environment file, which systemd cuts at blanks and has no quotes for.
@@ -68,7 +70,12 @@ class BridgeNetwork(Model):
     """The plain `bridge` plug-in and one static route per node; all machines share one network segment."""
 
     type: Literal["bridge"] = "bridge"
-    mtu: int = Field(default=1500, ge=576, le=9000, description="Largest packet on the pods' network, in bytes.")
+    mtu: int | None = Field(
+        default=None,
+        ge=576,
+        le=9000,
+        description="Largest packet on the pods' network, in bytes; measured when left out.",
+    )
 
 
 class Ssh(Model):
@@ -178,6 +185,9 @@ class HostVariables(Model):
     )
     ansible_become: bool = Field(default=False, description="Use sudo (without a password) for everything.")
     node_ip: Address4 | None = Field(default=None, description="The address the node uses; measured when left out.")
+    node_interface: Interface | None = Field(
+        default=None, description="The interface whose address the node uses; measured when left out."
+    )
     node_labels: Labels = Field(default={}, description="Labels of the node.")
     node_taints: Taints | None = Field(
         default=None,
@@ -209,6 +219,7 @@ class Host(Model):
     private_key_file: Path | None = None
     become: bool = False
     node_ip: IPv4Address | None = None
+    node_interface: Text | None = None
     node_labels: Labels = Field(default={})
     node_taints: tuple[Taint, ...] | None = None
     kubelet_extra_args: KubeletArguments = Field(default={})

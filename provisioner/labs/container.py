@@ -71,7 +71,7 @@ def _prepared(client: docker.DockerClient, asked: LabSpec, listen: Listener) -> 
     rights = old.rights if old else granted(client, name, spec.name)
     exists = network.find(client, spec.name) is not None
     with step(listen, HOST, "network", Outcome.OK if exists else Outcome.CHANGED):
-        subnet = network.ensure(client, spec.name, spec.subnet)
+        subnet = network.ensure(client, spec.name, spec.subnet, spec.mtu)
     prepared = Record(replace(spec, subnet=subnet), name, rights)
     record.write(prepared)
     return prepared

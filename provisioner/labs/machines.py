@@ -21,7 +21,7 @@ from provisioner.labs import engine, network
 from provisioner.labs.image import ENTRY, STOP_SIGNAL
 from provisioner.labs.processes import last_lines
 from provisioner.labs.rights import LABEL, Rights, options
-from provisioner.labs.spec import LOOPBACK, LabSpec, Machine
+from provisioner.labs.spec import LOOPBACK, NAT, LabSpec, Machine
 
 MACHINE_LABEL = "provisioner.lab.machine"
 USER = "admin"
@@ -79,7 +79,7 @@ def _create(frame: Frame, machine: Machine) -> Container:
             "Hostname": machine.name,
             "Entrypoint": [ENTRY],
             # systemd reads it: no consoles, no hardware.
-            "Env": ["container=docker"],
+            "Env": ["container=docker", *([f"LAB_NAT={NAT}"] if spec.nat else [])],
             "StopSignal": STOP_SIGNAL,
             "Labels": {LABEL: spec.name, MACHINE_LABEL: machine.name},
             "Volumes": {path: {} for path in VOLUMES},

@@ -20,6 +20,8 @@ ROUTES = Path("/proc/net/route")
 # ones (RFC 1918), then the one for benchmarks (RFC 2544).
 CANDIDATES = (IPv4Network("10.213.0.0/16"), IPv4Network("172.31.0.0/16"), IPv4Network("198.18.0.0/16"))
 PREFIX = 24
+# https://docs.docker.com/engine/network/drivers/bridge/#options
+_MTU = "com.docker.network.driver.mtu"
 # Columns of /proc/net/route (proc(5)): Iface Destination Gateway Flags RefCnt Use Metric Mask, hexadecimal.
 DESTINATION, MASK = 1, 7
 
@@ -62,8 +64,8 @@ def subnet_of(network: Network) -> IPv4Network:
     return IPv4Network(network.attrs["IPAM"]["Config"][0]["Subnet"])
 
 
-def ensure(client: docker.DockerClient, lab: str, wished: IPv4Network | None) -> IPv4Network:
-    """The range of the lab's network, which is made when there is none.
+def ensure(client: docker.DockerClient, lab: str, wished: IPv4Network | None, mtu: int | None = None) -> IPv4Network:
+    """The range of the lab's network, which is made when there is none; `mtu` is its largest packet, in bytes.
 
     Raises LabError when `wished`, or every range the lab would take by itself, is in use.
     """
@@ -72,9 +74,9 @@ def ensure(client: docker.DockerClient, lab: str, wished: IPv4Network | None) ->
         return subnet_of(existing)
     routes = tuple(parse_routes(ROUTES.read_text())) if ROUTES.exists() else ()
     if wished is None:
-        return _first_that_fits(client, lab, free_subnets((*routes, *_networks(client))))
+        return _first_that_fits(client, lab, free_subnets((*routes, *_networks(client))), mtu)
     overlapped = [str(route) for route in (*routes, *_networks(client)) if wished.overlaps(route)]
-    if overlapped or not _create(client, lab, wished):
+    if overlapped or not _create(client, lab, wished, mtu):
         raise LabError(
             f"the address range {wished} is taken{': this host has ' + overlapped[0] if overlapped else ''}",
             hint="choose another range, or leave the choice to the lab",
@@ -89,14 +91,16 @@ def _networks(client: docker.DockerClient) -> Iterator[IPv4Network]:
                 yield IPv4Network(pool["Subnet"])
 
 
-def _first_that_fits(client: docker.DockerClient, lab: str, candidates: Iterable[IPv4Network]) -> IPv4Network:
+def _first_that_fits(
+    client: docker.DockerClient, lab: str, candidates: Iterable[IPv4Network], mtu: int | None
+) -> IPv4Network:
     for subnet in candidates:
-        if _create(client, lab, subnet):
+        if _create(client, lab, subnet, mtu):
             return subnet
     raise LabError("every private address range the lab would use is taken", hint="choose one yourself")
 
 
-def _create(client: docker.DockerClient, lab: str, subnet: IPv4Network) -> bool:
+def _create(client: docker.DockerClient, lab: str, subnet: IPv4Network, mtu: int | None) -> bool:
     """Make the network; False when the engine says that another one, made meanwhile, overlaps."""
     try:
         client.networks.create(
@@ -104,6 +108,7 @@ def _create(client: docker.DockerClient, lab: str, subnet: IPv4Network) -> bool:
             driver="bridge",
             ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), gateway=str(subnet[1]))]),
             labels={LABEL: lab},
+            options={_MTU: str(mtu)} if mtu else {},
         )
     except APIError as error:
         if "overlap" in str(error.explanation).lower():

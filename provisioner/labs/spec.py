@@ -23,6 +23,10 @@ WORKER_PORTS_AFTER = 100
 HIGHEST_PORT = 65535
 # A machine below this does not run the kubelet beside a container runtime.
 LEAST_MEMORY_MIB = 512
+# What VirtualBox gives to the first interface of each of its machines, all alike (VirtualBox manual, "NAT").
+NAT = "10.0.2.15/24"
+# What an IPv4 network has to carry at least (RFC 791), and the most that Linux's bridges are used with.
+MTUS = range(576, 9001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class LabSpec:
 
     `subnet` None takes a free one. `ssh_port` publishes the machines' sshd on 127.0.0.1 from that port on;
     None reaches them at their addresses, which works where the engine runs on this machine itself. `kubernetes` is the
-    version that the inventory names; empty: as it was, or the one that Debian has the source of.
+    version that the inventory names; empty: as it was, or the one that Debian has the source of. With `nat`, machines
+    have a first interface as in VirtualBox, with the same address on all; `mtu` is the network's, or the engine's own.
     """
 
     name: str = "lab"
@@ -43,6 +48,8 @@ class LabSpec:
     cpus: float | None = None
     ssh_port: int | None = None
     kubernetes: str = ""
+    nat: bool = False
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,12 @@ def problems(spec: LabSpec) -> tuple[Problem, ...]:
             f"give at least {LEAST_MEMORY_MIB} MiB (kubeadm wants 1700 on a control plane)",
         ),
         (spec.cpus is not None and spec.cpus <= 0, "cpus", "must be more than zero", ""),
+        (
+            spec.mtu is not None and spec.mtu not in MTUS,
+            "mtu",
+            f"{spec.mtu} bytes is no packet size of a network",
+            f"use one from {MTUS[0]} to {MTUS[-1]}, such as 1400",
+        ),
         (
             spec.ssh_port is not None and not 1 <= spec.ssh_port <= HIGHEST_PORT - WORKER_PORTS_AFTER - size,
             "ssh port",
@@ -143,6 +156,8 @@ def grown(recorded: LabSpec | None, asked: LabSpec) -> LabSpec:
     fixed = (
         ("release", recorded.release, asked.release),
         ("subnet", recorded.subnet, asked.subnet or recorded.subnet),
+        ("NAT", recorded.nat, asked.nat or recorded.nat),
+        ("mtu", recorded.mtu, asked.mtu or recorded.mtu),
         ("ssh port", recorded.ssh_port, asked.ssh_port if asked.ssh_port is not None else recorded.ssh_port),
     )
     found = [
@@ -156,5 +171,7 @@ def grown(recorded: LabSpec | None, asked: LabSpec) -> LabSpec:
         workers=max(recorded.workers, asked.workers),
         subnet=recorded.subnet,
         ssh_port=recorded.ssh_port,
+        nat=recorded.nat,
+        mtu=recorded.mtu,
         kubernetes=asked.kubernetes or recorded.kubernetes,
     )

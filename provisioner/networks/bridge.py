@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.play import View
 from provisioner.core.resource import Change, Later, Resource
-from provisioner.derived import joining
+from provisioner.derived import joining, network_mtu
 from provisioner.inventory.model import Host
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
@@ -19,6 +19,8 @@ from provisioner.templating import render
 CONFLIST = "/etc/cni/net.d/10-bridge.conflist"
 SCRIPT = "/usr/local/sbin/provisioner-pod-network"
 UNIT = "provisioner-pod-network.service"
+# What the kernel calls the maker of our routes: a number that nobody else has (/etc/iproute2/rt_protos).
+PROTOCOL = "112"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 
@@ -67,5 +69,6 @@ def _coming(view: View, host: Host) -> set[str]:
 
 
 def _conflist(view: View, pod_cidr: str) -> File:
-    mtu = view.cluster.settings.network.mtu
+    # Without a tunnel, pods' packets may be as large as the nodes'.
+    mtu = view.cluster.settings.network.mtu or network_mtu(view)
     return File(CONFLIST, render("network/bridge/10-bridge.conflist.j2", pod_cidr=pod_cidr, mtu=mtu))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+from provisioner.core.network import RECORD, record
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
+from provisioner.derived import api_endpoint, node_address, node_ip
 from provisioner.inventory.model import Host
 from provisioner.resources.files import File
+from provisioner.resources.hosts import Named
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.sources.bundle_access import Leftovers
 from provisioner.sources.choice import package_database
@@ -24,8 +29,10 @@ SYSCTLS = (
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Modules before settings: the bridge settings exist only once br_netfilter is loaded."""
     swap = () if view.cluster.settings.nested else (SwapOff(),)
+    decided = node_address(view, host)
     return (
         Leftovers(view.run),
+        *((File(RECORD, record(decided)),) if decided else ()),
         *machine_files(view, host),
         package_database(view, host),
         File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
@@ -33,4 +40,13 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         File("/etc/sysctl.d/99-provisioner.conf", render("machine/sysctl.conf.j2", settings=SYSCTLS)),
         Sysctls(SYSCTLS),
         *swap,
+        *_names(view),
     )
+
+
+def _names(view: View) -> tuple[Resource, ...]:
+    """The name of the API server, where it has one. Which of several control planes it means is not for us to say."""
+    name = api_endpoint(view).host
+    # `localhost` is whoever wants a load balancer of their own on every machine.
+    is_plain = bool(re.fullmatch(r"[0-9.]*|localhost", name))
+    return () if is_plain or len(view.cluster.control_planes) > 1 else (Named(name, node_ip(view, view.leader)),)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.errors import Problem
-from provisioner.preflight import cluster, machines, runtimes, sources, versions
+from provisioner.preflight import cluster, machines, network, runtimes, sources, versions
 
 
 def rules(view: View) -> tuple[Problem, ...]:
     """All findings at once."""
-    every = (*machines.RULES, *versions.RULES, *runtimes.RULES, *cluster.RULES, *sources.RULES, *sources.WARNINGS)
+    of_machines = (*machines.RULES, *versions.RULES, *runtimes.RULES)
+    every = (*of_machines, *cluster.RULES, *network.RULES, *sources.RULES, *sources.WARNINGS)
     return tuple(problem for rule in every for problem in rule(view))

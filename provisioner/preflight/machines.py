@@ -107,20 +107,12 @@ def _unique(view: View) -> Iterator[Problem]:
         owners["machine-id", facts.machine_id].append(host.name)
         owners["hostname", facts.hostname].append(host.name)
         # Of the interface that the node uses: container engines and bridges give theirs to whom they like.
-        address = node_address(view, host)
+        decided = node_address(view, host)
+        address = facts.interface_of(decided.ip.ip) if decided else None
         owners["MAC", address.mac if address else ""].append(host.name)
     for (what, value), names in owners.items():
         if value and len(names) > 1:
             yield Problem(f"duplicate-{what.lower()}", ", ".join(names), f"have the same {what} {value}", _OWN[what])
-
-
-def _addresses(view: View) -> Iterator[Problem]:
-    for host, _ in _each(view):
-        if node_address(view, host) is None:
-            wish = f"has no interface with its node_ip {host.node_ip}" if host.node_ip else "has no address of its own"
-            yield Problem(
-                "node-address", host.name, wish, "Set node_ip at the host to an address the other machines reach."
-            )
 
 
 def _ports(view: View) -> Iterator[Problem]:
@@ -146,6 +138,5 @@ RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _size,
     _clocks,
     _unique,
-    _addresses,
     _ports,
 )

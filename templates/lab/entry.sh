@@ -21,6 +21,22 @@ if [ -e "$uuid" ]; then
     mount --bind /var/lib/lab-product-uuid "$uuid"
 fi
 
+# What every machine in VirtualBox has first: an address that is the same on all of them, and the way out behind it.
+if [ -n "${LAB_NAT:-}" ] && [ ! -e /sys/class/net/eth1 ]; then
+    ip link set eth0 down
+    ip link set eth0 name eth1
+    ip link set eth1 up
+    ip link add eth0 type veth peer name nat0
+    ip addr add "$LAB_NAT" dev eth0
+    ip link set nat0 up
+    ip link set eth0 up
+    # Nobody is behind it, nor is there a name server: who asks is told so at once, and not after half a minute.
+    echo 1 > /proc/sys/net/ipv4/neigh/eth0/mcast_solicit
+    echo 50 > /proc/sys/net/ipv4/neigh/eth0/retrans_time_ms
+    ip route add default via "${LAB_NAT%.*}.2" dev eth0
+    echo "nameserver 127.0.0.1" > /etc/resolv.conf
+fi
+
 # Where even root may not raise limits (capability 24, CAP_SYS_RESOURCE), containers inside need a gentler runc.
 bounding=0x$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status)
 if [ $((bounding >> 24 & 1)) -eq 0 ]; then

@@ -6,6 +6,7 @@ import hashlib
 
 from provisioner.core.command import Command
 from provisioner.inventory.values import Secret
+from provisioner.resources.hosts import PATH as HOSTS
 from tests.fake.moments import Handler, Moments
 from tests.fake.state import Machine
 
@@ -92,7 +93,23 @@ def _make_directory(machine: Machine, command: Command, path: str, mode: str, ow
     return ""
 
 
+def _looked_up(machine: Machine, command: Command, name: str, patience_s: str) -> str:
+    """What getent answers: the first line of the file that has the name counts, and there are no name servers."""
+    lines = (line.partition("#")[0].split() for line in machine.read(HOSTS).splitlines())
+    return next((f"{words[0]}\n" for words in lines if name in words[1:]), "")
+
+
+def _name(machine: Machine, command: Command, path: str, address: str, name: str) -> Moments:
+    kept = [line for line in machine.read(path).splitlines(keepends=True) if not line.endswith(" # provisioner\n")]
+    machine.put(f"{path}.provisioner", f"{address} {name} # provisioner\n{''.join(kept)}")
+    yield
+    machine.move(f"{path}.provisioner", path)
+    return ""
+
+
 SCRIPTS: dict[str, Handler] = {
+    "looked_up": _looked_up,
+    "name": _name,
     "file": _probe,
     "write": _write,
     "chmod": _chmod,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from provisioner.core.command import Command
 from provisioner.core.look import KEYS, PACKAGES, PROGRAMS
+from provisioner.core.network import RECORD
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
 from tests.conftest import TESTS
 from tests.fake import locks
@@ -14,7 +16,7 @@ from tests.fake.moments import Handler
 from tests.fake.services import DOCKER, KUBELET, KUBELET_FLAGS
 from tests.fake.state import Machine
 
-FRESH = (TESTS / "cases" / "facts" / "fresh.txt").read_text().partition("=== state\n")[0]
+FRESH = (TESTS / "cases" / "facts" / "fresh.txt").read_text().partition("=== addresses\n")[0]
 STATE = (
     "provisioner/init-begun",
     "provisioner/join-begun",
@@ -25,13 +27,15 @@ STATE = (
 
 
 def _look(machine: Machine, command: Command) -> str:
-    text = FRESH.replace("hostname=cp1", f"hostname={machine.name}").replace("10.213.2.11", machine.address)
-    text = text.replace("02:42:0a:d5:02:0b", f"mac of {machine.address}")
+    text = FRESH.replace("hostname=cp1", f"hostname={machine.name}")
     text = re.sub("machine_id=.*", f"machine_id={machine.name}", text)
     text = re.sub("clock_s=.*", f"clock_s={machine.clock.now_s}", text)
     names = [name for name in STATE if f"/etc/kubernetes/{name}" in machine.files]
     found = re.search(r"certificate-authority-data: (\S+)", machine.read(KUBELET_CONF))
     parts = [
+        *("=== addresses", json.dumps([_link(machine, name) for name in ("lo", *machine.interfaces)])),
+        *("=== routes", json.dumps([{"dst": to, "dev": dev} for dev, to in machine.known_routes.items()])),
+        *("=== network", machine.read(RECORD)),
         *("=== state", *names, *(["manifests"] if machine.there(MANIFESTS) else [])),
         *(["docker"] if machine.runs(DOCKER) else []),
         *("=== runtime", _endpoint(machine)),
@@ -43,6 +47,29 @@ def _look(machine: Machine, command: Command) -> str:
         *(part for path in KEYS.values() for part in (f"=== {path}", machine.read(path).rstrip("\n"))),
     ]
     return text + "\n".join(parts) + "\n"
+
+
+def _link(machine: Machine, name: str) -> dict[str, object]:
+    cidr, mtu = ("127.0.0.1/8", 65536) if name == "lo" else machine.interfaces[name]
+    local, _, prefix = cidr.partition("/")
+    entry = {"family": "inet", "local": local, "prefixlen": int(prefix)}
+    mac = f"mac of {local}"
+    return {"ifname": name, "mtu": mtu, "link_type": "ether", "address": mac, "addr_info": [entry]}
+
+
+def _measure(machine: Machine, command: Command, least: str, headers: str, *words: str) -> str:
+    targets = zip(words[::3], words[1::3], words[2::3], strict=True)
+    return "".join(f"{address} {_way(machine, address, int(mtu))}\n" for address, mtu, _ in targets)
+
+
+def _way(machine: Machine, address: str, mtu: int) -> str:
+    """What a ping to that address would find out: only other machines are tried."""
+    for other in machine.fleet.values():
+        has = {cidr.partition("/")[0]: own for cidr, own in other.interfaces.values()}
+        if other is not machine and other.up and address in has and address not in other.cut_off:
+            largest = min(mtu, has[address], machine.largest_packet, other.largest_packet)
+            return str(largest) if machine.has_ping else "reached"
+    return "lost"
 
 
 def _endpoint(machine: Machine) -> str:
@@ -75,4 +102,4 @@ def _look_leader(machine: Machine, command: Command) -> str:
     return text + (machine.cluster.told() if asked else "=== api\n")
 
 
-SCRIPTS: dict[str, Handler] = {"look": _look, "look_leader": _look_leader}
+SCRIPTS: dict[str, Handler] = {"look": _look, "look_leader": _look_leader, "measure": _measure}

@@ -10,6 +10,7 @@ from provisioner.core import lock
 from provisioner.core.command import Command, settle
 from provisioner.core.facts import look
 from provisioner.core.lock import Holder
+from provisioner.core.measure import measure
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
@@ -19,6 +20,7 @@ from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAI
 from provisioner.resources.distribution import Tools
 from provisioner.resources.docker import DOCKER_IMAGES
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
+from provisioner.resources.hosts import Named
 from provisioner.resources.images import Image, PinnedImage
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
@@ -74,6 +76,8 @@ def _files() -> Iterator[tuple[str, Command]]:
 def _machine() -> Iterator[tuple[str, Command]]:
     yield "modules", Modules(()).probe()
     yield "settings", Sysctls(()).probe()
+    yield "looked_up", Named("x", "x").probe()
+    yield "name", _fixing(Named("x", "x"), "")[0]
     yield "swap", SwapOff().probe()
     yield "swap_off", _fixing(SwapOff(), "active /swap\n")[0]
     yield "packages", Packages("x", (("x", "x"),)).probe()
@@ -126,6 +130,7 @@ def _api_server() -> Iterator[tuple[str, Command]]:
 def _run() -> Iterator[tuple[str, Command]]:
     yield "look", look(leader=False)
     yield "look_leader", look(leader=True)
+    yield "measure", measure(())
     yield "take", lock.take(Holder("x", "x", "x", "x", 0))
     yield "renew", lock.renew("x")
     yield "release", lock.release("x")
@@ -145,5 +150,6 @@ CHANGING = frozenset({
     "write", "other_sources_gone",
     "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
-    "install_program", "pull", "containerd_pull", "make_key", "make_directory", "restart_api", "remove_names",
+    "install_program", "pull", "containerd_pull",
+    "name", "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

@@ -63,7 +63,11 @@ class FakeUnit:
 
 @dataclass
 class Machine:
-    """One machine. `trouble` maps a part of a command to what goes wrong with it: an exit code, or an error."""
+    """One machine. `trouble` maps a part of a command to what goes wrong with it: an exit code, or an error.
+
+    `nics` are its interfaces, each with address and MTU, eth0 alone when nothing is said; `known_routes` are others'
+    networks by interface; nobody reaches the addresses in `cut_off`, and no larger packet than `largest_packet` passes.
+    """
 
     name: str
     address: str
@@ -81,6 +85,11 @@ class Machine:
     settings: dict[str, str] = field(default_factory=lambda: {"net.ipv4.ip_forward": "0"})
     swap: set[str] = field(default_factory=set)
     routes: set[str] = field(default_factory=set)
+    nics: dict[str, tuple[str, int]] = field(default_factory=dict)
+    known_routes: dict[str, str] = field(default_factory=dict)
+    cut_off: set[str] = field(default_factory=set)
+    largest_packet: int = 65535
+    has_ping: bool = True
     firewall: bool = False
     repositories: dict[str, FakeRepository] = field(default_factory=dict)
     packages_busy_with: str = ""
@@ -88,6 +97,11 @@ class Machine:
     busy_with: str = ""
     busy_until_s: float = 0.0
     trouble: dict[str, int | ProvisionerError] = field(default_factory=dict)
+
+    @property
+    def interfaces(self) -> dict[str, tuple[str, int]]:
+        """Its interfaces, each with address and MTU."""
+        return self.nics or {"eth0": (f"{self.address}/24", 1500)}
 
     def put(self, path: str, text: str = "", mode: str = "644", owner: str = "root:root") -> None:
         """Write a file now; systemd notices when it is the file of a unit that it has loaded."""

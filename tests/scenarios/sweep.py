@@ -126,6 +126,15 @@ def worker_added() -> World:
     return world
 
 
+def in_virtualbox() -> World:
+    """Machines as VirtualBox makes them, with a network of smaller packets beside the NAT that is the same on all."""
+    world = World(hosts(2))
+    for machine in world.machines.values():
+        machine.nics = {"eth0": ("10.0.2.15/24", 1500), "eth1": (f"{machine.address}/24", 1500)}
+        machine.largest_packet = 1400
+    return world
+
+
 def with_containerd() -> World:
     """Machines on which nothing runs yet, for containerd."""
     return World(cluster(*hosts(2).hosts, runtime={"type": "containerd"}))
@@ -155,6 +164,7 @@ SCENARIOS: dict[str, Callable[[], World]] = {
     "a changed setting": changed_setting,
     "one worker added": worker_added,
     "containerd": with_containerd,
+    "the same NAT address on all machines": in_virtualbox,
     "a first join that failed": lambda: failed("w1", "provisioner/join-begun join"),
     "an init that was killed": lambda: killed("cp1: run /etc/kubernetes/provisioner/init-begun"),
 }

@@ -17,7 +17,7 @@ def test_a_plan_changes_nothing(world: World) -> None:
     assert world.done() == {}
     assert outcome.report.result == "changes"
     assert outcome.report.changed == len(outcome.plan.steps) > 30
-    assert {name: told.round_trips for name, told in outcome.report.hosts.items()} == {"cp1": 2, "w1": 2, "w2": 2}
+    assert {name: told.round_trips for name, told in outcome.report.hosts.items()} == {"cp1": 3, "w1": 3, "w2": 3}
 
 
 def test_from_nothing_to_a_cluster(world: World) -> None:

@@ -12,12 +12,13 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
-    "derived", "sources", "upstream", "networks", "runtimes", "plays", "playbooks", "preflight",
-    "transports", "fleet", "steps", "looking", "asking", "work", "engine",
+    "addressing", "derived", "sources", "upstream", "networks", "runtimes", "plays", "playbooks", "preflight",
+    "transports", "fleet", "steps", "looking", "measuring", "asking", "work", "engine",
     "wording", "lease", "session", "log", "plain", "tables", "console", "labs", "verification", "kubeconfig",
     "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (
+    "addressing",
     "core",
     "resources",
     "causes",
@@ -31,6 +32,8 @@ PURE = (
     "inventory/literals",
     "inventory/model",
     "inventory/package_sources",
+    "inventory/free_networks",
+    "inventory/network_rules",
     "inventory/rules",
     "inventory/statements",
     "inventory/tree",

@@ -90,6 +90,7 @@ def shape(cluster: Cluster) -> tuple[int, int]:
     [
         ("existing-servers", (1, 2)),
         ("jump-host", (1, 5)),
+        ("two-interfaces", (1, 1)),
         ("kubespray-names", (1, 2)),
         ("labels-and-taints", (1, 5)),
         ("single-node", (1, 0)),

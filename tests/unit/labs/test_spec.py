@@ -56,6 +56,8 @@ def test_an_existing_lab_never_shrinks_and_keeps_its_network() -> None:
         (LabSpec(release="trixie"), "release"),
         (LabSpec(subnet=IPv4Network("10.1.0.0/24")), "subnet"),
         (LabSpec(ssh_port=2200), "ssh port"),
+        (LabSpec(nat=True), "NAT"),
+        (LabSpec(mtu=1400), "mtu"),
     ],
 )
 def test_what_only_a_new_lab_can_have_is_refused(asked: LabSpec, word: str) -> None:
@@ -73,6 +75,7 @@ def test_what_only_a_new_lab_can_have_is_refused(asked: LabSpec, word: str) -> N
         (LabSpec(release="potato"), ["release"]),
         (LabSpec(memory_mib=128), ["memory"]),
         (LabSpec(cpus=0.0), ["cpus"]),
+        (LabSpec(mtu=100), ["mtu"]),
         (LabSpec(ssh_port=65500), ["ssh port"]),
         (LabSpec(subnet=IPv4Network("10.9.9.0/28")), ["subnet"]),
         (LabSpec(control_planes=0, workers=-1, release="x"), ["control planes", "workers", "release"]),

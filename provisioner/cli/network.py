@@ -1,0 +1,113 @@
+"""`provisioner network`: what was decided of the machines' addresses, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import typer
+
+from provisioner.addressing.options import is_bound
+from provisioner.cli.common import Frame, InventoryOption, JsonOption, LimitOption, frame, load_cluster
+from provisioner.console import Machine
+from provisioner.core.play import View
+from provisioner.core.report import Found, Note
+from provisioner.core.selection import Selection
+from provisioner.derived import network_mtu, node_address
+from provisioner.errors import PreflightError, Severity
+from provisioner.inventory.model import Cluster
+from provisioner.looking import look_at
+from provisioner.measuring import measured
+from provisioner.preflight import network
+from provisioner.session import open_session
+from provisioner.tables import table
+
+app = typer.Typer(help="The network that the nodes use, and why.", no_args_is_help=True)
+
+_COLUMNS = ("machine", "address", "interface", "packets", "state")
+
+
+@app.command(epilog="Example: provisioner network show -i inventory.yaml --measure")
+def show(
+    inventory: InventoryOption = None,
+    limit: LimitOption = "",
+    measure: Annotated[bool, typer.Option("--measure", help="Try all ways once more; what was decided stays.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which address, interface and largest packet each machine uses, why, and what speaks against it."""
+    with frame("network show", as_json=as_json) as told:
+        view = _look(load_cluster(inventory, told), told, limit, everything=measure)
+        told.show.close()
+        (_tell_json if isinstance(told.show, Machine) else _tell)(view, told)
+        _judge(view, told)
+
+
+def _look(cluster: Cluster, told: Frame, limit: str, *, everything: bool) -> View:
+    with open_session(cluster, told, Selection(limit)) as session:
+        view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
+        view, unmeasured = measured(session.run.fleet, view, told, everything=everything)
+    for error in (errors | unmeasured).values():
+        told.fail(error)
+    if errors | unmeasured:
+        raise typer.Exit(next(iter((errors | unmeasured).values())).exit_code)
+    return view
+
+
+def _tell(view: View, told: Frame) -> None:
+    told.show.console.print(table(_COLUMNS, _rows(view)))
+    for name in view.facts:
+        decided = node_address(view, view.cluster.host(name))
+        for reason in decided.reasons if decided else ():
+            told(Note(f"{name}: {reason}"))
+    told.show.console.print(f"Pods get packets of {_pods(view)} bytes.", highlight=False)
+    if view.ways:
+        told.show.console.print(table(("from", "to", "largest packet"), _ways(view)))
+
+
+def _rows(view: View) -> Iterator[tuple[str, ...]]:
+    for name in view.facts:
+        decided = node_address(view, view.cluster.host(name))
+        if decided:
+            yield (name, str(decided.ip), decided.interface, str(decided.mtu), _state(view, name))
+        else:
+            yield (name, "none", "", "", "none to choose")
+
+
+def _state(view: View, name: str) -> str:
+    """How firm it is: only looked at so far, written down, or built upon."""
+    if view.states[name].network is None:
+        return "not written down yet"
+    return "in use" if is_bound(view.states[name]) else "written down"
+
+
+def _pods(view: View) -> int:
+    return view.cluster.settings.network.mtu or network_mtu(view)
+
+
+def _ways(view: View) -> Iterable[tuple[str, str, str]]:
+    for (name, ip), way in sorted(view.ways.items()):
+        yield name, str(ip), str(way.mtu or "not measured") if way.reached else "not reached"
+
+
+def _tell_json(view: View, told: Frame) -> None:
+    if not isinstance(told.show, Machine):
+        return
+    for name, address, interface, mtu, state in _rows(view):
+        decided = node_address(view, view.cluster.host(name))
+        told.show.line({
+            "host": name, "address": address if decided else None, "interface": interface, "mtu": int(mtu or 0),
+            "state": state, "reasons": list(decided.reasons) if decided else [],
+        })  # fmt: skip
+    for (name, ip), way in sorted(view.ways.items()):
+        told.show.line({"from": name, "to": str(ip), "reached": way.reached, "mtu": way.mtu})
+
+
+def _judge(view: View, told: Frame) -> None:
+    """What preflight would say of it."""
+    found = [problem for rule in network.RULES for problem in rule(view)]
+    wrong = [problem for problem in found if problem.severity is Severity.ERROR]
+    for problem in found:
+        if problem not in wrong:
+            told(Found(problem))
+    if wrong:
+        raise PreflightError(f"{len(wrong)} finding(s) about the network; nothing was changed", wrong)

@@ -1,0 +1,59 @@
+"""The network decision as values: which address, interface and largest packet a machine uses, and what was measured.
+
+It is written down on the machine that it is about, so that a killed run, a second run and everyone else reads the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+
+RECORD = "/var/lib/provisioner/network.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The address that a node uses, its interface, the largest packet that passes to the others, in bytes, and why."""
+
+    interface: str
+    ip: IPv4Interface
+    mtu: int
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a machine has found out about the way to an address of another.
+
+    `mtu` is the largest packet that passes, in bytes; None where that could not be measured.
+    """
+
+    reached: bool
+    mtu: int | None = None
+
+
+# By the machine that tried, and the address it tried.
+Ways = Mapping[tuple[str, IPv4Address], Way]
+
+
+def record(decision: Decision) -> str:
+    """The decision as the file that holds it."""
+    told = {
+        "interface": decision.interface,
+        "address": str(decision.ip),
+        "mtu": decision.mtu,
+        "reasons": list(decision.reasons),
+    }
+    return json.dumps(told, indent=2) + "\n"
+
+
+def read_record(text: str) -> Decision | None:
+    """The decision from that file; None when there is none, or none that can be read."""
+    try:
+        told = json.loads(text)
+        reasons = tuple(str(reason) for reason in told["reasons"])
+        return Decision(str(told["interface"]), IPv4Interface(told["address"]), int(told["mtu"]), reasons)
+    except (ValueError, KeyError, TypeError):
+        return None

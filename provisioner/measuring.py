@@ -1,0 +1,38 @@
+"""Measuring: the machines try to reach each other, once a run and only when something is to be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from ipaddress import IPv4Address
+
+from provisioner.addressing.asking import questions
+from provisioner.addressing.deciding import decide
+from provisioner.core.command import Command
+from provisioner.core.measure import read_ways
+from provisioner.core.network import Way
+from provisioner.core.play import View
+from provisioner.core.report import Listener, PhaseBegan
+from provisioner.errors import ProvisionerError
+from provisioner.fleet import Fleet
+from provisioner.transports.protocol import Transport
+
+
+def measured(
+    fleet: Fleet, view: View, listen: Listener, *, everything: bool = False
+) -> tuple[View, dict[str, ProvisionerError]]:
+    """The view with what was measured and decided, one round trip for those who have to try; errors by host."""
+    asked = questions(view, everything=everything)
+    if not asked:
+        return replace(view, decisions=decide(view)), {}
+    listen(PhaseBegan("measure the network", tuple(asked)))
+    answers = fleet.each(asked, partial(_try_on, asked))
+    found = {(host, ip): way for host, told in answers.good.items() for ip, way in told.items()}
+    view = replace(view, ways={**view.ways, **found})
+    return replace(view, decisions=decide(view)), answers.bad
+
+
+def _try_on(asked: Mapping[str, Command], host: str, transport: Transport) -> dict[IPv4Address, Way]:
+    (result,) = transport.run([asked[host]], stop=False)
+    return read_ways(result)

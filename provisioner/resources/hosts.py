@@ -1,0 +1,49 @@
+"""A name that leads somewhere: written into /etc/hosts on a machine that cannot look it up, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.resource import Change, text_diff
+
+PATH = "/etc/hosts"
+# A name server that is silent is waited for no longer than that.
+_PATIENCE_S = "10"
+_LOOKED_UP = 'timeout "$2" getent ahostsv4 "$1" | awk \'{ print $1 }\' | sort -u'
+# First in the file, before lines such as `127.0.1.1 NAME`: the first one counts. Where a container's engine has mounted
+# the file, it cannot be replaced and is written in its place.
+_WRITE = """
+umask 022
+{ printf '%s %s # provisioner\\n' "$2" "$3"; sed '/ # provisioner$/d' "$1" 2>/dev/null || :; } >"$1.provisioner"
+mv -fT -- "$1.provisioner" "$1" 2>/dev/null || { cat -- "$1.provisioner" >"$1"; rm -f -- "$1.provisioner"; }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The name can be looked up, and leads to another place than this machine's loopback."""
+
+    name: str
+    address: str
+
+    @property
+    def key(self) -> str:
+        """`name NAME`."""
+        return f"name {self.name}"
+
+    def probe(self) -> Command:
+        """All IPv4 addresses that the machine finds for it, in its files or by its name servers."""
+        return shell(_LOOKED_UP, self.name, _PATIENCE_S)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """A line of ours, where there is no answer or one that leads nowhere else."""
+        found = seen.stdout.split()
+        if found and not any(IPv4Address(address).is_loopback for address in found):
+            return None
+        line = f"{self.address} {self.name} # provisioner\n"
+        now = f"it is {', '.join(found)} there" if found else "it cannot be looked up there"
+        summary = f"write {self.name} into {PATH} ({now})"
+        return Change(summary, (shell(_WRITE, PATH, self.address, self.name),), diff=text_diff("", line, PATH))
