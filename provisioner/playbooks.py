@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from provisioner.core.play import Play, Playbook, all_hosts, the_leader, the_leader_if_chosen
 from provisioner.derived import joining
-from provisioner.networks import bridge
-from provisioner.plays import control_plane, kubernetes_packages, machine, nodes, runtime, workers
+from provisioner.plays import control_plane, kubernetes_packages, machine, network, nodes, runtime, workers
 
 BRING_UP: Playbook = (
     Play("machine", all_hosts, machine.desired, leaderless=True),
@@ -15,6 +14,6 @@ BRING_UP: Playbook = (
     Play("join token", the_leader, workers.token, needs=("control plane", "join token removed")),
     Play("workers", joining, workers.desired, needs=("kubernetes packages", "join token")),
     Play("join token removed", the_leader, workers.token_gone),
-    Play("pod network", all_hosts, bridge.desired, needs=("control plane", "workers")),
+    Play("pod network", all_hosts, network.desired, needs=("control plane", "workers")),
     Play("nodes", the_leader, nodes.desired, needs=("control plane", "pod network")),
 )

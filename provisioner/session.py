@@ -14,7 +14,7 @@ from getpass import getuser
 from pathlib import Path
 from socket import gethostname
 
-from provisioner import preflight
+from provisioner import manifests, preflight
 from provisioner.bundle import reading
 from provisioner.bundle.debian.build import default_cache
 from provisioner.bundle.manifest import MANIFEST
@@ -206,6 +206,7 @@ def open_session(
         limit=names,
         run=secrets.token_hex(8),
         files=machine_files.contents(cluster),
+        network=manifests.load(cluster, bundle),
     )
     planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | planes) as fleet:

@@ -14,6 +14,7 @@ from provisioner.inventory.values import Secret
 
 if TYPE_CHECKING:
     from provisioner.bundle.reading import Bundle
+    from provisioner.core.objects import Objects
     from provisioner.core.resource import Resource
     from provisioner.inventory.model import Cluster, Host
 
@@ -26,7 +27,8 @@ class View:
     the cluster as its leader sees it, None as long as there is none. `run` is this run's id, `lock` who works on the
     cluster. `files` is the text of the files that the inventory names and that are put on machines. `answers` are
     those of package sources, by host and product; `pinned` those of the versions' lock file, by platform and product;
-    `source_keys` are the keys that the inventory names as files, by product, armored.
+    `source_keys` are the keys that the inventory names as files, by product, armored. `network` is the network
+    plug-in's manifest as it was found; None when it has none.
     """
 
     cluster: Cluster
@@ -42,6 +44,7 @@ class View:
     answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     pinned: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     source_keys: Mapping[str, str] = field(default_factory=dict)
+    network: Objects | None = None
     lock: Holder | None = None
     files: Mapping[Path, str] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.inventory import model as names
-from provisioner.inventory import package_sources, runtimes
+from provisioner.inventory import networks, package_sources, runtimes
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
 from provisioner.inventory.yaml_lines import Tagged
 
@@ -27,6 +27,12 @@ _PATTERNS = {
     package_sources.DIRECT: "a name, a domain such as .example.org, an address or a network",
     package_sources.FINGERPRINT: "a fingerprint of 40 hexadecimal digits",
     package_sources.KEY: "a key's address or file name, without blanks",
+    networks.NETWORK_VERSION: "a full version such as 0.28.9",
+    networks.INTERFACE: "the name of a network interface such as eth1",
+    networks.PLACE: "an address or a file name, without blanks, user and password",
+    networks.SHA256: "a SHA-256: 64 hexadecimal digits in small letters",
+    networks.REGISTRY: "a registry such as mirror.example:5000, without `https://`",
+    networks.CNI_FILE: "a file's name such as 10-net.conflist",
     runtimes.SIZE: "a size such as 100m",
     runtimes.MIRROR: "an address such as https://mirror.example, without user and password",
     names.WORD: "one word, without blanks, quotes, `$` or a backslash",

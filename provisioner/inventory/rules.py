@@ -11,9 +11,10 @@ from itertools import combinations
 
 from provisioner.catalog import kubernetes
 from provisioner.errors import Severity
-from provisioner.inventory import source_rules
+from provisioner.inventory import network_rules, source_rules
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster, Host
+from provisioner.inventory.network_rules import UNTESTED
 
 # kube-controller-manager's --node-cidr-mask-size for IPv4, and how many bits kubeadm lets it differ from the
 # pods' network (PodSubnetNodeMaskMaxDiff in cmd/kubeadm/app/constants/constants.go).
@@ -22,14 +23,12 @@ NODE_PREFIX_MAX_DIFF = 16
 # kube-apiserver takes at most 20 bits; the cluster's DNS has the tenth address.
 SERVICE_PREFIXES = range(12, 29)
 
-# What `--allow-untested` makes a warning.
-UNTESTED = "untested-version"
 _SETTINGS: KeyPath = ("settings",)
 
 
 def findings(cluster: Cluster) -> tuple[Finding, ...]:
     """Everything that does not hold."""
-    return tuple(finding for rule in (*_RULES, *source_rules.RULES) for finding in rule(cluster))
+    return tuple(finding for rule in (*_RULES, *source_rules.RULES, *network_rules.RULES) for finding in rule(cluster))
 
 
 def _of(host: Host, field: str) -> KeyPath:

@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.play import View
 from provisioner.core.resource import Change, Later, Resource
-from provisioner.derived import joining
+from provisioner.derived import joining, node_address
 from provisioner.inventory.model import Host
+from provisioner.inventory.networks import BridgeNetwork
+from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
 from provisioner.templating import render
 
-CONFLIST = "/etc/cni/net.d/10-bridge.conflist"
+CONFLIST = f"{CNI_DIRECTORY}/10-bridge.conflist"
 SCRIPT = "/usr/local/sbin/provisioner-pod-network"
 UNIT = "provisioner-pod-network.service"
+# The protocol number of its routes and the comment of its rules, as in the script.
+PROTOCOL = "112"
+ETHERNET_MTU = 1500
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 
@@ -52,7 +57,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     nodes = {node.name: node for node in view.live.nodes.values() if node.pod_cidr} if view.live else {}
     unknown = "the nodes' parts of the pods' network, known after they have joined"
     own = nodes.get(host.name)
-    conflist = _conflist(view, own.pod_cidr) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
+    conflist = _conflist(view, host, own.pod_cidr) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
     if _coming(view, host) - nodes.keys():
         return (conflist, Later(f"file {SCRIPT}", f"write {SCRIPT}", unknown), unit, service)
     routes = tuple((node.pod_cidr, node.internal_ip) for name, node in sorted(nodes.items()) if name != host.name)
@@ -66,6 +71,21 @@ def _coming(view: View, host: Host) -> set[str]:
     return ({worker.name for worker in joining(view)} | leader) - {host.name}
 
 
-def _conflist(view: View, pod_cidr: str) -> File:
-    mtu = view.cluster.settings.network.mtu
+def _conflist(view: View, host: Host, pod_cidr: str) -> File:
+    network, address = view.cluster.settings.network, node_address(view, host)
+    wished = network.mtu if isinstance(network, BridgeNetwork) else None
+    mtu = wished or (address.mtu if address else ETHERNET_MTU)
     return File(CONFLIST, render("network/bridge/10-bridge.conflist.j2", pod_cidr=pod_cidr, mtu=mtu))
+
+
+BRIDGE = PlugIn(
+    "bridge",
+    files=("10-bridge.conflist",),
+    needs=Needs(devices=("cni0",), routes=True),
+    on_hosts=desired,
+    leaves=Leaves(
+        files=(CONFLIST, _UNIT_FILE, SCRIPT, "/var/lib/cni/networks/bridge"),
+        links=("cni0",),
+        route_protocols=(PROTOCOL,),
+    ),
+)

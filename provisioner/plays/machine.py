@@ -5,6 +5,7 @@ from __future__ import annotations
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
+from provisioner.networks import hosts
 from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.sources.bundle_access import Leftovers
@@ -24,13 +25,15 @@ SYSCTLS = (
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Modules before settings: the bridge settings exist only once br_netfilter is loaded."""
     swap = () if view.cluster.settings.nested else (SwapOff(),)
+    modules = (*MODULES, *hosts.modules(view))
     return (
         Leftovers(view.run),
         *machine_files(view, host),
         package_database(view, host),
-        File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
-        Modules(MODULES),
+        File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=modules)),
+        Modules(modules),
         File("/etc/sysctl.d/99-provisioner.conf", render("machine/sysctl.conf.j2", settings=SYSCTLS)),
         Sysctls(SYSCTLS),
         *swap,
+        *hosts.files(view, host),
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.errors import Problem
-from provisioner.preflight import cluster, machines, runtimes, sources, versions
+from provisioner.preflight import cluster, machines, networks, runtimes, sources, versions
 
 
 def rules(view: View) -> tuple[Problem, ...]:
     """All findings at once."""
-    every = (*machines.RULES, *versions.RULES, *runtimes.RULES, *cluster.RULES, *sources.RULES)
+    every = (*machines.RULES, *versions.RULES, *runtimes.RULES, *cluster.RULES, *networks.RULES, *sources.RULES)
     return tuple(problem for rule in every for problem in rule(view))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -55,12 +56,23 @@ class ApiReady:
         return Change("wait until the API server answers", (wait,), diff=lines, own=True)
 
 
+# Under its own name the API server knows which fields are ours: others may set what we do not speak of, and what we do
+# not wish for any more goes.
+_OURS = ("--server-side", "--force-conflicts", "--field-manager=provisioner")
+# The files that kubectl compares have names that are different each time.
+_TEMPORARY = re.compile(r"^(---|\+\+\+) /\S*/(?:LIVE|MERGED)-\d+/(\S+).*$", re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Objects as YAML, applied; compared by the API server itself (`kubectl diff`)."""
+    """Objects as YAML or JSON, applied; compared by the API server itself (`kubectl diff`).
+
+    `namespaces` are those that it makes itself: what is to be in them cannot be compared before they are there.
+    """
 
     name: str
     text: str
+    namespaces: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -71,15 +83,24 @@ class Manifest:
         """The difference, as the API server would make it; `absent` when there is no API server yet."""
         script = ENV + (
             'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then echo "(no cluster yet)"; exit 0; fi; '
-            "code=0; kubectl diff -f - || code=$?; if [ $code -gt 1 ]; then exit $code; fi"
+            'for name in "$@"; do '
+            'if [ -z "$(kubectl get namespace "$name" --ignore-not-found -o name </dev/null)" ]; then '
+            'echo "(there is no namespace $name yet)"; exit 0; fi; done; '
+            f"code=0; kubectl diff {' '.join(_OURS)} -f - || code=$?; if [ $code -gt 1 ]; then exit $code; fi"
         )
-        return shell(script, stdin=self.text)
+        return shell(script, *self.namespaces, stdin=self.text, timeout_s=120)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Apply what differs."""
         if not seen.stdout.strip():
             return None
-        return Change(f"apply {self.name}", (kubectl("apply", "-f", "-", stdin=self.text),), diff=seen.stdout)
+        apply = kubectl("apply", *_OURS, "-f", "-", stdin=self.text, timeout_s=180)
+        return Change(f"apply {self.name}", (apply,), diff=_without_temporary(seen.stdout))
+
+
+def _without_temporary(diff: str) -> str:
+    lines = [line for line in _TEMPORARY.sub(r"\1 \2", diff).splitlines() if not line.startswith("diff ")]
+    return "".join(f"{line}\n" for line in lines)
 
 
 @dataclass(frozen=True, slots=True)

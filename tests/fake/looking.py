@@ -6,6 +6,7 @@ import re
 
 from provisioner.core.command import Command
 from provisioner.core.look import KEYS, PACKAGES
+from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
 from tests.conftest import TESTS
 from tests.fake import locks
@@ -38,6 +39,8 @@ def _look(machine: Machine, command: Command) -> str:
         *("=== ca", machine.read("/etc/kubernetes/pki/ca.crt")),
         *("=== kubelet-ca", found[1] if found else ""),
         *("=== listening", *_listening(machine)),
+        *("=== cni", *sorted(name.rpartition("/")[2] for name in machine.below(CNI_DIRECTORY))),
+        *("=== firewall", *machine.firewalls),
         *("=== packages", *_installed(machine)),
         *(part for path in KEYS.values() for part in (f"=== {path}", machine.read(path).rstrip("\n"))),
     ]

@@ -16,13 +16,14 @@ from provisioner.networks.bridge import PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.apt import same_files
 from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAINERD_SETTINGS
+from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.distribution import Tools
 from provisioner.resources.docker import DOCKER_IMAGES
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
-from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
+from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
@@ -42,6 +43,7 @@ _JOIN = Join("x", _SECRET, "x", present=False)
 _TOKEN = JoinToken(_SECRET, _SECRET, ())
 _SERVER = ApiServerCurrent("x", "/x")
 _OTHERS = OtherSources("x", "x", ())
+_DAEMON_SET = DaemonSetReady("x", "x", "x", ("x",))
 _LEFT = Leftovers("x")
 
 
@@ -99,6 +101,9 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "token", _TOKEN.probe()
     yield "wait_token", _fixing(_TOKEN, "")[1]
     yield "tokens", RunTokensGone(()).probe()
+    yield "manifest", Manifest("x", "x").probe()
+    yield "daemon_set", _DAEMON_SET.probe()
+    yield "wait_daemon_set", _fixing(_DAEMON_SET, "x")[0]
     yield "api", ApiReady().probe()
     yield "wait_api", _fixing(ApiReady(), "")[0]
 

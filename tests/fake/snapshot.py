@@ -13,6 +13,7 @@ Snapshot = dict[tuple[str, str, str], object]
 def snapshot(scene: Scene) -> Snapshot:
     """The world by (machine, kind, name)."""
     shot: Snapshot = {("cluster", "token", name): token.description for name, token in scene.cluster.tokens.items()}
+    shot |= {("cluster", "object", name): text for name, text in scene.cluster.objects.items()}
     for name, node in scene.cluster.nodes.items():
         shot["cluster", "node", name] = (node.address, node.ready, dict(node.labels), sorted(node.taints))
     for machine in scene.machines.values():

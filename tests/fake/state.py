@@ -81,6 +81,7 @@ class Machine:
     swap: set[str] = field(default_factory=set)
     routes: set[str] = field(default_factory=set)
     firewall: bool = False
+    firewalls: list[str] = field(default_factory=list)
     repositories: dict[str, FakeRepository] = field(default_factory=dict)
     packages_busy_with: str = ""
     packages_busy_until_s: float = 0.0

@@ -14,6 +14,7 @@ from unittest.mock import patch
 from provisioner import engine, preflight
 from provisioner.core import lock
 from provisioner.core.lock import Holder
+from provisioner.core.objects import Objects
 from provisioner.core.plan import Plan
 from provisioner.core.play import View
 from provisioner.core.report import Event
@@ -21,6 +22,7 @@ from provisioner.core.selection import Selection, left_out
 from provisioner.engine import Outcome, Run
 from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.networks import ManifestNetwork
 from provisioner.inventory.values import Secret
 from provisioner.lease import Lease
 from provisioner.playbooks import BRING_UP
@@ -76,6 +78,7 @@ class World:
     heard: list[Event] = field(default_factory=list)
     bundle_for: list[str] = field(default_factory=list)
     policy: str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+    network: Objects = field(default_factory=builders.network_objects)
     session: Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -183,6 +186,7 @@ class World:
             limit=frozenset(host.name for host in self.wished.hosts),
             run=f"run{number}",
             files={path: self.policy for path in (self.wished.settings.audit_policy,) if path},
+            network=self.network if isinstance(self.wished.settings.network, ManifestNetwork) else None,
         )
         return replace(usual, **changes)
 

@@ -13,6 +13,8 @@ from tests.fake.snapshot import Snapshot, differences, snapshot
 from tests.fake.world import World
 from tests.scenarios.repositories import with_leftovers
 
+MANIFEST = {"type": "manifest", "manifest": "/net.yaml"}
+
 
 @dataclass(frozen=True)
 class Point:
@@ -114,6 +116,11 @@ def with_containerd() -> World:
     return World(cluster(*hosts(2).hosts, runtime={"type": "containerd"}))
 
 
+def with_manifest() -> World:
+    """Machines on which nothing runs yet, for a network plug-in from a manifest."""
+    return World(cluster(*hosts(2).hosts, network=MANIFEST))
+
+
 def failed(host: str, part: str) -> World:
     """A bring-up in which a command has failed on one machine; what was wrong is mended."""
     world = World(hosts(2))
@@ -137,6 +144,7 @@ SCENARIOS: dict[str, Callable[[], World]] = {
     "a changed setting": changed_setting,
     "one worker added": worker_added,
     "containerd": with_containerd,
+    "a network from a manifest": with_manifest,
     "a first join that failed": lambda: failed("w1", "provisioner/join-begun join"),
     "an init that was killed": lambda: killed("cp1: run /etc/kubernetes/provisioner/init-begun"),
 }

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
-    "derived", "sources", "upstream", "networks", "runtimes", "plays", "playbooks", "preflight",
+    "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks", "preflight",
     "transports", "fleet", "steps", "looking", "asking", "work", "engine",
     "wording", "lease", "session", "log", "plain", "console", "labs", "verification", "kubeconfig", "plan_file",
     "cli", "__main__",
