@@ -12,9 +12,7 @@ from ipaddress import IPv4Address, IPv4Interface
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.lock import Holder, read
-from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS
-
-_SECTION = "=== "
+from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,10 @@ class HostFacts:
 class HostState:
     """What our steps change and plays ask for: how far this machine is on its way into a cluster.
 
-    `cni_files` are the names in /etc/cni/net.d, `firewalls` what drops packets there that it was not told of. `packages` are the versions of those that matter here and are installed, `keys` the texts of the package sources'
+    `packages` are the versions of those that matter here and are installed, `keys` the texts of the package sources'
     keys by product, empty where there is none. `runtime_endpoint` is where its kubelet reaches the container runtime,
-    empty where kubeadm has not told it yet.
+    empty where kubeadm has not told it yet. `cni_files` are the names in /etc/cni/net.d; `firewalls` drop packets there
+    that they were not told of.
     """
 
     init_begun: bool = False
@@ -127,18 +126,6 @@ class ClusterState:
 def look(*, leader: bool) -> Command:
     """The one command that tells facts and state; on a control plane it also asks the API server."""
     return shell(HOST_SCRIPT + (CLUSTER_SCRIPT if leader else ""), timeout_s=60)
-
-
-def sections(text: str) -> dict[str, str]:
-    """Cut the script's output at its `=== name` lines; what stands before the first is called `host`."""
-    found: dict[str, list[str]] = {"host": []}
-    current = found["host"]
-    for line in text.splitlines():
-        if line.startswith(_SECTION):
-            current = found.setdefault(line.removeprefix(_SECTION), [])
-        else:
-            current.append(line)
-    return {name: "\n".join(lines) for name, lines in found.items()}
 
 
 def read_facts(seen: Result) -> HostFacts:

@@ -68,8 +68,8 @@ for key in KEYS; do
 done
 """.replace("PACKAGES", " ".join(PACKAGES)).replace("KEYS", " ".join(KEYS.values()))
 
-# Go templates: one line of JSON per node, whose lists end with an empty entry, or per DaemonSet, with the network that we
-# have applied it for; and one line per join token.
+# Go templates: one line of JSON per node, whose lists end with an empty entry, or per DaemonSet, with the network that
+# it was applied for by us; and one line per join token.
 _NODES = "".join([
     '{{range .items}}{{if eq .kind "DaemonSet"}}{"daemon_set":"{{.metadata.namespace}}/{{.metadata.name}}",',
     '"network":"{{range $key, $value := .metadata.labels}}{{if eq $key "provisioner/network"}}{{$value}}{{end}}{{end}}',
@@ -114,3 +114,17 @@ fi
     .replace("NODES", _NODES)
     .replace("TOKENS", _TOKENS)
 )
+
+_SECTION = "=== "
+
+
+def sections(text: str) -> dict[str, str]:
+    """Cut the script's output at its `=== name` lines; what stands before the first is called `host`."""
+    found: dict[str, list[str]] = {"host": []}
+    current = found["host"]
+    for line in text.splitlines():
+        if line.startswith(_SECTION):
+            current = found.setdefault(line.removeprefix(_SECTION), [])
+        else:
+            current.append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}

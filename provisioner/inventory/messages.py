@@ -51,6 +51,7 @@ _EXPECTED = {
     "bool_parsing": "true or false",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
     "tuple_type": "a list (lines of `- value`)",
     "ip_v4_network": "a network such as 10.244.0.0/16",
     "ip_v4_address": "an IPv4 address such as 192.168.56.11",
@@ -195,7 +196,7 @@ def _remedy(details: ErrorDetails, written: str | None) -> str:
         return f"write {str(meant).lower()}, without quotes"
     if kind == "tuple_type" and isinstance(value, str):
         return f"write it as a list of one: [{value}]"
-    if kind in ("model_type", "dict_type"):
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "write lines of `key: value` below it"
     return _nearby(kind, value, details.get("ctx", {}))
 

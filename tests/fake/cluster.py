@@ -53,12 +53,14 @@ class FakeCluster:
     configuration: str = CONFIGURATION
     ca: str = CA
     given: int = 0
+    kube_proxy: bool = False
     objects: dict[str, str] = field(default_factory=dict)
     api_started_s: float = 0.0
 
     def born(self) -> None:
         """A new cluster, without anything of the one before."""
         self.given = 0
+        self.kube_proxy = False
         self.objects.clear()
         self.nodes.clear()
         self.tokens.clear()
@@ -95,7 +97,7 @@ class FakeCluster:
             node.ready = False
 
     def daemon_sets(self) -> list[Object]:
-        """Those that somebody has applied; kube-proxy is not told of here."""
+        """Those that somebody has applied; kubeadm's own is not among them."""
         every = [json.loads(text) for text in self.objects.values()]
         return [item for item in every if item["kind"] == "DaemonSet"]
 
@@ -111,6 +113,7 @@ class FakeCluster:
             return "=== api\nunreachable\n"
         rows = [json.dumps(_row(name, node)) for name, node in self.nodes.items()]
         rows += [json.dumps(_daemon_set(item)) for item in self.daemon_sets()]
+        rows += [json.dumps({"daemon_set": "kube-system/kube-proxy", "network": ""})] if self.kube_proxy else []
         tokens = [f"bootstrap-token-{identity} {token.description}" for identity, token in self.tokens.items()]
         parts = ["=== api", "reachable", "=== configuration", self.configuration, "=== nodes", *rows]
         return "\n".join([*parts, "=== tokens", *tokens]) + "\n"

@@ -8,7 +8,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from provisioner.core.command import Result
-from provisioner.core.facts import HostFacts, HostState, look, read_cluster, read_facts, read_state, sections
+from provisioner.core.facts import HostFacts, HostState, look, read_cluster, read_facts, read_state
+from provisioner.core.look import sections
 from tests.builders import ok
 from tests.conftest import TESTS
 
