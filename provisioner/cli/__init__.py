@@ -8,7 +8,7 @@ import traceback
 import typer
 
 from provisioner import __version__
-from provisioner.cli import bundle, cluster, inventory, lab, versions
+from provisioner.cli import bundle, cluster, inventory, lab, network, versions
 
 app = typer.Typer(
     name="provisioner",
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 cluster.register(app)
 app.command(epilog="Example: provisioner versions")(versions.versions)
+app.add_typer(network.app, name="network")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(lab.app, name="lab")
 app.add_typer(bundle.app, name="bundle")

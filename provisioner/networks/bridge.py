@@ -23,6 +23,7 @@ SCRIPT = "/usr/local/sbin/provisioner-pod-network"
 UNIT = "provisioner-pod-network.service"
 # The protocol number of its routes and the comment of its rules, as in the script.
 PROTOCOL = "112"
+COMMENT = "provisioner-pod-network"
 ETHERNET_MTU = 1500
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
@@ -84,8 +85,10 @@ BRIDGE = PlugIn(
     needs=Needs(devices=("cni0",), routes=True),
     on_hosts=desired,
     leaves=Leaves(
-        files=(CONFLIST, _UNIT_FILE, SCRIPT, "/var/lib/cni/networks/bridge"),
+        units=(UNIT,),
+        files=(CONFLIST, SCRIPT, "/var/lib/cni/networks/bridge"),
         links=("cni0",),
+        rules=(COMMENT,),
         route_protocols=(PROTOCOL,),
     ),
 )

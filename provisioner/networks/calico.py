@@ -49,7 +49,7 @@ CALICO = PlugIn(
             "/var/run/calico",
         ),
         links=("vxlan.calico", "vxlan-v6.calico", "tunl0", "wireguard.cali"),
-        chains=("cali-", "cali:"),
-        route_protocols=("80", "bird"),
+        rules=("cali-",),
+        route_protocols=("80", "12"),
     ),
 )

@@ -44,6 +44,6 @@ CILIUM = PlugIn(
     leaves=Leaves(
         files=(f"{CNI_DIRECTORY}/05-cilium.conflist", "/var/run/cilium"),
         links=("cilium_host", "cilium_net", "cilium_vxlan"),
-        chains=("CILIUM_",),
+        rules=("CILIUM_",),
     ),
 )

@@ -54,6 +54,6 @@ FLANNEL = PlugIn(
     leaves=Leaves(
         files=(f"{CNI_DIRECTORY}/10-flannel.conflist", "/run/flannel", "/var/lib/cni/flannel"),
         links=("flannel.1", "flannel-v6.1", "cni0"),
-        chains=("FLANNEL-",),
+        rules=("FLANNEL-",),
     ),
 )

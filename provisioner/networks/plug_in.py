@@ -41,13 +41,14 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """What is left of it on a host when its pods are gone: files, interfaces, its own chains of iptables by the
-    beginning of their names, and the protocol that marks its routes.
+    """What is left of it on a host when its pods are gone: services, files, interfaces, the protocol that marks its
+    routes, and its own rules of iptables, by the beginning of their chains' names or by their comment.
     """
 
+    units: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
-    chains: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     route_protocols: tuple[str, ...] = ()
 
 

@@ -29,6 +29,6 @@ WEAVE = PlugIn(
     leaves=Leaves(
         files=(f"{CNI_DIRECTORY}/10-weave.conflist", "/var/lib/weave"),
         links=("weave", "datapath", "vxlan-6784"),
-        chains=("WEAVE",),
+        rules=("WEAVE",),
     ),
 )

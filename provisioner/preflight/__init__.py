@@ -6,8 +6,14 @@ from provisioner.core.play import View
 from provisioner.errors import Problem
 from provisioner.preflight import cluster, machines, networks, runtimes, sources, versions
 
+_ALWAYS = (*machines.RULES, *versions.RULES, *runtimes.RULES, *cluster.RULES, *sources.RULES)
+
 
 def rules(view: View) -> tuple[Problem, ...]:
     """All findings at once."""
-    every = (*machines.RULES, *versions.RULES, *runtimes.RULES, *cluster.RULES, *networks.RULES, *sources.RULES)
-    return tuple(problem for rule in every for problem in rule(view))
+    return tuple(problem for rule in (*_ALWAYS, *networks.RULES) for problem in rule(view))
+
+
+def replacing_rules(view: View) -> tuple[Problem, ...]:
+    """All findings for a run that takes another network away, for which that one is no finding."""
+    return tuple(problem for rule in (*_ALWAYS, *networks.EVERY, *networks.REPLACING) for problem in rule(view))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import yaml
+
 from provisioner.bundle.manifest import Kind
 from provisioner.catalog.networks import ports
 from provisioner.catalog.rules import number
@@ -15,14 +17,14 @@ from provisioner.inventory.networks import (
     CalicoNetwork,
     CiliumNetwork,
     FlannelNetwork,
-    ManifestNetwork,
     NoNetwork,
     WeaveNetwork,
     release,
     variant,
 )
-from provisioner.networks.choice import chosen, owner_of_daemon_set, owner_of_file
+from provisioner.networks.choice import chosen
 from provisioner.networks.kube_router import replaces_kube_proxy
+from provisioner.networks.leftovers import other_daemon_sets, other_files, others
 from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.plays.network import patched
 
@@ -33,35 +35,6 @@ _FLANNEL_BRINGS_IT = "0.28.9"
 _WEAVE_MTU, _WEAVE_ADDS = 1376, 124
 _KUBE_PROXY = "kube-system/kube-proxy"
 _REPLACE = "`provisioner network replace` takes the old one away and brings the new one; or name the old one again."
-
-
-def other_files(view: View, host: Host) -> tuple[tuple[str, str], ...]:
-    """Files in /etc/cni/net.d of another plug-in than the wished one, each with whose it is."""
-    network, mine = view.cluster.settings.network, chosen(view)
-    if isinstance(network, NoNetwork):
-        return ()
-    own = {*mine.files, *((network.cni_file,) if isinstance(network, ManifestNetwork) and network.cni_file else ())}
-    found = ((name, owner_of_file(name)) for name in view.states[host.name].cni_files if name not in own)
-    return tuple(
-        (name, owner.name)
-        for name, owner in found
-        if owner and owner != mine and not (view.network and view.network.mentions(name))
-    )
-
-
-def other_daemon_sets(view: View) -> tuple[tuple[str, str], ...]:
-    """DaemonSets of another plug-in than the wished one (`namespace/name`), each with whose it is."""
-    mine = chosen(view).name
-    found = view.live.daemon_sets if view.live else {}
-    owners = ((name, network, owner_of_daemon_set(name)) for name, network in found.items())
-    named = ((name, network or (owner.name if owner else "")) for name, network, owner in owners)
-    applied = _applied(view) if mine == "manifest" else ()
-    return tuple((name, owner) for name, owner in named if owner and owner != mine and name not in applied)
-
-
-def _applied(view: View) -> tuple[str, ...]:
-    items = view.network.of_kind("DaemonSet") if view.network else ()
-    return tuple(f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}" for item in items)
 
 
 def _one_plug_in(view: View) -> Iterator[Problem]:
@@ -182,9 +155,39 @@ def _kube_proxy(view: View) -> Iterator[Problem]:
         yield Problem("kube-proxy", view.leader.name, message, hint)
 
 
-RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
+def _unreached(view: View) -> Iterator[Problem]:
+    """A node that is left out would keep the old network, and be cut off from the others."""
+    silent = [host.name for host in view.cluster.hosts if host.name not in {one.name for one in view.hosts}]
+    if silent:
+        hint = "Bring them back, or take them out of the inventory and the cluster first."
+        yield Problem("unreached", ", ".join(silent), "has to take part: every node gets the new network", hint)
+
+
+def _replaceable(view: View) -> Iterator[Problem]:
+    """Where a network cannot be replaced, it is said plainly."""
+    if view.live is None:
+        hint = "`provisioner apply` brings it up; there is nothing to replace yet."
+        yield Problem("no-cluster", view.leader.name, "no cluster is running there", hint)
+        return
+    now = yaml.safe_load(view.live.configuration) or {}
+    is_now, wish = now.get("networking", {}).get("podSubnet"), str(view.cluster.settings.pod_cidr)
+    if is_now != wish:
+        message = f"the pods' network is {is_now}, and the inventory wants {wish}: that cannot be changed"
+        hint = "Kubernetes never changes a node's part of it once it was given: it takes a new cluster, or new nodes."
+        yield Problem("pod-cidr", view.leader.name, message, f"{hint} The plug-in alone can be replaced.")
+    for name in others(view):
+        if name == "manifest":
+            message = "the old network is from a manifest of your own, and what it has made on the hosts is not known"
+            yield Problem("unknown-network", view.leader.name, message, "Remove it as its authors say, then `apply`.")
+    for name, owner in other_daemon_sets(view):
+        if not view.live.daemon_sets.get(name):
+            message = f"{owner} (DaemonSet {name}) was not installed by provisioner"
+            yield Problem("foreign-network", view.leader.name, message, "Remove it the way it came, then `apply`.")
+
+
+REPLACING: tuple[Callable[[View], Iterator[Problem]], ...] = (_unreached, _replaceable)
+EVERY: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _daemon_set,
-    _one_plug_in,
     _images,
     _interface,
     _ports,
@@ -192,3 +195,4 @@ RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _weave_mtu,
     _kube_proxy,
 )
+RULES = (*EVERY, _one_plug_in)

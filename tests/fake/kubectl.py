@@ -18,6 +18,7 @@ from tests.fake.state import Machine
 
 REFUSED = "The connection to the server was refused - did you specify the right host or port?"
 PATIENCE = 60
+CLOSED = "node.kubernetes.io/unschedulable:NoSchedule"
 
 
 def opens(machine: Machine) -> bool:
@@ -38,8 +39,16 @@ def kubectl(machine: Machine, words: Sequence[str], stdin: str | Secret) -> Answ
             return _apply(machine, stdin)
         case ["-n", "kube-system", "delete", "--ignore-not-found", *names]:
             return _delete_tokens(machine, names)
-        case ["label", "--overwrite", "node", name, *pairs]:
-            nodes[name].labels |= dict(pair.split("=") for pair in pairs)
+        case ["label", "--overwrite", "node", name, *pairs] | ["label", "node", name, *pairs]:
+            nodes[name].labels |= dict(pair.split("=") for pair in pairs if "=" in pair)
+            for key in (pair.removesuffix("-") for pair in pairs if pair.endswith("-")):
+                nodes[name].labels.pop(key, None)
+        case ["cordon", name]:
+            nodes[name].taints |= {CLOSED}
+        case ["uncordon", name]:
+            nodes[name].taints -= {CLOSED}
+        case ["drain", name, *_]:
+            assert CLOSED in nodes[name].taints, "pods would come again"
         case ["taint", "--overwrite", "node", name, *taints]:
             gone = {taint.removesuffix("-") for taint in taints if taint.endswith("-")}
             nodes[name].taints = {*(nodes[name].taints - gone), *(taint for taint in taints if taint[-1] != "-")}
@@ -88,6 +97,24 @@ def _wait_daemon_set(machine: Machine, command: Command, deadline: str, *told: s
             if image := lacks_image(machine.fleet[node], item):
                 return failed(1, f"it will not become ready:\n  on {node}: ErrImagePull {image}")
     return failed(1, f"gave up after {deadline} s")
+
+
+def _labelled(machine: Machine, label: str) -> list[str]:
+    key, _, value = label.partition("=")
+    every = {name: json.loads(text) for name, text in machine.cluster.objects.items()}
+    return [name for name, item in every.items() if item["metadata"].get("labels", {}).get(key) == value]
+
+
+def _found_objects(machine: Machine, command: Command, label: str, *kinds: str) -> str:
+    return "".join(f"{name}\n" for name in _labelled(machine, label)) if opens(machine) else ""
+
+
+def _delete_objects(machine: Machine, command: Command, label: str, *kinds: str) -> Moments:
+    for name in _labelled(machine, label):
+        machine.cluster.objects.pop(name)
+        machine.clock.tick()
+        yield
+    return ""
 
 
 def _make_token(machine: Machine, text: str) -> None:
@@ -157,6 +184,9 @@ SCRIPTS: dict[str, Handler] = {
     "wait_api": _wait_ready_api,
     "wait_ready": _wait_ready,
     "manifest": _difference,
+    "found_objects": _found_objects,
+    "delete_objects": _delete_objects,
+    "renew_pods": lambda machine, command, node: "",
     "daemon_set": _late,
     "wait_daemon_set": _wait_daemon_set,
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from provisioner.core import lock
 from provisioner.core.command import Command, settle
-from provisioner.core.facts import look
+from provisioner.core.facts import NodeState, look
 from provisioner.core.lock import Holder
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
@@ -19,11 +19,13 @@ from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAI
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.distribution import Tools
 from provisioner.resources.docker import DOCKER_IMAGES
+from provisioner.resources.draining import DRAINED, Reopened
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
+from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
@@ -104,6 +106,10 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "manifest", Manifest("x", "x").probe()
     yield "daemon_set", _DAEMON_SET.probe()
     yield "wait_daemon_set", _fixing(_DAEMON_SET, "x")[0]
+    yield "found_objects", ObjectsGone("x=x").probe()
+    yield "delete_objects", _fixing(ObjectsGone("x=x"), "x\n")[0]
+    yield "renew_pods", _fixing(Reopened("x", NodeState("x", True, "", "", "", {DRAINED: "yes"})), "")[0]
+    yield "leftovers", LeftoversGone("x", ()).probe()
     yield "api", ApiReady().probe()
     yield "wait_api", _fixing(ApiReady(), "")[0]
 
@@ -137,5 +143,5 @@ CHANGING = frozenset({
     "write", "other_sources_gone",
     "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
-    "make_key", "make_directory", "restart_api", "remove_names",
+    "delete_objects", "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

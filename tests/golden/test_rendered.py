@@ -220,7 +220,8 @@ def test_every_template_is_rendered_here() -> None:
         "init.yaml", "join.yaml", "components.yaml", "registration.yaml",
         "bootstrap-token.yaml", "bootstrap-kubeconfig.yaml",
         "repository.sources", "signed.sources", "apt.conf", "environment", "service.conf", "cri-dockerd.conf",
-        "kubelet.default", "provisioner-network.conf", "modules.conf", "sysctl.conf", "pod-network.sh", "pod-network.service",
+        "kubelet.default", "provisioner-network.conf", "modules.conf", "sysctl.conf", "pod-network.sh",
+        "pod-network.service",
     }  # fmt: skip
     assert templates - covered == renamed
 
