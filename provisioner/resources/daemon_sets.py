@@ -56,10 +56,10 @@ hopeless() {{
   never=$(printf '%s\\n' "$told" | awk '
     $1 == "ErrImageNeverPull" || $1 == "InvalidImageName" || $1 == "CreateContainerConfigError" ||
     ($1 == "CrashLoopBackOff" && $2 >= {_RESTARTS})')
-  late=$(printf '%s\\n' "$told" | awk '$1 == "ErrImagePull" || $1 == "ImagePullBackOff"')
-  if [ -z "$late" ]; then failing=0; elif [ $failing = 0 ]; then failing=$(date +%s); fi
-  if [ -n "$late" ] && [ $(($(date +%s) - failing)) -ge {_PATIENCE_S} ]; then never="$never
-$late"; fi
+  pulling=$(printf '%s\\n' "$told" | awk '$1 == "ErrImagePull" || $1 == "ImagePullBackOff"')
+  if [ -z "$pulling" ]; then failing=0; elif [ $failing = 0 ]; then failing=$(date +%s); fi
+  if [ -n "$pulling" ] && [ $(($(date +%s) - failing)) -ge {_PATIENCE_S} ]; then never="$never
+$pulling"; fi
   if [ -n "$never" ]; then
     echo "it will not become ready:" >&2
     printf '%s\\n' "$never" | sed '/^$/d; s/^[^ ]* [^ ]* /  on /' | sort -u >&2

@@ -62,6 +62,8 @@ _OURS = ("--server-side", "--force-conflicts", "--field-manager=provisioner")
 # The files that kubectl compares have names that are different each time.
 _TEMPORARY = re.compile(r"^(---|\+\+\+) /\S*/(?:LIVE|MERGED)-\d+/(\S+).*$", re.MULTILINE)
 
+_NOISE = re.compile(r'^[+-]\s+(time: "|generation: \d|resourceVersion: |uid: )')
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -92,15 +94,22 @@ class Manifest:
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Apply what differs."""
-        if not seen.stdout.strip():
+        lines = _changed(seen.stdout)
+        if not lines:
             return None
         apply = kubectl("apply", *_OURS, "-f", "-", stdin=self.text, timeout_s=180)
-        return Change(f"apply {self.name}", (apply,), diff=_without_temporary(seen.stdout))
+        return Change(f"apply {self.name}", (apply,), diff=lines)
 
 
-def _without_temporary(diff: str) -> str:
-    lines = [line for line in _TEMPORARY.sub(r"\1 \2", diff).splitlines() if not line.startswith("diff ")]
-    return "".join(f"{line}\n" for line in lines)
+def _changed(diff: str) -> str:
+    """What differs, without what is different each time: names of files, numbers and times around it.
+
+    Empty when nothing else is: an API server of 1.20 notes a new time even when nothing has changed.
+    """
+    every = _TEMPORARY.sub(r"\1 \2", diff).splitlines()
+    kept = [line for line in every if line[:1] in ("+", "-", "(") and not _NOISE.match(line)]
+    is_said = any(not line.startswith(("---", "+++")) for line in kept)
+    return "".join(f"{line}\n" for line in kept) if is_said else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from provisioner.core.objects import name_of
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
 from tests.fake.background import lacks_image, network_file, pass_moment
-from tests.fake.cluster import FakeToken
+from tests.fake.cluster import FakeNode, FakeToken
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import Machine
 
@@ -43,18 +43,19 @@ def kubectl(machine: Machine, words: Sequence[str], stdin: str | Secret) -> Answ
             nodes[name].labels |= dict(pair.split("=") for pair in pairs if "=" in pair)
             for key in (pair.removesuffix("-") for pair in pairs if pair.endswith("-")):
                 nodes[name].labels.pop(key, None)
-        case ["cordon", name]:
-            nodes[name].taints |= {CLOSED}
-        case ["uncordon", name]:
-            nodes[name].taints -= {CLOSED}
-        case ["drain", name, *_]:
-            assert CLOSED in nodes[name].taints, "pods would come again"
+        case ["cordon" | "uncordon" | "drain" as verb, name, *_]:
+            _close(nodes[name], verb)
         case ["taint", "--overwrite", "node", name, *taints]:
             gone = {taint.removesuffix("-") for taint in taints if taint.endswith("-")}
             nodes[name].taints = {*(nodes[name].taints - gone), *(taint for taint in taints if taint[-1] != "-")}
         case _:
             raise AssertionError(f"the cluster was not taught: kubectl {' '.join(words)}")
     return ""
+
+
+def _close(node: FakeNode, verb: str) -> None:
+    assert verb != "drain" or CLOSED in node.taints, "pods would come again"
+    node.taints = node.taints - {CLOSED} if verb == "uncordon" else node.taints | {CLOSED}
 
 
 def _apply(machine: Machine, text: str) -> Moments:

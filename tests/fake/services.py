@@ -132,14 +132,20 @@ def _leftovers(machine: Machine, command: Command, verb: str, *words: str) -> st
     parts = [*zip(words[::2], words[1::2], strict=True)]
     if verb == "remove":
         return _remove_leftovers(machine, parts)
-    there = {
-        "unit": lambda what: f"/etc/systemd/system/{what}" in machine.files,
-        "file": machine.there,
-        "routes": lambda what: bool(machine.routes),
-        "rules": lambda what: machine.firewall,
-        "link": lambda what: False,
-    }
-    return "".join(f"{kind} {what}\n" for kind, what in parts if there[kind](what))
+    return "".join(f"{kind} {what}\n" for kind, what in parts if _is_left(machine, kind, what))
+
+
+def _is_left(machine: Machine, kind: str, what: str) -> bool:
+    match kind:
+        case "unit":
+            return f"/etc/systemd/system/{what}" in machine.files
+        case "file":
+            return machine.there(what)
+        case "routes":
+            return bool(machine.routes)
+        case "rules":
+            return machine.firewall
+    return False
 
 
 def _remove_leftovers(machine: Machine, parts: list[tuple[str, str]]) -> Moments:

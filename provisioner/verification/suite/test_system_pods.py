@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from provisioner.inventory.model import Role
+from provisioner.inventory.networks import KubeRouterNetwork
 from provisioner.verification.expect import expect_none
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import Node, Pod, absent_pods, expected_pods, pods
@@ -32,5 +33,7 @@ def test_system_pods(
 
     seen = until(look, left, _READY_TIMEOUT_S, say)
     leaders = [host.name for host in session.hosts if host.role is Role.CONTROL_PLANE]
-    expected = expected_pods(leaders, session.checked & set(nodes))
+    network = session.cluster.settings.network
+    proxied = set() if isinstance(network, KubeRouterNetwork) and network.service_proxy else set(nodes)
+    expected = expected_pods(leaders, session.checked & proxied)
     expect_none([*absent_pods(seen, expected), *(str(pod) for pod in seen if not pod.fine)], _HINT)
