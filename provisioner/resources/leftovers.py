@@ -15,7 +15,7 @@ from provisioner.resources.kubectl import ENV
 _SCRIPT = r"""
 verb=$1; shift
 rules() {
-  iptables-save -t "$1" 2>/dev/null | grep -e "^-A $2" -e "-[jg] $2" -e "--comment \"\{0,1\}$2\"\{0,1\} " || :
+  iptables-save -t "$1" 2>/dev/null | grep -e "^-A $2" -e "-[jg] $2" -e "--comment $2 " -e "--comment \"$2\" " || :
 }
 chains() { iptables-save -t "$1" 2>/dev/null | sed -n "s/^:\($2[^ ]*\) .*/\1/p" || :; }
 unrule() {

@@ -53,10 +53,13 @@ def world() -> Iterator[World]:
         pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
     provisioner("lab", "down", "--name", LAB)
     try:
-        up = provisioner("lab", "up", "--name", LAB, "--workers", "1", "--json")
+        made = provisioner("lab", "up", "--name", LAB, "--workers", "1", "--machines-only", "--json")
+        assert made.code == 0, made
+        shown = next(event["text"] for event in made.events if event.get("text", "").startswith("inventory: "))
+        world = World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1", "w1"])
+        up = world.json("apply")
         assert up.code == 0, up
-        shown = next(event["text"] for event in up.events if event.get("text", "").startswith("inventory: "))
-        yield World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1", "w1"])
+        yield world
     finally:
         assert provisioner("lab", "down", "--name", LAB).code == 0
 
