@@ -27,6 +27,8 @@ from provisioner.networks.kube_router import replaces_kube_proxy
 from provisioner.networks.leftovers import other_daemon_sets, other_files, others
 from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.plays.network import patched
+from provisioner.sources import wanted as sources
+from provisioner.sources.repository import KUBERNETES
 
 # Since containernetworking-plugins 1.0 it is Flannel's own matter; https://github.com/containernetworking/plugins/releases
 _WITHOUT_FLANNEL = "1.0"
@@ -118,7 +120,8 @@ def _flannel_binary(view: View) -> Iterator[Problem]:
     if not isinstance(settings.network, FlannelNetwork) or row is None or row.version == _FLANNEL_BRINGS_IT:
         return
     for host in view.hosts:
-        version = view.states[host.name].packages.get("kubernetes-cni") or _bundled(view, "kubernetes-cni")
+        named = sources.chosen(view, host, KUBERNETES).get("kubernetes-cni", "")
+        version = named or _bundled(view, "kubernetes-cni")
         if version and number(version) >= number(_WITHOUT_FLANNEL):
             message = f"kubernetes-cni {version} has no plug-in `flannel` any more, which Flannel {row.version} needs"
             hint = f"Take Flannel {_FLANNEL_BRINGS_IT}, which brings it along, or kubernetes-cni 0.8.7."
