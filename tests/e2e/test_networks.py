@@ -18,6 +18,7 @@ from provisioner.plays.network import patched
 from provisioner.resources.kubectl import Manifest
 from tests.builders import ok
 from tests.e2e.conftest import can_run_containers
+from tests.e2e.running import Running
 from tests.e2e.world import Said, World, provisioner
 from tests.golden.test_networks import WAYS, wishing
 from tests.networks.manifests import file_of, objects_of
@@ -153,11 +154,14 @@ def test_one_plug_in_takes_another_s_place(world: World) -> None:
     wish(world)
     refused = world.json("apply")
     assert refused.code == 3, refused
-    shown = replace(world, "--plan")
+    shown = world.json("network replace", "--plan")
     assert ("cp1", "drain w1") in shown.planned, shown
-    unasked = replace(world)
+    unasked = world.json("network replace")
     assert unasked.code == 2, unasked
-    done = replace(world, "--yes")
+    with Running("network replace", world.inventory, "--yes") as run:
+        run.step("w1", "remove what bridge has left")
+        run.kill()
+    done = world.json("network replace", "--yes")
     assert done.code == 0, done
     for machine in world.machines:
         assert world.shell(machine, f"ls {CNI}").split() == ["10-tiny.conflist"]
@@ -175,7 +179,7 @@ def test_one_plug_in_takes_another_s_place(world: World) -> None:
 def test_then_nothing_is_left_to_do_and_pods_reach_each_other(world: World) -> None:
     plan = world.json("plan", "--exit-code")
     assert (plan.code, plan.planned) == (0, []), plan
-    again = replace(world, "--yes")
+    again = world.json("network replace", "--yes")
     assert (again.code, again.report["changed"]) == (0, 0), again
     verify = world.json("verify")
     assert verify.code == 0, verify
@@ -191,11 +195,6 @@ def test_an_image_that_no_registry_gives_ends_the_wait_long_before_its_deadline(
     wish(world)
     mended = world.json("apply")
     assert mended.code == 0, mended
-
-
-def replace(world: World, *arguments: str) -> Said:
-    """`provisioner network replace` on this lab's inventory."""
-    return provisioner("network", "replace", "-i", str(world.inventory), "--json", *arguments)
 
 
 def wish(world: World, image: str = "provisioner/probe:1", **cluster: Any) -> None:
