@@ -14,16 +14,16 @@ from getpass import getuser
 from pathlib import Path
 from socket import gethostname
 
-from provisioner import preflight
+from provisioner import manifests, preflight
 from provisioner.bundle import reading
 from provisioner.bundle.debian.build import default_cache
 from provisioner.bundle.manifest import MANIFEST
 from provisioner.bundle.reading import Bundle
 from provisioner.core.lock import Holder
-from provisioner.core.play import View
+from provisioner.core.play import Playbook, View
 from provisioner.core.report import Listener, Waiting
 from provisioner.core.selection import Selection, left_out
-from provisioner.engine import Run
+from provisioner.engine import Rules, Run
 from provisioner.errors import BundleError, ProvisionerError, UsageError
 from provisioner.fleet import Fleet
 from provisioner.inventory import machine_files
@@ -193,9 +193,11 @@ def open_session(
     cluster: Cluster,
     listen: Listener,
     selection: Selection = Selection(),  # noqa: B008 - a value that cannot change
+    playbook: Playbook = BRING_UP,
+    rules: Rules = preflight.rules,
 ) -> Iterator[Session]:
     """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on."""
-    names, skipped = chosen(cluster, selection.limit), left_out(BRING_UP, selection)
+    names, skipped = chosen(cluster, selection.limit), left_out(playbook, selection)
     bundle, lock = find_bundle(cluster), load_version_lock(cluster)
     view = View(
         cluster,
@@ -209,7 +211,8 @@ def open_session(
         limit=names,
         run=secrets.token_hex(8),
         files=machine_files.contents(cluster),
+        network=manifests.load(cluster, bundle),
     )
     planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | planes) as fleet:
-        yield Session(cluster, bundle, Run(BRING_UP, fleet, preflight.rules, listen, skipped), view)
+        yield Session(cluster, bundle, Run(playbook, fleet, rules, listen, skipped), view)

@@ -16,6 +16,7 @@ from provisioner.bundle.reading import Bundle
 from provisioner.core.addresses import Address
 from provisioner.core.command import Result
 from provisioner.core.facts import ClusterState, HostFacts, HostState, NodeState
+from provisioner.core.objects import Objects
 from provisioner.core.play import View
 from provisioner.inventory import model
 from provisioner.inventory.model import Cluster, ClusterSettings, Host
@@ -182,3 +183,15 @@ def running(wished: Cluster | None = None, **changes: Any) -> View:
     planes = {one.name for one in wished.control_planes}
     states = {one.name: leading() if one.name in planes else joined() for one in wished.hosts}
     return view(wished, **{"states": states, "live": live(*nodes), **changes})
+
+
+def network_objects(image: str = "k8s.gcr.io/pause:3.2", name: str = "test-net") -> Objects:
+    """A network plug-in of the smallest kind: an account, and a DaemonSet."""
+    metadata = {"namespace": "kube-system", "name": name}
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "net", "image": image}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    return Objects(
+        "/net.yaml", (account, {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": spec})
+    )

@@ -21,6 +21,7 @@ MANIFEST = "bundle.json"
 APT = "apt"
 APT_KEY = "apt/key.asc"
 IMAGES = "images"
+MANIFESTS = "manifests"
 
 Role = Literal["control_plane", "worker"]
 CONTROL_PLANE: tuple[Role, ...] = ("control_plane",)

@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 cluster.register(app)
 app.command(epilog="Example: provisioner versions")(versions.versions)
+app.add_typer(network.app, name="network")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(network.app, name="network")
 app.add_typer(lab.app, name="lab")

@@ -55,7 +55,13 @@ def build(
     runtime: Annotated[
         str, typer.Option(help="docker or containerd. (default: docker up to 1.23)", rich_help_panel=UPSTREAM)
     ] = "",
-    network: Annotated[str, typer.Option(help="The kind of network.", rich_help_panel=UPSTREAM)] = "bridge",
+    network: Annotated[
+        str,
+        typer.Option(
+            help="The network plug-in, such as flannel or flannel:0.28.9; or a manifest's file.",
+            rich_help_panel=UPSTREAM,
+        ),
+    ] = "bridge",
     distribution: Annotated[
         str, typer.Option(help="What the machines run, such as ubuntu/noble.", rich_help_panel=UPSTREAM)
     ] = "debian/bookworm",

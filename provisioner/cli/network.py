@@ -1,4 +1,4 @@
-"""`provisioner network`: what was decided of the machines' addresses, and why."""
+"""`provisioner network`: what was decided of the machines' addresses, and why; and the way to another plug-in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from provisioner.addressing.options import is_bound
 from provisioner.cli.common import Frame, InventoryOption, JsonOption, LimitOption, frame, load_cluster
+from provisioner.cli.network_replace import replace
 from provisioner.console import Machine
 from provisioner.core.play import View
 from provisioner.core.report import Found, Note
@@ -16,13 +17,15 @@ from provisioner.core.selection import Selection
 from provisioner.derived import network_mtu, node_address
 from provisioner.errors import PreflightError, Severity
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.networks import wished_mtu
 from provisioner.looking import look_at
 from provisioner.measuring import measured
-from provisioner.preflight import network
+from provisioner.preflight import addresses
 from provisioner.session import open_session
 from provisioner.tables import table
 
-app = typer.Typer(help="The network that the nodes use, and why.", no_args_is_help=True)
+app = typer.Typer(help="The network that the nodes use, and why; another plug-in for it.", no_args_is_help=True)
+app.command(epilog="Example: provisioner network replace -i inventory.yaml --plan")(replace)
 
 _COLUMNS = ("machine", "address", "interface", "packets", "state")
 
@@ -59,7 +62,7 @@ def _tell(view: View, told: Frame) -> None:
         decided = node_address(view, view.cluster.host(name))
         for reason in decided.reasons if decided else ():
             told(Note(f"{name}: {reason}"))
-    told.show.console.print(f"Pods get packets of {_pods(view)} bytes.", highlight=False)
+    told.show.console.print(f"Pods get packets of {_pods(view)}.", highlight=False)
     if view.ways:
         told.show.console.print(table(("from", "to", "largest packet"), _ways(view)))
 
@@ -80,8 +83,14 @@ def _state(view: View, name: str) -> str:
     return "in use" if is_bound(view.states[name]) else "written down"
 
 
-def _pods(view: View) -> int:
-    return view.cluster.settings.network.mtu or network_mtu(view)
+def _pods(view: View) -> str:
+    network = view.cluster.settings.network
+    size = wished_mtu(network) or (network_mtu(view) if network.type == "bridge" else None)
+    return (
+        f"{size} bytes"
+        if size
+        else f"what {network.type} chooses: {network_mtu(view)} bytes, less what its tunnel adds"
+    )
 
 
 def _ways(view: View) -> Iterable[tuple[str, str, str]]:
@@ -104,7 +113,7 @@ def _tell_json(view: View, told: Frame) -> None:
 
 def _judge(view: View, told: Frame) -> None:
     """What preflight would say of it."""
-    found = [problem for rule in network.RULES for problem in rule(view)]
+    found = [problem for rule in addresses.RULES for problem in rule(view)]
     wrong = [problem for problem in found if problem.severity is Severity.ERROR]
     for problem in found:
         if problem not in wrong:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from provisioner.catalog import binaries, containerd, packages, runtimes
+from provisioner.catalog import binaries, containerd, networks, packages, runtimes
 from provisioner.catalog.kubernetes import Release, releases
 from provisioner.cli.common import JsonOption, frame
 from provisioner.core.report import Note
@@ -22,6 +22,8 @@ _TABLES: dict[str, Iterable[Any]] = {
     "containerd_tested": runtimes.TESTED,
     "containerd": containerd.LINES,
     "containerd_keys": containerd.KEYS,
+    "networks": networks.RELEASES,
+    "network_ports": networks.PORTS,
     "repositories": packages.REPOSITORIES,
     "binaries": binaries.BINARIES,
     "distributions": packages.DISTRIBUTIONS,
@@ -35,7 +37,7 @@ def versions(as_json: JsonOption = False) -> None:
             rows = {name: [asdict(row) for row in table_rows] for name, table_rows in _TABLES.items()}
             told.show.console.out(json.dumps(rows), highlight=False)
             return
-        for part in (_kubernetes(), _runtime_versions(), _containerd(), _distributions()):
+        for part in (_kubernetes(), _runtime_versions(), _containerd(), _networks(), _distributions()):
             told.show.console.print(part)
             told.show.console.print()
         told(Note("`--json` has the rest, and where each row was read"))
@@ -78,6 +80,20 @@ def _runtime_versions() -> Table:
 def _containerd() -> Table:
     rows = ((row.series, str(row.config), ", ".join(map(str, row.reads)), row.sandbox) for row in containerd.LINES)
     return table(("containerd", "writes config", "reads", "its pause image"), rows)
+
+
+def _networks() -> Table:
+    rows = (
+        (
+            row.plug_in,
+            row.version,
+            row.variant,
+            f"1.{row.since} to 1.{row.until}" if row.until else f"from 1.{row.since} on",
+            row.sha256[:12],
+        )
+        for row in networks.RELEASES
+    )
+    return table(("network", "version", "manifest", "Kubernetes", "SHA-256"), rows)
 
 
 def _distributions() -> Table:

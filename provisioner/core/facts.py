@@ -58,7 +58,8 @@ class HostState:
     `packages` are the versions of those that matter here and are installed, `programs` those that came without one.
     `keys` are the texts of the package sources' keys by product, empty where there is none. `runtime_endpoint` is where
     its kubelet reaches the container runtime, empty where kubeadm has not told it yet. `network` is what was decided of
-    its address, None where nothing was.
+    its address, None where nothing was. `cni_files` are the names in /etc/cni/net.d; `firewalls` drop packets there
+    that they were not told of.
     """
 
     init_begun: bool = False
@@ -73,6 +74,8 @@ class HostState:
     ca_certificate: str = ""
     kubelet_ca: str = ""
     listening: tuple[tuple[int, str], ...] = ()
+    cni_files: tuple[str, ...] = ()
+    firewalls: tuple[str, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     programs: Mapping[str, Offer] = field(default_factory=dict)
@@ -105,13 +108,16 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """The cluster as a leader sees it. `run_tokens` are ids of join tokens that runs of ours have made."""
+    """The cluster as a leader sees it. `run_tokens` are ids of join tokens that runs of ours have made; `daemon_sets`
+    are all there are, as `namespace/name`, each with the type of the network that we have applied it for, or nothing.
+    """
 
     version: str
     configuration: str
     ca_certificate: str
     nodes: dict[str, NodeState] = field(default_factory=dict)
     run_tokens: tuple[str, ...] = ()
+    daemon_sets: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(*, leader: bool) -> Command:
@@ -159,6 +165,8 @@ def read_state(seen: Result) -> HostState:
         ca_certificate=parts["ca"],
         kubelet_ca=parts["kubelet-ca"].strip(),
         listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),
+        cni_files=tuple(parts.get("cni", "").split()),
+        firewalls=tuple(parts.get("firewall", "").split()),
         packages=dict(line.split() for line in parts.get("packages", "").splitlines()),
         programs=read_offers(parts.get("programs", "")),
         keys={product: f"{parts[path]}\n" for product, path in KEYS.items() if parts.get(path)},
@@ -181,13 +189,15 @@ def read_cluster(seen: Result) -> ClusterState | None:
     parts = sections(seen.stdout)
     if parts.get("api", "").strip() != "reachable":
         return None
-    nodes = [_node(json.loads(line)) for line in parts["nodes"].splitlines() if line.strip()]
+    told = [json.loads(line) for line in parts["nodes"].splitlines() if line.strip()]
+    nodes = [_node(row) for row in told if "name" in row]
     return ClusterState(
         version=_version(parts["configuration"]),
         configuration=parts["configuration"],
         ca_certificate=parts["ca"],
         nodes={node.name: node for node in nodes},
         run_tokens=tuple(_run_tokens(parts["tokens"])),
+        daemon_sets={str(row["daemon_set"]): str(row["network"]) for row in told if "daemon_set" in row},
     )
 
 

@@ -12,7 +12,7 @@ PROGRAMS = "/var/lib/provisioner/programs"
 # Packages whose versions decide whether a source has to be asked, and those that stand in each other's way.
 PACKAGES = (
     "containerd", "containerd.io", "cri-dockerd", "cri-o", "cri-tools", "docker-ce", "docker-ce-cli", "docker.io",
-    "kubeadm", "kubectl", "kubelet", "kubernetes-cni", "podman-docker", "runc",
+    "kubeadm", "kubectl", "kubelet", "kubernetes-cni", "network-manager", "podman-docker", "runc",
 )  # fmt: skip
 
 HOST_SCRIPT = (
@@ -62,6 +62,11 @@ echo "=== kubelet-ca"
 awk '$1 == "certificate-authority-data:" { print $2 }' /etc/kubernetes/kubelet.conf 2>/dev/null || :
 echo "=== listening"
 ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' || :
+echo "=== cni"
+ls -1 /etc/cni/net.d 2>/dev/null || :
+echo "=== firewall"
+if systemctl is-active --quiet firewalld 2>/dev/null; then echo firewalld; fi
+iptables -w 5 -S INPUT 2>/dev/null | sed -n 's/^-P INPUT DROP$/iptables/p' || :
 echo "=== packages"
 dpkg-query --show --showformat '${db:Status-Abbrev} ${Package} ${Version}\n' PACKAGES 2>/dev/null |
   awk '$1 ~ /^.i/ { print $(NF - 1), $NF }' || :
@@ -77,15 +82,19 @@ done
     .replace("RECORD", RECORD)
 )
 
-# Go templates: one line of JSON per node, whose lists end with an empty entry, and one line per join token.
+# Go templates: one line of JSON per node, whose lists end with an empty entry, or per DaemonSet, with the network that
+# it was applied for by us; and one line per join token.
 _NODES = "".join([
-    '{{range .items}}{"name":{{printf "%q" .metadata.name}},"pod_cidr":"{{with .spec.podCIDR}}{{.}}{{end}}",',
+    '{{range .items}}{{if eq .kind "DaemonSet"}}{"daemon_set":"{{.metadata.namespace}}/{{.metadata.name}}",',
+    '"network":"{{range $key, $value := .metadata.labels}}{{if eq $key "provisioner/network"}}{{$value}}{{end}}{{end}}',
+    '"}{{"\\n"}}{{else}}{"name":{{printf "%q" .metadata.name}},"pod_cidr":"{{with .spec.podCIDR}}{{.}}{{end}}",',
     '"version":"{{.status.nodeInfo.kubeletVersion}}",',
     '"runtime":"{{.status.nodeInfo.containerRuntimeVersion}}",',
     '"ready":"{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}",',
     '"internal_ip":"{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}}{{end}}{{end}}",',
     '"labels":{ {{- range $key, $value := .metadata.labels}}{{printf "%q" $key}}:{{printf "%q" $value}},{{end}}"":""},',
     '"taints":[{{range .spec.taints}}"{{.key}}{{with .value}}={{.}}{{end}}:{{.effect}}",{{end}}""]}{{"\\n"}}{{end}}',
+    "{{end}}",
 ])  # fmt: skip
 _TOKENS = '{{range .items}}{{.metadata.name}} {{with .data.description}}{{base64decode .}}{{end}}{{"\\n"}}{{end}}'
 
@@ -105,7 +114,7 @@ if [ -e "$KUBECONFIG" ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && co
     echo "=== configuration"
     printf '%s\n' "$configuration"
     echo "=== nodes"
-    kubectl get nodes -o go-template='NODES' || lost=yes
+    kubectl get --all-namespaces nodes,daemonsets.apps -o go-template='NODES' || lost=yes
     echo "=== tokens"
     kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token \
       -o go-template='TOKENS' || lost=yes

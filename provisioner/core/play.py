@@ -15,6 +15,7 @@ from provisioner.inventory.values import Secret
 
 if TYPE_CHECKING:
     from provisioner.bundle.reading import Bundle
+    from provisioner.core.objects import Objects
     from provisioner.core.resource import Resource
     from provisioner.inventory.model import Cluster, Host
 
@@ -29,7 +30,7 @@ class View:
     those of package sources, by host and product; `pinned` those of the versions' lock file, by platform and product;
     `source_keys` are the keys that the inventory names as files, by product, armored. `image_digests` are those of the
     lock file, by the image's name. `ways` is what was measured between the machines in this run, `decisions` what was
-    made of it, by host.
+    made of it, by host. `network` is the network plug-in's manifest as it was found; None when it has none.
     """
 
     cluster: Cluster
@@ -46,6 +47,7 @@ class View:
     pinned: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     source_keys: Mapping[str, str] = field(default_factory=dict)
     image_digests: Mapping[str, str] = field(default_factory=dict)
+    network: Objects | None = None
     lock: Holder | None = None
     files: Mapping[Path, str] = field(default_factory=dict)
     ways: Ways = field(default_factory=dict)

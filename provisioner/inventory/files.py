@@ -7,6 +7,7 @@ from pathlib import Path
 
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.networks import manifest_file
 from provisioner.inventory.package_sources import BundleSource, Source, key_file
 
 # The bundle that `provisioner bundle build` made and keeps in the user's cache.
@@ -35,6 +36,13 @@ def findings(cluster: Cluster) -> Iterator[Finding]:
     yield from _source(cluster.settings.package_source, ("settings", "package_source"))
     if cluster.settings.runtime.source:
         yield from _source(cluster.settings.runtime.source, ("settings", "runtime", "source"))
+    yield from _manifest(manifest_file(cluster.settings.network), ("settings", "network", "manifest"))
+
+
+def _manifest(file: Path | None, path: KeyPath) -> Iterator[Finding]:
+    if file and not file.is_file():
+        what = "is not a file" if file.exists() else "does not exist"
+        yield Finding("missing-file", path, f"the manifest {file} {what}", "name the file, or its address")
 
 
 def _source(source: Source, path: KeyPath) -> Iterator[Finding]:

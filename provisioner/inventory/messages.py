@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.inventory import model as names
-from provisioner.inventory import package_sources, runtimes, vagrant
+from provisioner.inventory import networks, package_sources, runtimes, vagrant
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
 from provisioner.inventory.yaml_lines import Tagged
 
@@ -32,6 +32,11 @@ _PATTERNS = {
     package_sources.DIRECT: "a name, a domain such as .example.org, an address or a network",
     package_sources.FINGERPRINT: "a fingerprint of 40 hexadecimal digits",
     package_sources.KEY: "a key's address or file name, without blanks",
+    networks.INTERFACE: "the name of a network interface such as eth1",
+    networks.PLACE: "an address or a file name, without blanks, user and password",
+    networks.SHA256: "a SHA-256: 64 hexadecimal digits in small letters",
+    networks.REGISTRY: "a registry such as mirror.example:5000, without `https://`",
+    networks.CNI_FILE: "a file's name such as 10-net.conflist",
     runtimes.SIZE: "a size such as 100m",
     runtimes.MIRROR: "an address such as https://mirror.example, without user and password",
     names.WORD: "one word, without blanks, quotes, `$` or a backslash",
@@ -50,6 +55,7 @@ _EXPECTED = {
     "bool_parsing": "true or false",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
     "tuple_type": "a list (lines of `- value`)",
     "ip_v4_network": "a network such as 10.244.0.0/16",
     "ip_v4_address": "an IPv4 address such as 192.168.56.11",
@@ -194,7 +200,7 @@ def _remedy(details: ErrorDetails, written: str | None) -> str:
         return f"write {str(meant).lower()}, without quotes"
     if kind == "tuple_type" and isinstance(value, str):
         return f"write it as a list of one: [{value}]"
-    if kind in ("model_type", "dict_type"):
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "write lines of `key: value` below it"
     return _nearby(kind, value, details.get("ctx", {}))
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from provisioner.inventory.networks import BridgeNetwork, Network
 from provisioner.inventory.package_sources import BundleSource, DockerSource, PackageSource, Proxy, RuntimeSource
 from provisioner.inventory.runtimes import CrioRuntime, DockerRuntime, Runtime
 from provisioner.inventory.strict import FilePath, Model, text_only
@@ -66,18 +67,6 @@ Sans = Annotated[tuple[San, ...], BeforeValidator(_as_tuple)]
 Taints = Annotated[tuple[Taint, ...], BeforeValidator(_as_tuple)]
 
 
-class BridgeNetwork(Model):
-    """The plain `bridge` plug-in and one static route per node; all machines share one network segment."""
-
-    type: Literal["bridge"] = "bridge"
-    mtu: int | None = Field(
-        default=None,
-        ge=576,
-        le=9000,
-        description="Largest packet on the pods' network, in bytes; measured when left out.",
-    )
-
-
 class Ssh(Model):
     """How the machines are reached."""
 
@@ -99,7 +88,7 @@ class ClusterSettings(Model):
     name: DnsName = Field(default="kubernetes", description="The cluster's name, also in the kubeconfig.")
     kubernetes_version: Version = Field(description="The full version, such as 1.20.2.")
     runtime: Runtime = Field(default=DockerRuntime(), description="What runs the containers.")
-    network: BridgeNetwork = Field(default=BridgeNetwork(), description="The pods' network plug-in.")
+    network: Network = Field(default=BridgeNetwork(), description="The pods' network plug-in.")
     package_source: PackageSource = Field(
         default=BundleSource(), description="Where Kubernetes' packages come from. Left out: a bundle."
     )

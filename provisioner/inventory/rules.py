@@ -10,18 +10,17 @@ from itertools import combinations
 
 from provisioner.catalog import kubernetes
 from provisioner.errors import Severity
-from provisioner.inventory import network_rules, source_rules, vagrant_rules
+from provisioner.inventory import network_rules, plug_in_rules, source_rules, vagrant_rules
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster, Host
+from provisioner.inventory.plug_in_rules import UNTESTED
 
-# What `--allow-untested` makes a warning.
-UNTESTED = "untested-version"
 _SETTINGS: KeyPath = ("settings",)
 
 
 def findings(cluster: Cluster) -> tuple[Finding, ...]:
     """Everything that does not hold."""
-    rules = (*_RULES, *network_rules.RULES, *source_rules.RULES, *vagrant_rules.RULES)
+    rules = (*_RULES, *network_rules.RULES, *plug_in_rules.RULES, *source_rules.RULES, *vagrant_rules.RULES)
     return tuple(finding for rule in rules for finding in rule(cluster))
 
 

@@ -12,6 +12,7 @@ from provisioner.catalog import kubernetes
 from provisioner.inventory import files, messages
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import ClusterSettings
+from provisioner.inventory.networks import AnyNetwork, manifest_file
 from provisioner.inventory.package_sources import BundleSource, Source, key_file
 from provisioner.inventory.statements import ALL, GroupFile, GroupVariables, Statement, variables
 from provisioner.inventory.variables import Variable, unreadable
@@ -75,7 +76,12 @@ def absolute(settings: ClusterSettings, inventory: Path) -> ClusterSettings:
     policy = settings.audit_policy and files.resolve(settings.audit_policy, inventory)
     patches = settings.patches and files.resolve(settings.patches, inventory)
     own = {"ssh": ssh, "runtime": runtime, "package_source": source, "audit_policy": policy, "patches": patches}
-    return settings.model_copy(update=own)
+    return settings.model_copy(update={**own, "network": _with_file(settings.network, inventory)})
+
+
+def _with_file(network: AnyNetwork, inventory: Path) -> AnyNetwork:
+    file = manifest_file(network)
+    return network.model_copy(update={"manifest": str(files.resolve(file, inventory))}) if file else network
 
 
 def _absolute(source: Source, inventory: Path) -> Source:

@@ -12,15 +12,19 @@ from provisioner.core.play import View
 from provisioner.core.resource import Change, Later, Resource
 from provisioner.derived import joining, network_mtu
 from provisioner.inventory.model import Host
+from provisioner.inventory.networks import wished_mtu
+from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
 from provisioner.templating import render
 
-CONFLIST = "/etc/cni/net.d/10-bridge.conflist"
+CONFLIST = f"{CNI_DIRECTORY}/10-bridge.conflist"
 SCRIPT = "/usr/local/sbin/provisioner-pod-network"
 UNIT = "provisioner-pod-network.service"
-# What the kernel calls the maker of our routes: a number that nobody else has (/etc/iproute2/rt_protos).
+# What the kernel calls the maker of our routes: a number that nobody else has (/etc/iproute2/rt_protos); and the
+# comment of our rules, as in the script.
 PROTOCOL = "112"
+COMMENT = "provisioner-pod-network"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 
@@ -70,5 +74,20 @@ def _coming(view: View, host: Host) -> set[str]:
 
 def _conflist(view: View, pod_cidr: str) -> File:
     # Without a tunnel, pods' packets may be as large as the nodes'.
-    mtu = view.cluster.settings.network.mtu or network_mtu(view)
+    mtu = wished_mtu(view.cluster.settings.network) or network_mtu(view)
     return File(CONFLIST, render("network/bridge/10-bridge.conflist.j2", pod_cidr=pod_cidr, mtu=mtu))
+
+
+BRIDGE = PlugIn(
+    "bridge",
+    files=("10-bridge.conflist",),
+    needs=Needs(devices=("cni0",), routes=True),
+    on_hosts=desired,
+    leaves=Leaves(
+        units=(UNIT,),
+        files=(CONFLIST, SCRIPT, "/var/lib/cni/networks/bridge"),
+        links=("cni0",),
+        rules=(COMMENT,),
+        route_protocols=(PROTOCOL,),
+    ),
+)

@@ -7,6 +7,7 @@ from provisioner.core.resource import Resource
 from provisioner.derived import cri_socket, kubernetes, missing_dns
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Secret
+from provisioner.networks.kube_router import replaces_kube_proxy
 from provisioner.plays import api_server, kubeadm_configuration
 from provisioner.resources.files import PrivateCopy
 from provisioner.resources.kubeadm import ADMIN_CONF, Init
@@ -30,7 +31,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             configuration=Secret(configuration, "kubeadm configuration"),
             shown=kubeadm_configuration.initial(view, host, str(view.join_token), socket),
             cri_socket=socket,
-            skip_phases=(*(("addon/coredns",) if missing_dns(view) else ()), *crictl.skipped_phases(view, host)),
+            skip_phases=(*_left_to_others(view), *crictl.skipped_phases(view, host)),
             ignored_checks=ignored_checks(view),
             flags=kubeadm_configuration.patch_flags(view, host),
             validates=kubernetes(view).kubeadm.validates,
@@ -39,6 +40,12 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         *api_server.current(view, host),
         PrivateCopy(ADMIN_CONF, f"{facts.user_home}/.kube/config", facts.user),
     )
+
+
+def _left_to_others(view: View) -> tuple[str, ...]:
+    """Add-ons that this cluster does without, or has from somebody else."""
+    dns = ("addon/coredns",) if missing_dns(view) else ()
+    return (*dns, "addon/kube-proxy") if replaces_kube_proxy(view) else dns
 
 
 def ignored_checks(view: View) -> tuple[str, ...]:

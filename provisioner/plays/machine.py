@@ -9,6 +9,7 @@ from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.derived import api_endpoint, node_address, node_ip
 from provisioner.inventory.model import Host
+from provisioner.networks import hosts
 from provisioner.resources.files import File
 from provisioner.resources.hosts import Named
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
@@ -30,16 +31,18 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Modules before settings: the bridge settings exist only once br_netfilter is loaded."""
     swap = () if view.cluster.settings.nested else (SwapOff(),)
     decided = node_address(view, host)
+    modules = (*MODULES, *hosts.modules(view))
     return (
         Leftovers(view.run),
         *((File(RECORD, record(decided)),) if decided else ()),
         *machine_files(view, host),
         package_database(view, host),
-        File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=MODULES)),
-        Modules(MODULES),
+        File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=modules)),
+        Modules(modules),
         File("/etc/sysctl.d/99-provisioner.conf", render("machine/sysctl.conf.j2", settings=SYSCTLS)),
         Sysctls(SYSCTLS),
         *swap,
+        *hosts.files(view, host),
         *_names(view),
     )
 

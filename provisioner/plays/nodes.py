@@ -5,14 +5,17 @@ from __future__ import annotations
 from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.model import Host
+from provisioner.inventory.networks import NoNetwork
 from provisioner.resources.nodes import NodeMarks, NodesReady
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
-    """On the leader, for every node of this run."""
+    """On the leader, for every node of this run. Without a network plug-in nodes do not become Ready."""
     marks = tuple(mark for node in view.hosts for mark in _marks(view, node))
     known = view.live.nodes.values() if view.live else ()
     ready = frozenset(node.name for node in known if node.ready)
+    if isinstance(view.cluster.settings.network, NoNetwork):
+        return marks
     return (*marks, NodesReady(tuple(node.name for node in view.hosts), ready))
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.errors import Problem
-from provisioner.preflight import cluster, machines, network, runtimes, sources, versions
+from provisioner.preflight import addresses, cluster, machines, networks, runtimes, sources, versions
+
+_OF_MACHINES = (*machines.RULES, *versions.RULES, *runtimes.RULES)
+_ALWAYS = (*_OF_MACHINES, *cluster.RULES, *addresses.RULES, *sources.RULES, *sources.WARNINGS)
 
 
 def rules(view: View) -> tuple[Problem, ...]:
     """All findings at once."""
-    of_machines = (*machines.RULES, *versions.RULES, *runtimes.RULES)
-    every = (*of_machines, *cluster.RULES, *network.RULES, *sources.RULES, *sources.WARNINGS)
-    return tuple(problem for rule in every for problem in rule(view))
+    return tuple(problem for rule in (*_ALWAYS, *networks.RULES) for problem in rule(view))
+
+
+def replacing_rules(view: View) -> tuple[Problem, ...]:
+    """All findings for a run that takes another network away, for which that one is no finding."""
+    return tuple(problem for rule in (*_ALWAYS, *networks.EVERY, *networks.REPLACING) for problem in rule(view))

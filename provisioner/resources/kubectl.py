@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -55,12 +56,25 @@ class ApiReady:
         return Change("wait until the API server answers", (wait,), diff=lines, own=True)
 
 
+# Under its own name the API server knows which fields are ours: others may set what we do not speak of, and what we do
+# not wish for any more goes.
+_OURS = ("--server-side", "--force-conflicts", "--field-manager=provisioner")
+# The files that kubectl compares have names that are different each time.
+_TEMPORARY = re.compile(r"^(---|\+\+\+) /\S*/(?:LIVE|MERGED)-\d+/(\S+).*$", re.MULTILINE)
+
+_NOISE = re.compile(r'^[+-]\s+(time: "|generation: \d|resourceVersion: |uid: )')
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Objects as YAML, applied; compared by the API server itself (`kubectl diff`)."""
+    """Objects as YAML or JSON, applied; compared by the API server itself (`kubectl diff`).
+
+    `namespaces` are those that it makes itself: what is to be in them cannot be compared before they are there.
+    """
 
     name: str
     text: str
+    namespaces: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -71,15 +85,31 @@ class Manifest:
         """The difference, as the API server would make it; `absent` when there is no API server yet."""
         script = ENV + (
             'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then echo "(no cluster yet)"; exit 0; fi; '
-            "code=0; kubectl diff -f - || code=$?; if [ $code -gt 1 ]; then exit $code; fi"
+            'for name in "$@"; do '
+            'if [ -z "$(kubectl get namespace "$name" --ignore-not-found -o name </dev/null)" ]; then '
+            'echo "(there is no namespace $name yet)"; exit 0; fi; done; '
+            f"code=0; kubectl diff {' '.join(_OURS)} -f - || code=$?; if [ $code -gt 1 ]; then exit $code; fi"
         )
-        return shell(script, stdin=self.text)
+        return shell(script, *self.namespaces, stdin=self.text, timeout_s=120)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Apply what differs."""
-        if not seen.stdout.strip():
+        lines = _changed(seen.stdout)
+        if not lines:
             return None
-        return Change(f"apply {self.name}", (kubectl("apply", "-f", "-", stdin=self.text),), diff=seen.stdout)
+        apply = kubectl("apply", *_OURS, "-f", "-", stdin=self.text, timeout_s=180)
+        return Change(f"apply {self.name}", (apply,), diff=lines)
+
+
+def _changed(diff: str) -> str:
+    """What differs, without what is different each time: names of files, numbers and times around it.
+
+    Empty when nothing else is: an API server of 1.20 notes a new time even when nothing has changed.
+    """
+    every = _TEMPORARY.sub(r"\1 \2", diff).splitlines()
+    kept = [line for line in every if line[:1] in ("+", "-", "(") and not _NOISE.match(line)]
+    is_said = any(not line.startswith(("---", "+++")) for line in kept)
+    return "".join(f"{line}\n" for line in kept) if is_said else ""
 
 
 @dataclass(frozen=True, slots=True)

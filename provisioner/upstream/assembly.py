@@ -21,6 +21,7 @@ from provisioner.bundle.manifest import (
     EVERYWHERE,
     IMAGES,
     MANIFEST,
+    MANIFESTS,
     Content,
     Distribution,
     Kind,
@@ -28,7 +29,7 @@ from provisioner.bundle.manifest import (
     Missing,
 )
 from provisioner.core.report import Listener, step
-from provisioner.upstream import images, packages
+from provisioner.upstream import images, networks, packages
 from provisioner.upstream.apt import Apt, Package
 from provisioner.upstream.images import Fetcher
 from provisioner.upstream.registry import Registry
@@ -56,14 +57,14 @@ class Making:
     def make(self) -> None:
         """Everything, in order."""
         bundle = self.work.into
-        for folder in (APT, IMAGES, WORK):
+        for folder in (APT, IMAGES, MANIFESTS, WORK):
             (bundle / folder).mkdir()
         with step(self.listen, SPEAKER, "ask the repositories what they have"):
             chosen = self._chosen()
         with step(self.listen, SPEAKER, "fetch packages"):
             members = self._packages(chosen)
         with step(self.listen, SPEAKER, "fetch images"):
-            contents = (*self._images(members), self._probe())
+            contents = (*self._images(members), self._probe(), *self._manifests())
         shutil.rmtree(bundle / WORK)
         self._write_manifest((*contents, *self._contents(members), *_indexes(bundle)))
 
@@ -100,7 +101,8 @@ class Making:
 
     def _images(self, members: tuple[Package, ...]) -> Iterator[Content]:
         kubeadm = self._program(members, "kubeadm")
-        references = images.wanted(self.request, kubeadm, self.runner, machine_architecture())
+        wanted = images.wanted(self.request, kubeadm, self.runner, machine_architecture())
+        references = (*wanted, *networks.images(self.request))
         fetcher = Fetcher(Registry(self.request.addresses.registry), self.work.kept / "blobs", self.listen)
         found = fetcher.find(references, self.request.architecture)
         fetcher.fetch(found)
@@ -113,6 +115,10 @@ class Making:
         busybox = self._program(found, "busybox", packages.BUSYBOX)
         file = images.write_probe(busybox, self.work.into / IMAGES, self.request.architecture)
         return self._image(file, PROBE_IMAGE, f"{packages.BUSYBOX} {found[0].version}")
+
+    def _manifests(self) -> Iterator[Content]:
+        for file, origin in networks.write(self.request, self.work.into / MANIFESTS):
+            yield content(self.work.into, f"{MANIFESTS}/{file}", Kind.MANIFEST, file, origin=origin)
 
     def _program(self, members: tuple[Package, ...], program: str, name: str = "") -> Path:
         package = next(package for package in members if package.name == (name or program))

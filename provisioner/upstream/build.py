@@ -14,6 +14,7 @@ from provisioner.bundle.manifest import FORMAT
 from provisioner.bundle.reading import load, verify
 from provisioner.core.report import Listener, ignore
 from provisioner.errors import BuildError, BundleError
+from provisioner.upstream import networks
 from provisioner.upstream.assembly import make_bundle
 from provisioner.upstream.request import Request, check
 
@@ -29,6 +30,7 @@ def build(cache: Path, request: Request, listen: Listener = ignore) -> Path:
     works in this cache, BuildError when a source does not give what it should.
     """
     check(request)
+    networks.check(request)
     stage = _stage(request)
     if bundle := ready(cache / stage.directory):
         return bundle
@@ -89,8 +91,9 @@ def _stage(request: Request) -> Stage:
 
 
 def _inputs(request: Request) -> tuple[object, ...]:
-    """All that decides what comes out; of a key's file its content."""
-    keys = (request.addresses.kubernetes_key, request.addresses.docker_key)
+    """All that decides what comes out; of a key's or a manifest's file its content."""
+    manifest = Path(request.network) if networks.is_file(request.network) else None
+    keys = (request.addresses.kubernetes_key, request.addresses.docker_key, manifest)
     hashes = (sha256(key.read_bytes()).hexdigest() for key in keys if key and key.is_file())
     told = {**asdict(request), "version": str(request.version), "runtime": ""}
     return (*hashes, *(f"{name}={value}" for name, value in sorted(told.items())))

@@ -20,8 +20,6 @@ from provisioner.sources.wanted import Want, wanted
 KUBERNETES_URL = "https://pkgs.k8s.io/core:/stable:"
 DNS = "coredns"
 RUNTIMES = ("containerd", "docker")
-# Kinds of network that bring no image and no manifest.
-NETWORKS = ("bridge",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ class Addresses:
 class Request:
     """A bundle for one version, one runtime, one network, one distribution and one architecture.
 
-    `runtime` empty takes what the release is usually run with. `without` names images that are left out.
+    `runtime` empty takes what the release is usually run with. `network` is a plug-in's name, with `:VERSION` or
+    without, or a manifest's file. `without` names images that are left out.
     """
 
     version: Version
@@ -103,9 +102,6 @@ def check(request: Request) -> None:
             f"upstream publishes no packages of Kubernetes {release.series} any more, only of 1.24 and later",
             hint="Name a mirror of the same shape (--kubernetes-url), or build 1.20 from Debian: --from debian.",
         )
-    if request.network not in NETWORKS:
-        known = ", ".join(NETWORKS)
-        raise UsageError(f"{request.network}: no kind of network that is known", hint=f"There are: {known}.")
     if others := set(request.without) - {DNS}:
         raise UsageError(f"a cluster needs {', '.join(sorted(others))}", hint=f"Only {DNS} can be left out.")
     _check_runtime(request, release)

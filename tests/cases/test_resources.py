@@ -17,14 +17,17 @@ from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.containerd import CONTAINERD_IMAGES, CONTAINERD_SETTINGS
 from provisioner.resources.crio import CRIO_IMAGES
+from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.daemons import DaemonSettings, Setting
 from provisioner.resources.distribution import PackagesGone, Tools
 from provisioner.resources.docker import DOCKER_IMAGES, DockerDrivers
+from provisioner.resources.draining import BEFORE, DRAINED, Drained, Reopened
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.images import Image, PinnedImage
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
+from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.nodes import NodeMarks, NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages
@@ -335,6 +338,31 @@ NETWORK = (
     Case("not known yet", Later(f"file {SCRIPT}", f"write {SCRIPT}", "the nodes' parts of the pods' network")),
 )
 
+READY = DaemonSetReady("kube-system", "net", "app=net", ("cp1", "w1"), "manifest net")
+LEFT = LeftoversGone("bridge", (("unit", "pods.service"), ("link", "cni0"), ("file", "/etc/cni/net.d/10.conflist")))
+OBJECTS = ObjectsGone("provisioner/network=flannel")
+TIMES = '--- /tmp/LIVE-1/x\t2026\n+++ /tmp/MERGED-2/x\t2026\n@@ -1 +1 @@\n-    time: "2026"\n+    time: "2027"\n'
+CLOSED = "node.kubernetes.io/unschedulable:NoSchedule"
+PLUG_INS = (
+    Case("nothing but times differ", SPACE, TIMES),
+    Case("a value differs", SPACE, f"diff -u x y\n{TIMES}   resourceVersion: 7\n-  mtu: 1500\n+  mtu: 1400\n"),
+    Case("ready on every node", READY, ""),
+    Case("late on one", READY, " w1"),
+    Case("about to change", READY, "", after("manifest net")),
+    Case("nothing left", LEFT, ""),
+    Case("something left", LEFT, "service pods.service\ninterface cni0\n"),
+    Case("no objects left", OBJECTS, ""),
+    Case("objects left", OBJECTS, "DaemonSet net\nConfigMap net\n"),
+    Case("a node to drain", Drained("w1", node("w1", 1), 20)),
+    Case("a node to drain, with an older kubectl", Drained("w1", node("w1", 1), 19)),
+    Case("a node to drain that somebody has closed", Drained("w1", node("w1", 1, taints=(CLOSED,)), 20)),
+    Case("a drain that was killed", Drained("w1", node("w1", 1, labels={BEFORE: "open"}, taints=(CLOSED,)), 20)),
+    Case("a node that is drained", Drained("w1", node("w1", 1, labels={BEFORE: "open", DRAINED: "yes"}), 20)),
+    Case("a node to open again", Reopened("w1", node("w1", 1, labels={BEFORE: "open", DRAINED: "yes"}))),
+    Case("a node to keep closed", Reopened("w1", node("w1", 1, labels={BEFORE: "closed", DRAINED: "yes"}))),
+    Case("a node that was not drained", Reopened("w1", node("w1", 1))),
+)
+
 KINDS = {
     "files": FILES,
     "kernel": KERNEL,
@@ -350,6 +378,7 @@ KINDS = {
     "nodes": NODES,
     "api-server": API_SERVER,
     "network": NETWORK,
+    "plug-ins": PLUG_INS,
 }
 EVERY = [pytest.param(case, id=f"{kind}: {case.title}") for kind, cases in KINDS.items() for case in cases]
 

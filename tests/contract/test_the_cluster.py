@@ -9,12 +9,16 @@ import pytest
 from provisioner.core.command import Command
 from provisioner.core.resource import Resource
 from provisioner.inventory.values import Secret
+from provisioner.networks.patching import LABEL, finished
 from provisioner.playbooks import BRING_UP
 from provisioner.plays.workers import RUN_TOKEN_LIFE, token_manifest
+from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.kubeadm import INIT_MARKER, Init
-from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
+from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
+from provisioner.resources.leftovers import ObjectsGone
 from provisioner.resources.nodes import NodeMarks
 from provisioner.resources.services import Service
+from tests.builders import network_objects
 from tests.contract.subject import HOST, Subject
 
 BEFORE = ("machine", "container runtime", "kubernetes packages")
@@ -123,6 +127,24 @@ def test_labels_and_taints_are_set_and_seen(prepared: Subject) -> None:
         live = prepared.look().live
         assert live
         assert prepared.change(replace(wish, now=live.nodes[HOST])) is None
+
+
+def test_a_manifest_is_applied_seen_missed_and_deleted(prepared: Subject) -> None:
+    """Its image is nowhere, so its pods never become ready."""
+    wished = finished(network_objects("mirror.example/nothing:1"), prepared.look())
+    assert prepared.settle(Manifest("net", wished.as_json(), wished.namespaces)) == "apply net"
+    live = prepared.look().live
+    assert live
+    network = prepared.view.cluster.settings.network.type
+    assert live.daemon_sets == {"kube-system/kube-proxy": "", "kube-system/test-net": network}
+    ready = prepared.change(DaemonSetReady("kube-system", "test-net", "app=test-net", (HOST,)))
+    assert ready
+    assert ready.summary == f"wait until test-net is ready on {HOST}"
+    gone = ObjectsGone(f"{LABEL}={network}")
+    assert prepared.settle(gone) == f"delete the objects of {LABEL}={network}"
+    live = prepared.look().live
+    assert live
+    assert list(live.daemon_sets) == ["kube-system/kube-proxy"]
 
 
 def test_with_its_network_the_node_gets_ready_and_nothing_is_left(prepared: Subject) -> None:

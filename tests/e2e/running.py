@@ -23,7 +23,7 @@ class Running:
 
     def __init__(self, command: str, inventory: Path, *arguments: str) -> None:
         """Start it."""
-        argv = [sys.executable, "-c", PROGRAM, command, "-i", str(inventory), "--json", *arguments]
+        argv = [sys.executable, "-c", PROGRAM, *command.split(), "-i", str(inventory), "--json", *arguments]
         self.process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT
         )

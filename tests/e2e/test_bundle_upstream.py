@@ -18,7 +18,9 @@ import yaml
 
 from provisioner.bundle.debian.build import default_cache, machine_architecture, ready
 from provisioner.bundle.debian.recipe import Recipe
+from provisioner.bundle.manifest import Kind
 from provisioner.bundle.reading import Bundle, load
+from tests.builders import network_objects
 from tests.e2e.conftest import can_run_containers
 from tests.e2e.world import Said, World, provisioner
 from tests.repositories.registry import Registry, serving_images
@@ -51,6 +53,7 @@ class Upstream:
     server: SiteServer
     registry: Registry
     cache: Path
+    manifest: Path
 
     def build(self, *arguments: str) -> Said:
         """`bundle build --from upstream` from these servers."""
@@ -66,6 +69,7 @@ class Upstream:
             "--docker-url": f"{self.server.address}/docker/linux",
             "--docker-key": str(keys["docker"].directory / "key.asc"),
             "--registry": self.registry.address,
+            "--network": str(self.manifest),
         }
         words = [word for pair in options.items() for word in pair]
         wished = ("--kubernetes", "1.20.2", "--without", "coredns")
@@ -92,10 +96,13 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
     registry = Registry()
     for archive in (own / "images").glob("*.tar"):
         registry.add_archive(archive)
+    # The probe's image under a registry's name: mirrors leave that out.
+    manifest = tmp_path_factory.mktemp("network") / "net.yaml"
+    manifest.write_text(network_objects("quay.io/probe:1").as_json())
     with ExitStack() as stack:
         server = stack.enter_context(serving(site.directory, "127.0.0.1"))
         stack.enter_context(serving_images(registry))
-        yield Upstream(site, server, registry, tmp_path_factory.mktemp("cache"))
+        yield Upstream(site, server, registry, tmp_path_factory.mktemp("cache"), manifest)
 
 
 def test_what_is_damaged_on_the_way_is_refused(upstream: Upstream) -> None:
@@ -171,7 +178,9 @@ def test_the_bundle_has_upstreams_packages_and_is_whole(bundle: Bundle, upstream
         "k8s.gcr.io/kube-proxy:v1.20.2",
         "k8s.gcr.io/pause:3.2",
         "provisioner/probe:1",
+        "quay.io/probe:1",
     }
+    assert [manifest.name for manifest in bundle.of_kind(Kind.MANIFEST)] == ["net.yaml"]
     assert upstream.registry.leaked == []
 
 

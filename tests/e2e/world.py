@@ -91,7 +91,7 @@ class World:
 
     def run(self, command: str, *arguments: str, **more: Any) -> Said:
         """Run a command of the product on this lab's inventory."""
-        return provisioner(command, "-i", str(self.inventory), *arguments, **more)
+        return provisioner(*command.split(), "-i", str(self.inventory), *arguments, **more)
 
     def json(self, command: str, *arguments: str, **more: Any) -> Said:
         """The same with `--json`."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from provisioner.networks.bridge import CONFLIST
+from provisioner.core.objects import Object, containers
+from provisioner.networks.choice import owner_of_daemon_set
+from provisioner.networks.plug_in import CNI_DIRECTORY
+from provisioner.resources.images import full_name
 from tests.fake.services import KUBELET, KUBELET_CONFIG, KUBELET_FLAGS, RUNTIMES
 from tests.fake.state import Machine
 
@@ -37,7 +40,31 @@ def _kubelet(machine: Machine) -> None:
         cluster.api = "starting"
     if alive and cluster.api == "up":
         _register(machine)
-    cluster.hear(machine.name, machine.clock.now_s, alive=alive, networked=machine.there(CONFLIST))
+        for item in cluster.daemon_sets():
+            _run_network(machine, item)
+    cluster.hear(machine.name, machine.clock.now_s, alive=alive, networked=machine.there(CNI_DIRECTORY))
+
+
+def network_file(item: Object) -> str:
+    """Where a DaemonSet of a network plug-in writes its configuration."""
+    metadata = item["metadata"]
+    owner = owner_of_daemon_set(f"{metadata['namespace']}/{metadata['name']}")
+    file = owner.files[0] if owner else f"10-{metadata['name']}.conflist"
+    return f"{CNI_DIRECTORY}/{file}"
+
+
+def lacks_image(machine: Machine, item: Object) -> str:
+    """An image of a DaemonSet's that the machine has not and cannot fetch."""
+    has = set(map(full_name, machine.images))
+    images = (container["image"] for container in containers(item))
+    return "" if machine.repositories else next((image for image in images if full_name(image) not in has), "")
+
+
+def _run_network(machine: Machine, item: Object) -> None:
+    if machine.name in machine.cluster.nodes and not lacks_image(machine, item):
+        machine.containers.add(item["metadata"]["name"])
+        if network_file(item) not in machine.files:
+            machine.put(network_file(item), item["metadata"]["name"])
 
 
 def _runtime(machine: Machine) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from provisioner.core.objects import Object
+from provisioner.networks.patching import LABEL
 from tests.builders import CA, CONFIGURATION, VERSION
 
 # So long a node whose kubelet is silent still counts as Ready (node-monitor-grace-period).
@@ -39,8 +41,8 @@ class FakeToken:
 class FakeCluster:
     """What etcd holds, and how far the API server is: `down`, `starting` or `up`.
 
-    `life` counts its certificate authorities; `given` counts the parts of the pods' network; `api_started_s` is when
-    the API server was started last.
+    `objects` are what was applied, as JSON by kind and name. `life` counts its certificate authorities; `given` counts
+    the parts of the pods' network; `api_started_s` is when the API server was started last.
     """
 
     api: str = "down"
@@ -51,11 +53,15 @@ class FakeCluster:
     configuration: str = CONFIGURATION
     ca: str = CA
     given: int = 0
+    kube_proxy: bool = False
+    objects: dict[str, str] = field(default_factory=dict)
     api_started_s: float = 0.0
 
     def born(self) -> None:
         """A new cluster, without anything of the one before."""
         self.given = 0
+        self.kube_proxy = False
+        self.objects.clear()
         self.nodes.clear()
         self.tokens.clear()
 
@@ -90,6 +96,11 @@ class FakeCluster:
         elif now_s - node.heard_s > GRACE_S:
             node.ready = False
 
+    def daemon_sets(self) -> list[Object]:
+        """Those that somebody has applied; kubeadm's own is not among them."""
+        every = [json.loads(text) for text in self.objects.values()]
+        return [item for item in every if item["kind"] == "DaemonSet"]
+
     def admits(self, token: str, now_s: float) -> bool:
         """Whether one may join with this token."""
         identity, _, secret = token.partition(".")
@@ -101,9 +112,17 @@ class FakeCluster:
         if self.api != "up":
             return "=== api\nunreachable\n"
         rows = [json.dumps(_row(name, node)) for name, node in self.nodes.items()]
+        rows += [json.dumps(_daemon_set(item)) for item in self.daemon_sets()]
+        rows += [json.dumps({"daemon_set": "kube-system/kube-proxy", "network": ""})] if self.kube_proxy else []
         tokens = [f"bootstrap-token-{identity} {token.description}" for identity, token in self.tokens.items()]
         parts = ["=== api", "reachable", "=== configuration", self.configuration, "=== nodes", *rows]
         return "\n".join([*parts, "=== tokens", *tokens]) + "\n"
+
+
+def _daemon_set(item: Object) -> dict[str, object]:
+    metadata = item["metadata"]
+    network = metadata.get("labels", {}).get(LABEL, "")
+    return {"daemon_set": f"{metadata['namespace']}/{metadata['name']}", "network": network}
 
 
 def _row(name: str, node: FakeNode) -> dict[str, object]:

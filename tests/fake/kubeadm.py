@@ -96,7 +96,11 @@ def _run(machine: Machine, command: Command, marker: str, verb: str, skip: str, 
         return failed(1, "\n".join(["error execution phase preflight:", *(f"\t[ERROR {line}" for line in wrong)]))
     if machine.containers:
         return failed(1, "timed out waiting for the condition: containers of an earlier try hold names and ports")
-    return _init(machine, text) if verb == "init" else _join(machine, text)
+    return (
+        _init(machine, text, proxy="addon/kube-proxy" not in skip.split(","))
+        if verb == "init"
+        else _join(machine, text)
+    )
 
 
 def _preflight(machine: Machine, verb: str) -> list[str]:
@@ -118,7 +122,7 @@ def _bridged(machine: Machine) -> bool:
     return machine.settings.get("net.bridge.bridge-nf-call-iptables") == "1"
 
 
-def _init(machine: Machine, text: str) -> Moments:
+def _init(machine: Machine, text: str, *, proxy: bool) -> Moments:
     cluster = machine.cluster
     if not machine.there(f"{PKI}/ca.crt"):
         cluster.life += 1
@@ -150,6 +154,7 @@ def _init(machine: Machine, text: str) -> Moments:
     cluster.tokens[identity] = FakeToken(secret, description, expires_s)
     cluster.used.append(identity)
     yield
+    cluster.kube_proxy = proxy
     # The add-ons take a moment, in which the token is signed.
     pass_moment(machine)
     return ""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from provisioner.core.command import Command
+from provisioner.core.objects import name_of
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
-from tests.fake.background import pass_moment
-from tests.fake.cluster import FakeToken
+from tests.fake.background import lacks_image, network_file, pass_moment
+from tests.fake.cluster import FakeNode, FakeToken
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import Machine
 
 REFUSED = "The connection to the server was refused - did you specify the right host or port?"
 PATIENCE = 60
+CLOSED = "node.kubernetes.io/unschedulable:NoSchedule"
 
 
 def opens(machine: Machine) -> bool:
@@ -32,15 +35,86 @@ def kubectl(machine: Machine, words: Sequence[str], stdin: str | Secret) -> Answ
     match list(words):
         case ["apply", "-f", "-"] if isinstance(stdin, Secret):
             _make_token(machine, stdin.reveal())
+        case ["apply", "--server-side", *_, "-f", "-"] if isinstance(stdin, str):
+            return _apply(machine, stdin)
         case ["-n", "kube-system", "delete", "--ignore-not-found", *names]:
             return _delete_tokens(machine, names)
-        case ["label", "--overwrite", "node", name, *pairs]:
-            nodes[name].labels |= dict(pair.split("=") for pair in pairs)
+        case ["label", "--overwrite", "node", name, *pairs] | ["label", "node", name, *pairs]:
+            nodes[name].labels |= dict(pair.split("=") for pair in pairs if "=" in pair)
+            for key in (pair.removesuffix("-") for pair in pairs if pair.endswith("-")):
+                nodes[name].labels.pop(key, None)
+        case ["cordon" | "uncordon" | "drain" as verb, name, *_]:
+            _close(nodes[name], verb)
         case ["taint", "--overwrite", "node", name, *taints]:
             gone = {taint.removesuffix("-") for taint in taints if taint.endswith("-")}
             nodes[name].taints = {*(nodes[name].taints - gone), *(taint for taint in taints if taint[-1] != "-")}
         case _:
             raise AssertionError(f"the cluster was not taught: kubectl {' '.join(words)}")
+    return ""
+
+
+def _close(node: FakeNode, verb: str) -> None:
+    assert verb != "drain" or CLOSED in node.taints, "pods would come again"
+    node.taints = node.taints - {CLOSED} if verb == "uncordon" else node.taints | {CLOSED}
+
+
+def _apply(machine: Machine, text: str) -> Moments:
+    for item in json.loads(text)["items"]:
+        machine.cluster.objects[name_of(item)] = json.dumps(item, sort_keys=True)
+        machine.clock.tick()
+        yield
+    return ""
+
+
+def _difference(machine: Machine, command: Command, *namespaces: str) -> Answer:
+    if not machine.there(ADMIN_CONF) or not machine.has("kubectl"):
+        return "(no cluster yet)\n"
+    if not opens(machine):
+        return failed(1, REFUSED)
+    missing = [name for name in namespaces if f"Namespace {name}" not in machine.cluster.objects]
+    if missing:
+        return f"(there is no namespace {missing[0]} yet)\n"
+    wished = {name_of(item): json.dumps(item, sort_keys=True) for item in json.loads(str(command.stdin))["items"]}
+    return "".join(f"+{name}\n" for name, text in wished.items() if machine.cluster.objects.get(name) != text)
+
+
+def _late(machine: Machine, command: Command, namespace: str, name: str, selector: str, *nodes: str) -> str:
+    return "".join(f" {node}" for node in nodes if not _runs(machine, f"DaemonSet {namespace}/{name}", node))
+
+
+def _runs(machine: Machine, daemon_set: str, node: str) -> bool:
+    text = machine.cluster.objects.get(daemon_set)
+    return bool(text and opens(machine) and machine.fleet[node].there(network_file(json.loads(text))))
+
+
+def _wait_daemon_set(machine: Machine, command: Command, deadline: str, *told: str) -> Moments:
+    item = json.loads(machine.cluster.objects[f"DaemonSet {told[0]}/{told[1]}"])
+    for _ in range(PATIENCE):
+        if not _late(machine, command, *told):
+            return ""
+        pass_moment(machine)
+        yield
+        for node in told[3:]:
+            if image := lacks_image(machine.fleet[node], item):
+                return failed(1, f"it will not become ready:\n  on {node}: ErrImagePull {image}")
+    return failed(1, f"gave up after {deadline} s")
+
+
+def _labelled(machine: Machine, label: str) -> list[str]:
+    key, _, value = label.partition("=")
+    every = {name: json.loads(text) for name, text in machine.cluster.objects.items()}
+    return [name for name, item in every.items() if item["metadata"].get("labels", {}).get(key) == value]
+
+
+def _found_objects(machine: Machine, command: Command, label: str, *kinds: str) -> str:
+    return "".join(f"{name}\n" for name in _labelled(machine, label)) if opens(machine) else ""
+
+
+def _delete_objects(machine: Machine, command: Command, label: str, *kinds: str) -> Moments:
+    for name in _labelled(machine, label):
+        machine.cluster.objects.pop(name)
+        machine.clock.tick()
+        yield
     return ""
 
 
@@ -110,4 +184,10 @@ SCRIPTS: dict[str, Handler] = {
     "api": _ready,
     "wait_api": _wait_ready_api,
     "wait_ready": _wait_ready,
+    "manifest": _difference,
+    "found_objects": _found_objects,
+    "delete_objects": _delete_objects,
+    "renew_pods": lambda machine, command, node: "",
+    "daemon_set": _late,
+    "wait_daemon_set": _wait_daemon_set,
 }

@@ -8,6 +8,7 @@ import re
 from provisioner.core.command import Command
 from provisioner.core.look import KEYS, PACKAGES, PROGRAMS
 from provisioner.core.network import RECORD
+from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
 from tests.conftest import TESTS
 from tests.fake import locks
@@ -42,6 +43,8 @@ def _look(machine: Machine, command: Command) -> str:
         *("=== ca", machine.read("/etc/kubernetes/pki/ca.crt")),
         *("=== kubelet-ca", found[1] if found else ""),
         *("=== listening", *_listening(machine)),
+        *("=== cni", *sorted(name.rpartition("/")[2] for name in machine.below(CNI_DIRECTORY))),
+        *("=== firewall", *machine.firewalls),
         *("=== packages", *_installed(machine)),
         *("=== programs", *_noted(machine)),
         *(part for path in KEYS.values() for part in (f"=== {path}", machine.read(path).rstrip("\n"))),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from provisioner.core import lock
 from provisioner.core.command import Command, settle
-from provisioner.core.facts import look
+from provisioner.core.facts import NodeState, look
 from provisioner.core.lock import Holder
 from provisioner.core.measure import measure
 from provisioner.core.resource import Later, Resource
@@ -17,14 +17,17 @@ from provisioner.networks.bridge import PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.apt import same_files
 from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAINERD_SETTINGS
+from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.distribution import Tools
 from provisioner.resources.docker import DOCKER_IMAGES
+from provisioner.resources.draining import DRAINED, Reopened
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.hosts import Named
 from provisioner.resources.images import Image, PinnedImage
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import Init, Join
-from provisioner.resources.kubectl import ApiReady, JoinToken, RunTokensGone
+from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
+from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
@@ -48,6 +51,7 @@ _JOIN = Join("x", _SECRET, "x", present=False)
 _TOKEN = JoinToken(_SECRET, _SECRET, ())
 _SERVER = ApiServerCurrent("x", "/x")
 _OTHERS = OtherSources("x", "x", ())
+_DAEMON_SET = DaemonSetReady("x", "x", "x", ("x",))
 _LEFT = Leftovers("x")
 _PROGRAM = Program("x", "x", "x", "x")
 _VIEW = view(facts={"cp1": facts("cp1", "10.0.0.11")})
@@ -116,6 +120,13 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "token", _TOKEN.probe()
     yield "wait_token", _fixing(_TOKEN, "")[1]
     yield "tokens", RunTokensGone(()).probe()
+    yield "manifest", Manifest("x", "x").probe()
+    yield "daemon_set", _DAEMON_SET.probe()
+    yield "wait_daemon_set", _fixing(_DAEMON_SET, "x")[0]
+    yield "found_objects", ObjectsGone("x=x").probe()
+    yield "delete_objects", _fixing(ObjectsGone("x=x"), "x\n")[0]
+    yield "renew_pods", _fixing(Reopened("x", NodeState("x", True, "", "", "", {DRAINED: "yes"})), "")[0]
+    yield "leftovers", LeftoversGone("x", ()).probe()
     yield "api", ApiReady().probe()
     yield "wait_api", _fixing(ApiReady(), "")[0]
 
@@ -150,6 +161,6 @@ CHANGING = frozenset({
     "write", "other_sources_gone",
     "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
-    "install_program", "pull", "containerd_pull",
+    "install_program", "pull", "containerd_pull", "delete_objects",
     "name", "make_key", "make_directory", "restart_api", "remove_names",
 })  # fmt: skip

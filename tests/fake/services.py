@@ -128,4 +128,40 @@ def boot(machine: Machine) -> None:
             list(restart(machine, name))
 
 
-SCRIPTS: dict[str, Handler] = {"service": _show, "routes": _routes}
+def _leftovers(machine: Machine, command: Command, verb: str, *words: str) -> str | Moments:
+    """Of what our network plug-ins leave: services, routes and files; interfaces are not simulated."""
+    parts = [*zip(words[::2], words[1::2], strict=True)]
+    if verb == "remove":
+        return _remove_leftovers(machine, parts)
+    return "".join(f"{kind} {what}\n" for kind, what in parts if _is_left(machine, kind, what))
+
+
+def _is_left(machine: Machine, kind: str, what: str) -> bool:
+    match kind:
+        case "unit":
+            return f"/etc/systemd/system/{what}" in machine.files
+        case "file":
+            return machine.there(what)
+        case "routes":
+            return bool(machine.routes)
+        case "rules":
+            return machine.firewall
+    return False
+
+
+def _remove_leftovers(machine: Machine, parts: list[tuple[str, str]]) -> Moments:
+    for kind, what in parts:
+        if kind == "unit" and machine.there(f"/etc/systemd/system/{what}"):
+            machine.units.pop(what, None)
+            machine.drop(f"/etc/systemd/system/{what}")
+        elif kind == "file":
+            machine.drop(what)
+        elif kind == "routes":
+            machine.routes.clear()
+        elif kind == "rules":
+            machine.firewall = False
+        yield
+    return ""
+
+
+SCRIPTS: dict[str, Handler] = {"service": _show, "routes": _routes, "leftovers": _leftovers}

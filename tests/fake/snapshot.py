@@ -15,6 +15,7 @@ def snapshot(scene: Scene) -> Snapshot:
     shot: Snapshot = {("cluster", "token", name): token.description for name, token in scene.cluster.tokens.items()}
     shot["cluster", "kept", "configuration"] = scene.cluster.configuration
     shot["cluster", "kept", "API server"] = scene.cluster.api
+    shot |= {("cluster", "object", name): text for name, text in scene.cluster.objects.items()}
     for name, node in scene.cluster.nodes.items():
         shot["cluster", "node", name] = (node.address, node.ready, node.runtime, dict(node.labels), sorted(node.taints))
     for machine in scene.machines.values():

@@ -91,6 +91,7 @@ class Machine:
     largest_packet: int = 65535
     has_ping: bool = True
     firewall: bool = False
+    firewalls: list[str] = field(default_factory=list)
     repositories: dict[str, FakeRepository] = field(default_factory=dict)
     packages_busy_with: str = ""
     packages_busy_until_s: float = 0.0

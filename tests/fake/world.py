@@ -14,17 +14,19 @@ from unittest.mock import patch
 from provisioner import engine, preflight
 from provisioner.core import lock
 from provisioner.core.lock import Holder
+from provisioner.core.objects import Objects
 from provisioner.core.plan import Plan
-from provisioner.core.play import View
+from provisioner.core.play import Playbook, View
 from provisioner.core.report import Event
 from provisioner.core.selection import Selection, left_out
-from provisioner.engine import Outcome, Run
+from provisioner.engine import Outcome, Rules, Run
 from provisioner.errors import ProvisionerError
 from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.networks import ManifestNetwork
 from provisioner.inventory.values import Secret
 from provisioner.lease import Lease
-from provisioner.playbooks import BRING_UP
+from provisioner.playbooks import BRING_UP, REPLACE_NETWORK
 from provisioner.session import Session
 from provisioner.transports.protocol import nobody
 from tests import builders
@@ -77,6 +79,7 @@ class World:
     heard: list[Event] = field(default_factory=list)
     bundle_for: list[str] = field(default_factory=list)
     policy: str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+    network: Objects = field(default_factory=builders.network_objects)
     session: Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +124,11 @@ class World:
         session = self.begin(only, skip, **changes)
         return engine.apply(session.run, session.view, self, agreed)
 
+    def replace_network(self, **changes: Any) -> Outcome:
+        """What `provisioner network replace --yes` does."""
+        session = self.begin(playbook=REPLACE_NETWORK, rules=preflight.replacing_rules, **changes)
+        return engine.apply(session.run, session.view, self)
+
     def done(self) -> dict[str, list[str]]:
         """What was done on each machine that anything was done on."""
         return {name: transport.done for name, transport in self.transports.items() if transport.done}
@@ -130,7 +138,14 @@ class World:
         for _ in range(seconds):
             pass_moment(next(iter(self.machines.values())))
 
-    def begin(self, only: str = "", skip: str = "", **changes: Any) -> Session:
+    def begin(
+        self,
+        only: str = "",
+        skip: str = "",
+        playbook: Playbook = BRING_UP,
+        rules: Rules = preflight.rules,
+        **changes: Any,
+    ) -> Session:
         """A session such as every command has."""
         view = self._view(**changes)
         names = view.limit | {host.name for host in self.wished.control_planes}
@@ -139,9 +154,9 @@ class World:
             for name in self.machines
             if name in names
         }
-        titles = left_out(BRING_UP, Selection(only=_words(only), skip=_words(skip)))
+        titles = left_out(playbook, Selection(only=_words(only), skip=_words(skip)))
         fleet = Fleet(self.transports, self.executor, clock=lambda: self.scene.clock.now_s)
-        run = Run(BRING_UP, fleet, preflight.rules, self.heard.append, titles)
+        run = Run(playbook, fleet, rules, self.heard.append, titles)
         self.session = Session(self.wished, view.bundle, run, view)
         return self.session
 
@@ -185,6 +200,7 @@ class World:
             limit=frozenset(host.name for host in self.wished.hosts),
             run=f"run{number}",
             files={path: self.policy for path in (self.wished.settings.audit_policy,) if path},
+            network=self.network if isinstance(self.wished.settings.network, ManifestNetwork) else None,
         )
         return replace(usual, **changes)
 

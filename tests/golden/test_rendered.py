@@ -220,7 +220,8 @@ def test_every_template_is_rendered_here() -> None:
         "init.yaml", "join.yaml", "components.yaml", "registration.yaml",
         "bootstrap-token.yaml", "bootstrap-kubeconfig.yaml",
         "repository.sources", "signed.sources", "apt.conf", "environment", "service.conf", "cri-dockerd.conf",
-        "kubelet.default", "modules.conf", "sysctl.conf", "pod-network.sh", "pod-network.service",
+        "kubelet.default", "provisioner-network.conf", "modules.conf", "sysctl.conf", "pod-network.sh",
+        "pod-network.service",
     }  # fmt: skip
     # What is not put on machines: tests/unit/test_tables.py renders it.
     assert templates - covered - {"report.html"} == renamed

@@ -17,6 +17,8 @@ from tests.scenarios.repositories import with_leftovers, world_of_programs
 # Files that a run has for its own sake: half of another file, its lock, its places, the marks of init and join.
 OF_A_RUN = r"\.(provisioner|new)$|/partial$|/lock$|^/run/provisioner/|^/var/lib/provisioner/run|-begun$|^/tmp/"
 
+MANIFEST = {"type": "manifest", "manifest": "/net.yaml"}
+
 
 @dataclass(frozen=True)
 class Point:
@@ -140,6 +142,11 @@ def with_containerd() -> World:
     return World(cluster(*hosts(2).hosts, runtime={"type": "containerd"}))
 
 
+def with_manifest() -> World:
+    """Machines on which nothing runs yet, for a network plug-in from a manifest."""
+    return World(cluster(*hosts(2).hosts, network=MANIFEST))
+
+
 def failed(host: str, part: str) -> World:
     """A bring-up in which a command has failed on one machine; what was wrong is mended."""
     world = World(hosts(2))
@@ -165,6 +172,7 @@ SCENARIOS: dict[str, Callable[[], World]] = {
     "one worker added": worker_added,
     "containerd": with_containerd,
     "the same NAT address on all machines": in_virtualbox,
+    "a network from a manifest": with_manifest,
     "a first join that failed": lambda: failed("w1", "provisioner/join-begun join"),
     "an init that was killed": lambda: killed("cp1: run /etc/kubernetes/provisioner/init-begun"),
 }

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from provisioner.catalog import binaries, containerd, eras, packages, runtimes
+from provisioner.catalog import binaries, containerd, eras, networks, packages, runtimes
 from provisioner.catalog.kubernetes import Release, release, releases, rules_for
 from provisioner.catalog.rules import number
 from tests.builders import DNS, IMAGES
@@ -21,6 +21,8 @@ TABLES: tuple[tuple[object, ...], ...] = (
     runtimes.TESTED,
     containerd.LINES,
     containerd.KEYS,
+    networks.RELEASES,
+    networks.PORTS,
     packages.REPOSITORIES,
     packages.DISTRIBUTIONS,
     binaries.BINARIES,
@@ -168,3 +170,29 @@ def test_crictl_goes_with_the_release_as_far_as_there_is_one(minor: int, version
 @pytest.mark.parametrize(("debian", "other"), [("amd64", "amd64"), ("armhf", "arm"), ("ppc64el", "ppc64le")])
 def test_architectures_have_another_name_where_programs_are(debian: str, other: str) -> None:
     assert binaries.architecture(debian) == other
+
+
+def test_a_plug_in_s_manifest_is_pinned_at_an_address_that_does_not_move() -> None:
+    for row in networks.RELEASES:
+        assert f"/v{row.version}/" in row.url
+        assert len(row.sha256) == 64
+        assert all(image.rpartition(":")[2] not in ("", "latest") for image in row.images)
+    hashes = [row.sha256 for row in networks.RELEASES]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_without_a_version_the_newest_for_that_kubernetes_is_taken() -> None:
+    def taken(plug_in: str, variant: str, minor: int) -> str:
+        row = networks.chosen(plug_in, None, variant, minor)
+        return row.version if row else ""
+
+    assert [taken("kube-router", "routing", minor) for minor in (20, 21, 34)] == ["1.2.0", "2.11.1", "2.11.1"]
+    assert taken("flannel", "kube-flannel", 20) == "0.28.9"
+    assert taken("calico", "vxlan", 20) == "3.31.7", "it is said elsewhere that it does not fit"
+    assert networks.chosen("flannel", "9.9.9", "kube-flannel", 34) is None
+
+
+def test_what_must_pass_between_machines_depends_on_the_way() -> None:
+    assert [str(port) for port in networks.ports("flannel", "vxlan")] == ["UDP 8472"]
+    assert networks.ports("flannel", "host-gw") == ()
+    assert [str(port) for port in networks.ports("calico", "ipip")] == ["TCP 179", "IP protocol 4"]

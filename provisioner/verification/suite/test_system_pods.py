@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from provisioner.inventory.model import Role
+from provisioner.inventory.networks import KubeRouterNetwork
 from provisioner.verification.expect import expect_none
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import Node, Pod, absent_pods, expected_pods, hopeful, pods
@@ -31,5 +32,7 @@ def test_system_pods(
     until(look, partial(hopeful, sound=sound, static=False), _TIMEOUT_S, say)
     seen = until(look, partial(hopeful, sound=sound, static=True), _STATIC_TIMEOUT_S, say)
     leaders = [host.name for host in session.hosts if host.role is Role.CONTROL_PLANE]
-    expected = expected_pods(leaders, session.checked & set(nodes))
+    network = session.cluster.settings.network
+    proxied = set() if isinstance(network, KubeRouterNetwork) and network.service_proxy else set(nodes)
+    expected = expected_pods(leaders, session.checked & proxied)
     expect_none([*absent_pods(seen, expected), *(str(pod) for pod in seen if not pod.fine)], _HINT)

@@ -24,7 +24,6 @@ def wish(version: str = "1.20.2", **other: Any) -> Request:
         (wish(addresses=Addresses()), "upstream publishes no packages of Kubernetes 1.20", "--kubernetes-url"),
         (wish("1.99.0"), "Kubernetes 1.99 is not in the catalogue", "1.19 to"),
         (wish(distribution="debian/potato"), "debian/potato", "debian/bookworm"),
-        (wish(network="carrier-pigeon"), "carrier-pigeon", "bridge"),
         (wish("1.31.2", runtime="docker"), "cri-dockerd", "--runtime containerd"),
         (wish(runtime="podman"), "podman", "containerd"),
         (wish(without=("coredns", "etcd")), "a cluster needs etcd", "coredns"),

@@ -16,6 +16,7 @@ from provisioner.errors import Problem, Severity
 from provisioner.inventory.free_networks import suggestion
 from provisioner.inventory.model import Host
 from provisioner.inventory.network_rules import networks, room, too_small
+from provisioner.inventory.networks import wished_mtu
 from provisioner.networks.bridge import PROTOCOL
 
 # VPNs write the way to everywhere as two halves, which are a little better than the way that was there.
@@ -119,7 +120,7 @@ def _unreached(view: View) -> Iterator[Problem]:
 
 def _packets(view: View) -> Iterator[Problem]:
     """The largest packets that are wished for, or were decided on, pass everywhere."""
-    wished = view.cluster.settings.network.mtu
+    wished = wished_mtu(view.cluster.settings.network)
     for host in view.hosts:
         decided, was = node_address(view, host), _made_for(view)
         if decided and wished and wished > decided.mtu:

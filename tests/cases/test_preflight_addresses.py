@@ -13,7 +13,7 @@ from provisioner.core.network import Decision, Way
 from provisioner.core.play import View
 from provisioner.errors import Severity
 from provisioner.inventory.model import Host
-from provisioner.preflight import network
+from provisioner.preflight import addresses
 from tests.builders import cluster, facts, host, joined, leading, live, nic, node, running, view
 
 RECORD = Decision("eth0", IPv4Interface("10.0.0.21/24"), 1500, ("it was so",))
@@ -208,7 +208,7 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_findings(case: Case) -> None:
-    found = [problem for rule in network.RULES for problem in rule(case.view)]
+    found = [problem for rule in addresses.RULES for problem in rule(case.view)]
     assert len(found) == len(case.findings), found
     for problem, wanted in zip(found, case.findings, strict=True):
         head, _, message = wanted.partition(": ")

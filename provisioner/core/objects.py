@@ -1,0 +1,108 @@
+"""Kubernetes objects as a manifest has them: read from YAML, found by kind and name, written as JSON for kubectl.
+
+They stay the nested mappings that they are: their shape is Kubernetes' own, and what is not understood is passed on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from provisioner.errors import PreflightError
+
+Object = dict[str, Any]
+
+# libyaml's is ten times as quick, and the largest manifests are 7,000 lines; PyYAML may come without it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_HTML = ("<!doctype html", "<html")
+_POD_MAKERS = ("DaemonSet", "Deployment", "StatefulSet", "ReplicaSet", "Job")
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """All objects of a manifest, in order; `origin` is the file or address that it came from."""
+
+    origin: str
+    items: tuple[Object, ...]
+
+    def of_kind(self, kind: str) -> tuple[Object, ...]:
+        """All objects of a kind."""
+        return tuple(item for item in self.items if item["kind"] == kind)
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that the manifest itself makes."""
+        return tuple(item["metadata"]["name"] for item in self.of_kind("Namespace"))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every image that its pods run, each once."""
+        found = (container["image"] for item in self.items for container in containers(item))
+        return tuple(dict.fromkeys(found))
+
+    def mentions(self, text: str) -> bool:
+        """Whether a text stands anywhere in them."""
+        return any(text in json.dumps(item) for item in self.items if item["kind"] != "CustomResourceDefinition")
+
+    def as_json(self) -> str:
+        """One List for `kubectl apply -f -`."""
+        return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(self.items)}) + "\n"
+
+
+def name_of(item: Object) -> str:
+    """`DaemonSet kube-flannel/kube-flannel-ds`, or `Namespace kube-flannel` for what is in no namespace."""
+    metadata = item["metadata"]
+    place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+    return f"{item['kind']} {place}{metadata['name']}"
+
+
+def pod_spec(item: Object) -> Object:
+    """The specification of the pods that an object makes; empty for one that makes none."""
+    made: Object = item["spec"]["template"]["spec"] if item["kind"] in _POD_MAKERS else {}
+    return made
+
+
+def containers(item: Object) -> Iterator[Object]:
+    """The containers of the pods that an object makes, those that only prepare them first."""
+    spec = pod_spec(item)
+    yield from (*spec.get("initContainers", ()), *spec.get("containers", ()))
+
+
+def is_page(text: str) -> bool:
+    """Whether this is an HTML page, such as a login or the page around a file."""
+    return text.lstrip()[:20].lower().startswith(_HTML)
+
+
+def parse(text: str, origin: str) -> Objects:
+    """The objects of a manifest; PreflightError, with what it is instead, for a text that is none."""
+    if is_page(text):
+        message = f"{origin}: is an HTML page, not a manifest"
+        raise PreflightError(message, hint="Name the address of the file itself (raw), not of the page that shows it.")
+    try:
+        documents = [document for document in yaml.load_all(text, _LOADER) if document]
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        where = f" (line {place.line + 1})" if place else ""
+        raise PreflightError(f"{origin}: is not YAML{where}", hint="A manifest for kubectl is wanted.") from None
+    items = tuple(item for document in documents for item in _flat(document, origin))
+    if not items:
+        raise PreflightError(f"{origin}: is empty", hint="A manifest for kubectl is wanted.")
+    return Objects(origin, items)
+
+
+def _flat(document: object, origin: str) -> Iterator[Object]:
+    """A List is its items."""
+    if not isinstance(document, dict) or not {"apiVersion", "kind"} <= document.keys():
+        message = f"{origin}: holds something that is no Kubernetes object (it has no apiVersion and kind)"
+        raise PreflightError(message, hint="A manifest for kubectl is wanted.")
+    if document["kind"] == "List":
+        for item in document.get("items") or ():
+            yield from _flat(item, origin)
+    elif not isinstance(document.get("metadata"), dict) or not document["metadata"].get("name"):
+        raise PreflightError(f"{origin}: has a {document['kind']} without a name", hint="Every object needs one.")
+    else:
+        yield document

@@ -1,0 +1,31 @@
+"""Which network plug-in the inventory wishes for, and which one a file or a DaemonSet belongs to."""
+
+from __future__ import annotations
+
+from provisioner.core.play import View
+from provisioner.networks.bridge import BRIDGE
+from provisioner.networks.calico import CALICO
+from provisioner.networks.cilium import CILIUM
+from provisioner.networks.flannel import FLANNEL
+from provisioner.networks.kube_router import KUBE_ROUTER
+from provisioner.networks.manifest import MANIFEST
+from provisioner.networks.none import NONE
+from provisioner.networks.plug_in import PlugIn
+from provisioner.networks.weave import WEAVE
+
+PLUG_INS = {plug_in.name: plug_in for plug_in in (BRIDGE, CALICO, FLANNEL, KUBE_ROUTER, WEAVE, CILIUM, MANIFEST, NONE)}
+
+
+def chosen(view: View) -> PlugIn:
+    """The one for all machines of the cluster."""
+    return PLUG_INS[view.cluster.settings.network.type]
+
+
+def owner_of_file(name: str) -> PlugIn | None:
+    """The plug-in that a file in /etc/cni/net.d belongs to; None for one that is not known."""
+    return next((plug_in for plug_in in PLUG_INS.values() if name in plug_in.files), None)
+
+
+def owner_of_daemon_set(name: str) -> PlugIn | None:
+    """The plug-in that runs as this DaemonSet (`namespace/name`); None for one that is not known."""
+    return next((plug_in for plug_in in PLUG_INS.values() if name in plug_in.daemon_sets), None)

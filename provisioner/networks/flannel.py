@@ -1,0 +1,59 @@
+"""Flannel: a network between the nodes by VXLAN or by plain routes, from the nodes' parts of the pods' network."""
+
+from __future__ import annotations
+
+from provisioner.core.objects import Objects
+from provisioner.core.play import View
+from provisioner.inventory.networks import FlannelNetwork
+from provisioner.networks.patching import draft, set_argument, set_json, wished
+from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
+
+_NODE_ADDRESS = "NODE_ADDRESS"
+
+
+def _modules(view: View) -> tuple[str, ...]:
+    network = view.cluster.settings.network
+    return ("vxlan",) if isinstance(network, FlannelNetwork) and network.backend == "vxlan" else ()
+
+
+def patch(objects: Objects, view: View) -> Objects:
+    """The pods' network, the backend, the interface, and the size of packets."""
+    settings, made = view.cluster.settings, draft(objects)
+    network = wished(view, FlannelNetwork)
+    configuration = made.one("ConfigMap", "kube-flannel-cfg")
+    net = made.parsed(configuration, "net-conf.json")
+    backend = {**(net.get("Backend") or {}), "Type": network.backend}
+    set_json(configuration, "net-conf.json", {**net, "Network": str(settings.pod_cidr), "Backend": backend})
+    cni = made.parsed(configuration, "cni-conf.json")
+    if network.mtu:
+        # The plug-in passes this on to the bridge in place of what it has measured, whichever the backend.
+        first, *others = cni["plugins"]
+        delegate = {**first.get("delegate", {}), "mtu": network.mtu}
+        set_json(configuration, "cni-conf.json", {**cni, "plugins": [{**first, "delegate": delegate}, *others]})
+    _set_interface(made.container(made.one("DaemonSet", "kube-flannel-ds"), "kube-flannel"), network.interface)
+    return made.done()
+
+
+def _set_interface(container: dict[str, object], interface: str | None) -> None:
+    """The one that is named; else the one with the node's own address, which every node knows for itself."""
+    if interface:
+        set_argument(container, "iface", interface)
+        return
+    own = {"name": _NODE_ADDRESS, "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
+    variables = container.get("env")
+    container["env"] = [*(variables if isinstance(variables, list) else []), own]
+    set_argument(container, "iface", f"$({_NODE_ADDRESS})")
+
+
+FLANNEL = PlugIn(
+    "flannel",
+    files=("10-flannel.conflist", "10-flannel.conf"),
+    daemon_sets=("kube-flannel/kube-flannel-ds", "kube-system/kube-flannel-ds"),
+    needs=Needs(devices=("flannel*",), routes=True, modules=_modules),
+    patch=patch,
+    leaves=Leaves(
+        files=(f"{CNI_DIRECTORY}/10-flannel.conflist", "/run/flannel", "/var/lib/cni/flannel"),
+        links=("flannel.1", "flannel-v6.1", "cni0"),
+        rules=("FLANNEL-",),
+    ),
+)

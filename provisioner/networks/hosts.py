@@ -1,0 +1,41 @@
+"""What a plug-in needs of a host before it is there: kernel modules, and that nobody else looks after its devices."""
+
+from __future__ import annotations
+
+from provisioner.core.play import View
+from provisioner.core.resource import Resource
+from provisioner.inventory.model import Host
+from provisioner.networks.choice import chosen
+from provisioner.resources.files import Absent, File
+from provisioner.resources.services import Service
+from provisioner.templating import render
+
+LINK = "/etc/systemd/network/10-provisioner-network.link"
+UNMANAGED = "/etc/systemd/network/10-provisioner-network.network"
+NETWORKD = "/etc/systemd/networkd.conf.d/20-provisioner-network.conf"
+NETWORK_MANAGER = "/etc/NetworkManager/conf.d/provisioner-network.conf"
+
+
+def modules(view: View) -> tuple[str, ...]:
+    """The kernel modules that the plug-in needs besides those of every network."""
+    return chosen(view).needs.modules(view)
+
+
+def files(view: View, host: Host) -> tuple[Resource, ...]:
+    """What other managers of networks are told there. What the last plug-in needed and this one does not, goes."""
+    needs = chosen(view).needs
+    devices = needs.devices
+    manager = "network-manager" in view.states[host.name].packages
+    return (
+        _wished(LINK, devices),
+        _wished(UNMANAGED, devices),
+        _wished(NETWORKD, ("",) if needs.routes else ()),
+        *((_wished(NETWORK_MANAGER, devices),) if manager else ()),
+        *((Service("NetworkManager.service", configuration=(NETWORK_MANAGER,)),) if manager and devices else ()),
+    )
+
+
+def _wished(path: str, devices: tuple[str, ...]) -> Resource:
+    if not devices:
+        return Absent(path)
+    return File(path, render(f"network/{path.rpartition('/')[2]}.j2", devices=devices))

@@ -1,0 +1,34 @@
+"""Weave Net 2.8.1, which its authors have given up: for clusters that have it, or are as old."""
+
+from __future__ import annotations
+
+from provisioner.core.objects import Objects
+from provisioner.core.play import View
+from provisioner.inventory.networks import WeaveNetwork
+from provisioner.networks.patching import draft, set_variable, wished
+from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
+
+
+def patch(objects: Objects, view: View) -> Objects:
+    """The pods' network, which it hands out by itself, and the size of packets."""
+    settings, made = view.cluster.settings, draft(objects)
+    network = wished(view, WeaveNetwork)
+    weave = made.container(made.one("DaemonSet", "weave-net"), "weave")
+    set_variable(weave, "IPALLOC_RANGE", str(settings.pod_cidr))
+    if network.mtu:
+        set_variable(weave, "WEAVE_MTU", str(network.mtu))
+    return made.done()
+
+
+WEAVE = PlugIn(
+    "weave",
+    files=("10-weave.conflist", "10-weave.conf"),
+    daemon_sets=("kube-system/weave-net",),
+    needs=Needs(devices=("weave", "vethwe*", "datapath", "vxlan-*")),
+    patch=patch,
+    leaves=Leaves(
+        files=(f"{CNI_DIRECTORY}/10-weave.conflist", "/var/lib/weave"),
+        links=("weave", "datapath", "vxlan-6784"),
+        rules=("WEAVE",),
+    ),
+)

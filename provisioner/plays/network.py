@@ -1,0 +1,54 @@
+"""The pods' network: what a plug-in puts on the hosts, or its manifest, applied through a leader and waited for."""
+
+from __future__ import annotations
+
+from provisioner.core.objects import Object, Objects
+from provisioner.core.play import View
+from provisioner.core.resource import Later, Resource
+from provisioner.inventory import networks as wishes
+from provisioner.inventory.model import Host
+from provisioner.networks.choice import chosen
+from provisioner.networks.patching import finished
+from provisioner.resources.daemon_sets import DaemonSetReady
+from provisioner.resources.kubectl import Manifest
+
+
+def desired(view: View, host: Host) -> tuple[Resource, ...]:
+    """On every host what is the plug-in's there; on the leader its objects, and that they run on every node."""
+    plug_in = chosen(view)
+    if not plug_in.has_manifest:
+        return plug_in.on_hosts(view, host)
+    if host != view.leader or view.network is None:
+        return ()
+    title = network_title(view)
+    if view.live is None:
+        later = "the API server, which answers after kubeadm init"
+        return (Later(f"manifest {title}", f"apply {title} ({len(view.network.items)} objects)", later),)
+    objects = patched(view, view.network)
+    manifest = Manifest(title, objects.as_json(), objects.namespaces)
+    nodes = tuple(one.name for one in view.hosts if one.name in view.live.nodes)
+    return (
+        manifest,
+        *(_ready(item, nodes, manifest.key) for item in objects.of_kind("DaemonSet")),
+    )
+
+
+def patched(view: View, objects: Objects) -> Objects:
+    """The objects as they are applied."""
+    return finished(chosen(view).patch(objects, view), view)
+
+
+def network_title(view: View) -> str:
+    """`flannel 0.28.9`."""
+    settings = view.cluster.settings
+    return wishes.title(settings.network, settings.kubernetes_version.minor)
+
+
+def _ready(item: Object, nodes: tuple[str, ...], follows: str) -> DaemonSetReady:
+    metadata = item["metadata"]
+    return DaemonSetReady(metadata.get("namespace", "default"), metadata["name"], _selector(item), nodes, follows)
+
+
+def _selector(item: Object) -> str:
+    labels = item["spec"]["selector"]["matchLabels"]
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -1,0 +1,201 @@
+"""What must be true of the pods' network: one plug-in in a cluster, what it runs to be had, and room for it there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import yaml
+
+from provisioner.bundle.manifest import Kind
+from provisioner.catalog.networks import ports
+from provisioner.catalog.rules import number
+from provisioner.core.play import View
+from provisioner.derived import node_address
+from provisioner.errors import Problem, Severity
+from provisioner.inventory.model import Host
+from provisioner.inventory.networks import (
+    CalicoNetwork,
+    CiliumNetwork,
+    FlannelNetwork,
+    NoNetwork,
+    WeaveNetwork,
+    release,
+    variant,
+)
+from provisioner.networks.choice import chosen
+from provisioner.networks.kube_router import replaces_kube_proxy
+from provisioner.networks.leftovers import other_daemon_sets, other_files, others
+from provisioner.networks.plug_in import CNI_DIRECTORY
+from provisioner.plays.network import patched
+from provisioner.sources import wanted as sources
+from provisioner.sources.repository import KUBERNETES
+
+# Since containernetworking-plugins 1.0 it is Flannel's own matter; https://github.com/containernetworking/plugins/releases
+_WITHOUT_FLANNEL = "1.0"
+_FLANNEL_BRINGS_IT = "0.28.9"
+# Weave's own choice, made for machines whose largest packet is 1500 bytes; what its way of packing adds.
+_WEAVE_MTU, _WEAVE_ADDS = 1376, 124
+_KUBE_PROXY = "kube-system/kube-proxy"
+_REPLACE = "`provisioner network replace` takes the old one away and brings the new one; or name the old one again."
+
+
+def _one_plug_in(view: View) -> Iterator[Problem]:
+    if isinstance(view.cluster.settings.network, NoNetwork):
+        return
+    mine = chosen(view).name
+    for name, owner in other_daemon_sets(view):
+        message = f"the cluster's network is {owner} (DaemonSet {name}), and the inventory wants {mine}"
+        yield Problem("other-network", view.leader.name, f"{message}: two would fight over pods and routes", _REPLACE)
+    for host in view.hosts:
+        for name, owner in other_files(view, host):
+            message = f"{CNI_DIRECTORY}/{name} is left of {owner}, and the inventory wants {mine}: the kubelet would"
+            hint = _REPLACE if view.live else f"If nothing there needs it any more: rm {CNI_DIRECTORY}/{name}"
+            yield Problem("other-network", host.name, f"{message} use the file that is first by name", hint)
+
+
+def _images(view: View) -> Iterator[Problem]:
+    """An image that cannot be had would end in a time-out on every node."""
+    if view.bundle is None or not view.cluster.settings.images_in_bundle:
+        return
+    has = {content.name for content in view.bundle.of_kind(Kind.IMAGE)}
+    for image in wished_images(view):
+        if image not in has:
+            message = f"image {image} is not in the bundle, and {chosen(view).name} runs it"
+            hint = "A bundle that has it: `provisioner bundle build --from upstream --network NAME`. Or take another "
+            yield Problem("image-missing", "every node", message, f"{hint}network, or `images: registry`.")
+
+
+def wished_images(view: View) -> tuple[str, ...]:
+    """What the plug-in runs: as its objects say, or the catalogue where there are none yet."""
+    if view.network:
+        return patched(view, view.network).images
+    settings = view.cluster.settings
+    row = release(settings.network, settings.kubernetes_version.minor)
+    return row.images if row else ()
+
+
+def _daemon_set(view: View) -> Iterator[Problem]:
+    """A network plug-in runs on every node; a manifest that does not bring that is another thing."""
+    if view.network and not view.network.of_kind("DaemonSet"):
+        message = f"{view.network.origin}: has no DaemonSet, and a network plug-in runs as one on every node"
+        yield Problem("no-daemon-set", "", message, "Is it the right file? An operator's manifest is not enough.")
+
+
+def _interface(view: View) -> Iterator[Problem]:
+    network = view.cluster.settings.network
+    wished = network.interface if isinstance(network, CalicoNetwork | FlannelNetwork | CiliumNetwork) else None
+    lacking = [host for host in view.hosts if wished and wished not in _interfaces(view, host)]
+    if lacking:
+        there = sorted({name for host in lacking for name in _interfaces(view, host)} - {"lo"})
+        where = "no machine has" if len(lacking) == len(view.hosts) else "these have not"
+        message = f"{where} the interface {wished} that network.interface names; there are {', '.join(there) or 'none'}"
+        hint = "Leave it out: then each node's own address says which one it is."
+        yield Problem("no-interface", ", ".join(host.name for host in lacking), message, hint)
+
+
+def _interfaces(view: View, host: Host) -> set[str]:
+    return {address.interface for address in view.facts[host.name].addresses}
+
+
+def _ports(view: View) -> Iterator[Problem]:
+    """What can be known before anything runs there: that a port is taken, and that a firewall needs to be told."""
+    network = view.cluster.settings.network
+    wanted = ports(network.type, variant(network))
+    for host in (host for host in view.hosts if wanted and not view.states[host.name].joined):
+        state = view.states[host.name]
+        mine = {one.number for one in wanted if one.protocol == "TCP"}
+        for port, owner in {port: owner for port, owner in state.listening if port in mine}.items():
+            message = f"port {port} is taken by {owner or 'another program'}"
+            yield Problem("port-taken", host.name, message, f"{network.type} needs it: move that program.")
+        if state.firewalls:
+            named = ", ".join(f"{port} ({port.why})" for port in wanted)
+            message = f"its firewall ({', '.join(state.firewalls)}) drops what it was not told of"
+            hint = f"Let {named} pass between the nodes: {network.type} needs it, and it cannot be tried beforehand."
+            yield Problem("firewall", host.name, message, hint, Severity.WARNING)
+
+
+def _flannel_binary(view: View) -> Iterator[Problem]:
+    settings = view.cluster.settings
+    row = release(settings.network, settings.kubernetes_version.minor)
+    if not isinstance(settings.network, FlannelNetwork) or row is None or row.version == _FLANNEL_BRINGS_IT:
+        return
+    for host in view.hosts:
+        named = sources.chosen(view, host, KUBERNETES).get("kubernetes-cni", "")
+        version = named or _bundled(view, "kubernetes-cni")
+        if version and number(version) >= number(_WITHOUT_FLANNEL):
+            message = f"kubernetes-cni {version} has no plug-in `flannel` any more, which Flannel {row.version} needs"
+            hint = f"Take Flannel {_FLANNEL_BRINGS_IT}, which brings it along, or kubernetes-cni 0.8.7."
+            yield Problem("cni-binary", host.name, message, hint)
+
+
+def _bundled(view: View, name: str) -> str:
+    packages = view.bundle.of_kind(Kind.PACKAGE) if view.bundle and view.cluster.settings.bundles else ()
+    return next((package.version for package in packages if package.name == name), "")
+
+
+def _weave_mtu(view: View) -> Iterator[Problem]:
+    network = view.cluster.settings.network
+    if not isinstance(network, WeaveNetwork) or network.mtu:
+        return
+    for host in view.hosts:
+        address = node_address(view, host)
+        if address and address.mtu < _WEAVE_MTU + _WEAVE_ADDS:
+            message = f"{address.interface} takes packets of {address.mtu} bytes, too small for Weave's {_WEAVE_MTU}"
+            yield Problem("mtu", host.name, message, f"Set network.mtu: {address.mtu - _WEAVE_ADDS}")
+
+
+def _kube_proxy(view: View) -> Iterator[Problem]:
+    """Who looks after Services was decided by `kubeadm init`; two of them would fight."""
+    if view.live is None or isinstance(view.cluster.settings.network, NoNetwork):
+        return
+    has, replaced = _KUBE_PROXY in view.live.daemon_sets, replaces_kube_proxy(view)
+    if view.live.daemon_sets and has == replaced:
+        now = "has kube-proxy" if has else "has no kube-proxy"
+        message = (
+            f"the running cluster {now}, and the inventory wants it {'replaced by kube-router' if has else 'back'}"
+        )
+        hint = "This was decided when the cluster was made and stays: set network.service_proxy accordingly."
+        yield Problem("kube-proxy", view.leader.name, message, hint)
+
+
+def _unreached(view: View) -> Iterator[Problem]:
+    """A node that is left out would keep the old network, and be cut off from the others."""
+    silent = [host.name for host in view.cluster.hosts if host.name not in {one.name for one in view.hosts}]
+    if silent:
+        hint = "Bring them back, or take them out of the inventory and the cluster first."
+        yield Problem("unreached", ", ".join(silent), "has to take part: every node gets the new network", hint)
+
+
+def _replaceable(view: View) -> Iterator[Problem]:
+    """Where a network cannot be replaced, it is said plainly."""
+    if view.live is None:
+        hint = "`provisioner apply` brings it up; there is nothing to replace yet."
+        yield Problem("no-cluster", view.leader.name, "no cluster is running there", hint)
+        return
+    now = yaml.safe_load(view.live.configuration) or {}
+    is_now, wish = now.get("networking", {}).get("podSubnet"), str(view.cluster.settings.pod_cidr)
+    if is_now != wish:
+        message = f"the pods' network is {is_now}, and the inventory wants {wish}: that cannot be changed"
+        hint = "Kubernetes never changes a node's part of it once it was given: it takes a new cluster, or new nodes."
+        yield Problem("pod-cidr", view.leader.name, message, f"{hint} The plug-in alone can be replaced.")
+    for name in others(view):
+        if name == "manifest":
+            message = "the old network is from a manifest of your own, and what it has made on the hosts is not known"
+            yield Problem("unknown-network", view.leader.name, message, "Remove it as its authors say, then `apply`.")
+    for name, owner in other_daemon_sets(view):
+        if not view.live.daemon_sets.get(name):
+            message = f"{owner} (DaemonSet {name}) was not installed by provisioner"
+            yield Problem("foreign-network", view.leader.name, message, "Remove it the way it came, then `apply`.")
+
+
+REPLACING: tuple[Callable[[View], Iterator[Problem]], ...] = (_unreached, _replaceable)
+EVERY: tuple[Callable[[View], Iterator[Problem]], ...] = (
+    _daemon_set,
+    _images,
+    _interface,
+    _ports,
+    _flannel_binary,
+    _weave_mtu,
+    _kube_proxy,
+)
+RULES = (*EVERY, _one_plug_in)

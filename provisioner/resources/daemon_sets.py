@@ -1,0 +1,106 @@
+"""DaemonSets that have a Ready pod on every node, waited for with an eye on what will never come about."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from provisioner.core.command import Command, Result, shell
+from provisioner.core.resource import Change
+from provisioner.resources.kubectl import ENV
+from provisioner.resources.waiting import until
+
+# The controller has seen the last change, as many pods as nodes are of it, and each of these nodes has a Ready one.
+# $1 namespace, $2 name, $3 selector, then the nodes; names of nodes that are late.
+_LATE = """
+late() {
+  namespace=$1 name=$2 selector=$3; shift 3
+  set=$(kubectl --request-timeout=5s -n "$namespace" get daemonset "$name" -o "$counted" 2>/dev/null || :)
+  pods=" $(kubectl --request-timeout=5s -n "$namespace" get pods -l "$selector" -o "$ready" 2>/dev/null || :)"
+  old=yes
+  case $set in ?*=?*=?*)
+    rest=${set#*=}
+    if [ "${set%%=*}" = "${rest%%=*}" ] && [ "${rest#*=}" -ge $# ]; then old=; fi ;;
+  esac
+  for node in "$@"; do
+    case $pods in *" $node=True "*) if [ -n "$old" ]; then printf ' %s' "$node"; fi ;; *) printf ' %s' "$node" ;; esac
+  done
+}
+"""
+_ASKED = (
+    ENV
+    + """
+    counted='jsonpath={.metadata.generation}={.status.observedGeneration}={.status.updatedNumberScheduled}'
+    ready='jsonpath={range .items[*]}{.spec.nodeName}={.status.conditions[?(@.type=="Ready")].status} {end}'
+    """
+    + _LATE
+)
+# What a container waits for, and why: of those that prepare the pod, and of its own.
+_WAITING = "".join([
+    "{{range .items}}{{$node := .spec.nodeName}}{{range .status.initContainerStatuses}}ONE{{end}}",
+    "{{range .status.containerStatuses}}ONE{{end}}{{end}}",
+]).replace(
+    "ONE",
+    "{{$times := .restartCount}}{{with .state.waiting}}{{.reason}} {{$times}} {{$node}}: {{.reason}} {{.message}}"
+    '{{"\\n"}}{{end}}',
+)  # fmt: skip
+# An image may fail to come once; what keeps failing for this long will not come. A program may end while others are
+# not up yet; after this many times it will not stay.
+_PATIENCE_S = 20
+_RESTARTS = 5
+_HOPELESS = f"""
+failing=0
+waiting='{_WAITING}'
+hopeless() {{
+  told=$(kubectl --request-timeout=5s -n "$1" get pods -l "$2" -o go-template="$waiting" 2>/dev/null || :)
+  never=$(printf '%s\\n' "$told" | awk '
+    $1 == "ErrImageNeverPull" || $1 == "InvalidImageName" || $1 == "CreateContainerConfigError" ||
+    ($1 == "CrashLoopBackOff" && $2 >= {_RESTARTS})')
+  pulling=$(printf '%s\\n' "$told" | awk '$1 == "ErrImagePull" || $1 == "ImagePullBackOff"')
+  if [ -z "$pulling" ]; then failing=0; elif [ $failing = 0 ]; then failing=$(date +%s); fi
+  if [ -n "$pulling" ] && [ $(($(date +%s) - failing)) -ge {_PATIENCE_S} ]; then never="$never
+$pulling"; fi
+  if [ -n "$never" ]; then
+    echo "it will not become ready:" >&2
+    printf '%s\\n' "$never" | sed '/^$/d; s/^[^ ]* [^ ]* /  on /' | sort -u >&2
+    exit 1
+  fi
+}}
+"""
+_WAIT = until(
+    'late=$(late "$@"); [ -z "$late" ] || { hopeless "$1" "$3"; false; }',
+    "the network plug-in $2 is ready on:$late",
+    "$deadline_s",
+    _ASKED + _HOPELESS + "deadline_s=$1; shift",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSetReady:
+    """The pods of a DaemonSet are Ready on these nodes, and are those of its last change."""
+
+    namespace: str
+    name: str
+    selector: str
+    nodes: tuple[str, ...]
+    follows: str = ""
+    deadline_s: int = 300
+
+    @property
+    def key(self) -> str:
+        """`DaemonSet NAMESPACE/NAME`."""
+        return f"DaemonSet {self.namespace}/{self.name}"
+
+    def probe(self) -> Command:
+        """The nodes on which it is not ready."""
+        return shell(_ASKED + 'late "$@"', self.namespace, self.name, self.selector, *self.nodes)
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Wait, with a deadline, and no longer than there is hope. After a change all pods are new."""
+        late = list(self.nodes) if self.follows in changed else seen.stdout.split()
+        if not late:
+            return None
+        arguments = (str(self.deadline_s), self.namespace, self.name, self.selector, *self.nodes)
+        wait = shell(_WAIT, *arguments, timeout_s=self.deadline_s + 30)
+        lines = "".join(f"-{node}: {self.name} not ready\n+{node}: {self.name} ready\n" for node in late)
+        return Change(f"wait until {self.name} is ready on {', '.join(late)}", (wait,), diff=lines, own=True)
