@@ -81,7 +81,7 @@ def _reach(ways: Mapping[str, Way]) -> tuple[str, ...]:
     missing = lost(ways)
     if not ways:
         return ()
-    return (f"{some(missing)} cannot reach it",) if missing else (f"all who tried reach it ({len(ways)})",)
+    return (f"{some(missing)} cannot reach it",) if missing else ("all who tried reach it",)
 
 
 def _why_so_large(mtu: int, address: Address, machines: int, *, measured: bool) -> str:

@@ -67,7 +67,7 @@ def test_a_machine_that_comes_later_is_measured_against_the_others() -> None:
     world.heard.clear()
     assert world.apply().errors == {}
     assert measured(world) == [("cp1", "w1", "w2", "w3")]
-    assert recorded(world, "w3")["reasons"][1] == "all who tried reach it (3)"
+    assert recorded(world, "w3")["reasons"][1] == "all who tried reach it"
 
 
 def test_one_with_a_narrower_way_is_refused_before_anything_is_changed_unless_all_agree() -> None:

@@ -43,7 +43,7 @@ CASES = (
         "eth1 192.168.56.21/24 1500",
         (
             FREE,
-            "all who tried reach it (1)",
+            "all who tried reach it",
             "packets of 1500 bytes pass between all machines",
             "not eth0 10.0.2.15: cp1 has it too",
         ),
