@@ -57,6 +57,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             config.add_cleanup(ready.close)
 
 
+# First: a worker of xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if "sweep" not in config.option.markexpr:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("sweep")])
