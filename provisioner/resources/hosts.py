@@ -12,7 +12,7 @@ from provisioner.core.resource import Change, text_diff
 PATH = "/etc/hosts"
 # A name server that is silent is waited for no longer than that.
 _PATIENCE_S = "10"
-_LOOKED_UP = 'timeout "$2" getent ahostsv4 "$1" | awk \'{ print $1 }\' | sort -u'
+_LOOKED_UP = 'timeout "$2" getent ahostsv4 "$1" | awk \'!known[$1]++ { print $1 }\''
 # First in the file, before lines such as `127.0.1.1 NAME`: the first one counts. Where a container's engine has mounted
 # the file, it cannot be replaced and is written in its place.
 _WRITE = """
@@ -35,13 +35,13 @@ class Named:
         return f"name {self.name}"
 
     def probe(self) -> Command:
-        """All IPv4 addresses that the machine finds for it, in its files or by its name servers."""
+        """All IPv4 addresses that the machine finds for it, by files or name servers; the first one counts."""
         return shell(_LOOKED_UP, self.name, _PATIENCE_S)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """A line of ours, where there is no answer or one that leads nowhere else."""
         found = seen.stdout.split()
-        if found and not any(IPv4Address(address).is_loopback for address in found):
+        if found and not IPv4Address(found[0]).is_loopback:
             return None
         line = f"{self.address} {self.name} # provisioner\n"
         now = f"it is {', '.join(found)} there" if found else "it cannot be looked up there"

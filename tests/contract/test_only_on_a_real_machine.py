@@ -37,7 +37,7 @@ def test_a_file_is_closed_to_others_before_it_has_content(subject: Subject) -> N
     (write,) = commands(subject, File("/etc/contract/slow", Secret("x", "x"), mode=0o600))
     half = "/etc/contract/.slow.provisioner"
     slowly = f"(sleep 2; echo secret) | {shlex.join(write.argv)}"
-    script = f"umask 022; echo old >{half}; {slowly} & sleep 1; stat -c %a {half}; wait"
+    script = f"umask 022; mkdir -p /etc/contract; echo old >{half}; {slowly} & sleep 1; stat -c %a {half}; wait"
     assert says(subject, script) == "600"
     assert subject.hands.head("/etc/contract/slow") == "600 root:root"
     assert ".slow.provisioner" not in subject.hands.names("/etc/contract")
