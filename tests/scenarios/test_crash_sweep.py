@@ -1,7 +1,7 @@
 """A run may be killed at any moment: the same command goes on, and ends as if nothing had happened.
 
-Here a tenth of all moments is tried, evenly spread, and some by chance; `pytest -m sweep` tries all of them (with five
-workers, every third).
+Here a twentieth of all moments is tried, evenly spread, and some by chance; `pytest -m sweep` tries all of them (with
+five workers, every third).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAMPLE = "crash points tried and survived, a sample of them"
 ALL = "crash points tried and survived"
 NEW, LONG = "one control plane and two workers", "one control plane and five workers"
 # One in so many moments is tried.
-SHARES = [pytest.param(10, id="a tenth"), pytest.param(1, id="all", marks=pytest.mark.sweep)]
+SHARES = [pytest.param(20, id="a twentieth"), pytest.param(1, id="all", marks=pytest.mark.sweep)]
 # How many are tried that chance has chosen; it is also the seed.
 SOME = 20
 NUMBERS = [pytest.param(SOME, id="some"), pytest.param(100, id="many", marks=pytest.mark.sweep)]
