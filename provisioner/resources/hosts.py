@@ -13,11 +13,18 @@ PATH = "/etc/hosts"
 # A name server that is silent is waited for no longer than that.
 _PATIENCE_S = "10"
 _LOOKED_UP = 'timeout "$2" getent ahostsv4 "$1" | awk \'!known[$1]++ { print $1 }\''
-# First in the file, before lines such as `127.0.1.1 NAME`: the first one counts. Where a container's engine has mounted
-# the file, it cannot be replaced and is written in its place.
+# The name leaves lines such as `127.0.1.1 NAME`: getaddrinfo(3) puts a loopback address before all others, wherever it
+# stands (RFC 6724, rule 8). A file that a container engine has mounted cannot be replaced; it is written in its place.
 _WRITE = """
 umask 022
-{ printf '%s %s # provisioner\\n' "$2" "$3"; sed '/ # provisioner$/d' "$1" 2>/dev/null || :; } >"$1.provisioner"
+{ printf '%s %s # provisioner\\n' "$2" "$3"; cat -- "$1" 2>/dev/null || :; } | awk -v name="$3" '
+  NR > 1 && / # provisioner$/ { next }
+  $1 ~ /^127\\./ {
+    line = $1; known = 0
+    for (i = 2; i <= NF; i++) if ($i == name) known = 1; else line = line " " $i
+    if (known) { if (line != $1) print line; next }
+  }
+  { print }' >"$1.provisioner"
 mv -fT -- "$1.provisioner" "$1" 2>/dev/null || { cat -- "$1.provisioner" >"$1"; rm -f -- "$1.provisioner"; }
 """
 
@@ -46,4 +53,5 @@ class Named:
         line = f"{self.address} {self.name} # provisioner\n"
         now = f"it is {', '.join(found)} there" if found else "it cannot be looked up there"
         summary = f"write {self.name} into {PATH} ({now})"
-        return Change(summary, (shell(_WRITE, PATH, self.address, self.name),), diff=text_diff("", line, PATH))
+        diff = text_diff("".join(f"{address} {self.name}\n" for address in found), line, PATH)
+        return Change(summary, (shell(_WRITE, PATH, self.address, self.name),), diff=diff)

@@ -82,11 +82,11 @@ def test_a_copy_of_what_is_not_there_yet_is_wished_for(subject: Subject) -> None
 def test_a_name_is_written_where_it_cannot_be_looked_up_or_leads_to_the_machine_itself(subject: Subject) -> None:
     """Debian's installer writes `127.0.1.1 NAME`; in a container the file is mounted, and cannot be replaced."""
     before = subject.hands.read("/etc/hosts")
-    subject.hands.put("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 cp1.contract\n")
+    subject.hands.put("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 cp1.contract cp1\n")
     assert subject.change(Named("localhost", "10.0.0.1"))
     wish = Named("cp1.contract", "10.0.0.1")
     assert subject.settle(wish) == "write cp1.contract into /etc/hosts (it is 127.0.1.1 there)"
-    lines = ["10.0.0.1 cp1.contract # provisioner", "127.0.0.1 localhost", "127.0.1.1 cp1.contract"]
+    lines = ["10.0.0.1 cp1.contract # provisioner", "127.0.0.1 localhost", "127.0.1.1 cp1"]
     assert subject.hands.read("/etc/hosts").splitlines() == lines
     assert subject.settle(Named("api.contract", "10.0.0.2")).endswith("(it cannot be looked up there)")
     assert subject.change(Named("api.contract", "10.9.9.9")) is None, "it leads elsewhere, which somebody has wished"

@@ -94,17 +94,29 @@ def _make_directory(machine: Machine, command: Command, path: str, mode: str, ow
 
 
 def _looked_up(machine: Machine, command: Command, name: str, patience_s: str) -> str:
-    """What getent answers: the first line of the file that has the name counts, and there are no name servers."""
+    """What getent answers: a loopback address before all others, as with getaddrinfo(3). There are no name servers."""
     lines = (line.partition("#")[0].split() for line in machine.read(HOSTS).splitlines())
-    return next((f"{words[0]}\n" for words in lines if name in words[1:]), "")
+    found = dict.fromkeys(words[0] for words in lines if name in words[1:])
+    return "".join(f"{address}\n" for address in sorted(found, key=lambda one: not one.startswith("127.")))
 
 
 def _name(machine: Machine, command: Command, path: str, address: str, name: str) -> Moments:
-    kept = [line for line in machine.read(path).splitlines(keepends=True) if not line.endswith(" # provisioner\n")]
-    machine.put(f"{path}.provisioner", f"{address} {name} # provisioner\n{''.join(kept)}")
+    kept = "".join(_without(line, name) for line in machine.read(path).splitlines(keepends=True))
+    machine.put(f"{path}.provisioner", f"{address} {name} # provisioner\n{kept}")
     yield
     machine.move(f"{path}.provisioner", path)
     return ""
+
+
+def _without(line: str, name: str) -> str:
+    """A line of the file before ours came: one of ours goes, and the name leaves a loopback address."""
+    if line.endswith(" # provisioner\n"):
+        return ""
+    address, *names = line.split() or [""]
+    if not address.startswith("127.") or name not in names:
+        return line
+    others = [other for other in names if other != name]
+    return f"{' '.join([address, *others])}\n" if others else ""
 
 
 SCRIPTS: dict[str, Handler] = {
