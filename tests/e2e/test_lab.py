@@ -365,8 +365,13 @@ def test_an_engine_started_here_is_known_by_its_command_line(tmp_path: Path, mon
         pid_file.write_text(str(stranger.pid))
         assert daemon.started_by_us() is None
         stranger.kill()
-    code = "import time; time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, f"--pidfile={pid_file}"]) as ours:
+    # It is asked once it has said a word: a process that has just begun has no command line for a moment.
+    code = "import time; print('here', flush=True); time.sleep(60)"
+    argv = [sys.executable, "-c", code, f"--pidfile={pid_file}"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as ours:
+        assert ours.stdout
+        ours.stdout.readline()
         pid_file.write_text(str(ours.pid))
-        assert daemon.started_by_us() == ours.pid
+        found = daemon.started_by_us()
         ours.kill()
+    assert found == ours.pid
