@@ -11,9 +11,11 @@ from provisioner.addressing.deciding import decide
 from provisioner.bundle.manifest import Kind
 from provisioner.catalog import runtimes
 from provisioner.catalog.kubernetes import Release, rules_for
+from provisioner.catalog.networks import added_bytes
 from provisioner.core.network import Decision
 from provisioner.core.play import View
 from provisioner.inventory.model import Host, Role
+from provisioner.inventory.networks import variant, wished_mtu
 from provisioner.inventory.values import Endpoint
 
 # IEEE 802.3's payload.
@@ -36,6 +38,14 @@ def node_address(view: View, host: Host) -> Decision | None:
 def network_mtu(view: View) -> int:
     """The largest packet that passes between all nodes, in bytes; what a tunnel adds is not taken off yet."""
     return min((one.mtu for one in (view.decisions or decide(view)).values()), default=_ETHERNET_MTU)
+
+
+def plug_in_mtu(view: View) -> int:
+    """The largest packet that the plug-in is told of, in bytes: as the inventory says; else what passes between all
+    nodes, less what its way of packing adds. It is that of pods; Cilium alone takes off by itself what it adds.
+    """
+    network = view.cluster.settings.network
+    return wished_mtu(network) or network_mtu(view) - added_bytes(network.type, variant(network))
 
 
 def node_ip(view: View, host: Host) -> str:

@@ -128,6 +128,25 @@ PORTS = (
     Port("cilium", "TCP", 4240, "health", _CILIUM),
 )
 
+# What a way of packing adds to each packet between the nodes, in bytes: VXLAN its own header with those of UDP, IP and
+# Ethernet (RFC 7348), IP in IP one more header (RFC 2003), which kube-router has between subnets; Weave takes 1376 of
+# 1500 for itself, encrypted or not. What is not here adds nothing, or takes it off by itself as Cilium does.
+_VXLAN_BYTES, _IP_IN_IP_BYTES = 50, 20
+_ADDED_BYTES = {
+    ("calico", "vxlan"): _VXLAN_BYTES,
+    ("calico", "ipip"): _IP_IN_IP_BYTES,
+    ("flannel", "vxlan"): _VXLAN_BYTES,
+    ("kube-router", "routing"): _IP_IN_IP_BYTES,
+    ("kube-router", "all-features"): _IP_IN_IP_BYTES,
+    ("kube-router", "all-features-hostport"): _IP_IN_IP_BYTES,
+    ("weave", ""): 124,
+}
+
+
+def added_bytes(plug_in: str, variant: str) -> int:
+    """By how much a packet between pods may be smaller than one between nodes, in bytes."""
+    return _ADDED_BYTES.get((plug_in, variant), 0)
+
 
 def releases(plug_in: str) -> tuple[NetworkRelease, ...]:
     """All manifests of a plug-in, newest first; none for one that has no manifest of its own."""

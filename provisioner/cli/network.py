@@ -14,10 +14,10 @@ from provisioner.console import Machine
 from provisioner.core.play import View
 from provisioner.core.report import Found, Note
 from provisioner.core.selection import Selection
-from provisioner.derived import network_mtu, node_address
+from provisioner.derived import network_mtu, node_address, plug_in_mtu
 from provisioner.errors import PreflightError, Severity
 from provisioner.inventory.model import Cluster
-from provisioner.inventory.networks import wished_mtu
+from provisioner.inventory.networks import CiliumNetwork, ManifestNetwork, NoNetwork
 from provisioner.looking import look_at
 from provisioner.measuring import measured
 from provisioner.preflight import addresses
@@ -84,13 +84,13 @@ def _state(view: View, name: str) -> str:
 
 
 def _pods(view: View) -> str:
-    network = view.cluster.settings.network
-    size = wished_mtu(network) or (network_mtu(view) if network.type == "bridge" else None)
-    return (
-        f"{size} bytes"
-        if size
-        else f"what {network.type} chooses: {network_mtu(view)} bytes, less what its tunnel adds"
-    )
+    match view.cluster.settings.network:
+        case ManifestNetwork() | NoNetwork():
+            return f"what their network chooses: {network_mtu(view)} bytes, less what it adds"
+        case CiliumNetwork():
+            return f"{plug_in_mtu(view)} bytes, less what Cilium adds"
+        case _:
+            return f"{plug_in_mtu(view)} bytes"
 
 
 def _ways(view: View) -> Iterable[tuple[str, str, str]]:

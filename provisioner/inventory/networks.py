@@ -68,7 +68,7 @@ class CalicoNetwork(_Released):
     encapsulation: Literal["vxlan", "ipip"] = Field(
         default="vxlan", description="`vxlan` between subnets; or `ipip`: always, with routes by BGP."
     )
-    mtu: int | None = _mtu("what Calico measures.")
+    mtu: int | None = _mtu("what was measured between the nodes, less 50 (VXLAN) or 20 (IP in IP).")
     interface: Interface | None = Field(default=None, description=_INTERFACE)
 
 
@@ -79,7 +79,7 @@ class FlannelNetwork(_Released):
     backend: Literal["vxlan", "host-gw"] = Field(
         default="vxlan", description="`vxlan`; or `host-gw`: plain routes, for machines on one network segment."
     )
-    mtu: int | None = _mtu("what Flannel measures.")
+    mtu: int | None = _mtu("what was measured between the nodes, with VXLAN less 50.")
     interface: Interface | None = Field(default=None, description=_INTERFACE)
 
 
@@ -93,14 +93,14 @@ class KubeRouterNetwork(_Released):
     host_ports: bool = Field(
         default=False, description="Pods may have ports of their node; only in kube-proxy's place."
     )
-    mtu: int | None = _mtu("what kube-router measures.")
+    mtu: int | None = _mtu("what was measured between the nodes, less 20 (IP in IP).")
 
 
 class WeaveNetwork(_Released):
     """Weave Net, with network policies. It was given up by its authors in 2024: for old clusters only."""
 
     type: Literal["weave"] = "weave"
-    mtu: int | None = _mtu("1376, Weave's own choice.")
+    mtu: int | None = _mtu("what was measured between the nodes, less 124.")
 
 
 class CiliumNetwork(_WithImages):
@@ -109,7 +109,13 @@ class CiliumNetwork(_WithImages):
     type: Literal["cilium"] = "cilium"
     manifest: Place = Field(description="What `helm template` made: a file relative to the inventory, or an address.")
     sha256: Sha256 | None = Field(default=None, description="The manifest's SHA-256; an address needs it.")
-    mtu: int | None = _mtu("what the manifest says.")
+    mtu: int | None = Field(
+        default=None,
+        ge=576,
+        le=9000,
+        description="Largest packet between the nodes, in bytes: what its tunnel adds it "
+        "takes off by itself. Left out: what the manifest says, or what was measured.",
+    )
     interface: Interface | None = Field(default=None, description="The interface between the nodes, as `devices`.")
 
 

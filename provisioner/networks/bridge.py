@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.play import View
 from provisioner.core.resource import Change, Later, Resource
-from provisioner.derived import joining, network_mtu
+from provisioner.derived import joining, plug_in_mtu
 from provisioner.inventory.model import Host
-from provisioner.inventory.networks import wished_mtu
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
@@ -74,7 +73,7 @@ def _coming(view: View, host: Host) -> set[str]:
 
 def _conflist(view: View, pod_cidr: str) -> File:
     # Without a tunnel, pods' packets may be as large as the nodes'.
-    mtu = wished_mtu(view.cluster.settings.network) or network_mtu(view)
+    mtu = plug_in_mtu(view)
     return File(CONFLIST, render("network/bridge/10-bridge.conflist.j2", pod_cidr=pod_cidr, mtu=mtu))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from provisioner.core.objects import Objects
 from provisioner.core.play import View
+from provisioner.derived import plug_in_mtu
 from provisioner.inventory.networks import CalicoNetwork
 from provisioner.networks.patching import draft, missing, set_variable, wished
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
@@ -24,8 +25,7 @@ def patch(objects: Objects, view: View) -> Objects:
     if made.text(configuration, "calico_backend") != _BACKENDS[network.encapsulation]:
         raise missing(objects.origin, f"backend for {network.encapsulation} in ConfigMap calico-config")
     made.text(configuration, "veth_mtu")
-    if network.mtu:
-        configuration["data"]["veth_mtu"] = str(network.mtu)
+    configuration["data"]["veth_mtu"] = str(plug_in_mtu(view))
     node = made.container(made.one("DaemonSet", "calico-node"), "calico-node")
     # Upstream has this one in a comment. Without it Calico would take 192.168.0.0/16, which many machines are in.
     set_variable(node, "CALICO_IPV4POOL_CIDR", str(settings.pod_cidr))

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from provisioner.core.objects import Objects
 from provisioner.core.play import View
+from provisioner.derived import plug_in_mtu
 from provisioner.inventory.networks import CiliumNetwork
 from provisioner.networks.patching import draft, missing, wished
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 
 # Its own modes of handing out addresses that know of the pods' network; others belong to clouds.
 _OWN, _OF_NODES = "cluster-pool", "kubernetes"
+# The size of packets where nobody has said one: that of the interface.
+_MEASURE = "0"
 
 
 def patch(objects: Objects, view: View) -> Objects:
@@ -30,8 +33,8 @@ def patch(objects: Objects, view: View) -> Objects:
         data["cluster-pool-ipv4-cidr"] = str(settings.pod_cidr)
     if network.interface:
         data["devices"] = network.interface
-    if network.mtu:
-        data["mtu"] = str(network.mtu)
+    if network.mtu or data.get("mtu", _MEASURE) == _MEASURE:
+        data["mtu"] = str(plug_in_mtu(view))
     return made.done()
 
 

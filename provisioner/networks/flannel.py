@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from provisioner.catalog.networks import added_bytes
 from provisioner.core.objects import Objects
 from provisioner.core.play import View
+from provisioner.derived import plug_in_mtu
 from provisioner.inventory.networks import FlannelNetwork
 from provisioner.networks.patching import draft, set_argument, set_json, wished
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
@@ -22,14 +24,17 @@ def patch(objects: Objects, view: View) -> Objects:
     network = wished(view, FlannelNetwork)
     configuration = made.one("ConfigMap", "kube-flannel-cfg")
     net = made.parsed(configuration, "net-conf.json")
+    mtu = plug_in_mtu(view)
     backend = {**(net.get("Backend") or {}), "Type": network.backend}
+    if network.backend == "vxlan":
+        # Of the packets that carry the pods' own: newer ones make their device by it, others do not read it.
+        backend["MTU"] = mtu + added_bytes(network.type, network.backend)
     set_json(configuration, "net-conf.json", {**net, "Network": str(settings.pod_cidr), "Backend": backend})
     cni = made.parsed(configuration, "cni-conf.json")
-    if network.mtu:
-        # The plug-in passes this on to the bridge in place of what it has measured, whichever the backend.
-        first, *others = cni["plugins"]
-        delegate = {**first.get("delegate", {}), "mtu": network.mtu}
-        set_json(configuration, "cni-conf.json", {**cni, "plugins": [{**first, "delegate": delegate}, *others]})
+    # The plug-in passes this on to the bridge in place of what it finds itself, whichever the backend.
+    first, *others = cni["plugins"]
+    delegate = {**first.get("delegate", {}), "mtu": mtu}
+    set_json(configuration, "cni-conf.json", {**cni, "plugins": [{**first, "delegate": delegate}, *others]})
     _set_interface(made.container(made.one("DaemonSet", "kube-flannel-ds"), "kube-flannel"), network.interface)
     return made.done()
 

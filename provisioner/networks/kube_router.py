@@ -6,7 +6,7 @@ import json
 
 from provisioner.core.objects import Object, Objects
 from provisioner.core.play import View
-from provisioner.derived import api_endpoint
+from provisioner.derived import api_endpoint, plug_in_mtu
 from provisioner.inventory.networks import KubeRouterNetwork
 from provisioner.networks.patching import Draft, draft, missing, set_argument, set_json, wished
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
@@ -40,10 +40,10 @@ def patch(objects: Objects, view: View) -> Objects:
     set_argument(router, "service-cluster-ip-range", str(settings.service_cidr))
     configuration = made.one("ConfigMap", "kube-router-cfg")
     cni = made.parsed(configuration, "cni-conf.json")
-    if network.mtu:
-        first, *others = cni["plugins"]
-        set_json(configuration, "cni-conf.json", {**cni, "plugins": [{**first, "mtu": network.mtu}, *others]})
-        set_argument(router, "auto-mtu", "false")
+    first, *others = cni["plugins"]
+    set_json(configuration, "cni-conf.json", {**cni, "plugins": [{**first, "mtu": plug_in_mtu(view)}, *others]})
+    # Or it would put there what it finds on its own interface.
+    set_argument(router, "auto-mtu", "false")
     if not network.service_proxy:
         return made.done()
     _use_own_kubeconfig(made)

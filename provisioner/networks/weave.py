@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from provisioner.core.objects import Objects
 from provisioner.core.play import View
-from provisioner.inventory.networks import WeaveNetwork
-from provisioner.networks.patching import draft, set_variable, wished
+from provisioner.derived import plug_in_mtu
+from provisioner.networks.patching import draft, set_variable
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 
 
 def patch(objects: Objects, view: View) -> Objects:
     """The pods' network, which it hands out by itself, and the size of packets."""
     settings, made = view.cluster.settings, draft(objects)
-    network = wished(view, WeaveNetwork)
     weave = made.container(made.one("DaemonSet", "weave-net"), "weave")
     set_variable(weave, "IPALLOC_RANGE", str(settings.pod_cidr))
-    if network.mtu:
-        set_variable(weave, "WEAVE_MTU", str(network.mtu))
+    set_variable(weave, "WEAVE_MTU", str(plug_in_mtu(view)))
     return made.done()
 
 

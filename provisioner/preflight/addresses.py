@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 
 from provisioner.addressing.deciding import by_address, lost, some
 from provisioner.addressing.options import PLUGINS, is_bound
+from provisioner.catalog.networks import added_bytes
 from provisioner.core.facts import HostFacts
 from provisioner.core.network import RECORD
 from provisioner.core.play import View
@@ -16,7 +17,7 @@ from provisioner.errors import Problem, Severity
 from provisioner.inventory.free_networks import suggestion
 from provisioner.inventory.model import Host
 from provisioner.inventory.network_rules import networks, room, too_small
-from provisioner.inventory.networks import wished_mtu
+from provisioner.inventory.networks import variant, wished_mtu
 from provisioner.networks.bridge import PROTOCOL
 
 # VPNs write the way to everywhere as two halves, which are a little better than the way that was there.
@@ -120,15 +121,18 @@ def _unreached(view: View) -> Iterator[Problem]:
 
 def _packets(view: View) -> Iterator[Problem]:
     """The largest packets that are wished for, or were decided on, pass everywhere."""
-    wished = wished_mtu(view.cluster.settings.network)
+    network = view.cluster.settings.network
+    wished, added = wished_mtu(network), added_bytes(network.type, variant(network))
     for host in view.hosts:
         decided, was = node_address(view, host), _made_for(view)
-        if decided and wished and wished > decided.mtu:
-            message = f"network.mtu is {wished}, and larger packets than {decided.mtu} do not pass between the machines"
-            yield Problem("mtu", host.name, message, f"Set network.mtu to {decided.mtu} or less, or leave it out.")
+        if decided and wished and wished + added > decided.mtu:
+            packed = f" and {network.type} adds {added} to each," if added else ""
+            message = f"network.mtu is {wished},{packed} and larger packets than {decided.mtu} do not pass"
+            hint = f"Set network.mtu to {decided.mtu - added} or less, or leave it out."
+            yield Problem("mtu", host.name, f"{message} between the machines", hint)
         elif decided and not wished and decided.mtu < was:
             message = f"packets of {decided.mtu} bytes pass to it and no larger ones; the cluster was made with {was}"
-            hint = f"Let packets of {was} bytes through, or set network.mtu: {decided.mtu} for all."
+            hint = f"Let packets of {was} bytes through, or set network.mtu: {decided.mtu - added} for all."
             yield Problem("mtu", host.name, message, hint)
 
 

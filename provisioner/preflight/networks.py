@@ -10,7 +10,6 @@ from provisioner.bundle.manifest import Kind
 from provisioner.catalog.networks import ports
 from provisioner.catalog.rules import number
 from provisioner.core.play import View
-from provisioner.derived import node_address
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
 from provisioner.inventory.networks import (
@@ -18,7 +17,6 @@ from provisioner.inventory.networks import (
     CiliumNetwork,
     FlannelNetwork,
     NoNetwork,
-    WeaveNetwork,
     release,
     variant,
 )
@@ -33,8 +31,6 @@ from provisioner.sources.repository import KUBERNETES
 # Since containernetworking-plugins 1.0 it is Flannel's own matter; https://github.com/containernetworking/plugins/releases
 _WITHOUT_FLANNEL = "1.0"
 _FLANNEL_BRINGS_IT = "0.28.9"
-# Weave's own choice, made for machines whose largest packet is 1500 bytes; what its way of packing adds.
-_WEAVE_MTU, _WEAVE_ADDS = 1376, 124
 _KUBE_PROXY = "kube-system/kube-proxy"
 _REPLACE = "`provisioner network replace` takes the old one away and brings the new one; or name the old one again."
 
@@ -133,17 +129,6 @@ def _bundled(view: View, name: str) -> str:
     return next((package.version for package in packages if package.name == name), "")
 
 
-def _weave_mtu(view: View) -> Iterator[Problem]:
-    network = view.cluster.settings.network
-    if not isinstance(network, WeaveNetwork) or network.mtu:
-        return
-    for host in view.hosts:
-        address = node_address(view, host)
-        if address and address.mtu < _WEAVE_MTU + _WEAVE_ADDS:
-            message = f"{address.interface} takes packets of {address.mtu} bytes, too small for Weave's {_WEAVE_MTU}"
-            yield Problem("mtu", host.name, message, f"Set network.mtu: {address.mtu - _WEAVE_ADDS}")
-
-
 def _kube_proxy(view: View) -> Iterator[Problem]:
     """Who looks after Services was decided by `kubeadm init`; two of them would fight."""
     if view.live is None or isinstance(view.cluster.settings.network, NoNetwork):
@@ -195,7 +180,6 @@ EVERY: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _interface,
     _ports,
     _flannel_binary,
-    _weave_mtu,
     _kube_proxy,
 )
 RULES = (*EVERY, _one_plug_in)

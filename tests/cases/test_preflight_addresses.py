@@ -156,6 +156,22 @@ CASES = (
         ),
     ),
     Case(
+        "what passes has no room for what the plug-in adds",
+        replace(
+            tried(cp1=Way(reached=True, mtu=1400)), cluster=cluster(network={"type": "flannel", "mtu": 1400})
+        ),
+        tuple(
+            f"mtu at {name}: network.mtu is 1400, and flannel adds 50 to each, -> Set network.mtu to 1350 or less"
+            for name in ("cp1", "w1", "w2")
+        ),
+    ),
+    Case(
+        "what passes has room for all of it",
+        replace(
+            tried(cp1=Way(reached=True, mtu=1400)), cluster=cluster(network={"type": "flannel", "mtu": 1350})
+        ),
+    ),
+    Case(
         "a machine that comes later lets smaller packets through",
         decided(
             hosts=(host("cp1", "10.0.0.11"), host("w1", "10.0.0.21"), host("w3", "10.0.0.23")),

@@ -101,12 +101,6 @@ def test_flannel_that_needs_a_binary_which_is_not_made_any_more() -> None:
     assert found(seen({"type": "flannel", "version": "0.13.0"}, states=older)) == {}
 
 
-def test_weave_s_packets_on_a_network_with_smaller_ones() -> None:
-    small = {name: facts(name, ip, addresses=(nic("eth0", f"{ip}/24", 1400),)) for name, ip in ADDRESSES.items()}
-    assert "Set network.mtu: 1276" in found(seen({"type": "weave"}, facts=small))["mtu"]
-    assert found(seen({"type": "weave", "mtu": 1276}, facts=small)) == {}
-
-
 ADDRESSES = {"cp1": "10.0.0.11", "w1": "10.0.0.21"}
 
 

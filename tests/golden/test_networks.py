@@ -5,11 +5,14 @@ changes alone, as the manifests are not ours to keep.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from ipaddress import IPv4Interface
 from typing import Any
 
 import pytest
 
 from provisioner.catalog.networks import RELEASES, NetworkRelease
+from provisioner.core.network import Decision
 from provisioner.core.objects import Objects
 from provisioner.core.play import View
 from provisioner.errors import PreflightError
@@ -34,6 +37,17 @@ MORE: dict[str, dict[str, dict[str, Any]]] = {
     "flannel": {"host-gw": {"backend": "host-gw"}, "interface": {"interface": "eth1"}},
     "kube-router": {},
     "weave": {},
+}
+# Where each has the size of the pods' packets, and which it is where packets of 1400 bytes pass between the nodes.
+_IN_JSON = '\\"mtu\\": '
+NARROW = {
+    ("calico", "vxlan"): '"veth_mtu": "1350"',
+    ("calico", "ipip"): '"veth_mtu": "1380"',
+    ("flannel", "kube-flannel"): f"{_IN_JSON}1350",
+    ("kube-router", "routing"): f"{_IN_JSON}1380",
+    ("kube-router", "all-features"): f"{_IN_JSON}1380",
+    ("kube-router", "all-features-hostport"): f"{_IN_JSON}1380",
+    ("weave", "weave-daemonset"): '"WEAVE_MTU", "value": "1276"',
 }
 COMMON: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -66,6 +80,14 @@ def test_what_is_set(row: NetworkRelease, title: str, settings: dict[str, Any], 
     after = patched(seen, before)
     golden(f"networks/{row.file.removesuffix('.yaml')}/{title}.txt", changes(before, after))
     assert before == objects_of(row), "the manifest itself stays as it was"
+
+
+@pytest.mark.parametrize("row", RELEASES, ids=lambda row: row.file)
+def test_where_the_way_is_narrower_than_the_interface_pods_are_told(row: NetworkRelease) -> None:
+    """Packets of 1400 bytes pass between the nodes, whatever their interfaces say."""
+    decided = {"cp1": Decision("eth0", IPv4Interface("10.0.0.11/24"), 1400)}
+    seen = replace(wishing(row, WAYS[row.plug_in, row.variant]), decisions=decided)
+    assert NARROW[row.plug_in, row.variant] in patched(seen, objects_of(row)).as_json()
 
 
 @pytest.mark.parametrize("row", RELEASES, ids=lambda row: row.file)

@@ -76,7 +76,7 @@ def test_while_somebody_is_at_work_nothing_is_said_of_what_is_half_done(lock: Pa
 
 def test_after_the_deadline_the_holder_is_named(lock: Path) -> None:
     with program(HOLD, lock) as holder:
-        said = asked(packages_free(), lock, "1")
+        said = asked(packages_free(), lock, "2")
     assert said.returncode == 1
     assert "waiting until python" in said.stdout
     assert f"(process {holder.pid}) is done with the packages (" in said.stdout

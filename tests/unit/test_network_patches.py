@@ -41,8 +41,12 @@ def test_cilium_agrees_with_the_cluster_about_its_network() -> None:
 
 
 def test_where_nodes_hand_out_addresses_cilium_is_left_as_it_is() -> None:
-    before = cilium(ipam="kubernetes")
+    before = cilium(ipam="kubernetes", mtu="1450")
     assert data(set_in(before, type="cilium", manifest="/cilium.yaml")) == data(before)
+
+
+def test_cilium_is_told_what_passes_between_the_nodes_and_takes_off_its_own() -> None:
+    assert data(set_in(cilium(), type="cilium", manifest="/cilium.yaml"))["mtu"] == "1500"
 
 
 def test_a_mode_of_a_cloud_is_an_error() -> None:
