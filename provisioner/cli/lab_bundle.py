@@ -13,6 +13,7 @@ from provisioner.bundle.reading import verify
 from provisioner.core.report import Listener, Note
 from provisioner.errors import BundleError, ProvisionerError, UsageError
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.networks import AnyNetwork, Foreign, Released, is_address
 from provisioner.labs import packages
 from provisioner.labs.spec import RELEASES
 from provisioner.paths import cache_directory, state_directory
@@ -61,7 +62,7 @@ def from_upstream(cluster: Cluster, release: str, told: Listener, mirror: str) -
         wish = Request(
             cluster.settings.kubernetes_version,
             cluster.settings.runtime.type,
-            cluster.settings.network.type,
+            _network(cluster.settings.network),
             f"{RELEASES[release]}/{release}",
             machine_architecture(),
             addresses=Addresses(mirror=mirror),
@@ -76,6 +77,17 @@ def from_upstream(cluster: Cluster, release: str, told: Listener, mirror: str) -
     except ProvisionerError as error:
         return error.message
     return ""
+
+
+def _network(network: AnyNetwork) -> str:
+    """The network in the words of `bundle build`; UsageError for one whose images nobody can know beforehand."""
+    if isinstance(network, Foreign):
+        if is_address(network.manifest):
+            hint = "Fetch it, and name the file: its images have to be in the bundle."
+            raise UsageError(f"network.manifest {network.manifest} is an address", hint=hint)
+        return network.manifest
+    version = network.version if isinstance(network, Released) else None
+    return f"{network.type}:{version}" if version else network.type
 
 
 def build_command(mirror: str, version: str = KUBERNETES_VERSION) -> list[str]:

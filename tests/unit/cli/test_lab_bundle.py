@@ -20,8 +20,8 @@ from provisioner.upstream import build as upstream
 from provisioner.upstream.request import Request
 
 
-def cluster(version: str, runtime: str = "docker") -> Cluster:
-    settings = {"kubernetes_version": version, "runtime": {"type": runtime}, "package_source": {"type": "bundle"}}
+def cluster(version: str, **more: Any) -> Cluster:
+    settings = {"kubernetes_version": version, "package_source": {"type": "bundle"}, **more}
     return Cluster(path=Path("inventory.yaml"), settings=ClusterSettings.model_validate(settings), hosts=())
 
 
@@ -86,6 +86,29 @@ def test_upstream_comes_first_and_is_named(makers: Makers) -> None:
     assert makers.made == ["upstream"]
     assert makers.notes == ["bundle: from upstream, which answers"]
     assert makers.asked[0].distribution == "debian/bookworm"
+
+
+@pytest.mark.parametrize(
+    ("network", "asked"),
+    [
+        ({"type": "bridge"}, "bridge"),
+        ({"type": "none"}, "none"),
+        ({"type": "flannel"}, "flannel"),
+        ({"type": "flannel", "version": "0.13.0"}, "flannel:0.13.0"),
+        ({"type": "cilium", "manifest": "/lab/cilium.yaml"}, "/lab/cilium.yaml"),
+        ({"type": "manifest", "manifest": "/lab/antrea.yaml"}, "/lab/antrea.yaml"),
+    ],
+)
+def test_the_network_s_images_are_asked_for(makers: Makers, network: dict[str, str], asked: str) -> None:
+    lab_bundle.have_bundle(cluster("1.34.1", network=network), "bookworm", makers.hear, "")
+    assert makers.asked[0].network == asked
+
+
+def test_the_images_of_a_manifest_somewhere_else_cannot_be_known(makers: Makers) -> None:
+    network = {"type": "manifest", "manifest": "https://mirror.example/net.yaml", "sha256": "a" * 64}
+    with pytest.raises(BundleError, match="net.yaml is an address"):
+        lab_bundle.have_bundle(cluster("1.34.1", network=network), "bookworm", makers.hear, "")
+    assert makers.made == []
 
 
 def test_when_upstream_is_silent_it_is_debians_sources_and_the_reason_is_told(makers: Makers) -> None:
