@@ -195,10 +195,15 @@ def open_session(
     selection: Selection = Selection(),  # noqa: B008 - a value that cannot change
     playbook: Playbook = BRING_UP,
     rules: Rules = preflight.rules,
+    *,
+    only_looks: bool = False,
 ) -> Iterator[Session]:
-    """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on."""
+    """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on.
+
+    A command that only looks at the machines needs neither bundle nor manifest, and works where they are not.
+    """
     names, skipped = chosen(cluster, selection.limit), left_out(playbook, selection)
-    bundle, lock = find_bundle(cluster), load_version_lock(cluster)
+    bundle, lock = None if only_looks else find_bundle(cluster), load_version_lock(cluster)
     view = View(
         cluster,
         bundle,
@@ -211,7 +216,7 @@ def open_session(
         limit=names,
         run=secrets.token_hex(8),
         files=machine_files.contents(cluster),
-        network=manifests.load(cluster, bundle),
+        network=None if only_looks else manifests.load(cluster, bundle),
     )
     planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | planes) as fleet:

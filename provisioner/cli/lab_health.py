@@ -30,7 +30,10 @@ def wait_until_healthy(cluster: Cluster, told: Frame) -> None:
     StepError with what is still missing after five minutes.
     """
     deadline_s = time.monotonic() + DEADLINE_S
-    with open_session(cluster, told) as session, step(told, HOST, "clocks are right, all nodes are Ready again"):
+    with (
+        open_session(cluster, told, only_looks=True) as session,
+        step(told, HOST, "clocks are right, all nodes are Ready again"),
+    ):
         first: Leases = {}
         while True:
             view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)

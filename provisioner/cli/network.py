@@ -46,7 +46,7 @@ def show(
 
 
 def _look(cluster: Cluster, told: Frame, limit: str, *, everything: bool) -> View:
-    with open_session(cluster, told, Selection(limit)) as session:
+    with open_session(cluster, told, Selection(limit), only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
         view, unmeasured = measured(session.run.fleet, view, told, everything=everything)
     for error in (errors | unmeasured).values():

@@ -42,7 +42,7 @@ _LONGEST_S = 30 * 86400
 
 def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
     """A row per machine; exits 4 when one cannot be reached, 6 when a node is missing or not Ready."""
-    with open_session(cluster, told) as session:
+    with open_session(cluster, told, only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
     if warning := at_work(view.lock):
         told(Found(warning))
@@ -163,7 +163,7 @@ def unknown_keys(cluster: Cluster, limit: str) -> Iterator[tuple[str, Offer]]:
 
 @contextmanager
 def _looked(cluster: Cluster, told: Frame, limit: str) -> Iterator[tuple[Session, View]]:
-    with open_session(cluster, told, Selection(limit)) as session:
+    with open_session(cluster, told, Selection(limit), only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
         engine.stop_for({host: error for host, error in errors.items() if host in _needed(cluster, limit)})
         yield session, view

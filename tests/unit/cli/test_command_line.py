@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.errors import UnreachableError
+from provisioner.transports.ssh import SshTransport
 from tests.unit.cli.conftest import GOOD, Call, write
 
 
@@ -38,6 +40,19 @@ def test_a_missing_bundle_is_said_before_any_machine_is_spoken_to(call: Call) ->
     said = call("apply", "-i", write("good.yaml", GOOD))
     assert said.code in (2, 3)
     assert "bundle" in said.err
+
+
+@pytest.mark.parametrize("words", [["status"], ["facts"], ["token"], ["kubeconfig"], ["network", "show"]])
+def test_who_only_looks_needs_no_bundle(call: Call, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    def silent(self: SshTransport, *arguments: object, **more: object) -> None:
+        raise UnreachableError("the machine does not answer")
+
+    for name in ("open", "run"):
+        monkeypatch.setattr(SshTransport, name, silent)
+    said = call(*words, "-i", write("good.yaml", GOOD.replace("nowhere-bundle", "auto")))
+    assert said.code == 4
+    assert "does not answer" in said.err
+    assert "bundle" not in said.out + said.err
 
 
 def test_auto_bundle_that_was_never_built(call: Call) -> None:

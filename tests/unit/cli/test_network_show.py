@@ -23,7 +23,7 @@ def show(call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[[World], Show]
 
     def on(world: World) -> Show:
         @contextmanager
-        def opened(*arguments: Any) -> Iterator[Session]:
+        def opened(*arguments: Any, **more: Any) -> Iterator[Session]:
             yield world.begin()
 
         monkeypatch.setattr("provisioner.cli.network.open_session", opened)
