@@ -8,14 +8,27 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
+# The kubelet's unit begins anew 10 s after it ended, as it does when the machine is too busy for it at first
+# (RestartSec in kubeadm's packages). Only after more than that is it known not to come.
+_SETTLES_S = 15
 # Where there is no time, systemd 249 (Ubuntu 22.04) says n/a and others nothing.
 _PROBE = """
-told=$(systemctl show "$1" --timestamp=us+utc \
-  -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -p ExecMainStartTimestamp)
+unit=$1 left=$2; shift 2
+look() {
+  told=$(systemctl show "$unit" --timestamp=us+utc \
+    -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -p ExecMainStartTimestamp)
+}
+look
+while [ "$left" -gt 0 ]; do
+  case $told in
+    *ActiveState=activating* | *ActiveState=deactivating* | *ActiveState=reloading*)
+      sleep 1; left=$((left - 1)); look ;;
+    *) left=0 ;;
+  esac
+done
 echo "$told"
 started=$(echo "$told" | sed -n '/=n.a$/d; s/^ExecMainStartTimestamp=//p')
 echo "started=$(date -d "${started:-@0}" +%s.%N)"
-shift
 for path in "$@"; do
   if [ -e "$path" ]; then echo "newest=$(stat -c %.3Y -- "$path") $path"; fi
 done
@@ -40,8 +53,11 @@ class Service:
         return f"service {self.unit}"
 
     def probe(self) -> Command:
-        """What systemd says of it, when it started, and when its configuration was written."""
-        return shell(_PROBE, self.unit, *self.configuration)
+        """What systemd says of it, when it started, and when its configuration was written.
+
+        One that has to run and is on its way is waited for, a few seconds.
+        """
+        return shell(_PROBE, self.unit, str(_SETTLES_S if self.running else 0), *self.configuration)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Enable, start or restart, and say why."""

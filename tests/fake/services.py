@@ -105,7 +105,7 @@ def _routes(machine: Machine, command: Command, path: str) -> str:
     return "".join([*missing, *([] if machine.firewall else ["firewall rule filter FORWARD\n"])])
 
 
-def _show(machine: Machine, command: Command, name: str, *paths: str) -> str:
+def _show(machine: Machine, command: Command, name: str, settles_s: str, *paths: str) -> str:
     one, place = machine.units.get(name, FakeUnit()), machine.unit_file(name)
     enabled = "" if place is None else "enabled" if one.enabled else "disabled"
     lines = [
