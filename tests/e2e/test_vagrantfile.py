@@ -15,6 +15,7 @@ from provisioner.core.report import ignore
 from provisioner.inventory.loader import load
 from provisioner.inventory.vagrant import Provider
 from provisioner.labs import packages
+from provisioner.labs.machines import HALT_TIMEOUT_S
 from provisioner.labs.vagrant import checks
 from provisioner.labs.vagrant.troubles import explained
 from tests.conftest import Golden
@@ -91,8 +92,8 @@ def run(folder: Path, *argv: str, **variables: str) -> subprocess.CompletedProce
     return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def told(folder: Path) -> str:
-    done = run(folder, "ruby", str(HERE / "vagrant_harness.rb"), str(folder / "Vagrantfile"))
+def told(folder: Path, *argv: str) -> str:
+    done = run(folder, "ruby", str(HERE / "vagrant_harness.rb"), str(folder / "Vagrantfile"), *argv)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -110,6 +111,15 @@ def with_virtualbox(folder: Path) -> str:
 def test_what_each_provider_is_told(provider: str, folder: Path, golden: Golden) -> None:
     written(folder, provider)
     golden(f"vagrant/{provider}.txt", told(folder).replace(str(folder), "."))
+
+
+def test_a_container_shuts_down_in_order_unless_it_is_destroyed(folder: Path) -> None:
+    written(folder, "docker")
+    limits_s = {
+        command: {line.split(" = ")[1] for line in told(folder, command).splitlines() if ".stop_timeout" in line}
+        for command in ("halt", "destroy")
+    }
+    assert limits_s == {"halt": {f"{HALT_TIMEOUT_S:.0f}"}, "destroy": {"0"}}
 
 
 @pytest.mark.parametrize("example", [None, ROOT / "inventories" / "vagrant.yaml"], ids=["groups", "example"])

@@ -1,5 +1,5 @@
 # Reads a Vagrantfile with a Vagrant that only writes down what it is told: one line per setting, in order.
-#   ruby vagrant_harness.rb VAGRANTFILE
+#   ruby vagrant_harness.rb VAGRANTFILE [COMMAND]
 require "json"
 
 class Recorder

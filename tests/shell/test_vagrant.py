@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,6 +13,7 @@ from provisioner.core.report import Event, Note, Waiting, ignore
 from provisioner.errors import LabError, ProvisionerError, StepError, UnreachableError, UsageError
 from provisioner.inventory.loader import load
 from provisioner.inventory.model import Cluster
+from provisioner.labs import engine
 from provisioner.labs.vagrant import access, checks, driver, program
 from provisioner.labs.vagrant.program import Environment
 
@@ -170,6 +173,27 @@ def test_a_failed_call_is_explained(fake: Fake) -> None:
     with pytest.raises(StepError, match="vagrant destroy: Vagrant failed") as other:
         driver.down(cluster, ignore)
     assert other.value.details == "odd"
+
+
+def test_containers_shut_down_side_by_side(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of this inventory, and before Vagrant has one wait for the other."""
+    cluster = fake('halt) cat halted >"$1" ;;')
+    for name in ("cp1", "w1"):
+        (tmp_path / ".vagrant" / "machines" / name / "docker").mkdir(parents=True)
+        (tmp_path / ".vagrant" / "machines" / name / "docker" / "id").write_text(f"id-{name}")
+    both = threading.Barrier(2, timeout=10)
+
+    def stop(timeout: int) -> None:
+        assert timeout
+        both.wait()
+        (tmp_path / "halted").touch()
+
+    containers = [Mock(id=id_, stop=stop) for id_ in ("id-cp1", "id-w1", "id-other")]
+    client = Mock(**{"containers.list.return_value": containers})
+    monkeypatch.setattr(engine, "reachable", lambda: client)
+    monkeypatch.setenv("VAGRANT_DEFAULT_PROVIDER", "docker")
+    driver.halt(cluster, ignore)
+    assert (tmp_path / "halt").exists()
 
 
 def test_other_machines_than_the_inventorys_are_refused(fake: Fake) -> None:

@@ -8,7 +8,7 @@ from provisioner.inventory.model import Cluster
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.labs import state
 from provisioner.labs.vagrant import checks, node, program
-from provisioner.labs.vagrant.access import DOCKER, KEYS
+from provisioner.labs.vagrant.access import DOCKER, KEYS, ids
 from provisioner.labs.vagrant.program import HOST, RUNNING, Environment
 from provisioner.labs.vagrant.troubles import with_those_up
 
@@ -64,9 +64,12 @@ def states(cluster: Cluster) -> dict[str, str]:
 
 
 def halt(cluster: Cluster, listen: Listener) -> None:
-    """Shut all machines down in order; their disks stay."""
+    """Shut all machines down, each in order; their disks stay."""
+    environment = program.find(cluster)
     with step(listen, HOST, "halt"):
-        program.call(program.find(cluster), "halt")
+        if environment.provider == DOCKER:
+            node.halt({ids(environment, host.name).get(DOCKER, "") for host, _ in machines(cluster)})
+        program.call(environment, "halt")
 
 
 def snapshot(cluster: Cluster, name: str, listen: Listener) -> None:
