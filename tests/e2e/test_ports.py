@@ -56,8 +56,8 @@ def shown(world: World, wish: dict[str, Any]) -> tuple[Said, dict[str, dict[str,
 
 def rules(said: Said) -> list[tuple[str, str]]:
     """The warnings about ports, each with where."""
-    found = [event for event in said.events if event.get("event") == "found"]
-    return [(event["rule"], event["where"]) for event in found if event["rule"].startswith("port-")]
+    found = [event["problem"] for event in said.events if event.get("event") == "found"]
+    return [(problem["rule"], problem["where"]) for problem in found if problem["rule"].startswith("port-")]
 
 
 def test_where_everything_passes_nothing_is_said(world: World) -> None:

@@ -19,7 +19,8 @@ from provisioner.core.knock import KNOCK
 pytestmark = pytest.mark.skipif(not shutil.which("perl"), reason="needs perl, as Debian and Ubuntu have it")
 
 HERE = "127.0.0.1"
-QUICK_S, SLOW_S = 2, 7
+QUICK_S, SLOW_S = 3, 7
+NOBODY = 65534
 
 
 def knock(*targets: str, within_s: float) -> dict[str, str]:
@@ -82,10 +83,10 @@ def test_many_at_once_take_no_longer() -> None:
         assert set(knock(*targets, within_s=QUICK_S).values()) == {"passes"}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may")
 def test_what_may_not_be_tried_is_not_told() -> None:
-    words = (HERE, "1500", "22", "IP protocol 4,TCP 1")
-    done = subprocess.run(["perl", "-e", KNOCK, *words], capture_output=True, text=True, check=True, timeout=30)
+    argv = ["perl", "-e", KNOCK, HERE, "1500", "22", "IP protocol 4,TCP 1"]
+    user = NOBODY if os.geteuid() == 0 else None
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, user=user, cwd="/")
     assert done.stdout == f"{HERE} TCP 1: passes\n"
 
 
