@@ -1,5 +1,5 @@
 """Network plug-ins: the manifests that are known by their hash, for which Kubernetes each is made, and what it needs
-between the machines. The manifests themselves are fetched, never kept here.
+between the machines, beside what Kubernetes itself does. The manifests themselves are fetched, never kept here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ _CALICO = "https://docs.tigera.io/calico/latest/getting-started/kubernetes/requi
 _FLANNEL = "https://github.com/flannel-io/flannel/blob/master/Documentation/backends.md"
 _KUBE_ROUTER = "https://www.kube-router.io/docs/user-guide/"
 _WEAVE = "https://github.com/weaveworks/weave/blob/v2.8.1/site/kubernetes/kube-addon.md"
+_KUBERNETES = "https://kubernetes.io/docs/reference/networking/ports-and-protocols/"
 _CILIUM = "https://docs.cilium.io/en/stable/operations/system_requirements/"
 # https://kubernetes.io/docs/reference/using-api/deprecation-guide/#v1-22: rbac.authorization.k8s.io/v1beta1 is gone.
 _LAST_MINOR_WITH_RBAC_BETA = 21
@@ -45,7 +46,11 @@ class NetworkRelease:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """What must pass between the machines; `variants` that need it, all of them when empty. Protocol 4 is IP in IP."""
+    """What must pass between the machines; `variants` that need it, all of them when empty. Protocol 4 is IP in IP.
+
+    `asker` and `at` are roles in the inventory's words, every machine when empty; with `across`, only machines that are
+    not on one network need it.
+    """
 
     plug_in: str
     protocol: str
@@ -53,6 +58,13 @@ class Port:
     why: str
     source: str
     variants: tuple[str, ...] = ()
+    asker: str = ""
+    at: str = ""
+    across: bool = False
+
+    def leads(self, asker: str, at: str, *, near: bool) -> bool:
+        """Whether a machine of the one role needs it at one of the other; `near` are those on one network."""
+        return self.asker in {"", asker} and self.at in {"", at} and not (self.across and near)
 
     def __str__(self) -> str:
         """`UDP 8472`, `IP protocol 4`."""
@@ -114,13 +126,22 @@ RELEASES = (
     ),
 )  # fmt: skip
 
+_PLANE = "control_plane"
+# What every cluster needs, whatever its network.
+KUBERNETES_PORTS = (
+    Port("kubernetes", "TCP", 6443, "API server", _KUBERNETES, at=_PLANE),
+    Port("kubernetes", "TCP", 10250, "kubelet", _KUBERNETES, asker=_PLANE),
+    Port("kubernetes", "TCP", 2379, "etcd", _KUBERNETES, asker=_PLANE, at=_PLANE),
+    Port("kubernetes", "TCP", 2380, "etcd", _KUBERNETES, asker=_PLANE, at=_PLANE),
+)
+
 PORTS = (
     Port("calico", "UDP", 4789, "VXLAN", _CALICO, ("vxlan",)),
     Port("calico", "TCP", 179, "BGP", _CALICO, ("ipip",)),
     Port("calico", "IP protocol", 4, "IP in IP", _CALICO, ("ipip",)),
     Port("flannel", "UDP", 8472, "VXLAN", _FLANNEL, ("vxlan",)),
     Port("kube-router", "TCP", 179, "BGP", _KUBE_ROUTER),
-    Port("kube-router", "IP protocol", 4, "IP in IP between subnets", _KUBE_ROUTER),
+    Port("kube-router", "IP protocol", 4, "IP in IP between subnets", _KUBE_ROUTER, across=True),
     Port("weave", "TCP", 6783, "control", _WEAVE),
     Port("weave", "UDP", 6783, "packets by way of its program", _WEAVE),
     Port("weave", "UDP", 6784, "packets by way of the kernel", _WEAVE),

@@ -11,6 +11,7 @@ from provisioner.addressing.options import is_bound
 from provisioner.cli.common import Frame, InventoryOption, JsonOption, LimitOption, frame, load_cluster
 from provisioner.cli.network_replace import replace
 from provisioner.console import Machine
+from provisioner.core.network import Passage, Way
 from provisioner.core.play import View
 from provisioner.core.report import Found, Note
 from provisioner.core.selection import Selection
@@ -20,7 +21,7 @@ from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import CiliumNetwork, ManifestNetwork, NoNetwork
 from provisioner.looking import look_at
 from provisioner.measuring import measured
-from provisioner.preflight import addresses
+from provisioner.preflight import addresses, ports
 from provisioner.session import open_session
 from provisioner.tables import table
 
@@ -64,7 +65,7 @@ def _tell(view: View, told: Frame) -> None:
             told(Note(f"{name}: {reason}"))
     told.show.console.print(f"Pods get packets of {_pods(view)}.", highlight=False)
     if view.ways:
-        told.show.console.print(table(("from", "to", "largest packet"), _ways(view)))
+        told.show.console.print(table(("from", "to", "largest packet", "ports"), _ways(view)))
 
 
 def _rows(view: View) -> Iterator[tuple[str, ...]]:
@@ -93,9 +94,18 @@ def _pods(view: View) -> str:
             return f"{plug_in_mtu(view)} bytes"
 
 
-def _ways(view: View) -> Iterable[tuple[str, str, str]]:
+def _ways(view: View) -> Iterable[tuple[str, ...]]:
     for (name, ip), way in sorted(view.ways.items()):
-        yield name, str(ip), str(way.mtu or "not measured") if way.reached else "not reached"
+        size = str(way.mtu or "not measured") if way.reached else "not reached"
+        yield name, str(ip), size, _ports(way)
+
+
+def _ports(way: Way) -> str:
+    """Those that are in doubt, each with what came of it."""
+    if not way.reached or not way.ports:
+        return ""
+    doubted = [f"{port}: {found}" for port, found in sorted(way.ports.items()) if found is not Passage.PASSES]
+    return ", ".join(doubted) or "pass"
 
 
 def _tell_json(view: View, told: Frame) -> None:
@@ -108,12 +118,13 @@ def _tell_json(view: View, told: Frame) -> None:
             "state": state, "reasons": list(decided.reasons) if decided else [],
         })  # fmt: skip
     for (name, ip), way in sorted(view.ways.items()):
-        told.show.line({"from": name, "to": str(ip), "reached": way.reached, "mtu": way.mtu})
+        passages = dict(sorted(way.ports.items()))
+        told.show.line({"from": name, "to": str(ip), "reached": way.reached, "mtu": way.mtu, "ports": passages})
 
 
 def _judge(view: View, told: Frame) -> None:
     """What preflight would say of it."""
-    found = [problem for rule in addresses.RULES for problem in rule(view)]
+    found = [problem for rule in (*addresses.RULES, *ports.MEASURED) for problem in rule(view)]
     wrong = [problem for problem in found if problem.severity is Severity.ERROR]
     for problem in found:
         if problem not in wrong:

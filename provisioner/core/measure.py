@@ -1,18 +1,22 @@
 """How a machine measures its ways to others: one script for all of them at once, and what it answers.
 
 It takes `ping`, which Debian's minimal system may lack, and which firewalls may swallow. What is left then is to knock
-at a port: an answer of any kind, a refusal too, proves the way, and the largest packet stays unknown.
+at a port: an answer of any kind, a refusal too, proves the way, and the largest packet stays unknown. Ports that the
+cluster will need are knocked at meanwhile.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from provisioner.catalog.networks import Port
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.network import Way
+from provisioner.core.knock import KNOCK
+from provisioner.core.network import Passage, Way
 
 # An IPv4 packet is never cut below that (RFC 791), and so much of a ping's is not payload: 20 bytes IP, 8 bytes ICMP.
 _LEAST_MTU = 68
@@ -21,8 +25,9 @@ _HEADERS = 28
 _TIMEOUT_S = 90
 
 _FOUND = re.compile(r"(\d+(?:\.\d+){3}) (lost|reached|\d+)")
+_PORT = re.compile(rf"(\d+(?:\.\d+){{3}}) (.+ \d+): ({'|'.join(Passage)})")
 _MEASURE = """
-least=$1 headers=$2; shift 2
+least=$1 headers=$2 knock=$3; shift 3
 passes() { ping -n -q -c 2 -i 0.2 -W 1 -M do -s "$(($2 - headers))" "$1" >/dev/null 2>&1; }
 knocks() {
   if said=$(timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1); then return 0; fi
@@ -43,9 +48,10 @@ measure() {
     echo "$1 $low"
   fi
 }
-while [ $# -ge 3 ]; do
+perl -e "$knock" "$@" 2>/dev/null &
+while [ $# -ge 4 ]; do
   measure "$1" "$2" "$3" &
-  shift 3
+  shift 4
 done
 wait
 """
@@ -53,24 +59,37 @@ wait
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address to try, the largest packet that can be hoped for, in bytes, and a port to knock at if need be."""
+    """An address to try, the largest packet that can be hoped for, in bytes, and a port to knock at if need be.
+
+    `needs` is what has to pass to it besides.
+    """
 
     address: IPv4Address
     mtu: int
     port: int
+    needs: tuple[Port, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, str, str, str]:
+        """As the script takes them."""
+        return str(self.address), str(self.mtu), str(self.port), ",".join(str(port) for port in self.needs)
 
 
 def measure(targets: Iterable[Target]) -> Command:
     """Try all of them at once. Nothing is changed, and nothing has to be installed for it."""
-    words = (word for one in targets for word in (str(one.address), str(one.mtu), str(one.port)))
-    return shell(_MEASURE, str(_LEAST_MTU), str(_HEADERS), *words, timeout_s=_TIMEOUT_S)
+    words = (word for one in targets for word in one.words)
+    return shell(_MEASURE, str(_LEAST_MTU), str(_HEADERS), KNOCK, *words, timeout_s=_TIMEOUT_S)
 
 
 def read_ways(seen: Result) -> dict[IPv4Address, Way]:
     """What was found out, by address; a line that cannot be read tells nothing."""
-    rows = (_FOUND.fullmatch(line) for line in seen.stdout.splitlines())
-    return {IPv4Address(row[1]): _way(row[2]) for row in rows if row}
+    lines = seen.stdout.splitlines()
+    ports: dict[str, dict[str, Passage]] = defaultdict(dict)
+    for row in filter(None, map(_PORT.fullmatch, lines)):
+        ports[row[1]][row[2]] = Passage(row[3])
+    rows = filter(None, map(_FOUND.fullmatch, lines))
+    return {IPv4Address(row[1]): _way(row[2], ports[row[1]]) for row in rows}
 
 
-def _way(word: str) -> Way:
-    return Way(reached=word != "lost", mtu=int(word) if word.isdigit() else None)
+def _way(word: str, ports: dict[str, Passage]) -> Way:
+    return Way(reached=word != "lost", mtu=int(word) if word.isdigit() else None, ports=ports)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface
 
 RECORD = "/var/lib/provisioner/network.json"
@@ -23,15 +24,25 @@ class Decision:
     reasons: tuple[str, ...] = ()
 
 
+class Passage(StrEnum):
+    """What came of a knock at a port: an answer of any kind, a word or a silence that forbids it, or neither."""
+
+    PASSES = "passes"
+    FILTERED = "filtered"
+    SILENT = "no answer"
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """What a machine has found out about the way to an address of another.
 
-    `mtu` is the largest packet that passes, in bytes; None where that could not be measured.
+    `mtu` is the largest packet that passes, in bytes; None where that could not be measured. `ports` are those that
+    were knocked at, in the catalogue's words (`UDP 8472`).
     """
 
     reached: bool
     mtu: int | None = None
+    ports: Mapping[str, Passage] = field(default_factory=dict)
 
 
 # By the machine that tried, and the address it tried.

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 import yaml
 
 from provisioner.bundle.manifest import Kind
-from provisioner.catalog.networks import ports
 from provisioner.catalog.rules import number
 from provisioner.core.play import View
-from provisioner.errors import Problem, Severity
+from provisioner.errors import Problem
 from provisioner.inventory.model import Host
 from provisioner.inventory.networks import (
     CalicoNetwork,
@@ -18,7 +17,6 @@ from provisioner.inventory.networks import (
     FlannelNetwork,
     NoNetwork,
     release,
-    variant,
 )
 from provisioner.networks.choice import chosen
 from provisioner.networks.kube_router import replaces_kube_proxy
@@ -93,23 +91,6 @@ def _interfaces(view: View, host: Host) -> set[str]:
     return {address.interface for address in view.facts[host.name].addresses}
 
 
-def _ports(view: View) -> Iterator[Problem]:
-    """What can be known before anything runs there: that a port is taken, and that a firewall needs to be told."""
-    network = view.cluster.settings.network
-    wanted = ports(network.type, variant(network))
-    for host in (host for host in view.hosts if wanted and not view.states[host.name].joined):
-        state = view.states[host.name]
-        mine = {one.number for one in wanted if one.protocol == "TCP"}
-        for port, owner in {port: owner for port, owner in state.listening if port in mine}.items():
-            message = f"port {port} is taken by {owner or 'another program'}"
-            yield Problem("port-taken", host.name, message, f"{network.type} needs it: move that program.")
-        if state.firewalls:
-            named = ", ".join(f"{port} ({port.why})" for port in wanted)
-            message = f"its firewall ({', '.join(state.firewalls)}) drops what it was not told of"
-            hint = f"Let {named} pass between the nodes: {network.type} needs it, and it cannot be tried beforehand."
-            yield Problem("firewall", host.name, message, hint, Severity.WARNING)
-
-
 def _flannel_binary(view: View) -> Iterator[Problem]:
     settings = view.cluster.settings
     row = release(settings.network, settings.kubernetes_version.minor)
@@ -178,7 +159,6 @@ EVERY: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _daemon_set,
     _images,
     _interface,
-    _ports,
     _flannel_binary,
     _kube_proxy,
 )

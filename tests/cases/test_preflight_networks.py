@@ -10,7 +10,6 @@ import pytest
 from provisioner.core.facts import HostState
 from provisioner.core.objects import Objects
 from provisioner.core.play import View
-from provisioner.errors import Severity
 from provisioner.preflight import networks
 from tests.builders import bundle, cluster, facts, host, joined, leading, live, network_objects, nic, node, view
 
@@ -81,15 +80,6 @@ def test_an_interface_that_one_machine_lacks() -> None:
     }
     said = found(seen({"type": "flannel", "interface": "eth1"}, facts=measured))["no-interface"]
     assert said.startswith("w1: these have not")
-
-
-def test_a_port_that_is_taken_and_a_firewall_that_must_be_told() -> None:
-    states = {"cp1": HostState(listening=((179, "bird"),)), "w1": HostState(firewalls=("iptables",))}
-    said = found(seen({"type": "kube-router"}, states=states))
-    assert "cp1: port 179 is taken by bird" in said["port-taken"]
-    assert "w1: its firewall (iptables)" in said["firewall"]
-    assert "TCP 179 (BGP)" in said["firewall"]
-    assert said["firewall"].endswith(f"({Severity.WARNING.value})")
 
 
 def test_flannel_that_needs_a_binary_which_is_not_made_any_more() -> None:

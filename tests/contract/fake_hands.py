@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from provisioner.core.command import Command
@@ -87,6 +89,15 @@ class FakeHands:
 
     def reboot(self) -> None:
         power.reboot(self.machine)
+
+    @contextmanager
+    def neighbour(self, address: str, *swallowed: str) -> Iterator[None]:
+        fleet, mine = self.machine.fleet, self.machine
+        fleet["neighbour"] = Machine("neighbour", address, mine.clock, mine.cluster, fleet, filtered=set(swallowed))
+        try:
+            yield
+        finally:
+            del fleet["neighbour"]
 
     def cut(self) -> None:
         self.machine.up = False

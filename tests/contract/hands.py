@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from provisioner.core.command import Command
@@ -57,6 +58,9 @@ class Hands(Protocol):
 
     def reboot(self) -> None:
         """Without asking; it is up again afterwards."""
+
+    def neighbour(self, address: str, *swallowed: str) -> AbstractContextManager[None]:
+        """Another machine beside it for a while, where nobody listens; it swallows these ports (`TCP 6443`)."""
 
     def cut(self) -> None:
         """The machine does not answer any more."""

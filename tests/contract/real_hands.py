@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from shlex import quote
 
 from provisioner.core.command import Command, settle
 from provisioner.transports.protocol import Transport
+from tests.e2e.faults import swallowing
 
 TRACE = "find /etc /usr /opt /home /root -newer /proc/1 -type f | sort | sha256sum; ls -A /var/lib"
 
@@ -112,6 +115,21 @@ class RealHands:
         self.transport.close()
         subprocess.run(["docker", "restart", "--time", "0", self.container], check=True, capture_output=True)
         self.shell("for unit in ssh docker kubelet; do until systemctl -q is-active $unit; do sleep 0.2; done; done")
+
+    @contextmanager
+    def neighbour(self, address: str, *swallowed: str) -> Iterator[None]:
+        there = f"ip addr add {address}/24 dev far; ip link set far up\n{swallowing('far', *swallowed)}"
+        here = (
+            "ip netns add neighbour",
+            "ip link add near type veth peer name far netns neighbour",
+            f"ip addr add {address.rpartition('.')[0]}.254/24 dev near; ip link set near up",
+            f"ip netns exec neighbour sh -euc {quote(there)}",
+        )
+        self.shell("\n".join(here))
+        try:
+            yield
+        finally:
+            self.shell("ip netns delete neighbour; ip link delete near 2>/dev/null || :")
 
     def cut(self) -> None:
         self.shell("systemctl stop ssh; pkill -KILL -x sshd || :")

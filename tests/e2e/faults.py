@@ -90,6 +90,22 @@ def damaged(world: World, machine: str, damage: str, repair: str) -> Iterator[No
         world.shell(machine, repair)
 
 
+def swallowing(interface: str, *ports: str) -> str:
+    """A script after which a machine swallows what comes in for these ports (`TCP 6443`, `IP protocol 4`).
+
+    By rules for routing, asked before those that know the machine's own addresses: fresh machines have no iptables.
+    """
+    lines = ["ip rule add pref 10 lookup local", "ip rule delete pref 0"]
+    for protocol, number in (port.rsplit(" ", 1) for port in ports):
+        match = f"ipproto {protocol.lower()} dport {number}" if protocol in {"TCP", "UDP"} else f"ipproto {number}"
+        lines.append(f"ip rule add pref 5 iif {interface} {match} blackhole")
+    return "\n".join(lines)
+
+
+# And after this one it does not any more.
+PASSING = "ip rule add pref 0 lookup local; ip rule delete pref 10; while ip rule delete pref 5 2>/dev/null; do :; done"
+
+
 @contextmanager
 def known_hosts(world: World, text: str) -> Iterator[Path]:
     """Other known hosts for a while."""

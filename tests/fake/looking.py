@@ -7,7 +7,7 @@ import re
 
 from provisioner.core.command import Command
 from provisioner.core.look import KEYS, PACKAGES, PROGRAMS
-from provisioner.core.network import RECORD
+from provisioner.core.network import RECORD, Passage
 from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
 from tests.conftest import TESTS
@@ -60,9 +60,29 @@ def _link(machine: Machine, name: str) -> dict[str, object]:
     return {"ifname": name, "mtu": mtu, "link_type": "ether", "address": mac, "addr_info": [entry]}
 
 
-def _measure(machine: Machine, command: Command, least: str, headers: str, *words: str) -> str:
-    targets = zip(words[::3], words[1::3], words[2::3], strict=True)
-    return "".join(f"{address} {_way(machine, address, int(mtu))}\n" for address, mtu, _ in targets)
+def _measure(machine: Machine, command: Command, least: str, headers: str, knock: str, *words: str) -> str:
+    targets = list(zip(*(words[place::4] for place in range(4)), strict=True))
+    ways = "".join(f"{address} {_way(machine, address, int(mtu))}\n" for address, mtu, _, _ in targets)
+    return ways + "".join(
+        f"{address} {port}: {_passage(machine, address, port)}\n"
+        for address, _, _, ports in targets
+        for port in filter(None, ports.split(","))
+        if machine.has_perl
+    )
+
+
+def _passage(machine: Machine, address: str, port: str) -> Passage:
+    """What comes of a knock there. A node's plug-in takes what is sent to it by UDP, and says nothing."""
+    other = next((one for one in machine.fleet.values() if _has(one, address)), None)
+    is_tcp = port.startswith("TCP ")
+    if other is None or not other.up or address in other.cut_off or port in (other.filtered | machine.filtered):
+        return Passage.FILTERED if is_tcp else Passage.SILENT
+    takes_it = port.startswith("UDP ") and KUBELET_CONF in other.files
+    return Passage.SILENT if takes_it else Passage.PASSES
+
+
+def _has(machine: Machine, address: str) -> bool:
+    return address in {cidr.partition("/")[0] for cidr, _ in machine.interfaces.values()}
 
 
 def _way(machine: Machine, address: str, mtu: int) -> str:

@@ -67,6 +67,7 @@ class Machine:
 
     `nics` are its interfaces, each with address and MTU, eth0 alone when nothing is said; `known_routes` are others'
     networks by interface; nobody reaches the addresses in `cut_off`, and no larger packet than `largest_packet` passes.
+    What is in `filtered` (`TCP 6443`) is swallowed on its way to it and from it.
     """
 
     name: str
@@ -89,7 +90,9 @@ class Machine:
     known_routes: dict[str, str] = field(default_factory=dict)
     cut_off: set[str] = field(default_factory=set)
     largest_packet: int = 65535
+    filtered: set[str] = field(default_factory=set)
     has_ping: bool = True
+    has_perl: bool = True
     firewall: bool = False
     firewalls: list[str] = field(default_factory=list)
     repositories: dict[str, FakeRepository] = field(default_factory=dict)

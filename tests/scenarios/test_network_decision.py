@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from provisioner.core.network import RECORD
-from provisioner.core.report import PhaseBegan
+from provisioner.core.report import Found, PhaseBegan
 from provisioner.errors import PreflightError
 from provisioner.networks.bridge import CONFLIST
 from provisioner.resources.hosts import PATH as HOSTS
@@ -132,6 +132,59 @@ def test_machines_that_do_not_reach_each_other_are_named_before_anything_is_chan
     (problem,) = caught.value.problems
     assert f"{problem.where}: {problem.message}" == "w1: cp1, w2 cannot reach it at 10.0.0.21 (eth0)"
     assert world.done() == {}
+
+
+def refused(world: World) -> list[tuple[str, str]]:
+    """What stood in the way, and where; nothing was done."""
+    with pytest.raises(PreflightError) as caught:
+        world.apply()
+    assert world.done() == {}
+    return [(problem.rule, problem.where) for problem in caught.value.problems]
+
+
+def test_a_port_that_is_shut_between_the_machines_is_named_before_anything_is_changed(world: World) -> None:
+    world.machines["cp1"].filtered.add("TCP 6443")
+    assert refused(world) == [("port-filtered", "w1 -> cp1, w2 -> cp1")]
+    world.machines["cp1"].filtered.clear()
+    assert world.apply().errors == {}
+
+
+def test_of_a_machine_that_is_not_reached_at_all_no_ports_are_told(world: World) -> None:
+    world.machines["w1"].filtered.add("TCP 10250")
+    world.machines["w1"].cut_off.add("10.0.0.21")
+    assert refused(world) == [("unreached", "w1")]
+
+
+def test_a_run_that_was_killed_after_the_decision_knocks_once_more(world: World) -> None:
+    assert world.apply(only="machine").errors == {}
+    assert recorded(world, "w1")["address"] == "10.0.0.21/24"
+    world.machines["w1"].filtered.add("TCP 10250")
+    assert refused(world) == [("port-filtered", "cp1 -> w1")]
+
+
+def test_on_a_finished_cluster_nobody_knocks_and_a_newcomer_does() -> None:
+    world = up()
+    world.machines["cp1"].filtered.add("TCP 6443")
+    outcome = world.apply()
+    assert {told.round_trips for told in outcome.report.hosts.values()} == {2}
+    world.grow(hosts(3))
+    assert refused(world) == [("port-filtered", "w3 -> cp1")]
+
+
+def test_without_perl_nothing_is_claimed(world: World) -> None:
+    for machine in world.machines.values():
+        machine.has_perl = False
+        machine.filtered.add("TCP 6443")
+    assert world.apply().errors == {}
+    assert not [event for event in world.heard if isinstance(event, Found)]
+
+
+def test_ports_of_a_plug_in_that_give_no_answer_are_a_warning() -> None:
+    world = World(cluster(*hosts(2).hosts, network={"type": "weave"}, images="registry"))
+    world.machines["w1"].filtered.add("UDP 6784")
+    world.plan()
+    (problem,) = [event.problem for event in world.heard if isinstance(event, Found)]
+    assert (problem.rule, problem.where) == ("port-unproved", "w1 -> cp1, cp1 -> w1, w2 -> w1 and 1 more")
 
 
 def test_without_ping_the_interfaces_own_packets_are_taken_and_that_is_said(world: World) -> None:

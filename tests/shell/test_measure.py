@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.catalog.networks import Port
 from provisioner.core.command import Result
 from provisioner.core.measure import Target, measure, read_ways
-from provisioner.core.network import Way
+from provisioner.core.network import Passage, Way
 
 PING = """#!/bin/sh
 echo "$*" >>"$(dirname "$0")/asked"
@@ -69,6 +70,16 @@ def test_without_ping_nothing_fails(tmp_path: Path) -> None:
     (tmp_path / "ping").write_text("#!/nowhere\n")
     (tmp_path / "ping").chmod(0o755)
     assert found(tmp_path, to("127.0.0.1")) == {IPv4Address("127.0.0.1"): Way(reached=True)}
+
+
+def test_ports_are_knocked_at_meanwhile_and_without_perl_nothing_is_said_of_them(folder: Path) -> None:
+    port = Port("test", "TCP", 1, "test", "")
+    target = Target(IPv4Address("127.0.0.1"), 1500, 1, (port,))
+    way = Way(reached=True, ports={"TCP 1": Passage.PASSES})
+    assert found(folder, target) == {IPv4Address("127.0.0.1"): way}
+    (folder / "perl").write_text("#!/bin/sh\necho perl: not found >&2; exit 127\n")
+    (folder / "perl").chmod(0o755)
+    assert found(folder, target) == {IPv4Address("127.0.0.1"): Way(reached=True)}
 
 
 def test_nobody_to_try_is_nothing_to_do(folder: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from provisioner.addressing.asking import SAMPLE, SMALL_FLEET, pairs, questions
 from provisioner.addressing.deciding import decide
 from provisioner.core.command import Command
+from provisioner.core.facts import HostState
 from provisioner.core.network import Decision
 from tests.builders import joined, nic
 from tests.unit.addressing.fleet import NAT, fleet, ways
@@ -19,8 +20,8 @@ THREE = {f"{name}": (NAT, nic("eth1", f"10.1.0.{end}/24", 1400)) for name, end i
 
 def targets(command: Command) -> list[tuple[str, ...]]:
     """Address, size and port of each."""
-    words = command.argv[6:]
-    return list(zip(words[::3], words[1::3], words[2::3], strict=True))
+    words = command.argv[7:]
+    return list(zip(words[::4], words[1::4], words[2::4], strict=True))
 
 
 def test_of_a_small_fleet_everyone_tries_everyone_at_once_and_never_a_shared_address() -> None:
@@ -30,6 +31,42 @@ def test_of_a_small_fleet_everyone_tries_everyone_at_once_and_never_a_shared_add
         "w1": [("10.1.0.3", "1400", "2202"), ("10.1.0.1", "1400", "2200")],
         "w2": [("10.1.0.1", "1400", "2200"), ("10.1.0.2", "1400", "2201")],
     }
+
+
+def needs(command: Command) -> dict[str, str]:
+    """The ports to knock at, by address."""
+    words = command.argv[7:]
+    return dict(zip(words[::4], words[3::4], strict=True))
+
+
+def test_everyone_knocks_at_what_it_will_need_there() -> None:
+    view = fleet({**THREE, "cp2": (nic("eth1", "10.1.0.4/24"),)}, settings={"network": {"type": "flannel"}})
+    asked = {name: needs(command) for name, command in questions(view).items()}
+    assert asked["w1"] == {
+        "10.1.0.1": "TCP 6443,UDP 8472", "10.1.0.3": "UDP 8472", "10.1.0.4": "TCP 6443,UDP 8472",
+    }  # fmt: skip
+    assert asked["cp1"] == {
+        "10.1.0.2": "TCP 10250,UDP 8472",
+        "10.1.0.3": "TCP 10250,UDP 8472",
+        "10.1.0.4": "TCP 6443,TCP 10250,TCP 2379,TCP 2380,UDP 8472",
+    }
+
+
+def test_the_plain_network_needs_nothing_of_its_own_and_ip_in_ip_only_leads_to_other_networks() -> None:
+    assert needs(questions(fleet(THREE))["w1"]) == {"10.1.0.1": "TCP 6443", "10.1.0.3": ""}
+    far = fleet({**THREE, "w2": (nic("eth1", "10.2.0.3/24"),)}, settings={"network": {"type": "kube-router"}})
+    assert needs(questions(far)["w1"]) == {
+        "10.1.0.1": "TCP 6443,TCP 179", "10.2.0.3": "TCP 179,IP protocol 4",
+    }  # fmt: skip
+
+
+def test_what_is_decided_and_not_joined_yet_is_tried_again_and_a_node_is_knocked_at_only_when_asked_for() -> None:
+    decided = decide(fleet(THREE))
+    killed = {name: HostState(network=one) for name, one in decided.items()}
+    assert set(questions(fleet(THREE, states=killed))) == set(THREE)
+    unmeasured = dict.fromkeys(THREE, joined())
+    assert set(needs(questions(fleet(THREE, states=unmeasured))["w1"]).values()) == {""}
+    assert "TCP 6443" in needs(questions(fleet(THREE, states=unmeasured), everything=True)["w1"]).values()
 
 
 def test_what_is_decided_is_not_measured_again() -> None:
@@ -66,12 +103,17 @@ def test_the_packet_that_is_hoped_for_is_the_smaller_of_both_ends() -> None:
     assert {name: targets(command)[0][1] for name, command in questions(view).items()} == {"cp1": "1300", "w1": "1300"}
 
 
-@given(st.integers(1, 400))
-def test_everyone_tries_and_is_tried_and_the_work_grows_with_the_fleet_and_not_its_square(size: int) -> None:
+@given(st.integers(1, 400), st.integers(0, 3))
+def test_everyone_tries_and_is_tried_and_the_work_grows_with_the_fleet_and_not_its_square(
+    size: int, planes: int
+) -> None:
     names = tuple(f"n{number:03}" for number in range(size))
-    found = set(pairs(names))
+    told = list(pairs(names, frozenset(names[:planes])))
+    found = set(told)
+    assert len(told) == len(found)
     assert {(other, name) for name, other in found} == found
     assert not any(name == other for name, other in found)
     if size > 1:
         assert {name for name, _ in found} == set(names)
-    assert len(found) <= size * (SMALL_FLEET if size <= SMALL_FLEET else 2 * SAMPLE)
+    assert {(name, plane) for name in names for plane in names[:planes] if name != plane} <= found
+    assert len(found) <= size * (SMALL_FLEET if size <= SMALL_FLEET else 2 * (SAMPLE + planes))

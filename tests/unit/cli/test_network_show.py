@@ -42,7 +42,19 @@ def test_the_table_the_reasons_and_the_ways(show: Callable[[World], Show]) -> No
     assert "w1 10.0.0.21/24 eth1 1400 not written down yet" in lines
     assert "w1: not eth0 10.0.2.15: cp1, w2 have it too" in lines
     assert "Pods get packets of 1400 bytes." in lines
-    assert "cp1 10.0.0.21 1400" in lines
+    assert "cp1 10.0.0.21 1400 pass" in lines
+    assert "w2 10.0.0.21 1400" in lines, "workers need no port of each other's on the plain network"
+
+
+def test_ports_that_do_not_pass_are_in_the_table_and_among_the_findings(show: Callable[[World], Show]) -> None:
+    world = in_virtualbox()
+    world.machines["cp1"].filtered.add("TCP 6443")
+    said = show(world)()
+    assert said.code == 3
+    assert "w1 10.0.0.11 1400 TCP 6443: filtered" in [" ".join(line.split()) for line in said.out.splitlines()]
+    assert "w1 -> cp1, w2 -> cp1: TCP 6443 (API server) does not pass" in " ".join(said.err.split())
+    ways = [row for line in show(world)("--json").out.splitlines() if "from" in (row := json.loads(line))]
+    assert {(way["from"], way["to"]): way["ports"] for way in ways}["w1", "10.0.0.11"] == {"TCP 6443": "filtered"}
 
 
 def test_on_a_cluster_nothing_is_measured_unless_asked(show: Callable[[World], Show]) -> None:

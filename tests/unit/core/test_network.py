@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.addresses import Route, read_routes
 from provisioner.core.measure import read_ways
-from provisioner.core.network import Decision, Way, read_record, record
+from provisioner.core.network import Decision, Passage, Way, read_record, record
 from tests.builders import ok
 
 DECISION = Decision("eth1", IPv4Interface("10.0.0.1/24"), 1400, ("it is so",))
@@ -39,6 +39,18 @@ def test_what_machines_found_out() -> None:
         IPv4Address("10.0.0.3"): Way(reached=False),
         IPv4Address("10.0.0.4"): Way(reached=True),
     }
+
+
+def test_what_came_of_knocks() -> None:
+    """Those at an address of which nothing else is known tell nothing."""
+    lines = (
+        "10.0.0.2 UDP 8472: no answer",
+        "10.0.0.2 1400",
+        "10.0.0.2 IP protocol 4: passes",
+        "10.0.0.3 TCP 1: filtered",
+    )
+    told = {"UDP 8472": Passage.SILENT, "IP protocol 4": Passage.PASSES}
+    assert read_ways(ok("\n".join(lines))) == {IPv4Address("10.0.0.2"): Way(reached=True, mtu=1400, ports=told)}
 
 
 def test_routes_as_iproute2_tells_them() -> None:

@@ -1,0 +1,100 @@
+"""What must be true of the ports between the machines: nobody else has them, and what is sent to them arrives."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from provisioner.addressing.deciding import by_address, some
+from provisioner.catalog.networks import KUBERNETES_PORTS, Port, ports
+from provisioner.core.network import Passage
+from provisioner.core.play import View
+from provisioner.derived import node_address
+from provisioner.errors import Problem, Severity
+from provisioner.inventory.model import Host
+from provisioner.inventory.networks import variant
+
+# Who has knocked, and at whom.
+Pairs = tuple[tuple[str, str], ...]
+
+
+def _taken(view: View) -> Iterator[Problem]:
+    network = view.cluster.settings.network
+    mine = {one.number for one in _of_network(view) if one.protocol == "TCP"}
+    for host in _fresh(view):
+        for port, owner in {port: owner for port, owner in view.states[host.name].listening if port in mine}.items():
+            message = f"port {port} is taken by {owner or 'another program'}"
+            yield Problem("port-taken", host.name, message, f"{network.type} needs it: move that program.")
+
+
+def _firewall(view: View) -> Iterator[Problem]:
+    """One on the machine itself that needs to be told, where nobody has tried all that it has to let through."""
+    network, heard = view.cluster.settings.network, _heard(view)
+    for host in _fresh(view):
+        firewalls = view.states[host.name].firewalls
+        unproved = [port for port in _of_network(view) if not _all_pass(heard[port], host.name)]
+        if firewalls and unproved:
+            message = f"its firewall ({', '.join(firewalls)}) drops what it was not told of"
+            named = ", ".join(f"{port} ({port.why})" for port in unproved)
+            hint = f"Let {named} pass between the nodes: {network.type} needs it."
+            yield Problem("firewall", host.name, message, hint, Severity.WARNING)
+
+
+def _filtered(view: View) -> Iterator[Problem]:
+    for port, found in _heard(view).items():
+        if shut := _named(found[Passage.FILTERED]):
+            message = f"{port} ({port.why}) does not pass between these machines, and {port.plug_in} needs it"
+            hint = (
+                "Let it through: in the cloud's security group, in a firewall between them, and in those of the "
+                "machines themselves."
+            )
+            yield Problem("port-filtered", shut, message, hint)
+
+
+def _unproved(view: View) -> Iterator[Problem]:
+    """Silence where a refusal was to be expected. On a node somebody may listen who says nothing to that."""
+    for port, found in _heard(view).items():
+        silent = tuple(pair for pair in found[Passage.SILENT] if not view.states[pair[1]].joined)
+        if silent:
+            message = f"whether {port} ({port.why}) passes could not be proved: there was no answer, not even a refusal"
+            hint = (
+                f"{port.plug_in} needs it. If nothing swallows ICMP there, something swallows {port}: a security "
+                "group, or a firewall."
+            )
+            yield Problem("port-unproved", _named(silent), message, hint, Severity.WARNING)
+
+
+def _of_network(view: View) -> tuple[Port, ...]:
+    network = view.cluster.settings.network
+    return ports(network.type, variant(network))
+
+
+def _fresh(view: View) -> tuple[Host, ...]:
+    return tuple(host for host in view.hosts if not view.states[host.name].joined)
+
+
+def _heard(view: View) -> dict[Port, dict[Passage, Pairs]]:
+    """What came of the knocks at the addresses that are used; a way that is lost wholly is another finding."""
+    found: dict[str, dict[Passage, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
+    ways = by_address(view.ways)
+    for name in sorted(view.facts):
+        decided = node_address(view, view.cluster.host(name))
+        for asker, way in sorted(ways.get(decided.ip.ip, {}).items()) if decided else ():
+            for port, passage in way.ports.items() if way.reached else ():
+                found[port][passage].append((asker, name))
+    every = (*KUBERNETES_PORTS, *_of_network(view))
+    return {port: {passage: tuple(found[str(port)][passage]) for passage in Passage} for port in every}
+
+
+def _all_pass(found: dict[Passage, Pairs], name: str) -> bool:
+    """Whether all pass who have knocked at that machine, and somebody has."""
+    outcomes = {passage for passage, pairs in found.items() if name in {at for _, at in pairs}}
+    return outcomes == {Passage.PASSES}
+
+
+def _named(pairs: Pairs) -> str:
+    return some(tuple(f"{asker} -> {at}" for asker, at in pairs))
+
+
+MEASURED: tuple[Callable[[View], Iterator[Problem]], ...] = (_filtered, _unproved)
+RULES = (_taken, _firewall, *MEASURED)
