@@ -35,7 +35,9 @@ def dns_servers(situation: Situation) -> Iterator[Problem]:
 
 
 def dns_answer(situation: Situation) -> Iterator[Problem]:
-    """The cluster's DNS answers, and not what is so."""
+    """The cluster's DNS answers, and not what is so. Where it has no server, somebody on the way has answered."""
+    if not situation.dns or not situation.dns.nodes:
+        return
     told = (hole.text for hole in _holes(situation) if hole.path == NetworkPath.DNS_INSIDE)
     for text in dict.fromkeys(text for text in told if any(words in text for words in _WRONG)):
         hint = (

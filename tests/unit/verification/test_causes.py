@@ -147,6 +147,11 @@ def test_what_hurts_nobody_is_no_cause(quiet: Situation) -> None:
     assert causes(quiet) == ()
 
 
+def test_who_answers_where_the_dns_has_no_server_is_not_the_dns() -> None:
+    strange = no_name("a.b: ** server can't find a.b: NXDOMAIN")
+    assert names(causes(situation((), (), strange, dns=NameServers("10.96.0.10")))) == [("cluster", "dns_servers")]
+
+
 def test_several_causes_are_all_named() -> None:
     closed = (":FORWARD ACCEPT", ":FORWARD DROP")
     found = causes(situation((*NO_ACCEPT, closed), (*NO_ACCEPT, ("\nkube-proxy\n", "\n")), hole(), hole("node-port")))
