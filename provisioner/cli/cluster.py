@@ -34,7 +34,6 @@ from provisioner.core.report import Note
 from provisioner.core.selection import Selection
 from provisioner.inventory import loader
 from provisioner.transports.connect import ssh_argv
-from provisioner.verification.probe_objects import IMAGE
 from provisioner.verification.run import Scope
 from provisioner.verification.walk import OUTSIDE_NAME, SAMPLE_ABOVE
 
@@ -129,8 +128,8 @@ def verify(
         str, typer.Option(metavar="NAME", help="A name of the world that pods have to look up if the machines can.")
     ] = OUTSIDE_NAME,
     probe_image: Annotated[
-        str, typer.Option(metavar="IMAGE", help="Another image with busybox, where there is no bundle.")
-    ] = IMAGE,
+        str, typer.Option(metavar="IMAGE", help="Another image with busybox than the inventory's `probe_image`.")
+    ] = "",
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:

@@ -27,6 +27,7 @@ _PATTERNS = {
     package_sources.URL: "an address such as https://mirror.example/kubernetes, without user and password",
     package_sources.FILE_URL: "an address such as https://dl.k8s.io, without user and password",
     package_sources.FULL_VERSION: "a full version such as 1.9.1",
+    names.IMAGE_REFERENCE: "an image such as mirror.example/tools/busybox:1.36, its path in small letters",
     names.IMAGE_REPOSITORY: "a registry and a path in it, such as mirror.example/k8s, in small letters",
     package_sources.WEB_URL: "an address such as http://proxy.example:3128, without user and password",
     package_sources.DIRECT: "a name, a domain such as .example.org, an address or a network",

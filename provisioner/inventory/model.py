@@ -52,6 +52,8 @@ KubeletArguments = dict[Flag, Annotated[str, StringConstraints(pattern=WORD)]]
 # A registry, and a path in it; https://github.com/distribution/reference, in the small letters that registries want.
 IMAGE_REPOSITORY = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 ImageRepository = Annotated[str, StringConstraints(pattern=IMAGE_REPOSITORY)]
+IMAGE_REFERENCE = IMAGE_REPOSITORY.removesuffix("$") + r"(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@sha256:[0-9a-f]{64})?$"
+ImageReference = Annotated[str, StringConstraints(pattern=IMAGE_REFERENCE)]
 Labels = dict[
     Annotated[str, StringConstraints(pattern=LABEL_KEY)],
     Annotated[str, StringConstraints(pattern=LABEL_VALUE)],
@@ -101,6 +103,11 @@ class ClusterSettings(Model):
     image_repository: ImageRepository | None = Field(
         default=None,
         description="Where registries have Kubernetes' images instead of registry.k8s.io: such as mirror.example/k8s.",
+    )
+    probe_image: ImageReference | None = Field(
+        default=None,
+        description="The image with busybox that `verify` runs: such as mirror.example/tools/busybox:1.36. Left out: "
+        "the bundle's; `probe:1` of `image_repository` where images come from a registry.",
     )
     pod_cidr: Network4 = Field(
         default=IPv4Network("10.244.0.0/16"), description="The pods' network; every node gets a /24 of it."

@@ -128,6 +128,9 @@ class ManifestNetwork(_WithImages):
     cni_file: Annotated[str, StringConstraints(pattern=CNI_FILE)] | None = Field(
         default=None, description="The file that it writes to /etc/cni/net.d, when its manifest does not name it."
     )
+    network_policies: bool = Field(
+        default=False, description="It promises to heed NetworkPolicies: then `verify` tries one."
+    )
 
 
 class NoNetwork(Model):

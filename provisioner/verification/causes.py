@@ -7,48 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network
 
 from provisioner.core.report import Reach
 from provisioner.errors import Problem
-from provisioner.verification import firewall
-from provisioner.verification.paths import BY_PROXY, SERVICE, NetworkPath
+from provisioner.verification import firewall, name_causes
+from provisioner.verification.paths import BY_DNS, BY_PROXY, DNS, SERVICE, NetworkPath
+from provisioner.verification.situation import NODE, Situation
 from provisioner.verification.wiring import Wiring
 
 _PROXIES_OF_PLUG_INS = frozenset({"kube-router", "cilium-agent"})
 # Outer Ethernet, IP, UDP and VXLAN headers: RFC 7348.
 VXLAN_BYTES = 50
-# For the way to a node's own address in `Wiring.ways`; that to its pod goes by the node's name alone.
-NODE = "node:"
 _CNI = (".conf", ".conflist", ".json")
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What there is to explain, and what it can be explained with.
-
-    `unwell` are nodes on which no probe could be started; `wirings` and `addresses` are by node.
-    """
-
-    pods: IPv4Network
-    holes: tuple[Reach, ...] = ()
-    unwell: frozenset[str] = frozenset()
-    wirings: Mapping[str, Wiring] = field(default_factory=dict)
-    addresses: Mapping[str, str] = field(default_factory=dict)
-
-    def ends(self, *paths: NetworkPath) -> list[str]:
-        """Machines at one end of a path that does not work (of these paths, or of any), as far as they were seen."""
-        holes = (hole for hole in self.holes if not paths or hole.path in paths)
-        return [name for name in dict.fromkeys(end for hole in holes for end in (hole.source, hole.target))
-                if name in self.wirings]  # fmt: skip
-
-    def between(self, *paths: NetworkPath) -> list[tuple[str, str]]:
-        """Pairs of machines between which a path does not work, in both directions: answers have to come back."""
-        holes = [hole for hole in self.holes if not paths or hole.path in paths]
-        there = [(hole.source, hole.target) for hole in holes if hole.source != hole.target]
-        both = dict.fromkeys(pair for one, other in there for pair in ((one, other), (other, one)))
-        return [pair for pair in both if pair[0] in self.wirings and pair[1] in self.wirings]
 
 
 def causes(situation: Situation) -> tuple[Problem, ...]:
@@ -57,11 +27,11 @@ def causes(situation: Situation) -> tuple[Problem, ...]:
 
 
 def of(reach: Reach, found: tuple[Problem, ...]) -> list[Problem]:
-    """Which causes explain that this path does not work. A Service of all pods leads to any of them."""
+    """Which causes explain that this path does not work. A Service leads to any of its pods, also that of the DNS."""
     return [
         cause
         for cause in found
-        if (reach.target == SERVICE or cause.where in (reach.source, reach.target)) and _about(cause.rule, reach)
+        if (reach.target in (SERVICE, DNS) or cause.where in (reach.source, reach.target)) and _about(cause.rule, reach)
     ]
 
 
@@ -70,6 +40,7 @@ def _about(rule: str, reach: Reach) -> bool:
         "mtu": frozenset({NetworkPath.LARGEST_PACKET}),
         "kube_proxy": BY_PROXY,
         "api_server_unreachable": frozenset({NetworkPath.API_SERVER}),
+        **{rule.__name__: BY_DNS for rule in name_causes.RULES},
     }
     return rule not in only or reach.path in only[rule]
 
@@ -236,5 +207,5 @@ def api_server_unreachable(situation: Situation) -> Iterator[Problem]:
 
 RULES: tuple[Callable[[Situation], Iterator[Problem]], ...] = (
     cni_configuration, api_server_unreachable, forward_policy, firewall_drops, forwarding_off, missing_route,
-    rp_filter, vxlan_port, vxlan_address, kube_proxy, mtu,
+    rp_filter, vxlan_port, vxlan_address, kube_proxy, mtu, *name_causes.RULES,
 )  # fmt: skip

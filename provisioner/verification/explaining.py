@@ -10,8 +10,10 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from provisioner.verification import wiring
-from provisioner.verification.causes import NODE, Situation, causes
+from provisioner.verification.causes import causes
 from provisioner.verification.kubectl import AskError, run
+from provisioner.verification.paths import BY_DNS
+from provisioner.verification.situation import NODE, Situation
 from provisioner.verification.survey import Survey
 from provisioner.verification.walk import Asked
 from provisioner.verification.wiring import SCRIPT, Wiring
@@ -24,9 +26,11 @@ def explain(asked: Asked, survey: Survey, unwell: frozenset[str], pods: IPv4Netw
     holes = tuple(reach for reach in survey.reaches if not reach.ok)
     unwell |= survey.missing.keys()
     names = {name for hole in holes for name in (hole.source, hole.target)} | unwell
+    if asked.dns and any(hole.path in BY_DNS for hole in holes):
+        names |= set(asked.dns.nodes)
     hosts = {name: host for name, host in asked.hosts.items() if name in names}
     found = look(hosts, _places(names, survey.pod_ips, asked.addresses))
-    return replace(survey, causes=causes(Situation(pods, holes, unwell, found, asked.addresses)))
+    return replace(survey, causes=causes(Situation(pods, holes, unwell, found, asked.addresses, asked.dns)))
 
 
 def _places(names: Iterable[str], pods: Mapping[str, str], nodes: Mapping[str, str]) -> dict[str, str]:

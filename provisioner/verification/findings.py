@@ -207,3 +207,19 @@ def _read_at_boot(path: str, seen: Seen) -> bool:
         return True
     users = (unit for unit, line in seen.unit_files if path in line)
     return any(PurePosixPath(unit).name in seen.enabled for unit in (path, *users))
+
+
+def other_network(seen: Seen, node_address: str) -> list[str]:
+    """What the node uses is not what was written down of its address, interface and largest packet."""
+    wished = seen.decided
+    if wished is None:
+        return ["/var/lib/provisioner/network.json, where the decision stands, is missing or cannot be read"]
+    address, carries = wished.address.partition("/")[0], seen.packet_bytes.get(wished.interface, 0)
+    there = [name for name, own in seen.addresses if own.partition("/")[0] == address]
+    node = [f"the node's address is {node_address or 'unknown'}, decided was {address}"]
+    where = [f"{address} is on {' and '.join(there) or 'no interface'}, decided was {wished.interface}"]
+    size = [f"{wished.interface} carries packets of {carries} bytes, decided were {wished.mtu}"]
+    return [
+        *(node if node_address != address else []),
+        *(where if wished.interface not in there else size if carries < wished.mtu else []),
+    ]

@@ -127,12 +127,16 @@ def _names(rule: Rule, pods: IPv4Network) -> bool:
 def drops_udp(found: Iterable[Table], port: int) -> list[str]:
     """What keeps UDP packets to that port out: rules as they are written, or the policy."""
     found = tuple(found)
-    starts = ("INPUT", "PREROUTING", "OUTPUT")
-    rules = [rule for table in found for start in starts for rule in _reached(table, start)]
-    explicit = [rule.text for rule in rules if rule.target in _REFUSING and _is_udp(rule, port)]
+    explicit = refuses_udp(found, port, ("INPUT", "PREROUTING", "OUTPUT"))
     closed = (table for table in found if table.name == "filter" and table.policies.get("INPUT") in _REFUSING)
     silent = any(not any(_lets_in(rule, port) for rule in _reached(table, "INPUT")) for table in closed)
     return list(dict.fromkeys([*explicit, *(["the policy of INPUT is DROP"] if silent else [])]))
+
+
+def refuses_udp(found: Iterable[Table], port: int, starts: Iterable[str]) -> list[str]:
+    """Rules that drop or reject UDP packets to that port, on the way that begins with these chains."""
+    rules = (rule for table in found for start in starts for rule in _reached(table, start))
+    return list(dict.fromkeys(rule.text for rule in rules if rule.target in _REFUSING and _is_udp(rule, port)))
 
 
 def _is_udp(rule: Rule, port: int) -> bool:

@@ -9,17 +9,20 @@ import pytest
 import testinfra
 
 from provisioner.inventory.model import Cluster, Host
-from provisioner.verification import objects
+from provisioner.verification import objects, turn
 from provisioner.verification import survey as surveys
 from provisioner.verification.expect import NotChecked
 from provisioner.verification.explaining import explain
-from provisioner.verification.items import CLUSTER, SESSION, STREAM
+from provisioner.verification.items import SESSION, STREAM
 from provisioner.verification.kubectl import Kubectl
-from provisioner.verification.objects import Node
+from provisioner.verification.objects import NameServers, Node
+from provisioner.verification.paths import CLUSTER
+from provisioner.verification.probe_objects import wished_image
+from provisioner.verification.questions import Name
 from provisioner.verification.seen import Seen
 from provisioner.verification.session import Looked, Session, Unreachable
 from provisioner.verification.survey import Survey
-from provisioner.verification.walk import KEEPS_POLICIES, Asked, names_to_look_up
+from provisioner.verification.walk import Asked, names_to_look_up, promises_policies
 
 
 @pytest.fixture(scope="session", name="session")
@@ -110,30 +113,32 @@ def _other_nodes(node: Node, nodes: Mapping[str, Node]) -> Mapping[str, tuple[st
     return {other.name: (other.pod_cidr, other.address) for other in others}
 
 
-@pytest.fixture(scope="session", name="has_dns")
-def _has_dns(kubectl: Kubectl) -> bool:
-    """A DNS server is deployed; a bundle may lack it."""
-    found = kubectl("get", "deployments", "--namespace=kube-system", "--selector=k8s-app=kube-dns", "--output=name")
-    return bool(found.strip())
+@pytest.fixture(scope="session", name="dns")
+def _dns(kubectl: Kubectl) -> NameServers | None:
+    """The cluster's DNS, whole or in parts; a bundle may lack it."""
+    kinds = "services,endpoints,deployments,daemonsets"
+    return objects.name_servers(kubectl.json("get", kinds, "--namespace=kube-system", "--selector=k8s-app=kube-dns"))
 
 
 @pytest.fixture(scope="session", name="asked")
-def _asked(session: Session, nodes: Mapping[str, Node], sound: frozenset[str], has_dns: bool) -> Asked:
+def _asked(session: Session, nodes: Mapping[str, Node], sound: frozenset[str], dns: NameServers | None) -> Asked:
     """Who takes part in the survey of the network, and what is asked."""
     settings, options = session.cluster.settings, session.options
     there = [host for host in session.hosts if isinstance(session.looks[host.name], Looked)]
-    inside = f"kubernetes.default.svc.{settings.dns_domain}"
+    # kubeadm gives the API server the first address of the Services.
+    api = str(settings.service_cidr[1])
+    inside = Name(f"kubernetes.default.svc.{settings.dns_domain}", api)
     hosts = {host.name: testinfra.get_host(session.spec(host)) for host in there}
     return Asked(
         nodes=[host.name for host in session.cluster.hosts if host.name in sound],
         hosts=hosts,
         addresses={name: node.address for name, node in nodes.items()},
-        names=names_to_look_up(hosts, inside, options.outside_name) if has_dns else {},
-        # kubeadm gives the API server the first address of the Services.
-        api_address=f"{settings.service_cidr[1]}:443",
-        policies=settings.network.type in KEEPS_POLICIES,
+        names=names_to_look_up(hosts, inside, options.outside_name) if dns else {},
+        dns=dns,
+        api_address=f"{api}:443",
+        policies=promises_policies(settings.network),
         sample_above=options.sample_above,
-        image=options.probe_image,
+        image=options.probe_image or wished_image(settings),
     )
 
 
@@ -142,7 +147,7 @@ def _survey(
     request: pytest.FixtureRequest, session: Session, kubectl: Kubectl, asked: Asked, say: Callable[[str], None]
 ) -> Survey:
     """What the probes on all ready nodes heard, and why they did not hear the rest; nothing is left of them."""
-    taken = surveys.take(kubectl, asked, say)
+    taken = surveys.take(kubectl, asked, say, lambda: turn.taken(session.turn(kubectl), say))
     found = explain(asked, taken, session.checked - set(asked.nodes), session.cluster.settings.pod_cidr)
     request.config.stash[STREAM].network(found.reaches)
     in_junit = request.getfixturevalue("record_testsuite_property")

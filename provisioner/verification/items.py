@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
+from provisioner.verification.paths import CLUSTER
 from provisioner.verification.session import Session
 from provisioner.verification.stream import Stream
 
 SESSION = pytest.StashKey[Session]()
 STREAM = pytest.StashKey[Stream]()
-# The place of a finding that no single machine has.
-CLUSTER = "cluster"
 
 
 def machine_name(item: pytest.Item) -> str:

@@ -81,6 +81,9 @@ section readyz; api_server
 section plug-ins; ls /opt/cni/bin
 section cni; grep -H . /etc/cni/net.d/*
 section routes; ip -4 route show
+section addresses; ip -o -4 address show
+section packet-sizes; grep -H . /sys/class/net/*/mtu
+section network-record; cat /var/lib/provisioner/network.json
 section enabled; find /etc/systemd/system -path '*.wants/*' -printf '%f\n' -o -path '*.requires/*' -printf '%f\n'
 section route-files; grep -rHF "$2" /etc/systemd /etc/network /etc/netplan /etc/NetworkManager /usr/local /usr/lib/systemd/system
 section unit-files; grep -rHE '^Exec|^EnvironmentFile' /etc/systemd/system

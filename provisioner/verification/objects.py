@@ -72,6 +72,23 @@ class Pod:
         return f"{self.name} on {self.node or 'no node'} is {state}" + (f": {self.unplaced}" if self.unplaced else "")
 
 
+@dataclass(frozen=True, slots=True)
+class NameServers:
+    """The cluster's DNS: its Service's address, empty when there is none, and the nodes of the pods that answer."""
+
+    address: str = ""
+    nodes: tuple[str, ...] = ()
+
+
+def name_servers(listed: dict[str, Any]) -> NameServers | None:
+    """The cluster's DNS from what has the label that kubeadm gives it; None when nothing has."""
+    items = listed["items"]
+    services = [item["spec"].get("clusterIP", "") for item in items if item["kind"] == "Service"]
+    subsets = (subset for item in items if item["kind"] == "Endpoints" for subset in item.get("subsets") or ())
+    ready = tuple(address.get("nodeName", "") for subset in subsets for address in subset.get("addresses") or ())
+    return NameServers(next(iter(services), ""), ready) if items else None
+
+
 def nodes(listed: dict[str, Any]) -> dict[str, Node]:
     """Nodes by name from `kubectl get nodes -o json`."""
     return {node.name: node for node in map(_node, listed["items"])}

@@ -29,6 +29,9 @@ class NetworkPath(StrEnum):
 SERVICE = "Service"
 API = "API"
 DNS = "DNS"
+# The place of a finding that no single machine has.
+CLUSTER = "cluster"
+BY_DNS = frozenset({NetworkPath.DNS_INSIDE, NetworkPath.DNS_OUTSIDE})
 # What kube-proxy, or whoever stands in for it, makes possible.
 BY_PROXY = frozenset({
     NetworkPath.POD_TO_SERVICE, NetworkPath.HAIRPIN, NetworkPath.MACHINE_TO_SERVICE, NetworkPath.NODE_PORT,

@@ -21,7 +21,6 @@ from provisioner.inventory.loader import load
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.verification.items import SESSION, STREAM, machine_name, rule, title
-from provisioner.verification.probe_objects import IMAGE
 from provisioner.verification.session import Options, Session
 from provisioner.verification.stream import Stream
 from provisioner.verification.walk import OUTSIDE_NAME, SAMPLE_ABOVE
@@ -52,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--limit", metavar="NAMES", help="check only these hosts or groups, separated by commas")
     group.addoption("--sample-above", type=int, default=SAMPLE_ABOVE, metavar="N", help="nodes that all ask all others")
     group.addoption("--outside-name", default=OUTSIDE_NAME, metavar="NAME", help="a name of the world to look up")
-    group.addoption("--probe-image", default=IMAGE, metavar="IMAGE", help="the image of the probes")
+    group.addoption("--probe-image", default="", metavar="IMAGE", help="another image of the probes")
     group.addoption("--events-fd", type=int, metavar="N", help="write one JSON line per event to this descriptor")
 
 

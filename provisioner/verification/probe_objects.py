@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from provisioner.inventory.model import ClusterSettings
 from provisioner.verification.objects import Pod
 
 IMAGE = "provisioner/probe:1"
@@ -17,6 +18,22 @@ FIRST_PORT = 9000
 BY_NODE = "by-node"
 
 Objects = dict[str, Any]
+
+
+def wished_image(settings: ClusterSettings) -> str:
+    """The image of the probes: the inventory's, or the bundle's, or that of the registry that has Kubernetes' own."""
+    if settings.probe_image:
+        return settings.probe_image
+    if settings.images_in_bundle or not settings.image_repository:
+        return IMAGE
+    return f"{settings.image_repository}/{IMAGE.rpartition('/')[2]}"
+
+
+def where_from(image: str, settings: ClusterSettings) -> str:
+    """What to do about an image that a node does not have."""
+    if image == IMAGE and settings.images_in_bundle:
+        return "its image comes from the bundle: `provisioner apply` loads it"
+    return "`probe_image` under `cluster:`, or --probe-image, names an image with busybox that the nodes can pull"
 
 
 def _list(*items: Objects) -> Objects:
@@ -68,7 +85,8 @@ def _container(image: str) -> Objects:
     return {
         "name": "probe",
         "image": image,
-        "imagePullPolicy": "IfNotPresent",
+        # Ours is loaded and never pulled: under that name a public registry may have anyone's.
+        "imagePullPolicy": "Never" if image == IMAGE else "IfNotPresent",
         "command": ["sh", "-c", serve],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "volumeMounts": [{"name": "www", "mountPath": "/www"}],

@@ -15,7 +15,7 @@ from provisioner.verification import probe_objects
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import Pod, pods
 from provisioner.verification.probe_objects import FIRST_PORT, IMAGE, LABEL, Objects
-from provisioner.verification.questions import FROM_POD, LOOK_UP, Answer, Target, answers, arguments
+from provisioner.verification.questions import FROM_POD, LOOK_UP, Answer, Name, Target, answers, arguments
 from provisioner.verification.waiting import until
 
 # A pod of a ready node runs within seconds; the image is on the node already.
@@ -118,6 +118,6 @@ def ask(kubectl: Kubectl, namespace: str, source: Pod, targets: Sequence[Target]
     return answers(told, [target.name for target in targets])
 
 
-def look_up(kubectl: Kubectl, namespace: str, source: Pod, target: str, name: str) -> tuple[Answer, ...]:
+def look_up(kubectl: Kubectl, namespace: str, source: Pod, target: str, asked: Name) -> tuple[Answer, ...]:
     """Let one pod resolve a name by the cluster's DNS; `target` is what the answer is called."""
-    return answers(_exec(kubectl, namespace, source, LOOK_UP, target, name), [target])
+    return answers(_exec(kubectl, namespace, source, LOOK_UP, target, asked.name, asked.address), [target])

@@ -42,9 +42,17 @@ wait
 """.replace("PATIENCE_S", str(PATIENCE_S))
 FROM_POD = _FROM_POD + _ASK
 FROM_MACHINE = _FROM_MACHINE + _ASK
+# $1: what the answer is called; $2: the name; $3: the address that it has to have, or nothing when any will do.
+# The server's own address stands before the first `Name:`. Of IPv4 and IPv6 one may be unknown: an address is enough.
 LOOK_UP = r"""
-if answer=$(timeout 8 nslookup "$2" 2>&1); then echo "$1 ok"
-else echo "$1 failed $2: $(echo "${answer:-no answer in 8 s}" | grep -v '^Server:\|^Address:\|^$' | head -n 1)"; fi
+said=$(timeout 8 nslookup "$2" 2>&1)
+seen=$(echo "$said" | sed -n '/^Name:/,$s/^Address[^:]*: *\([0-9a-f.:]*\).*/\1/p' | tr '\n' ' ')
+wished=${3:+ $3 }
+case " $seen" in
+  " ") echo "$1 failed $2: $(echo "${said:-no answer in 8 s}" | grep -v '^Server:\|^Address:\|^$' | head -n 1)" ;;
+  *"${wished:- }"*) echo "$1 ok" ;;
+  *) echo "$1 failed $2 is ${seen% } and not $3" ;;
+esac
 """
 # The largest packet that passes from a pod, unfragmented, with the machine's own ping in the pod's network.
 # $1: the pod's name; then pairs NAME ADDRESS. 28 bytes are the headers of IP and ICMP. A target that answers no ping
@@ -88,6 +96,14 @@ class Target:
     address: str
     says: str
     closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name to look up, and the address that it must have; empty where any will do."""
+
+    name: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

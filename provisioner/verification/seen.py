@@ -5,9 +5,10 @@ Absent things are empty values; only output that is not the script's at all is a
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 SCRIPT = files(__package__).joinpath("look.sh").read_text(encoding="utf-8")
@@ -39,10 +40,20 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What was written down of the node's network: interface, address with prefix, and largest packet in bytes."""
+
+    interface: str
+    address: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One machine. Lines that come from many files are pairs of (path, line).
 
-    `cgroup_drivers` are pairs of a runtime, or `pods` for what the kernel has, and the driver.
+    `cgroup_drivers` are pairs of a runtime, or `pods` for what the kernel has, and the driver; `addresses` of an
+    interface and an address of it; `packet_bytes` by interface.
     """
 
     clock_s: float
@@ -71,6 +82,9 @@ class Seen:
     enabled: frozenset[str]
     route_files: tuple[tuple[str, str], ...]
     unit_files: tuple[tuple[str, str], ...]
+    addresses: tuple[tuple[str, str], ...] = ()
+    packet_bytes: Mapping[str, int] = field(default_factory=dict)
+    decided: Decided | None = None
 
     @property
     def well(self) -> bool:
@@ -124,7 +138,19 @@ def read(text: str, separator: str) -> Seen:
         enabled=first_words(lines["enabled"]),
         route_files=with_paths(lines["route-files"]),
         unit_files=with_paths(lines["unit-files"]),
+        addresses=tuple((row[1], row[3]) for row in map(str.split, lines["addresses"])),
+        packet_bytes={path.split("/")[4]: int(size) for path, size in with_paths(lines["packet-sizes"])},
+        decided=decided(part["network-record"]),
     )
+
+
+def decided(text: str) -> Decided | None:
+    """The network record; None when there is none, or none that can be read."""
+    try:
+        told = json.loads(text)
+        return Decided(str(told["interface"]), str(told["address"]), int(told["mtu"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def first_words(lines: Iterable[str]) -> frozenset[str]:

@@ -7,15 +7,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from getpass import getuser
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import testinfra
 
 from provisioner.inventory.model import Cluster, Host
-from provisioner.verification import connection, kubectl, seen
+from provisioner.verification import connection, kubectl, seen, turn
 from provisioner.verification.kubectl import Kubectl
-from provisioner.verification.probe_objects import IMAGE
 from provisioner.verification.seen import SCRIPT, Seen
 from provisioner.verification.walk import OUTSIDE_NAME, SAMPLE_ABOVE
 
@@ -40,11 +41,11 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the network is tried: see the command line's options of these names."""
+    """How the network is tried: see the command line's options of these names. Without an image: the inventory's."""
 
     sample_above: int = SAMPLE_ABOVE
     outside_name: str = OUTSIDE_NAME
-    probe_image: str = IMAGE
+    probe_image: str = ""
 
 
 class Session:
@@ -90,6 +91,12 @@ class Session:
             if isinstance(found, Looked) and found.seen.readyz == "ok":
                 return Kubectl(host.name, testinfra.get_host(self.spec(host)))
         return None
+
+    def turn(self, leader: Kubectl) -> list[str]:
+        """What holds the lock on the leader that keeps two verifications apart."""
+        host = self.cluster.host(leader.name)
+        who = f"{getuser()} on {gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+        return turn.command(["ssh", "-F", str(self.config), host.name], who, become=host.become)
 
     def close(self) -> None:
         """End the connections."""

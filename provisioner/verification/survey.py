@@ -6,6 +6,7 @@ What was heard is values: one `Reach` for each question that was put.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -46,13 +47,18 @@ class Survey:
         return found
 
 
-def take(kubectl: Kubectl, asked: Asked, say: Callable[[str], None]) -> Survey:
-    """The whole walk; whatever goes wrong is in the answer, and the probes are removed."""
+def take(
+    kubectl: Kubectl,
+    asked: Asked,
+    say: Callable[[str], None],
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Survey:
+    """The whole walk, when it is its `turn`; whatever goes wrong is in the answer, and the probes are removed."""
     if not asked.nodes:
         return Survey(idle=True)
     survey = Survey()
     try:
-        with probes.running(kubectl, asked.nodes, say, asked.image) as started:
+        with turn(), probes.running(kubectl, asked.nodes, say, asked.image) as started:
             pod_ips = {pod.node: pod.ip for pod in started.pods}
             survey = Survey(Walk(kubectl, asked, started).reaches(), started.missing, pod_ips)
             say("the probes' namespace to go away")

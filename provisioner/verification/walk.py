@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provisioner.core.report import Reach
+from provisioner.inventory.networks import AnyNetwork, ManifestNetwork
 from provisioner.verification import probes
 from provisioner.verification.hearing import Question, ask_from, largest_from, policy_reaches, results
 from provisioner.verification.kubectl import Kubectl, LostError, run
-from provisioner.verification.objects import Pod
+from provisioner.verification.objects import NameServers, Pod
 from provisioner.verification.paths import API, DNS, SERVICE, NetworkPath, pairs, word
 from provisioner.verification.probe_objects import CLOSED_PORT, IMAGE, PORT
 from provisioner.verification.probes import Probes
-from provisioner.verification.questions import Target
+from provisioner.verification.questions import Name, Target
 
 # sshd lets ten sessions share a connection (MaxSessions), and kubectl takes about 50 MB on the control plane each.
 _AT_ONCE = 5
@@ -34,13 +35,15 @@ class Asked:
     """Who takes part and what is asked.
 
     `nodes` are all ready nodes; `hosts` testinfra's hosts and `addresses` the nodes' own, both by node. `names` to
-    look up are by path, empty where there is no DNS; `policies` when the plug-in promises to heed them.
+    look up are by path, empty where there is no DNS, whose servers are `dns`; `policies` when the plug-in promises to
+    heed them.
     """
 
     nodes: Sequence[str]
     hosts: Mapping[str, Any]
     addresses: Mapping[str, str] = field(default_factory=dict)
-    names: Mapping[NetworkPath, str] = field(default_factory=dict)
+    names: Mapping[NetworkPath, Name] = field(default_factory=dict)
+    dns: NameServers | None = None
     api_address: str = ""
     policies: bool = False
     sample_above: int = SAMPLE_ABOVE
@@ -125,7 +128,7 @@ class Walk:
             self._name(path, pod.node, name) for path, name in self.asked.names.items() for pod in self.started.pods
         ]
 
-    def _name(self, path: NetworkPath, node: str, name: str) -> Question:
+    def _name(self, path: NetworkPath, node: str, name: Name) -> Question:
         pod = self._pod(node)
         target = word(path, DNS)
         ask = probes.look_up
@@ -162,11 +165,17 @@ class Walk:
         return questions
 
 
-def names_to_look_up(hosts: Mapping[str, Any], inside: str, outside: str) -> dict[NetworkPath, str]:
+def promises_policies(network: AnyNetwork) -> bool:
+    """Whether the plug-in promises to heed NetworkPolicies: known of most; of any other the inventory says it."""
+    return network.type in KEEPS_POLICIES or (isinstance(network, ManifestNetwork) and network.network_policies)
+
+
+def names_to_look_up(hosts: Mapping[str, Any], inside: Name, outside: str) -> dict[NetworkPath, Name]:
     """A Service's name, and one of the world's when all machines can look that up themselves."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         known = list(pool.map(lambda host: _can_look_up(host, outside), hosts.values()))
-    return {NetworkPath.DNS_INSIDE: inside} | ({NetworkPath.DNS_OUTSIDE: outside} if known and all(known) else {})
+    there = {NetworkPath.DNS_OUTSIDE: Name(outside)} if known and all(known) else {}
+    return {NetworkPath.DNS_INSIDE: inside} | there
 
 
 def _can_look_up(host: Any, name: str) -> bool:

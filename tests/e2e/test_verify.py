@@ -91,6 +91,12 @@ def test_single_damages_are_named_with_their_machine(lab: World) -> None:
             "settings_at_boot",
         ),
         ("w2", "echo '{}' >/etc/cni/net.d/99-other.conf", "rm /etc/cni/net.d/99-other.conf", "plug_in_configuration"),
+        (
+            "w1",
+            'sed -i \'s/"mtu": 1500/"mtu": 9000/\' /var/lib/provisioner/network.json',
+            'sed -i \'s/"mtu": 9000/"mtu": 1500/\' /var/lib/provisioner/network.json',
+            "network_as_decided",
+        ),
         ("w2", "apt-mark unhold containerd", "apt-mark hold containerd", "holds"),
         (
             "w2",

@@ -11,86 +11,19 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from provisioner.core.report import Reach
-from provisioner.verification.paths import SERVICE
-from provisioner.verification.probe_objects import LABEL
 from tests.e2e.faults import damaged
-from tests.e2e.world import PROGRAM, Said, World
+from tests.e2e.network_verified import LIMIT_S, address, namespaces, node, nodes, pod_cidr, verify_network
+from tests.e2e.world import PROGRAM, World
 
 pytestmark = pytest.mark.e2e
 
-# Three nodes on the reference machine take 15 s, with a fault 10 s more; more nodes or a busy machine take longer.
-LIMIT_S = 90
-# What the checks say of the paths themselves, beside the causes that have names of their own.
-PATHS = {
-    "pod_reaches_pods", "pod_reaches_service", "pod_reaches_itself", "pod_reaches_api_server", "machine_reaches_pods",
-    "machine_reaches_service", "machine_reaches_node_ports", "largest_packet",
-}  # fmt: skip
 # What runs in the background of a shell ignores Ctrl-C, and so would its children.
 INTERRUPTIBLE = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
 MEND = "systemctl restart provisioner-pod-network"
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What `verify network` said."""
-
-    said: Said
-
-    @property
-    def causes(self) -> set[tuple[str, str]]:
-        """Where and what, without the paths that do not work."""
-        problems = self.said.report.get("problems", [])
-        return {(found["where"], found["rule"]) for found in problems if found["rule"] not in PATHS}
-
-    @property
-    def reaches(self) -> list[Reach]:
-        """Who reaches whom."""
-        return [Reach(**reach) for event in self.said.events if event.get("event") == "network_seen"
-                for reach in event["reaches"]]  # fmt: skip
-
-    @property
-    def holes(self) -> set[tuple[str, str, str]]:
-        """What does not work: path, source, target. A Service of all pods is reached or not as chance has it."""
-        wrong = (reach for reach in self.reaches if not reach.ok and reach.target != SERVICE)
-        return {(reach.path, reach.source, reach.target) for reach in wrong}
-
-    def pairs(self, path: str) -> set[tuple[str, str]]:
-        """Who does not reach whom by that path."""
-        return {(source, target) for name, source, target in self.holes if name == path}
-
-
-def verify_network(lab: World, *arguments: str) -> Verified:
-    began_s = time.monotonic()
-    found = Verified(lab.json("verify", "network", *arguments))
-    assert time.monotonic() - began_s < LIMIT_S, found.said
-    return found
-
-
-def namespaces(lab: World) -> str:
-    return lab.kubectl("get", "namespaces", "--selector", LABEL, "--output", "name").strip()
-
-
-def node(lab: World, name: str, path: str) -> str:
-    return lab.kubectl("get", "node", name, "-o", f"jsonpath={{{path}}}")
-
-
-def nodes(lab: World) -> list[str]:
-    """All of them: other tests may have added some."""
-    return lab.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split()
-
-
-def pod_cidr(lab: World, name: str) -> str:
-    return node(lab, name, ".spec.podCIDR")
-
-
-def address(lab: World, name: str) -> str:
-    return node(lab, name, ".status.addresses[0].address")
 
 
 def test_everyone_reaches_everyone(lab: World, tmp_path: Path) -> None:
@@ -206,14 +139,14 @@ def test_cni_configuration_removed(lab: World) -> None:
 
 
 @contextmanager
-def overlay(lab: World, *directions: tuple[str, str]) -> Iterator[None]:
+def overlay(lab: World, *directions: tuple[str, str], port: int = 4789) -> Iterator[None]:
     """A VXLAN of our own between w1 and w2, by which the pods' packets of these directions go."""
     try:
         for name, number in (("w1", 1), ("w2", 2)):
             lab.shell(
                 name,
                 # Bound to no device, it may carry as much as eth0, in fragments.
-                f"ip link add ov0 address 02:00:00:00:77:0{number} type vxlan id 77 dstport 4789 "
+                f"ip link add ov0 address 02:00:00:00:77:0{number} type vxlan id 77 dstport {port} "
                 f"local {address(lab, name)} nolearning\n"
                 f"ip link set ov0 mtu 1500 up\nip address add 10.99.77.{number}/24 dev ov0\n"
                 "sysctl -qw net.ipv4.conf.ov0.rp_filter=0",
@@ -238,20 +171,26 @@ BOTH = (("w1", "w2"), ("w2", "w1"))
 OTHER_ROUTES = {("w1", "routes"), ("w2", "routes")}
 
 
-def test_a_vxlan_port_filtered_and_a_hardware_address_changed(lab: World) -> None:
-    rule = "INPUT -p udp -m udp --dport 4789 -j DROP"
+@pytest.mark.parametrize("port", [4789, 8472])
+def test_a_vxlan_port_filtered(lab: World, port: int) -> None:
+    """The port of the standard, and that of Linux, which Flannel and Cilium use."""
+    rule = f"INPUT -p udp -m udp --dport {port} -j DROP"
+    with overlay(lab, *BOTH, port=port), damaged(lab, "w2", f"iptables -w -I {rule}", f"iptables -w -D {rule}"):
+        found = verify_network(lab)
+    assert found.causes - OTHER_ROUTES == {("w2", "vxlan_port")}, found.said
+    (said,) = [p["message"] for p in found.said.report["problems"] if p["rule"] == "vxlan_port"]
+    assert said == f"the firewall drops UDP {port}, which ov0 needs: -A {rule}"
+    assert found.pairs("pod-to-pod") == set(BOTH)
+
+
+def test_a_hardware_address_changed(lab: World) -> None:
     with overlay(lab, *BOTH):
         well = verify_network(lab)
         assert well.holes == set(), well.said
-        with damaged(lab, "w2", f"iptables -w -I {rule}", f"iptables -w -D {rule}"):
-            found = verify_network(lab)
         with damaged(
             lab, "w1", "ip link set ov0 address 02:00:00:00:77:ff", "ip link set ov0 address 02:00:00:00:77:01"
         ):
             changed = verify_network(lab)
-    assert found.causes - OTHER_ROUTES == {("w2", "vxlan_port")}, found.said
-    assert "UDP 4789" in next(p["message"] for p in found.said.report["problems"] if p["rule"] == "vxlan_port")
-    assert found.pairs("pod-to-pod") == set(BOTH)
     assert changed.causes - OTHER_ROUTES == {("w1", "vxlan_address")}, changed.said
     assert changed.pairs("pod-to-pod") == set(BOTH)
 
@@ -304,3 +243,14 @@ def test_ctrl_c_removes_the_probes(lab: World) -> None:
         process.stdout.read()
     assert process.returncode == 130
     assert namespaces(lab) == ""
+
+
+def test_two_at_once_wait_for_each_other(lab: World) -> None:
+    with begun(lab) as process:
+        second = verify_network(lab)
+        assert process.stdout
+        first = process.stdout.read()
+    assert process.returncode == 0, first
+    assert second.said.code == 0, second.said
+    waited = [event["what"] for event in second.said.events if event.get("event") == "waiting"]
+    assert any(what.startswith("another verification of this cluster by ") for what in waited), second.said

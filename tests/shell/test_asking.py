@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.verification.questions import _ASK, LARGEST, PATIENCE_S, Answer, Target, arguments, heard
+from provisioner.verification.questions import _ASK, LARGEST, LOOK_UP, PATIENCE_S, Answer, Target, arguments, heard
 
 # `get` answers with what lies in a file called like the address; none is a silence.
 GET = 'get() { cat "$PWD/$1" 2>/dev/null; }\n'
@@ -93,3 +93,34 @@ def test_the_largest_packet_is_found(tmp_path: Path, pod: str) -> None:
 
 def test_a_machine_without_the_pod_measures_nothing(tmp_path: Path, pod: str) -> None:
     assert measure(f"{tmp_path}:/usr/bin:/bin", "probe-elsewhere", "w1", "near") == {}
+
+
+# What busybox and others print: the server first, then what it said.
+SERVER = "Server:\t\t10.96.0.10\nAddress:\t10.96.0.10:53\n\n"
+ANSWERED = f"{SERVER}Name:\ta.example\nAddress: 10.96.0.1\n\n"
+OTHERS = "Server:    10.96.0.10\nAddress 1: 10.96.0.10 dns\n\nName:      a.example\nAddress 1: 10.96.0.1 a.example\n"
+BOTH = f"{SERVER}Name:\ta.example\nAddress: 2001:db8::1\nName:\ta.example\nAddress: 10.96.0.1\n"
+UNKNOWN = f"{SERVER}** server can't find a.example: NXDOMAIN\n\n** server can't find a.example: NXDOMAIN\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "wished", "ok", "text"),
+    [
+        (ANSWERED, "", True, ""),
+        (ANSWERED, "10.96.0.1", True, ""),
+        (OTHERS, "10.96.0.1", True, ""),
+        (BOTH, "10.96.0.1", True, ""),
+        (ANSWERED.replace("0.1\n", "0.10\n"), "10.96.0.1", False, "a.example is 10.96.0.10 and not 10.96.0.1"),
+        (UNKNOWN, "10.96.0.1", False, "a.example: ** server can't find a.example: NXDOMAIN"),
+        (SERVER, "", False, "a.example: "),
+        ("", "", False, "a.example: no answer in 8 s"),
+    ],
+)
+def test_a_name_has_the_address_that_it_must_have(tmp_path: Path, said: str, wished: str, ok: bool, text: str) -> None:
+    (tmp_path / "nslookup").write_text(f'#!/bin/sh\ncat "{tmp_path}/said"\nexit 1\n')
+    (tmp_path / "nslookup").chmod(0o755)
+    (tmp_path / "said").write_text(said)
+    argv = ["/bin/sh", "-c", LOOK_UP, "sh", "dns", "a.example", wished]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20, env=environment)
+    assert heard(done.stdout)["dns"] == Answer("dns", ok, text.strip())

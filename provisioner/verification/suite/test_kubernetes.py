@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from provisioner.inventory.model import Cluster, Host
-from provisioner.verification import objects
+from provisioner.verification import findings, objects
 from provisioner.verification.expect import expect_none
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import Node
+from provisioner.verification.seen import Seen
 from provisioner.verification.session import Session
 
 # Names and descriptions only: a token's secret stays in the cluster.
@@ -47,6 +48,11 @@ def test_node_is_ready(machine: Host, nodes: Mapping[str, Node], cluster: Cluste
 def test_node_uses_the_engine(node: Node, cluster: Cluster) -> None:
     """The node runs its pods with the wished container engine"""
     expect_none(objects.other_runtime(node, cluster.settings.runtime.type))
+
+
+def test_network_as_decided(seen: Seen, node: Node) -> None:
+    """The node uses the address, interface and packet size that were decided"""
+    expect_none(findings.other_network(seen, node.address), "`provisioner network show` tells what was decided")
 
 
 def test_labels_and_taints(machine: Host, node: Node) -> None:

@@ -11,10 +11,10 @@ from provisioner.inventory.model import Cluster, Host
 from provisioner.verification import findings
 from provisioner.verification.causes import of
 from provisioner.verification.expect import NotChecked, expect_no_problems, expect_none
-from provisioner.verification.items import CLUSTER
 from provisioner.verification.kubectl import Kubectl
-from provisioner.verification.objects import Node
-from provisioner.verification.paths import NetworkPath, sentences
+from provisioner.verification.objects import NameServers, Node
+from provisioner.verification.paths import CLUSTER, NetworkPath, sentences
+from provisioner.verification.probe_objects import where_from
 from provisioner.verification.seen import Seen
 from provisioner.verification.survey import Survey
 from provisioner.verification.walk import Asked
@@ -22,7 +22,6 @@ from provisioner.verification.walk import Asked
 pytestmark = pytest.mark.network
 
 _ROUTES = "the pods' network of this node is not set up: `provisioner apply` mends it"
-_IMAGE = "its image comes from the bundle: `provisioner apply` loads it"
 _PROXY = "kube-proxy sets the Service's rules: kubectl -n kube-system logs -l k8s-app=kube-proxy"
 _FIREWALL = "check routes and the firewall between these nodes (iptables FORWARD, security groups)"
 _HAIRPIN = "the plug-in's bridge or links need hairpin mode, and kube-proxy has to masquerade (clusterCIDR)"
@@ -94,12 +93,13 @@ def test_routes_last(seen: Seen, other_nodes: Others, cluster: Cluster) -> None:
     expect_none(findings.fleeting_routes(seen, other_nodes), _ROUTES)
 
 
-def test_probe(survey: Survey, machine: Host, sound: frozenset[str]) -> None:
+def test_probe(survey: Survey, machine: Host, sound: frozenset[str], asked: Asked, cluster: Cluster) -> None:
     """A pod starts on the node"""
     if machine.name in survey.pod_ips:
         return
     if machine.name in survey.missing:
-        expect_none([f"the probe on {machine.name} {survey.missing[machine.name]}"], _IMAGE)
+        text = f"the probe on {machine.name} {survey.missing[machine.name]} (image {asked.image})"
+        expect_none([text], where_from(asked.image, cluster.settings))
     if machine.name in sound:
         raise NotChecked(CLUSTER, survey.trouble)
     raise NotChecked(machine.name, f"the node {machine.name} is not well")
@@ -131,6 +131,11 @@ def _reached(survey: Survey, path: NetworkPath, machine: Host, hint: str, lackin
 def test_nothing_in_the_way(survey: Survey, machine: Host) -> None:
     """Nothing on the machine is in the way of what does not reach its target"""
     expect_no_problems(cause for cause in survey.causes if cause.where == machine.name)
+
+
+def test_nothing_in_the_cluster(survey: Survey) -> None:
+    """Nothing in the cluster itself is in the way of what does not reach its target"""
+    expect_no_problems(cause for cause in survey.causes if cause.where == CLUSTER)
 
 
 def test_pod_reaches_pods(survey: Survey, machine: Host) -> None:
@@ -173,16 +178,16 @@ def test_largest_packet(survey: Survey, machine: Host) -> None:
     _reached(survey, NetworkPath.LARGEST_PACKET, machine, _FIREWALL, "no other node, or no ping on the machine")
 
 
-def test_dns(survey: Survey, machine: Host, has_dns: bool) -> None:
-    """A pod on the node can look up the names of Services"""
-    if not has_dns:
+def test_dns(survey: Survey, machine: Host, dns: NameServers | None) -> None:
+    """A pod on the node can look up the names of Services, and is told their addresses"""
+    if not dns:
         pytest.skip("the cluster has no DNS server")
     _reached(survey, NetworkPath.DNS_INSIDE, machine, _DNS)
 
 
-def test_names_of_the_world(survey: Survey, machine: Host, has_dns: bool) -> None:
+def test_names_of_the_world(survey: Survey, machine: Host, dns: NameServers | None) -> None:
     """A pod on the node can look up names of the world"""
-    if not has_dns:
+    if not dns:
         pytest.skip("the cluster has no DNS server")
     _reached(survey, NetworkPath.DNS_OUTSIDE, machine, _DNS, "the machines cannot look them up either")
 

@@ -11,8 +11,10 @@ import pytest
 
 from provisioner.core.report import Reach
 from provisioner.errors import Problem
-from provisioner.verification.causes import RULES, Situation, causes, of
-from provisioner.verification.paths import SERVICE
+from provisioner.verification.causes import RULES, causes, of
+from provisioner.verification.objects import NameServers
+from provisioner.verification.paths import DNS, SERVICE
+from provisioner.verification.situation import Situation
 from provisioner.verification.wiring import Link, Way, Wiring, read
 from tests.unit.verification.conftest import recorded
 
@@ -21,6 +23,7 @@ PODS = IPv4Network("10.244.0.0/16")
 SPEAKS = "-A FORWARD -{0} 10.244.0.0/16 -m comment --comment provisioner-pod-network -j ACCEPT\n"
 VXLAN_WAY = "w2 10.244.2.0/24 via 10.99.77.2 dev ov0"
 DROP_UDP = "-A INPUT -p udp -m udp --dport 4789 -j DROP"
+DROP_DNS = "-A FORWARD -p udp -m udp --dport 53 -j DROP"
 NOTHING = r"      0       0       0       0 \    TX"
 
 Changes = tuple[tuple[str, str], ...]
@@ -38,9 +41,22 @@ def hole(path: str = "pod-to-pod", source: str = "w1", target: str = "w2", text:
     return Reach(path, source, target, False, text)
 
 
-def situation(w1: Changes = (), w2: Changes = (), *holes: Reach, unwell: frozenset[str] = frozenset()) -> Situation:
+DNS_SERVERS = NameServers("10.96.0.10", ("w2",))
+
+
+def no_name(text: str = "no answer in 8 s", path: str = "dns-inside") -> Reach:
+    return hole(path, "w1", DNS, text)
+
+
+def situation(
+    w1: Changes = (),
+    w2: Changes = (),
+    *holes: Reach,
+    unwell: frozenset[str] = frozenset(),
+    dns: NameServers | None = DNS_SERVERS,
+) -> Situation:
     found = {"w1": wiring("w1", *w1), "w2": wiring("w2", *w2)}
-    return Situation(PODS, holes or (hole(),), unwell, found, ADDRESSES)
+    return Situation(PODS, holes or (hole(),), unwell, found, ADDRESSES, dns)
 
 
 def names(found: tuple[Problem, ...]) -> list[tuple[str, str]]:
@@ -83,6 +99,16 @@ ONE_WAY: Changes = (("w1 10.244.1.0/24 via 10.99.77.1 dev ov0", "w1 10.244.1.0/2
          "w1", "api_server_unreachable", "cannot connect to the API server at 10.213.1.11:6443"),
         (situation((("10-bridge.conflist", "old.conf.bak"),), (), unwell=frozenset({"w1"})),
          "w1", "cni_configuration", "no network configuration"),
+        (situation((), (), no_name(), dns=NameServers()), "cluster", "dns_servers", "has no Service kube-dns"),
+        (situation((), (), no_name(), dns=NameServers("10.96.0.10")),
+         "cluster", "dns_servers", "the Service kube-dns (10.96.0.10) has no endpoints"),
+        (situation((), (), no_name("a.b is 10.9.9.9 and not 10.96.0.1")),
+         "cluster", "dns_answer", "the cluster's DNS answers wrongly: a.b is 10.9.9.9 and not 10.96.0.1"),
+        (situation((), (), no_name("a.b: ** server can't find a.b: NXDOMAIN")), "cluster", "dns_answer", "NXDOMAIN"),
+        (situation((("-A INPUT -j KUBE-FIREWALL", DROP_DNS),), (), no_name()),
+         "w1", "dns_filtered", f"UDP 53, by which pods look names up: {DROP_DNS}"),
+        (situation((), (("-A INPUT -j KUBE-FIREWALL", DROP_DNS),), no_name(path="dns-outside")),
+         "w2", "dns_filtered", DROP_DNS),
     ],
 )  # fmt: skip
 def test_a_cause_is_named_with_its_machine(found: Situation, where: str, rule: str, words: str) -> None:
@@ -112,10 +138,18 @@ def test_nothing_is_said_of_machines_that_are_as_they_should_be() -> None:
         situation((("\nkube-proxy\n", "\nkube-router\n"),), (), hole("pod-to-service")),
         situation((("\nkube-proxy\n", "\n"),)),
         situation((("10-bridge.conflist", "x"),)),
+        situation((("-A INPUT -j KUBE-FIREWALL", DROP_DNS),)),
+        situation(dns=NameServers("10.96.0.10")),
+        situation((), (), no_name("w.example: ** server can't find w.example: NXDOMAIN", "dns-outside")),
     ],
 )
 def test_what_hurts_nobody_is_no_cause(quiet: Situation) -> None:
     assert causes(quiet) == ()
+
+
+def test_who_answers_where_the_dns_has_no_server_is_not_the_dns() -> None:
+    strange = no_name("a.b: ** server can't find a.b: NXDOMAIN")
+    assert names(causes(situation((), (), strange, dns=NameServers("10.96.0.10")))) == [("cluster", "dns_servers")]
 
 
 def test_several_causes_are_all_named() -> None:
@@ -147,3 +181,6 @@ def test_a_path_is_explained_by_what_concerns_it() -> None:
     assert of(hole("hairpin", "w1", "w1"), found) == [proxy, route]
     assert of(hole("pod-to-pod", "w2", "w3"), found) == []
     assert of(hole("pod-to-service", "w2", SERVICE), found) == [proxy, route, elsewhere]
+    servers = Problem("dns_servers", "cluster", "there are none")
+    assert of(no_name(), (*found, servers)) == [route, elsewhere, servers]
+    assert of(hole("pod-to-service", "w2", SERVICE), (servers,)) == []

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 
 from provisioner.core.report import Reach
 from provisioner.verification.explaining import explain
+from provisioner.verification.objects import NameServers
 from provisioner.verification.survey import Survey
 from provisioner.verification.walk import Asked
 from provisioner.verification.wiring import Forwarding, Way, read
@@ -37,6 +38,14 @@ def test_only_the_ends_of_a_hole_are_asked_once_each_and_for_the_ways_between_th
     assert [len(hosts[name].ran) for name in hosts] == [0, 1, 1]
     assert "w1 10.244.1.2 w2 10.244.2.2 node:w1 10.213.1.129 node:w2 10.213.1.130" in hosts["w1"].ran[0]
     assert found.reaches == survey.reaches
+
+
+def test_the_machines_whose_pods_answer_for_the_dns_are_asked_too() -> None:
+    hosts = {"cp1": showing("w1"), "w1": showing("w1"), "w2": showing("w2")}
+    asked = Asked(list(hosts), hosts, ADDRESSES, dns=NameServers("10.96.0.10", ("w2",)))
+    survey = Survey((Reach("dns-inside", "w1", "DNS", False, "no answer in 8 s"),), pod_ips=IPS)
+    explain(asked, survey, frozenset(), PODS)
+    assert [len(hosts[name].ran) for name in hosts] == [0, 1, 1]
 
 
 def test_a_node_that_took_no_probe_is_asked_too() -> None:

@@ -265,3 +265,23 @@ def test_routes_after_a_reboot(
 ) -> None:
     seen = replace(worker, route_files=files, unit_files=unit, enabled=frozenset(enabled))
     assert len(findings.fleeting_routes(seen, OTHERS)) == left
+
+
+@pytest.mark.parametrize(
+    ("seen", "node", "wrong"),
+    [
+        ({}, "10.213.0.129", []),
+        ({}, "10.0.2.15", ["the node's address is 10.0.2.15, decided was 10.213.0.129"]),
+        ({"decided": None}, "10.213.0.129",
+         ["/var/lib/provisioner/network.json, where the decision stands, is missing or cannot be read"]),
+        ({"addresses": (("eth1", "10.213.0.129/24"),)}, "10.213.0.129",
+         ["10.213.0.129 is on eth1, decided was eth0"]),
+        ({"addresses": ()}, "10.213.0.129", ["10.213.0.129 is on no interface, decided was eth0"]),
+        ({"packet_bytes": {"eth0": 1400}}, "10.213.0.129", ["eth0 carries packets of 1400 bytes, decided were 1500"]),
+        ({"packet_bytes": {"eth0": 9000}}, "10.213.0.129", []),
+    ],
+)  # fmt: skip
+def test_what_the_node_uses_is_what_was_decided(
+    worker: Seen, seen: dict[str, Any], node: str, wrong: list[str]
+) -> None:
+    assert findings.other_network(replace(worker, **seen), node) == wrong

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.inventory.values import Taint, Version
 from provisioner.verification import objects
-from provisioner.verification.objects import Node, Pod
+from provisioner.verification.objects import NameServers, Node, Pod
 from tests.unit.verification.conftest import a_host, recorded_json
 
 VERSION = Version(1, 20, 2)
@@ -121,3 +121,21 @@ def test_what_no_node_takes_says_why_and_is_not_waited_for_as_long_as_static_pod
     assert objects.hopeful(seen, {"cp1", "w1"}, static=False) == str(dns)
     assert objects.hopeful(seen, {"cp1", "w1"}, static=True) == str(etcd)
     assert objects.hopeful((lost, replace(dns, waiting="ImagePullBackOff")), {"cp1"}, static=False) == ""
+
+
+SERVICE = {"kind": "Service", "spec": {"clusterIP": "10.96.0.10"}}
+DEPLOYMENT = {"kind": "Deployment", "spec": {}}
+READY = {"addresses": [{"ip": "10.244.2.2", "nodeName": "w2"}], "notReadyAddresses": [{"nodeName": "w1"}]}
+
+
+@pytest.mark.parametrize(
+    ("items", "found"),
+    [
+        ([], None),
+        ([DEPLOYMENT], NameServers()),
+        ([SERVICE, {"kind": "Endpoints"}, DEPLOYMENT], NameServers("10.96.0.10")),
+        ([SERVICE, {"kind": "Endpoints", "subsets": [READY]}], NameServers("10.96.0.10", ("w2",))),
+    ],
+)
+def test_the_clusters_dns(items: list[dict[str, Any]], found: NameServers | None) -> None:
+    assert objects.name_servers({"items": items}) == found

@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,14 +12,16 @@ from typing import Any
 import pytest
 
 from provisioner.core.report import Reach
+from provisioner.inventory.networks import AnyNetwork, BridgeNetwork, CalicoNetwork, ManifestNetwork
 from provisioner.verification import probe_objects, probes, questions, survey
 from provisioner.verification.hearing import policy_reaches
 from provisioner.verification.kubectl import KubectlError, LostError, run
 from provisioner.verification.objects import Pod
 from provisioner.verification.paths import NetworkPath
-from provisioner.verification.questions import Answer
+from provisioner.verification.questions import Answer, Name
 from provisioner.verification.survey import Survey
-from provisioner.verification.walk import Asked, names_to_look_up
+from provisioner.verification.turn import BusyError
+from provisioner.verification.walk import Asked, names_to_look_up, promises_policies
 from tests.unit.verification.conftest import Answered, FakeHost, kubectl_on
 
 FINE = {
@@ -63,13 +66,17 @@ def test_probes_run_on_each_node_whatever_its_taints_and_without_rights() -> Non
     assert spec["tolerations"] == [{"operator": "Exists"}]
     assert spec["automountServiceAccountToken"] is False
     assert spec["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert spec["containers"][0]["imagePullPolicy"] == "IfNotPresent"
     assert spec["containers"][0]["image"] == probe_objects.IMAGE
 
 
-def test_the_image_may_be_another() -> None:
-    daemon_set = probe_objects.manifest("ns", ["w1"], "registry.example/busybox:1")["items"][2]
-    assert daemon_set["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/busybox:1"
+OURS = probe_objects.IMAGE
+
+
+@pytest.mark.parametrize(("image", "pulls"), [(OURS, "Never"), ("registry.example/busybox:1", "IfNotPresent")])
+def test_our_own_image_is_never_pulled_from_whoever_has_that_name(image: str, pulls: str) -> None:
+    daemon_set = probe_objects.manifest("ns", ["w1"], image)["items"][2]
+    container = daemon_set["spec"]["template"]["spec"]["containers"][0]
+    assert (container["image"], container["imagePullPolicy"]) == (image, pulls)
 
 
 def test_the_service_finds_the_probes_and_all_of_it_can_be_found_again() -> None:
@@ -222,6 +229,31 @@ def test_a_cluster_that_refuses_is_trouble_and_not_a_crash() -> None:
     )
 
 
+def test_the_probes_wait_for_their_turn_and_are_gone_before_the_next() -> None:
+    kubectl, host = kubectl_on(cluster_with(FINE))
+    seen: list[int] = []
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        seen.append(len(host.ran))
+        yield
+        seen.append(len(host.ran))
+
+    survey.take(kubectl, Asked(list(FINE), {}), lambda what: None, turn)
+    assert seen == [0, len(host.ran)]
+    assert "delete namespace" in host.ran[-1]
+
+
+def test_somebody_elses_turn_is_trouble_and_their_probes_stay() -> None:
+    kubectl, host = kubectl_on(cluster_with(FINE))
+
+    def turn() -> AbstractContextManager[None]:
+        raise BusyError("another verification is at work")
+
+    assert survey.take(kubectl, Asked(["w1"], {}), lambda what: None, turn).trouble == "another verification is at work"
+    assert host.ran == []
+
+
 def test_nobody_to_ask() -> None:
     kubectl, host = kubectl_on(cluster_with({}))
     assert survey.take(kubectl, Asked([], {}), lambda what: None).idle
@@ -230,10 +262,10 @@ def test_nobody_to_ask() -> None:
 
 def test_names_are_looked_up_where_there_is_dns() -> None:
     says = "dns-inside:DNS ok\n"
-    names = {NetworkPath.DNS_INSIDE: "kubernetes.default.svc.cluster.local"}
+    names = {NetworkPath.DNS_INSIDE: Name("kubernetes.default.svc.cluster.local", "10.96.0.1")}
     found, host = take({"w1": FINE["w1"]}, cluster_with({"w1": FINE["w1"]}, lambda command: says), names=names)
     assert found.by(NetworkPath.DNS_INSIDE, "w1") == (Reach("dns-inside", "w1", "DNS", True),)
-    assert any("dns-inside:DNS kubernetes.default.svc.cluster.local" in command for command in host.ran)
+    assert any("dns-inside:DNS kubernetes.default.svc.cluster.local 10.96.0.1" in command for command in host.ran)
 
 
 @pytest.mark.parametrize(("codes", "outside"), [((0, 0), True), ((0, 2), False), ((2, 2), False), ((), False)])
@@ -241,9 +273,22 @@ def test_names_of_the_world_are_asked_for_where_all_machines_know_them(codes: tu
     hosts = {
         f"w{place}": FakeHost(partial(lambda rc, command: Answered(rc=rc), code)) for place, code in enumerate(codes)
     }
-    names = names_to_look_up(hosts, "kubernetes.default.svc.cluster.local", "world.example")
-    assert (names.get(NetworkPath.DNS_OUTSIDE) == "world.example") is outside
+    names = names_to_look_up(hosts, Name("kubernetes.default.svc.cluster.local"), "world.example")
+    assert (names.get(NetworkPath.DNS_OUTSIDE) == Name("world.example")) is outside
     assert NetworkPath.DNS_INSIDE in names
+
+
+@pytest.mark.parametrize(
+    ("network", "promises"),
+    [
+        (BridgeNetwork(), False),
+        (CalicoNetwork(), True),
+        (ManifestNetwork(manifest="own.yaml"), False),
+        (ManifestNetwork(manifest="own.yaml", network_policies=True), True),
+    ],
+)
+def test_of_a_manifest_of_ones_own_the_inventory_says_whether_it_promises(network: AnyNetwork, promises: bool) -> None:
+    assert promises_policies(network) is promises
 
 
 def test_kubectl_says_what_it_could_not_do() -> None:

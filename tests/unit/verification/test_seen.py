@@ -2,7 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.verification.seen import Inode, Route, Seen, Unit, fstab_swaps, pod_prefix, read, units, with_paths
+from provisioner.verification.seen import (
+    Decided,
+    Inode,
+    Route,
+    Seen,
+    Unit,
+    decided,
+    fstab_swaps,
+    pod_prefix,
+    read,
+    units,
+    with_paths,
+)
 from tests.unit.verification.conftest import recorded
 
 
@@ -25,12 +37,22 @@ def test_a_real_worker_is_understood(worker: Seen) -> None:
     assert "docker.service" in worker.enabled
     assert worker.modules_at_boot >= {"overlay", "br_netfilter"}
     assert not worker.readyz
+    assert worker.decided == Decided("eth0", "10.213.0.129/24", 1500)
+    assert ("eth0", "10.213.0.129/24") in worker.addresses
+    assert worker.packet_bytes["eth0"] == 1500
 
 
 def test_a_real_control_plane_is_understood(control_plane: Seen) -> None:
     assert control_plane.readyz == "ok"
     assert control_plane.listening >= {6443, 2379, 10250}
     assert "/etc/kubernetes/admin.conf" in control_plane.certificates
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"interface": "eth0"}', '{"interface": "e", "address": "a", "mtu": ""}']
+)
+def test_a_record_that_is_none(text: str) -> None:
+    assert decided(text) is None
 
 
 def test_nothing_secret_is_looked_at() -> None:
@@ -46,7 +68,7 @@ def test_an_answer_that_broke_off_is_refused(length: int) -> None:
 def test_a_machine_with_nothing_on_it_is_understood() -> None:
     names = "clock user hostname packages programs holds units cgroup-drivers sysctls sysctl-files modules"
     names += " filesystems module-files swaps fstab listening files certificates healthz readyz plug-ins cni"
-    names += " routes enabled route-files unit-files end"
+    names += " routes addresses packet-sizes network-record enabled route-files unit-files end"
     bodies = {"clock": "1.5\n", "user": "1000\n"}
     seen = read("".join(f"\nX {name}\n{bodies.get(name, '')}" for name in names.split()), "X")
     assert (seen.clock_s, seen.is_root, seen.packages, seen.units, seen.routes) == (1.5, False, {}, {}, ())
