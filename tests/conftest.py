@@ -48,7 +48,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if config.option.markexpr == "e2e" and not config.option.collectonly and not hasattr(config, "workerinput"):
         # Only here: Docker's client costs the fast tests half a second.
-        from tests.e2e.conftest import can_run_containers  # noqa: PLC0415
+        from tests.e2e.machines import can_run_containers  # noqa: PLC0415
         from tests.e2e.readiness import ready_for_labs  # noqa: PLC0415
 
         if can_run_containers():

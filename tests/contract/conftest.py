@@ -18,7 +18,8 @@ from tests.conftest import Tally
 from tests.contract.fake_hands import FakeHands
 from tests.contract.real_hands import RealHands
 from tests.contract.subject import HOST, Subject
-from tests.e2e.conftest import can_run_containers, pytest_runtest_makereport
+from tests.e2e.conftest import pytest_runtest_makereport
+from tests.e2e.machines import need_containers
 from tests.e2e.world import provisioner
 from tests.fake.world import World
 
@@ -53,8 +54,7 @@ def _fake() -> Iterator[Subject]:
 
 @contextmanager
 def _real() -> Iterator[Subject]:
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    need_containers()
     container.down(LAB, ignore)
     built = provisioner("bundle", "build")
     assert built.code == 0, built

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import ROOT
-from tests.e2e.conftest import can_run_containers, pytest_runtest_makereport
+from tests.e2e.conftest import pytest_runtest_makereport
+from tests.e2e.machines import need_containers
 
 __all__ = ["pytest_runtest_makereport"]
 
@@ -64,8 +65,7 @@ class Shell:
 @pytest.fixture(scope="package")
 def shell() -> Iterator[Shell]:
     """The shell; afterwards, and before in case that an earlier run was killed, there is no lab of ours."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the documents are run in a real lab")
+    need_containers()
     with tempfile.TemporaryDirectory(prefix="docs-") as home:
         made = Shell(Path(home))
         _remove_labs(made)

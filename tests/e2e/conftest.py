@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Tally
 from tests.e2e.ground import Ground, ground
+from tests.e2e.machines import make, need_containers, room_for
 from tests.e2e.watching import ArgumentsWatcher, MachineWatcher
 from tests.e2e.world import World, provisioner
 from tests.repositories.site import Site, make_site
@@ -41,34 +40,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.longrepr = f"skipped in CI, where it must run: {report.longrepr}"
 
 
-def can_run_containers() -> bool:
-    """Root, or someone whom the engine answers."""
-    if os.geteuid() == 0:
-        return True
-    try:
-        return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False
-
-
 @pytest.fixture(scope="session")
 def lab() -> Iterator[World]:
     """One control plane and two workers with a verified cluster; `notes` tells what was seen on the way."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    try:
+    with room_for(LAB):
         yield _brought_up()
-    finally:
-        down = provisioner("lab", "down", "--name", LAB)
-        assert down.code == 0, down
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Upstream's repositories for Debian 12, to be served."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    need_containers()
     return make_site(tmp_path_factory.mktemp("site"))
 
 
@@ -94,10 +76,7 @@ def counted_fault(tally: Tally) -> None:
 
 
 def _brought_up() -> World:
-    made = provisioner("lab", "up", "--name", LAB, "--machines-only", "--json")
-    assert made.code == 0, made
-    shown = next(event["text"] for event in made.events if event.get("text", "").startswith("inventory: "))
-    world = World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1", "w1", "w2"])
+    world = make(LAB, workers=2)
     before = {machine: world.shell(machine, FINGERPRINT) for machine in world.machines}
     file = world.inventory.with_name("fresh.plan")
     plan = world.json("plan", "--exit-code", "-o", str(file))

@@ -13,6 +13,7 @@ import yaml
 from provisioner.core.report import ignore
 from provisioner.labs import engine, network
 from provisioner.labs.spec import RELEASES
+from tests.e2e.machines import make, room_for
 from tests.e2e.world import Said, World, provisioner
 from tests.repositories.server import SiteServer, serving
 from tests.repositories.site import NEWEST_SERIES, Site
@@ -77,20 +78,12 @@ class Ground:
 @contextmanager
 def ground(name: str, site: Site, release: str = "bookworm", workers: int = 0) -> Iterator[Ground]:
     """A lab whose machines have the distribution's packages from here too, and nothing else yet; gone afterwards."""
-    provisioner("lab", "down", "--name", name)
-    try:
-        size = ("--workers", str(workers), "--release", release)
-        made = provisioner("lab", "up", "--name", name, "--machines-only", "--json", *size)
-        assert made.code == 0, made
-        shown = next(event["text"] for event in made.events if event.get("text", "").startswith("inventory: "))
-        machines = ["cp1", *(f"w{number}" for number in range(1, workers + 1))]
-        world = World(name, Path(shown.removeprefix("inventory: ")), machines)
+    with room_for(name):
+        world = make(name, workers=workers, release=release)
         with serving(site.directory, _gateway(name)) as server:
-            for machine in machines:
+            for machine in world.machines:
                 world.shell(machine, _distribution(release, server.address, site))
             yield Ground(world, site, server)
-    finally:
-        provisioner("lab", "down", "--name", name)
 
 
 def _gateway(name: str) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.e2e.conftest import can_run_containers
+from tests.e2e.machines import make, room_for
 from tests.e2e.watching import ArgumentsWatcher
-from tests.e2e.world import World, provisioner
+from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e
 
@@ -30,20 +29,12 @@ docker exec "$etcd" etcdctl --cacert $pki/ca.crt --cert $pki/server.crt --key $p
 @pytest.fixture(scope="module")
 def alone() -> Iterator[World]:
     """One control plane, brought up with all of it; `notes` has the arguments of all processes meanwhile."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    try:
+    with room_for(LAB):
         yield _brought_up()
-    finally:
-        assert provisioner("lab", "down", "--name", LAB).code == 0
 
 
 def _brought_up() -> World:
-    made = provisioner("lab", "up", "--name", LAB, "--workers", "0", "--machines-only", "--json")
-    assert made.code == 0, made
-    shown = next(event["text"] for event in made.events if event.get("text", "").startswith("inventory: "))
-    world = World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1"])
+    world = make(LAB, workers=0)
     document = world.document()
     wished = {"audit_policy": "policy.yaml", "encryption": "secretbox", "patches": "patches"}
     document["all"]["vars"]["cluster"] |= wished

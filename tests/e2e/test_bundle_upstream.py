@@ -21,7 +21,7 @@ from provisioner.bundle.debian.recipe import Recipe
 from provisioner.bundle.manifest import Kind
 from provisioner.bundle.reading import Bundle, load
 from tests.builders import network_objects
-from tests.e2e.conftest import can_run_containers
+from tests.e2e.machines import fresh
 from tests.e2e.world import Said, World, provisioner
 from tests.repositories.registry import Registry, serving_images
 from tests.repositories.server import SiteServer, damage, hang, serving
@@ -196,14 +196,7 @@ def test_built_again_it_is_found_and_nobody_is_asked(bundle: Bundle, upstream: U
 @pytest.fixture(scope="module")
 def cluster(bundle: Bundle) -> Iterator[tuple[World, Path, Said]]:
     """One control plane and one worker that reach each other and us, and nobody else; and what `apply` said."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    try:
-        made = provisioner("lab", "up", "--name", LAB, "--workers", "1", "--machines-only", "--json")
-        assert made.code == 0, made
-        shown = next(event["text"] for event in made.events if event.get("text", "").startswith("inventory: "))
-        world = World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1", "w1"])
+    with fresh(LAB, workers=1) as world:
         for machine in world.machines:
             print(machine, world.shell(machine, BLOCK))
         document = world.document()
@@ -211,8 +204,6 @@ def cluster(bundle: Bundle) -> Iterator[tuple[World, Path, Said]]:
         path = world.inventory.with_name("upstream.yaml")
         path.write_text(yaml.safe_dump(document))
         yield world, path, provisioner("apply", "-i", str(path), "--json")
-    finally:
-        provisioner("lab", "down", "--name", LAB)
 
 
 Cluster = tuple[World, Path, Said]

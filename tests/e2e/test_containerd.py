@@ -8,13 +8,12 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
 from provisioner.runtimes.containerd import CONFIG
-from tests.e2e.conftest import can_run_containers
+from tests.e2e.machines import fresh
 from tests.e2e.world import ENVIRONMENT, PROGRAM, World, provisioner
 
 pytestmark = pytest.mark.e2e
@@ -28,21 +27,12 @@ LONGEST_S = 60
 @pytest.fixture(scope="module")
 def made() -> Iterator[World]:
     """One control plane and one worker, without a cluster yet, and an inventory that wishes for containerd."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    try:
-        up = provisioner("lab", "up", "--name", LAB, "--workers", "1", "--machines-only", "--json")
-        assert up.code == 0, up
-        shown = next(event["text"] for event in up.events if event.get("text", "").startswith("inventory: "))
-        path = Path(shown.removeprefix("inventory: "))
-        document = yaml.safe_load(path.read_text())
+    with fresh(LAB, workers=1) as world:
+        document = world.document()
         document["all"]["vars"]["cluster"]["runtime"] = {"type": "containerd"}
-        other = path.with_name("containerd.yaml")
+        other = world.inventory.with_name("containerd.yaml")
         other.write_text(yaml.safe_dump(document))
-        yield World(LAB, other, ["cp1", "w1"])
-    finally:
-        assert provisioner("lab", "down", "--name", LAB).code == 0
+        yield World(LAB, other, world.machines)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from provisioner.catalog import containerd as catalog
 from provisioner.resources.daemons import Setting
 from provisioner.runtimes.containerd import CONFIG
 from provisioner.sources.versions import upstream
-from tests.e2e.conftest import can_run_containers
 from tests.e2e.ground import Ground, Settings, ground
+from tests.e2e.machines import need_containers
 from tests.e2e.world import Said, provisioner
 from tests.repositories.site import Site, make_site
 
@@ -27,8 +27,7 @@ INTERFACES = ("io.containerd.grpc.v1 cri", "io.containerd.cri.v1 runtime")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    need_containers()
     return make_site(tmp_path_factory.mktemp("site"), ("bullseye", "bookworm", "jammy", "trixie", "noble"))
 
 

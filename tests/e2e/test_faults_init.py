@@ -6,13 +6,12 @@ A lab of its own with one control plane, because the cluster of the others is ma
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import can_run_containers
 from tests.e2e.faults import NODE_PATHS, applied, damaged, failed, node_conditions, refused
-from tests.e2e.world import World, provisioner
+from tests.e2e.machines import fresh
+from tests.e2e.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("counted_fault")]
 
@@ -37,16 +36,8 @@ MENDED_KUBELET = "rm /etc/systemd/system/kubelet.service.d/99-broken.conf; syste
 @pytest.fixture(scope="module")
 def machine() -> Iterator[World]:
     """One machine that shall become a control plane."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    up = provisioner("lab", "up", "--name", LAB, "--workers", "0", "--machines-only", "--json")
-    try:
-        assert up.code == 0, up
-        shown = next(event["text"] for event in up.events if event.get("text", "").startswith("inventory: "))
-        yield World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1"])
-    finally:
-        provisioner("lab", "down", "--name", LAB)
+    with fresh(LAB, workers=0) as world:
+        yield world
 
 
 def test_the_api_servers_port_is_taken(machine: World) -> None:

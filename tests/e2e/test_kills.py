@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Tally
-from tests.e2e.conftest import can_run_containers
+from tests.e2e.machines import make, room_for
 from tests.e2e.running import Running
-from tests.e2e.world import Said, World, provisioner
+from tests.e2e.world import World, provisioner
 
 pytestmark = pytest.mark.e2e
 
@@ -74,20 +74,12 @@ class Fault:
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
     """Machines without a cluster, and a seed."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    try:
+    with room_for(LAB):
         yield _machines()
-    finally:
-        down = provisioner("lab", "down", "--name", LAB)
-        assert down.code == 0, down
 
 
 def _machines() -> Story:
-    up = _lab_up()
-    shown = next(event["text"] for event in up.events if event.get("text", "").startswith("inventory: "))
-    world = World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1", "w1", "w2"])
+    world = make(LAB, workers=2)
     for machine in world.machines:
         world.shell(machine, "cat /sys/class/net/eth0/address >/root/mac")
     print(f"\nPROVISIONER_TEST_SEED={SEED}")
@@ -157,13 +149,7 @@ def unplugged(story: Story, machine: str) -> Fault:
 def switched_off(story: Story, machine: str) -> Fault:
     """It loses its power, and is started again."""
     argv = ["docker", "kill", f"provisioner-lab-{story.world.name}-{machine}"]
-    return Fault(lambda: subprocess.run(argv, check=True, capture_output=True), _lab_up)
-
-
-def _lab_up() -> Said:
-    up = provisioner("lab", "up", "--name", LAB, "--machines-only", "--json")
-    assert up.code == 0, up
-    return up
+    return Fault(lambda: subprocess.run(argv, check=True, capture_output=True), lambda: make(LAB, workers=2))
 
 
 def test_a_bring_up(story: Story, tally: Tally) -> None:

@@ -14,7 +14,7 @@ from provisioner.core.network import RECORD
 from provisioner.core.report import ignore
 from provisioner.labs import container
 from provisioner.labs.spec import LabSpec
-from tests.e2e.conftest import can_run_containers
+from tests.e2e.machines import room_for
 from tests.e2e.world import Said, World, provisioner
 
 pytestmark = pytest.mark.e2e
@@ -30,10 +30,7 @@ ADDRESSES = {"cp1": "192.168.233.11", "w1": "192.168.233.129"}
 @pytest.fixture(scope="module")
 def made() -> Iterator[World]:
     """Two machines that are reached through ports of this one, so that nothing says what their addresses are."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    try:
+    with room_for(LAB):
         path = container.up(SPEC, ignore).inventory
         document = yaml.safe_load(path.read_text())
         for group in document["all"]["children"].values():
@@ -42,8 +39,6 @@ def made() -> Iterator[World]:
         document["all"]["vars"]["cluster"]["control_plane_endpoint"] = f"{NAME}:6443"
         path.write_text(yaml.safe_dump(document))
         yield World(LAB, path, ["cp1", "w1"])
-    finally:
-        assert provisioner("lab", "down", "--name", LAB).code == 0
 
 
 @pytest.fixture(scope="module")

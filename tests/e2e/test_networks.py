@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,9 @@ from provisioner.core.objects import Object, Objects, name_of
 from provisioner.plays.network import patched
 from provisioner.resources.kubectl import Manifest
 from tests.builders import ok
-from tests.e2e.conftest import can_run_containers
+from tests.e2e.machines import fresh
 from tests.e2e.running import Running
-from tests.e2e.world import Said, World, provisioner
+from tests.e2e.world import Said, World
 from tests.golden.test_networks import WAYS, wishing
 from tests.networks.manifests import file_of, objects_of
 
@@ -55,19 +54,10 @@ while :; do sleep 3600; done
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """A cluster with the `bridge` network."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    try:
-        made = provisioner("lab", "up", "--name", LAB, "--workers", "1", "--machines-only", "--json")
-        assert made.code == 0, made
-        shown = next(event["text"] for event in made.events if event.get("text", "").startswith("inventory: "))
-        world = World(LAB, Path(shown.removeprefix("inventory: ")), ["cp1", "w1"])
+    with fresh(LAB, workers=1) as world:
         up = world.json("apply")
         assert up.code == 0, up
         yield world
-    finally:
-        assert provisioner("lab", "down", "--name", LAB).code == 0
 
 
 def problems(said: Said) -> dict[str, str]:

@@ -7,8 +7,8 @@ import pytest
 from provisioner.labs.spec import RELEASES
 from provisioner.sources.versions import upstream
 from tests.conftest import Tally
-from tests.e2e.conftest import can_run_containers
 from tests.e2e.ground import Settings, ground
+from tests.e2e.machines import need_containers
 from tests.repositories.site import DOCKER_VERSIONS, Site, make_site
 
 pytestmark = pytest.mark.e2e
@@ -20,8 +20,7 @@ OTHERS = ("bullseye", "jammy", "trixie", "noble")
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
+    need_containers()
     return make_site(tmp_path_factory.mktemp("site"), OTHERS)
 
 

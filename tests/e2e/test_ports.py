@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.report import ignore
-from provisioner.labs import container
-from provisioner.labs.spec import LabSpec
 from tests.conftest import Tally
-from tests.e2e.conftest import FINGERPRINT, can_run_containers
+from tests.e2e.conftest import FINGERPRINT
 from tests.e2e.faults import PASSING, damaged, refused, swallowing
+from tests.e2e.machines import fresh
 from tests.e2e.world import Said, World, provisioner
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("counted_fault")]
@@ -31,13 +29,8 @@ FLANNEL = {"network": {"type": "flannel", "version": "0.13.0"}, "images": "regis
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """Two machines with nothing on them."""
-    if not can_run_containers():
-        pytest.skip("no right to run containers here: the real lab needs root or access to a Docker Engine")
-    provisioner("lab", "down", "--name", LAB)
-    try:
-        yield World(LAB, container.up(LabSpec(LAB, workers=1), ignore).inventory, ["cp1", "w1"])
-    finally:
-        assert provisioner("lab", "down", "--name", LAB).code == 0
+    with fresh(LAB, workers=1) as world:
+        yield world
 
 
 @contextmanager
