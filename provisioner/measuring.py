@@ -16,6 +16,7 @@ from provisioner.core.play import View
 from provisioner.core.report import Listener, PhaseBegan
 from provisioner.errors import ProvisionerError
 from provisioner.fleet import Fleet
+from provisioner.networks.leftovers import others
 from provisioner.transports.protocol import Transport
 
 
@@ -23,7 +24,7 @@ def measured(
     fleet: Fleet, view: View, listen: Listener, *, everything: bool = False
 ) -> tuple[View, dict[str, ProvisionerError]]:
     """The view with what was measured and decided, one round trip for those who have to try; errors by host."""
-    asked = questions(view, everything=everything)
+    asked = questions(view, everything=everything, replacing=bool(others(view)))
     if not asked:
         return replace(view, decisions=decide(view)), {}
     listen(PhaseBegan("measure the network", tuple(asked)))

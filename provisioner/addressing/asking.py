@@ -21,11 +21,12 @@ SMALL_FLEET = 16
 SAMPLE = 8
 
 
-def questions(view: View, *, everything: bool = False) -> dict[str, Command]:
+def questions(view: View, *, everything: bool = False, replacing: bool = False) -> dict[str, Command]:
     """What each machine has to try, by host: nothing where all is decided and joined, or measured already.
 
     What a killed run has decided is tried once more: it may have been refused, and that is written down nowhere. With
-    `everything`, all of it is tried. Ports are knocked at before a machine joins; later a plug-in may not answer.
+    `everything`, all of it is tried. Ports are knocked at before a machine joins, and where a plug-in is `replacing`
+    another; later it may not answer.
     """
     names = tuple(sorted(view.facts))
     known, hosts = owners(view), {name: view.cluster.host(name) for name in names}
@@ -34,7 +35,7 @@ def questions(view: View, *, everything: bool = False) -> dict[str, Command]:
         name: tuple(option.address for option in options(view, hosts[name], known)) for name in names
     }
     tried |= {name: (Address(one.interface, one.ip, one.mtu),) for name, one in found.items() if one}
-    fresh = {name for name in names if not view.states[name].joined}
+    fresh = {name for name in names if replacing or not view.states[name].joined}
     open_ = {name for name in names if found[name] is None or name in fresh} & view.limit
     planes = frozenset(name for name in names if hosts[name].role is Role.CONTROL_PLANE)
     wanted: dict[str, list[Target]] = {}
@@ -55,8 +56,8 @@ def pairs(names: tuple[str, ...], planes: frozenset[str] = frozenset()) -> Itera
     for start, name in enumerate(names):
         after = [names[(start + step) % len(names)] for step in range(1, reach + 1)]
         before = [names[start - step] for step in range(1, reach + 1)]
-        others = after if small else [*after, *before, *(names if name in planes else sorted(planes))]
-        yield from ((name, other) for other in dict.fromkeys(others) if other != name)
+        tried = after if small else [*after, *before, *(names if name in planes else sorted(planes))]
+        yield from ((name, other) for other in dict.fromkeys(tried) if other != name)
 
 
 def _needs(view: View, asker: Host, at: Host, address: Address) -> tuple[Port, ...]:

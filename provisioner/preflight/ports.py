@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from provisioner.addressing.deciding import by_address, some
-from provisioner.catalog.networks import KUBERNETES_PORTS, Port, ports
+from provisioner.catalog.networks import KUBERNETES_PORTS, PORTS, Port, ports
 from provisioner.core.network import Passage
 from provisioner.core.play import View
 from provisioner.derived import node_address
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
 from provisioner.inventory.networks import variant
+from provisioner.networks.leftovers import others
 
 # Who has knocked, and at whom.
 Pairs = tuple[tuple[str, str], ...]
@@ -52,9 +53,13 @@ def _filtered(view: View) -> Iterator[Problem]:
 
 
 def _unproved(view: View) -> Iterator[Problem]:
-    """Silence where a refusal was to be expected. On a node somebody may listen who says nothing to that."""
+    """Silence where a refusal was to be expected. On a node somebody may listen who says nothing to that: the plug-in,
+    or the one whose place it is to take.
+    """
+    old = {(row.protocol, row.number) for name in others(view) for row in PORTS if row.plug_in == name}
     for port, found in _heard(view).items():
-        silent = tuple(pair for pair in found[Passage.SILENT] if not view.states[pair[1]].joined)
+        new = bool(others(view)) and (port.protocol, port.number) not in old
+        silent = tuple(pair for pair in found[Passage.SILENT] if new or not view.states[pair[1]].joined)
         if silent:
             message = f"whether {port} ({port.why}) passes could not be proved: there was no answer, not even a refusal"
             hint = (

@@ -69,6 +69,15 @@ def test_a_node_s_plug_in_may_take_what_it_is_sent_and_say_nothing() -> None:
     assert one(seen(FLANNEL, ("w1", "w2", {"UDP 8472": SILENT}), states=states)).where == "w1 -> w2"
 
 
+def test_where_another_plug_in_comes_its_ports_are_new_to_the_nodes_too() -> None:
+    def replacing(old: str) -> View:
+        states = {"cp1": leading(), "w1": joined(cni_files=(old,))}
+        return seen(FLANNEL, ("cp1", "w1", {"UDP 8472": SILENT}), states=states)
+
+    assert one(replacing("10-bridge.conflist")).rule == "port-unproved"
+    assert found(replacing("05-cilium.conflist")) == [], "Cilium may have that port, and says nothing to a knock"
+
+
 def test_a_way_that_is_lost_wholly_is_not_told_port_by_port() -> None:
     looked = seen({}, ("w1", "cp1", {"TCP 6443": FILTERED}))
     lost = {key: replace(way, reached=False) for key, way in looked.ways.items()}

@@ -148,6 +148,13 @@ def test_one_plug_in_takes_another_s_place() -> None:
     assert world.replace_network().report.changed == 0
 
 
+def test_ports_of_the_new_one_are_knocked_at_before_the_old_one_goes() -> None:
+    world = wishing(up(), type="kube-router", manifest="https://router.example/router.yaml")
+    world.machines["w1"].filtered.add("TCP 179")
+    assert "w1 -> cp1, cp1 -> w1" in refused(world.replace_network)["port-filtered"]
+    assert world.done() == {}
+
+
 def test_nodes_are_drained_one_after_the_other_the_control_plane_last() -> None:
     world = wishing(up(), **MANIFEST)
     drains = [line for line in world.replace_network().report.hosts and world.done()["cp1"] if " drain " in line]
