@@ -49,7 +49,7 @@ class Port:
     """What must pass between the machines; `variants` that need it, all of them when empty. Protocol 4 is IP in IP.
 
     `asker` and `at` are roles in the inventory's words, every machine when empty; with `across`, only machines that are
-    not on one network need it.
+    not on one network need it. What is not `vital` is missed by nobody but those who look after the cluster.
     """
 
     plug_in: str
@@ -61,6 +61,7 @@ class Port:
     asker: str = ""
     at: str = ""
     across: bool = False
+    vital: bool = True
 
     def leads(self, asker: str, at: str, *, near: bool) -> bool:
         """Whether a machine of the one role needs it at one of the other; `near` are those on one network."""
@@ -136,7 +137,8 @@ KUBERNETES_PORTS = (
 )
 
 PORTS = (
-    Port("calico", "UDP", 4789, "VXLAN", _CALICO, ("vxlan",)),
+    # Its manifest says CrossSubnet: plain routes where machines are on one network.
+    Port("calico", "UDP", 4789, "VXLAN between subnets", _CALICO, ("vxlan",), across=True),
     Port("calico", "TCP", 179, "BGP", _CALICO, ("ipip",)),
     Port("calico", "IP protocol", 4, "IP in IP", _CALICO, ("ipip",)),
     Port("flannel", "UDP", 8472, "VXLAN", _FLANNEL, ("vxlan",)),
@@ -146,7 +148,7 @@ PORTS = (
     Port("weave", "UDP", 6783, "packets by way of its program", _WEAVE),
     Port("weave", "UDP", 6784, "packets by way of the kernel", _WEAVE),
     Port("cilium", "UDP", 8472, "VXLAN", _CILIUM),
-    Port("cilium", "TCP", 4240, "health", _CILIUM),
+    Port("cilium", "TCP", 4240, "health", _CILIUM, vital=False),
 )
 
 # What a way of packing adds to each packet between the nodes, in bytes: VXLAN its own header with those of UDP, IP and

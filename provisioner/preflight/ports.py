@@ -49,7 +49,8 @@ def _filtered(view: View) -> Iterator[Problem]:
                 "Let it through: in the cloud's security group, in a firewall between them, and in those of the "
                 "machines themselves."
             )
-            yield Problem("port-filtered", shut, message, hint)
+            severity = Severity.ERROR if port.vital else Severity.WARNING
+            yield Problem("port-filtered", shut, message, hint, severity)
 
 
 def _unproved(view: View) -> Iterator[Problem]:

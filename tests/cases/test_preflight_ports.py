@@ -58,6 +58,12 @@ def test_silence_of_udp_and_of_a_protocol_is_said_not_to_be_proof() -> None:
     assert "IP protocol 4 (IP in IP)" in ipip.message
 
 
+def test_what_a_cluster_can_do_without_is_a_warning() -> None:
+    cilium = {"type": "cilium", "manifest": "/cilium.yaml"}
+    problem = one(seen(cilium, ("w1", "w2", {"TCP 4240": FILTERED})))
+    assert (problem.rule, problem.severity) == ("port-filtered", Severity.WARNING)
+
+
 def test_udp_that_somebody_forbids_is_proof() -> None:
     assert one(seen(FLANNEL, ("w1", "w2", {"UDP 8472": FILTERED}))).rule == "port-filtered"
 
