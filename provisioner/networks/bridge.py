@@ -61,7 +61,9 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     if _coming(view, host) - nodes.keys():
         return (conflist, Later(f"file {SCRIPT}", f"write {SCRIPT}", unknown), unit, service)
     routes = tuple((node.pod_cidr, node.internal_ip) for name, node in sorted(nodes.items()) if name != host.name)
-    script = render("network/bridge/pod-network.sh.j2", pod_cidr=str(view.cluster.settings.pod_cidr), routes=routes)
+    settings = view.cluster.settings
+    networks = {"pod_cidr": str(settings.pod_cidr), "service_cidr": str(settings.service_cidr)}
+    script = render("network/bridge/pod-network.sh.j2", **networks, routes=routes)
     return (conflist, File(SCRIPT, script, mode=0o755), unit, service, PodRoutes(routes))
 
 

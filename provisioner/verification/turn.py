@@ -13,14 +13,15 @@ from subprocess import DEVNULL, PIPE
 
 from provisioner.verification.kubectl import AskError
 
-# In memory, and for root alone: anyone who can open a file may hold its lock for ever.
-PATH = "/run/provisioner/verifying"
+# In memory, and for root alone: anyone who can open a file may hold its lock for ever. Not in /run/provisioner, which
+# is a run's own and goes with it.
+PATH = "/run/provisioner.verifying"
 WAIT_S = 120
 _END_S = 10
 # $1: the file; $2: who we are; $3: how many seconds to wait. It holds the lock until its input ends; where the network
 # between has died silently, nobody tells it so, hence the hour.
 _SCRIPT = """
-umask 077; mkdir -p -- "${1%/*}"; exec 9>>"$1"
+umask 077; exec 9>>"$1"
 flock -n 9 || { echo "busy $(cat -- "$1")"; flock -w "$3" 9 || { echo late; exit; }; }
 echo "$2" >"$1"; echo ours
 timeout 3600 cat >/dev/null

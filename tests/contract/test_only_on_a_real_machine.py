@@ -116,5 +116,6 @@ def test_pod_routes_are_set_kept_and_taken_away(subject: Subject) -> None:
 
 
 def _script(routes: tuple[tuple[str, str], ...]) -> File:
-    text = render("network/bridge/pod-network.sh.j2", pod_cidr="10.244.0.0/16", routes=routes)
+    networks = {"pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12"}
+    text = render("network/bridge/pod-network.sh.j2", **networks, routes=routes)
     return File(SCRIPT, text, mode=0o755)

@@ -105,6 +105,19 @@ def test_pods_get_the_packets_that_pass_and_the_cluster_verifies(lab: World) -> 
     assert verify.code == 0, verify
 
 
+def test_a_service_that_nobody_stands_behind_refuses_pods(lab: World) -> None:
+    """Rather than that their packets leave the cluster by the machine's way out."""
+    lab.kubectl("create", "service", "clusterip", "nobody", "--tcp=80")
+    lab.kubectl("run", "asker", "--image=provisioner/probe:1", "--restart=Never", "--", "sleep", "600")
+    try:
+        lab.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=60s")
+        address = lab.kubectl("get", "service", "nobody", "-o", "jsonpath={.spec.clusterIP}")
+        said = lab.kubectl("exec", "asker", "--", "sh", "-c", f"timeout 8 wget -q -O- http://{address} 2>&1 || :")
+        assert "refused" in said
+    finally:
+        lab.kubectl("delete", "service/nobody", "pod/asker", "--grace-period=1")
+
+
 def test_the_name_of_the_api_server_leads_to_it_on_every_machine(lab: World) -> None:
     for machine in lab.machines:
         assert lab.shell(machine, f"getent ahostsv4 {NAME}").split()[0] == ADDRESSES["cp1"]
