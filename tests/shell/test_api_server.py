@@ -65,13 +65,15 @@ def test_what_a_killed_run_left_of_a_key_is_no_key(tmp_path: Path) -> None:
 def test_an_api_server_older_than_its_policy_is_told(tmp_path: Path) -> None:
     """Another API server of this machine is not meant: it has not been told of this file."""
     server, policy = tmp_path / "kube-apiserver", tmp_path / "policy.yaml"
-    server.write_text("#!/bin/sh\nread line\n")
+    server.write_text("#!/bin/sh\necho here\nread line\n")
     server.chmod(0o755)
     policy.touch()
     wish = ApiServerCurrent("audit-policy-file", str(policy))
     assert run(wish.probe()) == ""
     argv = [str(server), "--v=2", f"--audit-policy-file={policy}"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()  # a process that has just begun has no command line for a moment
         os.utime(policy, (time.time() + 60,) * 2)
         assert run(wish.probe()) == "running\nolder\n"
         os.utime(policy, (time.time() - 60,) * 2)

@@ -72,7 +72,11 @@ def pod(tmp_path: Path) -> Iterator[str]:
     for name, text in TOOLS.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
-    with subprocess.Popen(["sleep", "60"], env={**os.environ, "POD_NAME": "probe-shell-test"}) as process:
+    variables = {**os.environ, "POD_NAME": "probe-shell-test"}
+    argv = ["/bin/sh", "-c", "echo here; read line"]
+    with subprocess.Popen(argv, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()  # a process that has just begun has no environment for a moment
         yield "probe-shell-test"
         process.kill()
 
