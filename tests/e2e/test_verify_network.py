@@ -56,8 +56,8 @@ def test_everyone_reaches_everyone(lab: World, tmp_path: Path) -> None:
 
 def test_forward_set_to_drop(lab: World) -> None:
     rules = "".join(
-        f"iptables -w -D FORWARD {way} 10.244.0.0/16 -m comment --comment provisioner-pod-network -j ACCEPT\n"
-        for way in ("-s", "-d")
+        f"iptables -w -D FORWARD {way} -m comment --comment provisioner-pod-network -j ACCEPT\n"
+        for way in ("-s 10.244.0.0/16 ! -d 10.96.0.0/12", "-d 10.244.0.0/16")
     )
     policy = lab.shell("w2", "iptables -w -S FORWARD | sed -n 's/-P //p'")
     with damaged(lab, "w2", f"iptables -w -P FORWARD DROP\n{rules}", f"iptables -w -P {policy}\n{MEND}"):
