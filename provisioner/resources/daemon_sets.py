@@ -44,22 +44,24 @@ _WAITING = "".join([
     "{{$times := .restartCount}}{{with .state.waiting}}{{.reason}} {{$times}} {{$node}}: {{.reason}} {{.message}}"
     '{{"\\n"}}{{end}}',
 )  # fmt: skip
-# An image may fail to come once; what keeps failing for this long will not come. A program may end while others are
-# not up yet; after this many times it will not stay.
-_PATIENCE_S = 20
+# An image may fail to come once, and a kubelet that has just started refuses its first containers
+# (CreateContainerConfigError: "services have not yet been read at least once") and tries again after 10 to 15 s; what
+# keeps failing for this long will not come. A program may end while others are not up yet; after this many times it
+# will not stay.
+_PATIENCE_S = 45
 _RESTARTS = 5
 _HOPELESS = f"""
-failing=0
+since=0
 waiting='{_WAITING}'
 hopeless() {{
   told=$(kubectl --request-timeout=5s -n "$1" get pods -l "$2" -o go-template="$waiting" 2>/dev/null || :)
   never=$(printf '%s\\n' "$told" | awk '
-    $1 == "ErrImageNeverPull" || $1 == "InvalidImageName" || $1 == "CreateContainerConfigError" ||
-    ($1 == "CrashLoopBackOff" && $2 >= {_RESTARTS})')
-  pulling=$(printf '%s\\n' "$told" | awk '$1 == "ErrImagePull" || $1 == "ImagePullBackOff"')
-  if [ -z "$pulling" ]; then failing=0; elif [ $failing = 0 ]; then failing=$(date +%s); fi
-  if [ -n "$pulling" ] && [ $(($(date +%s) - failing)) -ge {_PATIENCE_S} ]; then never="$never
-$pulling"; fi
+    $1 == "ErrImageNeverPull" || $1 == "InvalidImageName" || ($1 == "CrashLoopBackOff" && $2 >= {_RESTARTS})')
+  failing=$(printf '%s\\n' "$told" | awk '
+    $1 == "ErrImagePull" || $1 == "ImagePullBackOff" || $1 == "CreateContainerConfigError"')
+  if [ -z "$failing" ]; then since=0; elif [ $since = 0 ]; then since=$(date +%s); fi
+  if [ -n "$failing" ] && [ $(($(date +%s) - since)) -ge {_PATIENCE_S} ]; then never="$never
+$failing"; fi
   if [ -n "$never" ]; then
     echo "it will not become ready:" >&2
     printf '%s\\n' "$never" | sed '/^$/d; s/^[^ ]* [^ ]* /  on /' | sort -u >&2

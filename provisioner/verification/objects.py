@@ -9,16 +9,9 @@ from typing import Any
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Taint, Version
 
-# Why a container will not start by waiting; see kubernetes/pkg/kubelet/images/types.go.
-_HOPELESS = frozenset(
-    {
-        "ErrImageNeverPull",
-        "ImagePullBackOff",
-        "ErrImagePull",
-        "InvalidImageName",
-        "CreateContainerConfigError",
-    }
-)
+# Why a container will not start by waiting: it has no image; see kubernetes/pkg/kubelet/images/types.go. Not so
+# CreateContainerConfigError: a kubelet that has just started says it until it has read the Services.
+_HOPELESS = frozenset({"ErrImageNeverPull", "ImagePullBackOff", "ErrImagePull", "InvalidImageName"})
 # Taints that the cluster sets by itself to tell a node's condition: kubernetes.io, "Taints and Tolerations".
 _CONDITION = "node.kubernetes.io/"
 _STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -135,6 +128,11 @@ def _pod(item: dict[str, Any]) -> Pod:
         ip=status.get("podIP", ""),
         waiting=next(waiting, ""),
     )
+
+
+def lacks_image(reason: str) -> bool:
+    """Whether a pod does not start because of its image; `reason` in words, such as `is ErrImageNeverPull`."""
+    return any(word in reason for word in _HOPELESS)
 
 
 def hopeful(seen: Iterable[Pod], sound: Collection[str], *, static: bool) -> str:

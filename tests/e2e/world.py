@@ -61,8 +61,8 @@ class Said:
         done = (e for e in self.events if e.get("event") == "step_ended" and e["outcome"] == "changed")
         return [(e["host"], e["title"]) for e in done]
 
-    def __str__(self) -> str:
-        """For a failing assertion."""
+    def __repr__(self) -> str:
+        """For a failing assertion: the end tells what went wrong."""
         return f"exit code {self.code}\n{self.stdout[-6000:]}\n{self.stderr[-3000:]}"
 
 

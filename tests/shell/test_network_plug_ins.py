@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.command import Command
+from provisioner.resources import daemon_sets
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.leftovers import LeftoversGone
 from tests.builders import ok
@@ -93,12 +94,26 @@ def test_what_has_no_hope_ends_at_once_with_its_reason(told: Path, waiting: str)
     assert "gave up" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    "waiting", ["ErrImagePull 0 w1: ErrImagePull x", "CrashLoopBackOff 1 w1: y", "PodInitializing 0 w1: z"]
+MAY_PASS = (
+    "ErrImagePull 0 w1: ErrImagePull x",
+    # A kubelet that has just started.
+    "CreateContainerConfigError 0 w1: CreateContainerConfigError services have not yet been read at least once",
 )
+
+
+@pytest.mark.parametrize("waiting", [*MAY_PASS, "CrashLoopBackOff 1 w1: y", "PodInitializing 0 w1: z"])
 def test_what_may_pass_is_waited_for(told: Path, waiting: str) -> None:
     (told / "waiting").write_text(f"{waiting}\n")
     assert "gave up after" in wait(told).stderr
+
+
+@pytest.mark.parametrize("waiting", MAY_PASS)
+def test_what_does_not_pass_ends_before_the_deadline(told: Path, waiting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (told / "waiting").write_text(f"{waiting}\n")
+    monkeypatch.setattr(daemon_sets, "_WAIT", daemon_sets._WAIT.replace(f"-ge {daemon_sets._PATIENCE_S}", "-ge 1"))
+    done = wait(told)
+    assert "it will not become ready:\n  on w1: " in done.stderr
+    assert "gave up" not in done.stderr
 
 
 SAVED = """*filter

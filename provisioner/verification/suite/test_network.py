@@ -12,7 +12,7 @@ from provisioner.verification import findings
 from provisioner.verification.causes import of
 from provisioner.verification.expect import NotChecked, expect_no_problems, expect_none
 from provisioner.verification.kubectl import Kubectl
-from provisioner.verification.objects import NameServers, Node
+from provisioner.verification.objects import NameServers, Node, lacks_image
 from provisioner.verification.paths import CLUSTER, NetworkPath, sentences
 from provisioner.verification.probe_objects import where_from
 from provisioner.verification.seen import Seen
@@ -26,6 +26,7 @@ _PROXY = "kube-proxy sets the Service's rules: kubectl -n kube-system logs -l k8
 _FIREWALL = "check routes and the firewall between these nodes (iptables FORWARD, security groups)"
 _HAIRPIN = "the plug-in's bridge or links need hairpin mode, and kube-proxy has to masquerade (clusterCIDR)"
 _DNS = "kubectl -n kube-system get pods -l k8s-app=kube-dns"
+_KUBELET = "journalctl -u kubelet on that machine tells why"
 _POLICIES = "the log of the plug-in's pod on the node tells what it made of the policy"
 
 # What the plug-in itself is called in its configuration. One of a manifest of one's own is known to nobody here.
@@ -98,8 +99,9 @@ def test_probe(survey: Survey, machine: Host, sound: frozenset[str], asked: Aske
     if machine.name in survey.pod_ips:
         return
     if machine.name in survey.missing:
-        text = f"the probe on {machine.name} {survey.missing[machine.name]} (image {asked.image})"
-        expect_none([text], where_from(asked.image, cluster.settings))
+        reason = survey.missing[machine.name]
+        hint = where_from(asked.image, cluster.settings) if lacks_image(reason) else _KUBELET
+        expect_none([f"the probe on {machine.name} {reason} (image {asked.image})"], hint)
     if machine.name in sound:
         raise NotChecked(CLUSTER, survey.trouble)
     raise NotChecked(machine.name, f"the node {machine.name} is not well")

@@ -93,11 +93,25 @@ def test_taints(nodes: dict[str, Node], seen: set[str], wished: tuple[str, ...] 
         (Pod("p", "w1", "Succeeded", False), True, False, "p on w1 is Succeeded"),
         (Pod("p", "w1", "Pending", False, waiting="ErrImageNeverPull"), False, True, "p on w1 is ErrImageNeverPull"),
         (Pod("p", "w1", "Running", False, waiting="CrashLoopBackOff"), False, False, "p on w1 is CrashLoopBackOff"),
+        (
+            Pod("p", "w1", "Pending", False, waiting="CreateContainerConfigError"),
+            False,
+            False,
+            "p on w1 is CreateContainerConfigError",
+        ),
         (Pod("p", "", "Pending", False), False, False, "p on no node is Pending"),
     ],
 )
 def test_pods(pod: Pod, fine: bool, hopeless: bool, words: str) -> None:
     assert (pod.fine, pod.hopeless, str(pod)) == (fine, hopeless, words)
+
+
+@pytest.mark.parametrize(
+    ("reason", "lacks"),
+    [("is ErrImageNeverPull", True), ("is CreateContainerConfigError", False), ("was not made", False)],
+)
+def test_what_is_said_of_images_is_said_of_images_alone(reason: str, lacks: bool) -> None:
+    assert objects.lacks_image(reason) is lacks
 
 
 def test_why_a_container_waits_is_read() -> None:
