@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,14 +16,19 @@ from provisioner.verification.expect import NotChecked
 from provisioner.verification.explaining import explain
 from provisioner.verification.items import SESSION, STREAM
 from provisioner.verification.kubectl import Kubectl
-from provisioner.verification.objects import NameServers, Node
+from provisioner.verification.objects import NameServers, Node, Pod
 from provisioner.verification.paths import CLUSTER
 from provisioner.verification.probe_objects import wished_image
 from provisioner.verification.questions import Name
 from provisioner.verification.seen import Seen
 from provisioner.verification.session import Looked, Session, Unreachable
 from provisioner.verification.survey import Survey
+from provisioner.verification.waiting import until
 from provisioner.verification.walk import Asked, names_to_look_up, promises_policies
+
+# The cluster's own pods are ready within seconds of their start, or wait for what will not come: CoreDNS that no node
+# takes. Those from the kubelet's files take longer, and are waited for where they are judged.
+_PODS_TIMEOUT_S = 45
 
 
 @pytest.fixture(scope="session", name="session")
@@ -142,11 +148,33 @@ def _asked(session: Session, nodes: Mapping[str, Node], sound: frozenset[str], d
     )
 
 
+@pytest.fixture(scope="session", name="system_pods")
+def _system_pods(
+    session: Session, kubectl: Kubectl, sound: frozenset[str], say: Callable[[str], None]
+) -> Callable[[], tuple[Pod, ...]]:
+    """Look at the cluster's own pods on the machines to check; those that are about to start have been waited for."""
+
+    def look() -> tuple[Pod, ...]:
+        found = objects.pods(kubectl.json("get", "pods", "--namespace=kube-system"))
+        return tuple(pod for pod in found if pod.node in {*session.checked, ""})
+
+    until(look, partial(objects.hopeful, sound=sound, static=False), _PODS_TIMEOUT_S, say)
+    return look
+
+
 @pytest.fixture(scope="session", name="survey")
 def _survey(
-    request: pytest.FixtureRequest, session: Session, kubectl: Kubectl, asked: Asked, say: Callable[[str], None]
+    request: pytest.FixtureRequest,
+    session: Session,
+    kubectl: Kubectl,
+    asked: Asked,
+    say: Callable[[str], None],
+    system_pods: Callable[[], tuple[Pod, ...]],
 ) -> Survey:
-    """What the probes on all ready nodes heard, and why they did not hear the rest; nothing is left of them."""
+    """What the probes on all ready nodes heard, and why they did not hear the rest; nothing is left of them.
+
+    On a node that has just joined, kube-proxy and the network plug-in may still be starting: hence `system_pods`.
+    """
     taken = surveys.take(kubectl, asked, say, lambda: turn.taken(session.turn(kubectl), say))
     found = explain(asked, taken, session.checked - set(asked.nodes), session.cluster.settings.pod_cidr)
     request.config.stash[STREAM].network(found.reaches)

@@ -59,10 +59,14 @@ class Pod:
         """Waiting longer will not help."""
         return self.waiting in _HOPELESS
 
-    def __str__(self) -> str:
-        """`etcd-cp1 on cp1 is Running but not ready`."""
+    def told(self, link: str = " ") -> str:
+        """`etcd-cp1 on cp1 is Running but not ready`; `link` stands before the verb."""
         state = self.waiting or ("Running but not ready" if self.phase == "Running" else self.phase)
-        return f"{self.name} on {self.node or 'no node'} is {state}" + (f": {self.unplaced}" if self.unplaced else "")
+        why = f": {self.unplaced}" if self.unplaced else ""
+        return f"{self.name} on {self.node or 'no node'}{link}is {state}{why}"
+
+    def __str__(self) -> str:
+        return self.told()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def lacks_image(reason: str) -> bool:
 def hopeful(seen: Iterable[Pod], sound: Collection[str], *, static: bool) -> str:
     """The first pod that may still become fine, in words; one of a node that is not sound will not by waiting."""
     awaited = (pod for pod in seen if not pod.fine and not pod.hopeless and pod.static is static)
-    return next((str(pod) for pod in awaited if pod.node in {*sound, ""}), "")
+    return next((pod.told(", which ") for pod in awaited if pod.node in {*sound, ""}), "")
 
 
 def other_runtime(node: Node, wished: str) -> list[str]:

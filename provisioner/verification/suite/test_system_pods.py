@@ -8,29 +8,24 @@ from functools import partial
 from provisioner.inventory.model import Role
 from provisioner.inventory.networks import KubeRouterNetwork
 from provisioner.verification.expect import expect_none
-from provisioner.verification.kubectl import Kubectl
-from provisioner.verification.objects import Node, Pod, absent_pods, expected_pods, hopeful, pods
+from provisioner.verification.objects import Node, Pod, absent_pods, expected_pods, hopeful
 from provisioner.verification.session import Session
 from provisioner.verification.waiting import until
 
 # Startup probes of 1.20 are reported about 75 s after a static pod's start; twice that.
 _STATIC_TIMEOUT_S = 150
-# Everything else is ready within seconds of its start, or waits for what will not come: CoreDNS that no node takes.
-_TIMEOUT_S = 45
 _HINT = "kubectl -n kube-system get pods -o wide; kubectl -n kube-system describe pod NAME"
 
 
 def test_system_pods(
-    kubectl: Kubectl, nodes: Mapping[str, Node], sound: frozenset[str], session: Session, say: Callable[[str], None]
+    system_pods: Callable[[], tuple[Pod, ...]],
+    nodes: Mapping[str, Node],
+    sound: frozenset[str],
+    session: Session,
+    say: Callable[[str], None],
 ) -> None:
     """The cluster's own pods run and are ready"""
-
-    def look() -> tuple[Pod, ...]:
-        found = pods(kubectl.json("get", "pods", "--namespace=kube-system"))
-        return tuple(pod for pod in found if pod.node in {*session.checked, ""})
-
-    until(look, partial(hopeful, sound=sound, static=False), _TIMEOUT_S, say)
-    seen = until(look, partial(hopeful, sound=sound, static=True), _STATIC_TIMEOUT_S, say)
+    seen = until(system_pods, partial(hopeful, sound=sound, static=True), _STATIC_TIMEOUT_S, say)
     leaders = [host.name for host in session.hosts if host.role is Role.CONTROL_PLANE]
     network = session.cluster.settings.network
     proxied = set() if isinstance(network, KubeRouterNetwork) and network.service_proxy else set(nodes)

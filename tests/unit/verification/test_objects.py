@@ -132,8 +132,8 @@ def test_what_no_node_takes_says_why_and_is_not_waited_for_as_long_as_static_pod
     assert str(dns) == f"coredns-1 on no node is Pending: {message}"
     etcd, lost = Pod("etcd-cp1", "cp1", "Running", False), Pod("kube-proxy-1", "w2", "Running", False)
     seen = (etcd, dns, lost)
-    assert objects.hopeful(seen, {"cp1", "w1"}, static=False) == str(dns)
-    assert objects.hopeful(seen, {"cp1", "w1"}, static=True) == str(etcd)
+    assert objects.hopeful(seen, {"cp1", "w1"}, static=False) == dns.told(", which ")
+    assert objects.hopeful(seen, {"cp1", "w1"}, static=True) == etcd.told(", which ")
     assert objects.hopeful((lost, replace(dns, waiting="ImagePullBackOff")), {"cp1"}, static=False) == ""
 
 
