@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
+from provisioner.addressing.deciding import decide
 from provisioner.core.facts import HostState
 from provisioner.core.network import Passage, Way
 from provisioner.core.play import View
@@ -25,6 +26,8 @@ def seen(wish: dict[str, Any], *ways: tuple[str, str, dict[str, Passage]], **mor
 
 
 def found(looked: View) -> list[Problem]:
+    # As in a run: what address each machine uses is decided once, before anything is judged.
+    looked = replace(looked, decisions=decide(looked))
     return [problem for rule in ports.RULES for problem in rule(looked)]
 
 
