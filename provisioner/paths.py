@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -19,11 +21,40 @@ def cache_directory() -> Path:
     return platformdirs.user_cache_path("provisioner")
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else could ever read, whole or not at all; OSError when it cannot be."""
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Write a file whole or not at all, so that not even a power cut leaves half of it; OSError when it cannot be.
+
+    A link is followed: the file that it names is written. What is there and is no regular file (a device, a pipe) is
+    refused and stays. The new file is never readable for anyone whom `mode` does not allow.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.provisioner")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    new.replace(path)
+    data = content.encode() if isinstance(content, str) else content
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".provisioner", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def write_private(path: Path, text: str) -> None:
+    """`write_atomic`, for a file that nobody else could ever read."""
+    write_atomic(path, text, 0o600)
+
+
+def _sync(directory: Path) -> None:
+    """Make a new name in a directory last."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
