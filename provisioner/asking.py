@@ -12,6 +12,7 @@ from provisioner.core.play import View
 from provisioner.core.report import Listener, PhaseBegan
 from provisioner.errors import ProvisionerError
 from provisioner.fleet import Fleet
+from provisioner.guard import for_each
 from provisioner.sources.asking import pinned_answers, questions, read_answer
 from provisioner.transports.protocol import Transport
 
@@ -25,14 +26,15 @@ def ask(
     """
     known = {} if everything else {**pinned_answers(view), **view.answers}
     view = replace(view, answers=known)
-    asked = {host.name: questions(view, host, everything=everything) for host in view.hosts}
-    asked = {host: commands for host, commands in asked.items() if commands}
+    hosts = {host.name: host for host in view.hosts}
+    needed = for_each(hosts, lambda name: questions(view, hosts[name], everything=everything), listen)
+    asked = {host: commands for host, commands in needed.good.items() if commands}
     if not asked:
-        return view, {}
+        return view, needed.bad
     listen(PhaseBegan("ask the package sources", tuple(asked)))
     answers = fleet.each(asked, partial(_ask_on, asked))
     found = {(host, product): answer for host, told in answers.good.items() for product, answer in told.items()}
-    return replace(view, answers={**known, **found}), answers.bad
+    return replace(view, answers={**known, **found}), needed.bad | answers.bad
 
 
 def _ask_on(asked: Mapping[str, Mapping[str, Command]], host: str, transport: Transport) -> dict[str, Answer]:

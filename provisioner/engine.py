@@ -11,19 +11,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from provisioner.asking import ask
 from provisioner.core.lock import Holder
-from provisioner.core.plan import Plan, PlayPlan, Step, differences, fold
+from provisioner.core.plan import Plan, differences
 from provisioner.core.play import Playbook, View
 from provisioner.core.report import Found, Listener, PhaseBegan, Report
-from provisioner.core.resource import Resource
 from provisioner.core.selection import require_cluster, require_needs, told
 from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
 from provisioner.fleet import Fleet
-from provisioner.looking import Seen, answers, look_at, see
+from provisioner.guard import for_all
+from provisioner.looking import Seen, look_at, see
 from provisioner.measuring import measured
+from provisioner.planning import planned, wished
 from provisioner.work import Work
 
 Rules = Callable[[View], tuple[Problem, ...]]
@@ -74,7 +76,7 @@ class Outcome:
 class _Looked:
     """What a look at everything has brought: what is known and seen, what would be done, who did not answer.
 
-    `left` is what is to be done in plays that are left out.
+    `left` is what is to be done in plays that are left out, `problems` what was found and does not stand in the way.
     """
 
     view: View
@@ -82,6 +84,7 @@ class _Looked:
     plan: Plan
     left: Plan
     errors: dict[str, ProvisionerError]
+    problems: tuple[Problem, ...]
 
 
 def plan(run: Run, view: View) -> Outcome:
@@ -109,7 +112,7 @@ def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> O
     result = "ok"
     with ground.lock(run.fleet, looked.view) as lease:
         view = replace(view, answers=looked.view.answers, ways=looked.view.ways)
-        looked = _look_everywhere(run, view, told=run.rules(looked.view), settle=True)
+        looked = _look_everywhere(run, view, told=looked.problems, settle=True)
         _require_agreed(agreed, looked)
         work = _work_on(run, looked, agreed)
         try:
@@ -176,43 +179,26 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
         view, unasked = asking(run.fleet, view, run.listen)
         _require_leaders(view, unasked)
         view, errors = replace(view, limit=view.limit - set(unasked)), errors | unasked
-    problems = run.rules(view)
+    view, problems, unjudged = for_all(view, run.rules, run.listen)
     wrong = [problem for problem in problems if problem.severity is Severity.ERROR]
     for problem in problems:
         if problem not in (*told, *wrong):
             run.listen(Found(problem))
     if wrong:
         raise PreflightError(f"{len(wrong)} finding(s) stand in the way; nothing was changed", wrong)
+    view, wishes, unwished = for_all(view, partial(wished, run.playbook), run.listen)
     seen: Seen = {}
-    wished: dict[str, list[Resource]] = {host: [] for host in view.facts}
-    for play in run.playbook:
-        for host in play.hosts(view):
-            wished[host.name] += play.desired(view, host)
-    blind = see(run.fleet, wished, seen)
-    _require_leaders(view, blind)
-    view = replace(view, limit=view.limit - set(blind))
-    plan, left = _plan(run, view, seen)
+    errors |= unjudged | unwished | see(run.fleet, wishes, seen)
+    while True:
+        _require_leaders(view, errors)
+        view = replace(view, limit=view.limit - set(errors))
+        plan, left, odd = planned(run.playbook, run.left_out, view, seen, run.listen)
+        if not odd:
+            break
+        errors |= odd
     require_needs(run.playbook, plan, left)
     require_cluster(run.playbook, plan, view)
-    return _Looked(view, seen, plan, left, errors | blind)
-
-
-def _plan(run: Run, view: View, seen: Seen) -> tuple[Plan, Plan]:
-    """What is to be done, and what would be if nothing were left out."""
-    changed: dict[str, set[str]] = {}
-    kept: list[PlayPlan] = []
-    left: list[PlayPlan] = []
-    for play in run.playbook:
-        is_left_out = play.title in run.left_out
-        steps: list[Step] = []
-        for host in play.hosts(view):
-            resources = play.desired(view, host)
-            above = changed.setdefault(host.name, set())
-            # What is not going to change makes nothing below it follow.
-            above = set(above) if is_left_out else above
-            steps += fold(host.name, resources, answers(resources, seen.get(host.name, {})), above)
-        (left if is_left_out else kept).append(PlayPlan(play.title, tuple(steps)))
-    return Plan(tuple(kept)), Plan(tuple(play for play in left if play.steps))
+    return _Looked(view, seen, plan, left, errors, problems)
 
 
 def _require_leaders(view: View, errors: Mapping[str, ProvisionerError]) -> None:

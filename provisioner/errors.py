@@ -8,6 +8,7 @@
     │   └── BundleError              3   the bundle is damaged, missing or does not fit
     ├── UnreachableError             4   no connection, refused login, changed host key
     ├── StepError                    5   a command failed, or a host did not converge
+    │   ├── AnswerError              5   what a machine answered could not be processed
     │   └── BuildError               5   a step of building a bundle or an image failed
     ├── VerificationError            6
     └── LockHeldError                7
@@ -102,6 +103,18 @@ class StepError(ProvisionerError):
     """A command failed on a host, or a host did not become what was wished."""
 
     exit_code = 5
+
+
+class AnswerError(StepError):
+    """What a machine has answered could not be processed, and nobody has foreseen why: a fault of its or ours.
+
+    `trace` says where the code was, for the log.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", details: str = "", trace: str = "") -> None:
+        """As any error, with the trace."""
+        super().__init__(message, hint=hint, details=details)
+        self.trace = trace
 
 
 class BuildError(StepError):

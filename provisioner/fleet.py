@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import partial
+from typing import TypeVar
 
+from provisioner.core.report import Listener, ignore
 from provisioner.errors import ProvisionerError
+from provisioner.guard import Answers, attempt, sorted_out
 from provisioner.transports.protocol import Transport
 
 T = TypeVar("T")
@@ -17,23 +20,16 @@ Work = Callable[[str, Transport], T]
 
 
 @dataclass(frozen=True, slots=True)
-class Answers(Generic[T]):
-    """What came back from each host: an answer, or an error."""
-
-    good: dict[str, T]
-    bad: dict[str, ProvisionerError]
-
-
-@dataclass(frozen=True, slots=True)
 class Fleet:
-    """Transports by host name, the executor that works on them, and the clock by which they are looked at."""
+    """Transports by host name, the executor that works on them, the clock by which they are looked at, who listens."""
 
     transports: Mapping[str, Transport]
     executor: Executor
     clock: Callable[[], float] = time.time
+    listen: Listener = ignore
 
     def each(self, hosts: Iterable[str], work: Work[T], at_once: int | None = None) -> Answers[T]:
-        """Do the work on every host and wait for all of it; a ProvisionerError is that host's answer.
+        """Do the work on every host and wait for all of it; whatever is raised there is that host's answer.
 
         At most `at_once` hosts are worked on at the same time, and never more than the executor allows.
         """
@@ -47,10 +43,7 @@ class Fleet:
                 # Interrupted: what has not begun does not begin any more.
                 for future in futures.values():
                     future.cancel()
-        return Answers(
-            good={host: answer for host, answer in answers.items() if not isinstance(answer, ProvisionerError)},
-            bad={host: answer for host, answer in answers.items() if isinstance(answer, ProvisionerError)},
-        )
+        return sorted_out(answers, self.listen)
 
     def cut(self) -> None:
         """End all connections, and with them what waits for an answer; a later call opens them again."""
@@ -64,7 +57,4 @@ def batched(names: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
 
 
 def _guarded(work: Work[T], host: str, transport: Transport) -> T | ProvisionerError:
-    try:
-        return work(host, transport)
-    except ProvisionerError as error:
-        return error
+    return attempt(host, partial(work, host, transport))

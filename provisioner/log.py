@@ -19,8 +19,10 @@ from provisioner.core.report import (
     Said,
     StepBegan,
     StepEnded,
+    Traced,
     Waiting,
 )
+from provisioner.core.untrusted import visible
 from provisioner.paths import state_directory
 
 
@@ -41,7 +43,11 @@ class Log:
             self.write(describe(event))
 
     def write(self, text: str) -> None:
-        """Write a line, or several, behind one time stamp."""
+        """Write a line behind a time stamp, and what follows it indented: only what we write looks like a line of ours.
+
+        Whatever else would end a line or steer a terminal is made visible, also where text came through no other door.
+        """
+        text = visible(text).replace("\n", "\n    ")
         stamp = datetime.now().astimezone().isoformat(timespec="milliseconds")
         with self._lock:
             if not self._file.closed:
@@ -67,31 +73,31 @@ def new_log(command: str) -> Log:
 
 
 def describe(event: Event) -> str:
-    """An event as a line of the log; a command's output follows it, indented."""
+    """An event as a line of the log; a command's output follows it."""
     match event:
         case PhaseBegan(title, hosts):
             return f"== {title} ({', '.join(hosts)})"
         case StepBegan(host, title):
             return f"{host}: begins: {title}"
         case StepEnded(host, title, outcome, seconds, detail):
-            return f"{host}: {outcome.value} after {seconds:.1f} s: {title}{_indented(detail)}"
+            return f"{host}: {outcome.value} after {seconds:.1f} s: {title}{_below(detail)}"
         case CommandRan(host, command, code, seconds, output):
-            return f"{host}: $ {command}  -> {code} in {seconds:.2f} s{_indented(output)}"
+            return f"{host}: $ {command}  -> {code} in {seconds:.2f} s{_below(output)}"
         case Waiting(host, what):
             return f"{host}: waits for {what}"
-        case Said(host, line):
-            return f"{host}: {line}"
+        case Said(host, text) | Traced(host, text):
+            return f"{host}: {text}"
         case Found(problem):
             return f"{problem.severity.value}: [{problem.rule}] {problem}"
         case Note(text):
             return text
         case NetworkSeen(reaches):
-            return f"network:{_indented(chr(10).join(map(_tried, reaches)))}"
+            return f"network:{_below(chr(10).join(map(_tried, reaches)))}"
 
 
 def _tried(reach: Reach) -> str:
     return f"{'ok' if reach.ok else 'failed'} {reach.path} {reach.source} -> {reach.target} {reach.text}".rstrip()
 
 
-def _indented(text: str) -> str:
-    return "".join(f"\n    {line}" for line in text.splitlines())
+def _below(text: str) -> str:
+    return f"\n{text}" if text else ""

@@ -16,6 +16,7 @@ from provisioner.core.play import View
 from provisioner.core.report import Listener, PhaseBegan
 from provisioner.errors import ProvisionerError
 from provisioner.fleet import Fleet
+from provisioner.guard import for_all
 from provisioner.networks.leftovers import others
 from provisioner.transports.protocol import Transport
 
@@ -24,14 +25,18 @@ def measured(
     fleet: Fleet, view: View, listen: Listener, *, everything: bool = False
 ) -> tuple[View, dict[str, ProvisionerError]]:
     """The view with what was measured and decided, one round trip for those who have to try; errors by host."""
-    asked = questions(view, everything=everything, replacing=bool(others(view)))
-    if not asked:
-        return replace(view, decisions=decide(view)), {}
-    listen(PhaseBegan("measure the network", tuple(asked)))
-    answers = fleet.each(asked, partial(_try_on, asked))
-    found = {(host, ip): way for host, told in answers.good.items() for ip, way in told.items()}
-    view = replace(view, ways={**view.ways, **found})
-    return replace(view, decisions=decide(view)), answers.bad
+    view, asked, errors = for_all(view, partial(_questions, everything=everything), listen)
+    if asked:
+        listen(PhaseBegan("measure the network", tuple(asked)))
+        answers = fleet.each(asked, partial(_try_on, asked))
+        found = {(host, ip): way for host, told in answers.good.items() for ip, way in told.items()}
+        view, errors = replace(view, ways={**view.ways, **found}), errors | answers.bad
+    view, decisions, undecided = for_all(view, decide, listen)
+    return replace(view, decisions=decisions), errors | undecided
+
+
+def _questions(view: View, *, everything: bool) -> dict[str, Command]:
+    return questions(view, everything=everything, replacing=bool(others(view)))
 
 
 def _try_on(asked: Mapping[str, Command], host: str, transport: Transport) -> dict[IPv4Address, Way]:

@@ -123,13 +123,13 @@ def _armored(path: Path) -> str:
 
 
 @contextmanager
-def open_fleet(cluster: Cluster, names: Iterable[str]) -> Iterator[Fleet]:
+def open_fleet(cluster: Cluster, names: Iterable[str], listen: Listener) -> Iterator[Fleet]:
     """Transports to these hosts, connected when they are first used, and closed at the end."""
     hosts = [host for host in cluster.hosts if host.name in set(names)]
     transports = {host.name: SshTransport(host, cluster.settings.ssh) for host in hosts}
     with ThreadPoolExecutor(cluster.settings.ssh.parallel) as executor:
         try:
-            yield Fleet(transports, executor)
+            yield Fleet(transports, executor, listen=listen)
         finally:
             # Cuts what still runs, so that an interrupted run ends at once.
             for transport in transports.values():
@@ -219,5 +219,5 @@ def open_session(
         network=None if only_looks else manifests.load(cluster, bundle),
     )
     planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
-    with open_fleet(cluster, names | planes) as fleet:
+    with open_fleet(cluster, names | planes, listen) as fleet:
         yield Session(cluster, bundle, Run(playbook, fleet, rules, listen, skipped), view)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
+from typing import TypeVar
 
 from provisioner.core.plan import Plan, Step, fold
 from provisioner.core.play import Play, View
 from provisioner.core.report import HostReport, Listener, PhaseBegan
+from provisioner.core.resource import Resource
 from provisioner.errors import ProvisionerError, StepError
 from provisioner.fleet import Fleet
+from provisioner.guard import for_each
 from provisioner.looking import Seen, answers, look_at, see
 from provisioner.steps import Ran, run_steps
 from provisioner.transports.protocol import Transport
 
+T = TypeVar("T")
 # How often the steps of a play may bring about new ones.
 _ROUNDS = 3
 
@@ -98,15 +102,20 @@ class Work:
         }
 
     def _steps(self, play: Play) -> tuple[Step, ...]:
-        hosts = [host for host in play.hosts(self.view) if host.name not in self.errors]
-        wished = {host.name: play.desired(self.view, host) for host in hosts}
+        leader, view = self.view.leader.name, self.view
+        chosen = self._each([leader], lambda _: play.hosts(view)).get(leader, ())
+        hosts = {host.name: host for host in chosen if host.name not in self.errors}
+        wished = self._each(hosts, lambda name: play.desired(view, hosts[name]))
         self.drop(see(self.fleet, wished, self.seen))
-        return tuple(
-            step
-            for host, resources in wished.items()
-            if host not in self.errors
-            for step in fold(host, resources, answers(resources, self.seen.get(host, {})), set())
-        )
+        compared = [name for name in wished if name not in self.errors]
+        steps = self._each(compared, partial(_compared, wished, self.seen))
+        return tuple(step for own in steps.values() for step in own)
+
+    def _each(self, hosts: Iterable[str], work: Callable[[str], T]) -> dict[str, T]:
+        """What comes of each host; one of which nothing comes drops out."""
+        found = for_each(hosts, work, self.listen)
+        self.drop(found.bad)
+        return found.good
 
     def _execute(self, play: Play, steps: tuple[Step, ...]) -> list[str]:
         by_host: dict[str, list[Step]] = {}
@@ -135,6 +144,10 @@ class Work:
         """A host that failed drops out: nothing more is wished for it, and nobody waits for it."""
         self.errors.setdefault(host, error)
         self.view = replace(self.view, limit=self.view.limit - {host})
+
+
+def _compared(wished: Mapping[str, tuple[Resource, ...]], seen: Seen, host: str) -> tuple[Step, ...]:
+    return fold(host, wished[host], answers(wished[host], seen.get(host, {})), set())
 
 
 def _run_on(steps: Mapping[str, list[Step]], listen: Listener, host: str, transport: Transport) -> Ran:

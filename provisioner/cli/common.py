@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from provisioner.console import Human, Machine
 from provisioner.core.report import Event, Found, Listener, Note
+from provisioner.core.untrusted import shown
 from provisioner.errors import ProblemsError, ProvisionerError, UsageError
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster, Host
@@ -80,6 +82,12 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
         except ProvisionerError as error:
             told.fail(error)
             raise typer.Exit(error.exit_code) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            log.write("".join(traceback.format_exception(error)).rstrip())
+            told.fail(_defect(error))
+            raise typer.Exit(ProvisionerError.exit_code) from None
         except KeyboardInterrupt:
             told.log.write("interrupted")
             show.close()
@@ -87,6 +95,14 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
             raise typer.Exit(INTERRUPTED) from None
         finally:
             show.close()
+
+
+def _defect(error: Exception) -> ProvisionerError:
+    return ProvisionerError(
+        f"a defect of provisioner: {type(error).__name__}: {shown(str(error))}",
+        hint="Report it with the end of the log, which says where. After a defect in the middle of a run, the same "
+        "command again goes on.",
+    )
 
 
 def _console(stream: int) -> Console:

@@ -139,7 +139,7 @@ def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None
     """Run a shell command on the chosen machines, show what each says; StepError names those where it failed."""
     names = chosen(cluster, limit)
     command = shell(text, timeout_s=3600)
-    with open_fleet(cluster, names) as fleet:
+    with open_fleet(cluster, names, told) as fleet:
 
         def work(host: str, transport: Transport) -> int:
             (result,) = transport.run([command])

@@ -22,7 +22,7 @@ from provisioner.transports.protocol import Transport
 def unlock(cluster: Cluster, told: Listener, *, yes: bool, may_ask: bool) -> None:
     """Show the lock on every control plane and remove it, once that was agreed to."""
     planes = [host.name for host in cluster.control_planes]
-    with open_fleet(cluster, planes) as fleet:
+    with open_fleet(cluster, planes, told) as fleet:
         unlock_on(fleet, planes, told, yes=yes, may_ask=may_ask)
 
 

@@ -66,6 +66,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Traced:
+    """Where the code was when it could not process what a host has answered, for the log."""
+
+    host: str
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A finding that does not stop the run."""
 
@@ -141,7 +149,7 @@ class Report:
     part: str = ""
 
 
-Event = PhaseBegan | StepBegan | StepEnded | Waiting | Said | Found | Note | CommandRan | NetworkSeen
+Event = PhaseBegan | StepBegan | StepEnded | Waiting | Said | Traced | Found | Note | CommandRan | NetworkSeen
 Listener = Callable[[Event], None]
 
 
