@@ -25,7 +25,9 @@ from provisioner.core.report import Found, Note, Outcome, StepEnded
 from provisioner.core.selection import Selection
 from provisioner.derived import ca_pin
 from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
+from provisioner.guard import for_each
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.values import Endpoint
 from provisioner.lease import at_work
 from provisioner.looking import look_at
 from provisioner.plays.workers import token_manifest
@@ -103,16 +105,22 @@ def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
     """A fresh token, valid for `ttl`, in a command to paste on the machine that joins."""
     life_s = _seconds(ttl)
     with _looked(cluster, told, "") as (session, view):
-        live = _live(view)
+        leader = view.leader.name
+        address = for_each([leader], lambda _: _where(_live(view)), told)
+        engine.stop_for(address.bad)
         token = new_token()
         expires = datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=life_s)
         manifest = token_manifest(token, expires=expires, description="made by provisioner token")
-        (result,) = session.run.fleet.transports[view.leader.name].run([kubectl("apply", "-f", "-", stdin=manifest)])
+        (result,) = session.run.fleet.transports[leader].run([kubectl("apply", "-f", "-", stdin=manifest)])
         if not result.ok:
-            raise StepError(f"{view.leader.name}: the token could not be made", details=result.tail())
-        endpoint = yaml.safe_load(live.configuration)["controlPlaneEndpoint"]
-    pin = ca_pin(live.ca_certificate)
+            raise StepError(f"{leader}: the token could not be made", details=result.tail())
+    endpoint, pin = address.good[leader]
     return f"kubeadm join {endpoint} --token {token.reveal()} --discovery-token-ca-cert-hash {pin}"
+
+
+def _where(live: ClusterState) -> tuple[Endpoint, str]:
+    """Where the API server is and the pin of its CA, as the cluster tells them: they end in a command to paste."""
+    return Endpoint.parse(yaml.safe_load(live.configuration)["controlPlaneEndpoint"]), ca_pin(live.ca_certificate)
 
 
 def _seconds(ttl: str) -> int:

@@ -15,6 +15,13 @@ from tests.fake.state import Machine
 
 # Told the machine's name wherever a kill may land: before, inside and after each command.
 OnMoment = Callable[[str], None]
+# What a machine says instead: its name, what it was asked, and what it would have answered.
+Twist = Callable[[str, Command, Result], Result]
+
+
+def honest(machine: str, command: Command, result: Result) -> Result:
+    """As it is."""
+    return result
 
 
 @dataclass
@@ -27,6 +34,7 @@ class FakeTransport:
     machine: Callable[[], Machine]
     on_moment: OnMoment = nobody
     when_settled: OnMoment = nobody
+    twist: Twist = honest
     batches: list[tuple[Command, ...]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
 
@@ -70,7 +78,7 @@ class FakeTransport:
         for number, command in enumerate(commands):
             self.on_moment(self.machine().name)
             began(number)
-            results.append(self._trouble(command) or self._do(command))
+            results.append(self.twist(self.machine().name, command, self._trouble(command) or self._do(command)))
             if stop and results[-1].exit_code not in command.accepts:
                 break
         self.on_moment(self.machine().name)

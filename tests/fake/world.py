@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from provisioner import engine, preflight
 from provisioner.core import lock
+from provisioner.core.command import Command, Result
 from provisioner.core.lock import Holder
 from provisioner.core.objects import Objects
 from provisioner.core.plan import Plan
@@ -34,7 +35,7 @@ from tests.fake.background import pass_moment
 from tests.fake.cluster import FakeCluster
 from tests.fake.repositories import FakeRepository
 from tests.fake.state import Clock, Machine
-from tests.fake.transport import FakeTransport, OnMoment
+from tests.fake.transport import FakeTransport, OnMoment, Twist, honest
 
 BUNDLE = builders.bundle()
 
@@ -74,6 +75,7 @@ class World:
     scene: Scene = field(default_factory=Scene)
     executor: Executor = field(default_factory=AtOnce)
     on_moment: OnMoment = nobody
+    twist: Twist = honest
     running: tuple[str, bytes] | None = None
     transports: dict[str, FakeTransport] = field(default_factory=dict)
     heard: list[Event] = field(default_factory=list)
@@ -150,15 +152,18 @@ class World:
         view = self._view(**changes)
         names = view.limit | {host.name for host in self.wished.control_planes}
         self.transports = {
-            name: FakeTransport(partial(self.machines.__getitem__, name), self._moment, self._settle)
+            name: FakeTransport(partial(self.machines.__getitem__, name), self._moment, self._settle, self._twisted)
             for name in self.machines
             if name in names
         }
         titles = left_out(playbook, Selection(only=_words(only), skip=_words(skip)))
-        fleet = Fleet(self.transports, self.executor, clock=lambda: self.scene.clock.now_s)
+        fleet = Fleet(self.transports, self.executor, lambda: self.scene.clock.now_s, self.heard.append)
         run = Run(playbook, fleet, rules, self.heard.append, titles)
         self.session = Session(self.wished, view.bundle, run, view)
         return self.session
+
+    def _twisted(self, host: str, command: Command, result: Result) -> Result:
+        return self.twist(host, command, result)
 
     def _moment(self, host: str) -> None:
         self.on_moment(host)

