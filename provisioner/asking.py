@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from provisioner.core.command import Command
+from provisioner.core.command import Command, require_whole
 from provisioner.core.offers import Answer
 from provisioner.core.play import View
 from provisioner.core.report import Listener, PhaseBegan
@@ -40,4 +40,5 @@ def ask(
 def _ask_on(asked: Mapping[str, Mapping[str, Command]], host: str, transport: Transport) -> dict[str, Answer]:
     commands = asked[host]
     results = transport.run(tuple(commands.values()), stop=False)
+    require_whole(host, results)
     return {product: read_answer(result) for product, result in zip(commands, results, strict=True)}

@@ -32,6 +32,7 @@ from provisioner.core.report import (
     StepEnded,
     Waiting,
 )
+from provisioner.core.untrusted import visible
 from provisioner.errors import ProblemsError, ProvisionerError, Severity
 from provisioner.plain import error_fields, event_fields, report_fields
 from provisioner.wording import duration, one_line, unfinished, words
@@ -159,7 +160,9 @@ class Human:
             waits = f" [dim](not known yet: {escape(waits_for)})[/]" if waits_for else ""
             self.console.print(f"  [cyan]{' '.join(hosts):<10}[/] {escape(one_line(summary))}{waits}", highlight=False)
             if verbose and diff:
-                self.console.print(Syntax(diff.rstrip("\n"), "diff", background_color="default", word_wrap=True))
+                self.console.print(
+                    Syntax(visible(diff.rstrip("\n")), "diff", background_color="default", word_wrap=True)
+                )
 
     def network(self, reaches: Iterable[Reach]) -> None:
         """Who reaches whom."""

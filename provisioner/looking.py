@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from provisioner.core.command import Command, Result, settle
+from provisioner.core.command import Command, Result, require_whole, settle
 from provisioner.core.facts import (
     ClusterState,
     HostFacts,
@@ -96,6 +96,7 @@ def _look_on(how: _Look, host: str, transport: Transport) -> Looked:
     if how.settled:
         _settle(host, transport, how.settled)
     (result,) = transport.run([look(leader=host in how.planes)])
+    require_whole(host, [result])
     waited_s = how.clock() - how.began_s
     try:
         if result.ok:
@@ -126,6 +127,7 @@ def _settle(host: str, transport: Transport, listen: Listener) -> None:
 
 def _probe_on(missing: Mapping[str, tuple[Command, ...]], host: str, transport: Transport) -> tuple[Result, ...]:
     results = transport.run(missing[host], stop=False)
+    require_whole(host, results)
     for probe, result in zip(missing[host], results, strict=True):
         if result.exit_code not in probe.accepts:
             raise StepError(f"{host}: could not look: {probe}", details=result.tail())

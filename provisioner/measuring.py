@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 
 from provisioner.addressing.asking import questions
 from provisioner.addressing.deciding import decide
-from provisioner.core.command import Command
+from provisioner.core.command import Command, require_whole
 from provisioner.core.measure import read_ways
 from provisioner.core.network import Way
 from provisioner.core.play import View
@@ -41,4 +41,5 @@ def _questions(view: View, *, everything: bool) -> dict[str, Command]:
 
 def _try_on(asked: Mapping[str, Command], host: str, transport: Transport) -> dict[IPv4Address, Way]:
     (result,) = transport.run([asked[host]], stop=False)
+    require_whole(host, [result])
     return read_ways(result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from provisioner.core.report import HostReport, Report
+from provisioner.core.untrusted import visible
 from provisioner.errors import ProblemsError, ProvisionerError
 
 
@@ -37,8 +38,8 @@ def unfinished(host: str, told: HostReport) -> str:
 
 
 def one_line(text: str) -> str:
-    """White space folded, and cut where it becomes too long for a line."""
-    line = " ".join(text.split())
+    """White space folded, what steers a terminal made visible, and cut where it becomes too long for a line."""
+    line = visible(" ".join(text.split()))
     return line if len(line) <= 160 else line[:159] + "…"
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from provisioner.console import Human, Machine
 from provisioner.core.report import Event, Found, Listener, Note
@@ -22,6 +21,7 @@ from provisioner.inventory.model import Cluster, Host
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.labs import state
 from provisioner.log import Log, describe, new_log
+from provisioner.screen import Screen
 
 InventoryOption = Annotated[
     Path | None,
@@ -105,10 +105,10 @@ def _defect(error: Exception) -> ProvisionerError:
     )
 
 
-def _console(stream: int) -> Console:
+def _console(stream: int) -> Screen:
     """Standard output (1) or error (2). What goes to a file or a pipe is not cut or wrapped."""
     width = None if os.isatty(stream) else UNCUT_COLUMNS
-    return Console(stderr=stream == 2, highlight=False, width=width, soft_wrap=width is not None)
+    return Screen(stderr=stream == 2, highlight=False, width=width, soft_wrap=width is not None, emoji=False)
 
 
 def is_typed(context: typer.Context, parameter: str) -> bool:

@@ -6,11 +6,11 @@ arguments of a process but the arguments of the commands themselves, and those m
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from provisioner.errors import StepError
 from provisioner.inventory.values import Secret
 
 # sshd and sudo hand over different search paths; the tools we call live in these.
@@ -58,12 +58,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command answered."""
+    """What a command answered. `left_out` counts bytes of a very long answer that are missing in its middle."""
 
     exit_code: int
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
+    left_out: int = 0
 
     @property
     def ok(self) -> bool:
@@ -74,6 +75,16 @@ class Result:
         """The last lines of what it said, errors last."""
         text = (self.stdout.rstrip() + "\n" + self.stderr.rstrip()).strip()
         return "\n".join(text.splitlines()[-lines:])
+
+
+def require_whole(host: str, results: Iterable[Result]) -> None:
+    """StepError when an answer is too long to be kept whole: nothing is compared with a part of one."""
+    if cut := sum(result.left_out for result in results):
+        raise StepError(
+            f"{host}: an answer of this machine is too long to be read: {cut} bytes of it were left out",
+            hint="None of our questions has an answer as long as that. Look at the machine: what it says may be "
+            "damaged, or made up.",
+        )
 
 
 def shell(
@@ -154,16 +165,3 @@ def _fed(command: Command, line: str) -> str:
     text = command.stdin.reveal() if isinstance(command.stdin, Secret) else command.stdin
     # printf is part of the shell: what it prints is in no process's arguments.
     return f"printf %s {shlex.quote(text)} | {line}" if text else f"{line} </dev/null"
-
-
-def split(text: str, separator: str) -> dict[int, tuple[int | None, str]]:
-    """Cut one stream of a batch into `{number: (exit code or None while it runs, output)}`."""
-    found: dict[int, tuple[int | None, str]] = {}
-    pattern = re.compile(
-        rf"\n{separator} begin (?P<number>\d+) 0\n(?P<output>.*?)(?:\n{separator} end (?P=number) (?P<code>\d+)\n|\Z)",
-        re.DOTALL,
-    )
-    for match in pattern.finditer(text):
-        code = match["code"]
-        found[int(match["number"])] = (int(code) if code is not None else None, match["output"])
-    return found

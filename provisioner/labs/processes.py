@@ -7,14 +7,15 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 
+from provisioner.core.untrusted import visible
 from provisioner.errors import BuildError
 
 LAST_LINES = 10
 
 
 def last_lines(output: str, count: int = LAST_LINES) -> str:
-    """The end of a program's output, where it says what went wrong."""
-    return "\n".join(output.strip().splitlines()[-count:])
+    """The end of a program's output, where it says what went wrong, made visible."""
+    return "\n".join(visible(output.strip()).splitlines()[-count:])
 
 
 def run(argv: Sequence[str], *, timeout_s: float, hint: str = "") -> str:

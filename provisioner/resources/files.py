@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change, text_diff
+from provisioner.core.untrusted import visible
 from provisioner.inventory.values import Secret
 
 # A secret's content stays on the host: only its hash is asked for.
@@ -62,15 +63,16 @@ class File:
         return None
 
     def _comparable(self) -> str:
+        """As a machine's answer is read: with what a terminal would obey written out."""
         if isinstance(self.content, Secret):
             return hashlib.sha256(self.content.reveal().encode()).hexdigest() + "  -\n"
-        return self.content
+        return visible(self.content)
 
     def _write(self, summary: str, before: str) -> Change:
         write = shell(_WRITE, self.path, f"{self.mode:o}", self.owner, stdin=self.content)
         if isinstance(self.content, Secret):
             return Change(summary, (write,), diff=f"(content not shown: {self.content})\n")
-        return Change(summary, (write,), diff=text_diff(before, self.content, self.path))
+        return Change(summary, (write,), diff=text_diff(before, self._comparable(), self.path))
 
 
 @dataclass(frozen=True, slots=True)

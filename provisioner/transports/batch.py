@@ -1,14 +1,19 @@
-"""A batch of commands under way on an SSH channel: what has arrived, and when each command began and ended."""
+"""A batch of commands under way on an SSH channel: what has arrived, and when each command began and ended.
+
+Here is the door through which a machine's words come in. Behind it, none of them holds a character that a terminal
+obeys or hides, and lines end with a newline and nothing else that `str.splitlines` would take for an end.
+"""
 
 from __future__ import annotations
 
-import re
 import select
 import time
 
 import paramiko
 
-from provisioner.core.command import Result, split
+from provisioner.core.command import Result
+from provisioner.core.marks import GarbledError, Kept, Stream
+from provisioner.core.untrusted import visible
 from provisioner.transports.protocol import Began, Heard
 
 _CHUNK_BYTES = 256 * 1024
@@ -17,15 +22,13 @@ _CHUNK_BYTES = 256 * 1024
 class Batch:
     """What arrives from a running batch: both streams, and when each command began and ended."""
 
-    def __init__(self, separator: str, began: Began, heard: Heard) -> None:
-        self._separator = separator
+    def __init__(self, separator: str, count: int, began: Began, heard: Heard) -> None:
+        """`count` commands are in the batch, between marks with this separator."""
         self._began = began
         self._heard = heard
-        self._mark = re.compile(rf"\n{separator} (begin|end) (\d+) (\d+)\n")
-        self._position = 0
         self._times: dict[tuple[str, int], float] = {}
-        self._stdout = bytearray()
-        self._stderr = bytearray()
+        self._stdout = Stream(separator, count, self._met)
+        self._stderr = Stream(separator, count, lambda word, number: None)
         self.code = 0
 
     @property
@@ -35,23 +38,29 @@ class Batch:
 
     @property
     def stdout(self) -> str:
-        """All of it, marks included."""
-        return self._stdout.decode(errors="replace")
+        """What does not belong to a command that came to its end."""
+        return visible(self._stdout.rest())
 
     @property
     def stderr(self) -> str:
-        """All of it, marks included."""
-        return self._stderr.decode(errors="replace")
+        """What does not belong to a command that came to its end."""
+        return visible(self._stderr.rest())
 
     def read(self, channel: paramiko.Channel, deadline_s: float) -> None:
-        """Read until the other side has ended; TimeoutError after the deadline."""
+        """Read until the other side has ended; TimeoutError after the deadline, GarbledError when marks do not fit."""
         until = time.monotonic() + deadline_s
         while not self._ended(channel):
             if time.monotonic() > until:
                 raise TimeoutError(f"no answer within {deadline_s:.0f} s")
             select.select([channel], [], [], 1.0)
             self._take(channel)
+        self._close()
         self.code = channel.recv_exit_status()
+
+    def results(self) -> tuple[Result, ...]:
+        """The results of the commands that came to their end, in order: at most one for each."""
+        ended = zip(self._stdout.ended, self._stderr.ended, strict=False)
+        return tuple(self._result(number, *both) for number, both in enumerate(ended))
 
     def _ended(self, channel: paramiko.Channel) -> bool:
         """Whether all has arrived. A channel whose connection broke is closed, too, but has not come to its end."""
@@ -64,32 +73,33 @@ class Batch:
         return False
 
     def _take(self, channel: paramiko.Channel) -> None:
-        while channel.recv_ready():
-            self._stdout += channel.recv(_CHUNK_BYTES)
-        while channel.recv_stderr_ready():
-            self._stderr += channel.recv_stderr(_CHUNK_BYTES)
-        # A mark may have arrived in part only: look again from a little before the end of what was seen.
-        text = self._stdout.decode(errors="replace")
-        for mark in self._mark.finditer(text, max(0, self._position - 100)):
-            moment = (mark[1], int(mark[2]))
-            if moment not in self._times:
-                self._times[moment] = time.monotonic()
-                if mark[1] == "begin":
-                    self._began(int(mark[2]))
-        line = text[self._position :].rstrip().rpartition("\n")[2]
-        if line and self._separator not in line:
-            self._heard(line)
-        self._position = len(text)
+        """A piece of each stream: who talks without an end may not keep us from looking at the clock."""
+        if channel.recv_ready():
+            self._stdout.feed(channel.recv(_CHUNK_BYTES))
+            if line := _last_line(self._stdout.latest):
+                self._heard(line)
+        if channel.recv_stderr_ready():
+            self._stderr.feed(channel.recv_stderr(_CHUNK_BYTES))
 
-    def results(self) -> tuple[Result, ...]:
-        """The results of the commands that came to their end, in order."""
-        out = split(self._stdout.decode(errors="replace"), self._separator)
-        err = split(self._stderr.decode(errors="replace"), self._separator)
-        return tuple(
-            Result(code, text, err.get(number, (None, ""))[1], self._seconds(number))
-            for number, (code, text) in sorted(out.items())
-            if code is not None
-        )
+    def _close(self) -> None:
+        for stream in (self._stdout, self._stderr):
+            stream.close()
+        for (code, _), (same, _) in zip(self._stdout.ended, self._stderr.ended, strict=False):
+            if code != same:
+                raise GarbledError(f"its answers do not fit our commands (exit code {code} and {same} of the same one)")
 
-    def _seconds(self, number: int) -> float:
-        return self._times.get(("end", number), 0.0) - self._times.get(("begin", number), 0.0)
+    def _met(self, word: str, number: int) -> None:
+        self._times[word, number] = time.monotonic()
+        if word == "begin":
+            self._began(number)
+
+    def _result(self, number: int, out: tuple[int, Kept], err: tuple[int, Kept]) -> Result:
+        (code, stdout), (_, stderr) = out, err
+        seconds = self._times["end", number] - self._times["begin", number]
+        return Result(code, visible(stdout.text()), visible(stderr.text()), seconds, stdout.left_out + stderr.left_out)
+
+
+def _last_line(data: bytes) -> str:
+    """The last line that is not empty; programs draw over theirs with a carriage return."""
+    text = data.decode(errors="replace").replace("\r", "\n").rstrip()
+    return visible(text.rpartition("\n")[2])

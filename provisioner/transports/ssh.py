@@ -19,6 +19,7 @@ import paramiko
 from provisioner.bundle.serve import serve_connection
 from provisioner.causes import hint
 from provisioner.core.command import STILL_BUSY, Command, Result, script
+from provisioner.core.untrusted import visible
 from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.model import Host, Ssh
 from provisioner.transports.batch import Batch
@@ -84,7 +85,7 @@ class SshTransport:
             return ()
         separator = secrets.token_hex(16)
         deadline_s = sum(command.timeout_s for command in commands) + _GRACE_S
-        batch = Batch(separator, began, heard)
+        batch = Batch(separator, len(commands), began, heard)
         channel = self._channel("/bin/sh -s")
         with channel, self._timed():
             channel.settimeout(deadline_s)
@@ -112,7 +113,7 @@ class SshTransport:
                 code = channel.recv_exit_status()
             except OSError as error:
                 raise self._lost(f"while sending files: {error}") from error
-            said = channel.makefile_stderr("rb").read().decode(errors="replace")
+            said = visible(channel.makefile_stderr("rb").read().decode(errors="replace"))
         self._round_trips += 1
         if code:
             message = f"{self.host.name}: could not store files in {directory}"
@@ -167,7 +168,7 @@ class SshTransport:
     def _lost(self, why: str) -> UnreachableError:
         self.close()
         return UnreachableError(
-            f"{self.host.name}: the connection to {self.host.address} was lost: {why}",
+            f"{self.host.name}: the connection to {self.host.address} was lost: {visible(why)}",
             hint="Nothing needs to be undone: run the same command again when the machine answers.",
         )
 

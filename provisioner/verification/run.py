@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from provisioner.core.report import Listener, NetworkSeen, Outcome, PhaseBegan, Reach, StepBegan, StepEnded, Waiting
+from provisioner.core.untrusted import visible
 from provisioner.errors import Problem, ProvisionerError, Severity, UsageError
 from provisioner.inventory.model import Cluster
 
@@ -129,7 +130,7 @@ def _events(command: list[str], listen: Listener) -> Iterator[dict[str, Any]]:
     """Run pytest, pass on what happens while it happens, give what has ended."""
     with tempfile.TemporaryFile() as output, _pytest(command, output) as (process, pipe):
         for line in pipe:
-            event = json.loads(line)
+            event = _visible(json.loads(line))
             tell(event, listen)
             if event["event"] in ("ended", "network"):
                 yield event
@@ -174,10 +175,19 @@ def _check_exit(code: int, output: IO[bytes]) -> None:
     if code in _ANSWERS:
         return
     output.seek(0)
-    lines = output.read().decode(errors="replace").strip().splitlines()
+    lines = visible(output.read().decode(errors="replace")).strip().splitlines()
     if code == _USAGE:
         raise UsageError("the verification could not begin", details="\n".join(lines[-10:]))
     raise ProvisionerError(f"the verification itself broke (pytest: {code})", details="\n".join(lines[-20:]))
+
+
+def _visible(value: Any) -> Any:
+    """What was heard on machines, with what a terminal would obey written out: in JSON it arrives in disguise."""
+    if isinstance(value, dict):
+        return {name: _visible(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_visible(one) for one in value]
+    return visible(value) if isinstance(value, str) else value
 
 
 def tell(event: dict[str, Any], listen: Listener) -> None:

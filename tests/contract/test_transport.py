@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core.command import Command, Result
+from provisioner.core.untrusted import visible
 from provisioner.errors import UnreachableError
 from provisioner.resources.files import File
 from tests.contract.subject import Subject
@@ -45,12 +46,13 @@ def test_an_accepted_code_is_an_answer(subject: Subject) -> None:
     assert len(subject.run(ACCEPTED, NOTHING)) == 2
 
 
-def test_odd_output_arrives_as_it_is(subject: Subject) -> None:
+def test_odd_output_arrives_made_visible_and_is_compared_as_it_is(subject: Subject) -> None:
     text = "".join(chr(code) for code in range(1, 0x17F) if code != 13) + "\n\n"
     subject.hands.put("/etc/contract/output", text)
     wish = File("/etc/contract/output", text)
     (seen,) = subject.run(wish.probe())
-    assert seen == Result(0, f"644 root:root\n{text}", seconds=seen.seconds)
+    assert seen == Result(0, f"644 root:root\n{visible(text)}", seconds=seen.seconds)
+    assert "\x1b" not in seen.stdout
     assert wish.diff(seen, set()) is None
 
 

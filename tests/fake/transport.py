@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from provisioner.core.command import Command, Result
+from provisioner.core.untrusted import visible
 from provisioner.errors import ProvisionerError, UnreachableError
 from provisioner.transports.protocol import Began, Heard, nobody
 from tests.fake import programs
@@ -78,7 +79,8 @@ class FakeTransport:
         for number, command in enumerate(commands):
             self.on_moment(self.machine().name)
             began(number)
-            results.append(self.twist(self.machine().name, command, self._trouble(command) or self._do(command)))
+            told = self.twist(self.machine().name, command, self._trouble(command) or self._do(command))
+            results.append(replace(told, stdout=visible(told.stdout), stderr=visible(told.stderr)))
             if stop and results[-1].exit_code not in command.accepts:
                 break
         self.on_moment(self.machine().name)

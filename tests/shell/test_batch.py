@@ -8,8 +8,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provisioner.core.command import TIMED_OUT, Command, script, shell, split
+from provisioner.core.command import TIMED_OUT, Command, script, shell
 from provisioner.inventory.values import Secret
+from tests.unit.core.test_marks import split
 
 SEPARATOR = "f00dfeed"
 
@@ -21,14 +22,13 @@ def run(text: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["/bin/sh", "-s"], input=text.encode(), capture_output=True, check=False, timeout=20)
 
 
-def answers(*commands: Command, stop: bool = True) -> list[tuple[int | None, str, str]]:
+def answers(*commands: Command, stop: bool = True) -> list[tuple[int, str, str]]:
     """Exit code, output and errors of each command that was run."""
     done = run(script(commands, SEPARATOR, stop=stop))
     assert done.returncode == 0
-    out = split(done.stdout.decode(errors="replace"), SEPARATOR)
-    err = split(done.stderr.decode(errors="replace"), SEPARATOR)
-    assert list(out) == list(err)
-    return [(code, text, err[number][1]) for number, (code, text) in out.items()]
+    out, err = (split(printed, SEPARATOR, len(commands)) for printed in (done.stdout, done.stderr))
+    assert [code for code, _ in out] == [code for code, _ in err]
+    return [(code, text, said) for (code, text), (_, said) in zip(out, err, strict=True)]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -45,7 +45,7 @@ class Channel:
 
 
 def read(channel: Channel) -> Batch:
-    batch = Batch("f00dfeed", nobody, nobody)
+    batch = Batch("f00dfeed", 1, nobody, nobody)
     batch.read(cast(paramiko.Channel, channel), deadline_s=1)
     return batch
 

@@ -126,10 +126,10 @@ def test_a_dead_machine_is_noticed_soon(keepalive_s: int, gone_s: int) -> None:
 
 def ended(code: int, stdout: bytes = b"", stderr: bytes = b"") -> str:
     """What is said of a batch of which nothing was run."""
-    batch = Batch("separator", nobody, nobody)
+    batch = Batch("separator", 1, nobody, nobody)
     batch.code = code
-    batch._stdout += stdout
-    batch._stderr += stderr
+    batch._stdout.feed(stdout)
+    batch._stderr.feed(stderr)
     with pytest.raises(UnreachableError) as error:
         SshTransport(host("w1", "10.0.0.21"), Ssh())._check((), [Command(("true",))], batch, stop=True)
     return f"{error.value.message}\n{error.value.details}\n{error.value.hint}"

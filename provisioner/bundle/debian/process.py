@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from provisioner.core.report import Listener, Waiting
+from provisioner.core.untrusted import visible
 from provisioner.errors import BuildError
 
 SPEAKER = "bundle"
@@ -65,7 +66,7 @@ class Runner:
 
     def _watched(self, process: subprocess.Popen[str], log: IO[str]) -> Iterable[str]:
         shown_at_s = time.monotonic()
-        for line in _lines(process):
+        for line in map(visible, _lines(process)):
             print_to(log, line.rstrip())
             if line.strip() and time.monotonic() - shown_at_s > SHOWN_EVERY_S:
                 shown_at_s = time.monotonic()
@@ -80,7 +81,7 @@ class Runner:
             process.kill()
             process.wait()
         if exit_code != 0:
-            tail = "".join(output[-TAIL_LINES:]).rstrip()
+            tail = visible("".join(output[-TAIL_LINES:])).rstrip()
             raise BuildError(
                 f"building the bundle failed: `{shlex.join(argv)}` ended with {exit_code}",
                 details=tail or _last_lines(self.log),

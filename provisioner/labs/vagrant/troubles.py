@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from provisioner.core.untrusted import visible
 from provisioner.errors import LabError, LockHeldError, ProvisionerError, StepError, UnreachableError, UsageError
 
 LAST_LINES = 10
@@ -88,13 +89,14 @@ TROUBLES = (
 
 def machine_line(line: str) -> tuple[str, str]:
     """The machine that a line of Vagrant's is about, empty for none, and the rest of the line."""
-    found = _MACHINE.match(line.rstrip())
+    line = visible(line.rstrip())
+    found = _MACHINE.match(line)
     return (found[1], found[2].strip()) if found else ("", line.strip())
 
 
 def explained(doing: str, output: str) -> ProvisionerError:
     """The error for a call of Vagrant that failed while `doing` something."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in visible(output).splitlines() if line.strip()]
     details = "\n".join(lines[-LAST_LINES:])
     text = " ".join(line.strip() for line in lines)
     for trouble in TROUBLES:

@@ -3,10 +3,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from provisioner.core.command import Command, Result, script, shell, split
+from provisioner.core.command import Command, Result, script, shell
 from provisioner.inventory.values import Secret
 
 SEPARATOR = "0123456789abcdef"
@@ -47,41 +45,6 @@ def test_the_secret_of_a_batch_is_in_no_argument() -> None:
 @pytest.mark.parametrize("stdin", ["", Secret("", "empty")], ids=["text", "secret"])
 def test_a_command_without_input_cannot_eat_the_batch(stdin: str | Secret) -> None:
     assert "timeout -k 10 60 cat </dev/null" in script([Command(("cat",), stdin=stdin)], SEPARATOR, stop=True)
-
-
-def stream(*outputs: str) -> str:
-    return "".join(
-        f"\n{SEPARATOR} begin {number} 0\n{output}\n{SEPARATOR} end {number} {number}\n"
-        for number, output in enumerate(outputs)
-    )
-
-
-OUTPUTS = st.lists(st.text(), max_size=4)
-
-
-@given(OUTPUTS)
-def test_streams_are_cut_into_what_each_command_said(outputs: list[str]) -> None:
-    assert split(stream(*outputs), SEPARATOR) == {number: (number, text) for number, text in enumerate(outputs)}
-
-
-@given(OUTPUTS, st.data())
-def test_a_partial_stream_never_gives_an_answer_that_the_whole_one_does_not(outputs: list[str], data: Any) -> None:
-    whole = stream(*outputs)
-    part = whole[: data.draw(st.integers(0, len(whole)))]
-    complete = split(whole, SEPARATOR)
-    for number, (code, output) in split(part, SEPARATOR).items():
-        if code is not None:
-            assert (code, output) == complete[number]
-
-
-def test_the_command_that_runs_has_no_exit_code_yet() -> None:
-    text = stream("done") + f"\n{SEPARATOR} begin 1 0\nhalf a li"
-    assert split(text, SEPARATOR) == {0: (0, "done"), 1: (None, "half a li")}
-
-
-def test_marks_of_another_batch_are_output() -> None:
-    other = "\nffff begin 0 0\nx\nffff end 0 1\n"
-    assert split(stream(other), SEPARATOR) == {0: (0, other)}
 
 
 def test_the_tail_of_a_result_ends_with_its_errors() -> None:
