@@ -23,7 +23,9 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 # Folders whose tests compute; those that run programs are in `shell`, `ansible` and `e2e` (machines).
-PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract"})
+PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract", "fuzz"})
+# Marks of tests that take long: they run when `-m` names them.
+WHEN_ASKED_FOR = ("sweep", "fuzz")
 
 # Fixtures that are a lab which tests in several files use, by name.
 SHARED_LABS = ("lab", "sources", "subject")
@@ -41,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sweep: tries every crash point, not only some; runs when it is asked for by -m")
+    config.addinivalue_line("markers", "fuzz: tries many hostile inputs; runs when it is asked for by -m")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -60,9 +63,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 # First: a worker of xdist reads the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "sweep" not in config.option.markexpr:
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("sweep")])
-        items[:] = [item for item in items if not item.get_closest_marker("sweep")]
+    left_out = [mark for mark in WHEN_ASKED_FOR if mark not in config.option.markexpr]
+    deselected = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if item not in deselected]
     shared = {item.path: lab for item in items if (lab := _shared_lab(item))}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(shared.get(item.path, item.path.stem)))

@@ -9,6 +9,7 @@ from typing import Any
 
 from provisioner.core.command import Command, Result
 from provisioner.core.resource import Change
+from provisioner.core.untrusted import visible
 
 # Tables from the top down to a key.
 KeyPath = tuple[str, ...]
@@ -68,9 +69,10 @@ def _read(text: str) -> dict[str, Any]:
         return {}
 
 
-def _shown(value: str | bool | tuple[str, ...] | None) -> str:
+def _shown(value: object) -> str:
+    """A value of any type, as the daemon has told it; escapes of TOML may have become what a terminal obeys."""
     if isinstance(value, tuple):
-        return ", ".join(value) or "empty"
+        return ", ".join(visible(str(one)) for one in value) or "empty"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return value or "not set"
+    return visible(str(value or "not set"))

@@ -23,6 +23,7 @@ from provisioner.resources.distribution import PackagesGone, Tools
 from provisioner.resources.docker import DOCKER_IMAGES, DockerDrivers
 from provisioner.resources.draining import BEFORE, DRAINED, Drained, Reopened
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
+from provisioner.resources.hosts import Named
 from provisioner.resources.images import Image, PinnedImage
 from provisioner.resources.kernel import Modules, SwapOff, Sysctls
 from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
@@ -80,6 +81,9 @@ FILES = (
     Case("nothing else, no directory", ONLY, ""),
     Case("nothing else", ONLY, "a.yaml\n"),
     Case("something else", ONLY, "a.yaml\nb.yaml\nc d.yaml\n"),
+    Case("a name, not known", Named("api.example", "10.0.0.11"), ""),
+    Case("a name, known", Named("api.example", "10.0.0.11"), "10.0.0.11\n"),
+    Case("a name, of the machine itself", Named("api.example", "10.0.0.11"), "127.0.1.1\n"),
     Case("copy, absent or different", COPY, "differs\n"),
     Case("copy, right", COPY, "600 admin\n"),
     Case("copy, open to others", COPY, "644 admin\n"),

@@ -1,0 +1,1 @@
+"""What is read from machines and files, given hundreds of thousands of inputs that nobody would write."""

@@ -1,0 +1,68 @@
+"""Real questions with real answers: those of whole runs on simulated machines, and those of the tables of cases."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from inspect import getmembers, isclass, isfunction
+from unittest.mock import patch
+
+import provisioner
+from provisioner.core.command import Command, Result
+from provisioner.core.plan import Step, fold
+from provisioner.core.resource import Resource
+from tests.cases.test_resources import KINDS
+from tests.fake import programs
+from tests.fake.world import World
+from tests.scenarios.sweep import SCENARIOS
+
+# Packages whose modules run something when they are imported, or belong to another process.
+_NOT_LOOKED_THROUGH = ("provisioner.verification", "provisioner.__main__")
+
+
+def resource_types() -> set[type]:
+    """Every class that has a probe and a diff, wherever it is."""
+    names = [found.name for found in pkgutil.walk_packages(provisioner.__path__, "provisioner.")]
+    modules = [import_module(name) for name in names if not name.startswith(_NOT_LOOKED_THROUGH)]
+    found = {one for module in modules for _, one in getmembers(module, isclass) if one.__module__ == module.__name__}
+    return {one for one in found if isfunction(getattr(one, "probe", None)) and isfunction(getattr(one, "diff", None))}
+
+
+@cache
+def _recorded() -> tuple[dict[tuple[type, str, str], Resource], dict[tuple[str, str], None]]:
+    """Each resource with each answer to its probe, and each answer to each question of a run, by its name."""
+    wishes = {(type(case.wish), case.wish.key, case.seen): case.wish for cases in KINDS.values() for case in cases}
+    answers: dict[tuple[str, str], None] = {}
+
+    def compare(
+        host: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str]
+    ) -> tuple[Step, ...]:
+        resources = tuple(resources)
+        wishes.update({(type(one), one.key, seen[one.key].stdout): one for one in resources})
+        return fold(host, resources, seen, changed)
+
+    def listen(machine: str, command: Command, result: Result) -> Result:
+        answers[programs.name_of(command), result.stdout] = None
+        return result
+
+    with patch("provisioner.work.fold", compare), patch("provisioner.planning.fold", compare):
+        for make in SCENARIOS.values():
+            world: World = make()
+            world.twist = listen
+            assert world.apply().errors == {}
+    return wishes, answers
+
+
+def wishes() -> dict[type, list[tuple[Resource, str]]]:
+    """Resources with the answers to their probes, by type."""
+    found: dict[type, list[tuple[Resource, str]]] = {}
+    for (kind, _, seen), wish in _recorded()[0].items():
+        found.setdefault(kind, []).append((wish, seen))
+    return found
+
+
+def answers(name: str) -> list[str]:
+    """What simulated machines have answered to the script of that name."""
+    return [said for asked, said in _recorded()[1] if asked == name]
