@@ -16,7 +16,7 @@ from provisioner.core.resource import Resource
 from tests.cases.test_resources import KINDS
 from tests.fake import programs
 from tests.fake.world import World
-from tests.scenarios.sweep import SCENARIOS
+from tests.scenarios.sweep import SCENARIOS, hosts
 
 # Packages whose modules run something when they are imported, or belong to another process.
 _NOT_LOOKED_THROUGH = ("provisioner.verification", "provisioner.__main__")
@@ -61,6 +61,17 @@ def wishes() -> dict[type, list[tuple[Resource, str]]]:
     for (kind, _, seen), wish in _recorded()[0].items():
         found.setdefault(kind, []).append((wish, seen))
     return found
+
+
+def questions() -> list[str]:
+    """The names of all scripts that a bring-up runs on a worker; nothing for the programs that it calls."""
+    names: dict[str, None] = {}
+    world = World(hosts(1))
+    world.twist = lambda machine, command, result: (
+        (names.setdefault(programs.name_of(command)) if machine == "w1" else None) or result
+    )
+    assert world.apply().errors == {}
+    return sorted(names)
 
 
 def answers(name: str) -> list[str]:
