@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Interface
 from random import Random
 from unittest.mock import patch
 
@@ -19,6 +20,7 @@ from tests.builders import cluster, host
 from tests.fake.kubeadm import PKI
 from tests.fake.services import KUBELET, stop
 from tests.fake.snapshot import Snapshot, differences, snapshot
+from tests.fake.state import Machine
 from tests.fake.world import World
 from tests.scenarios.repositories import with_leftovers, world_of_programs
 
@@ -89,11 +91,19 @@ def left_behind(world: World) -> list[str]:
     found = [f"token {name}" for name in world.cluster.tokens]
     for machine in world.machines.values():
         found += [f"{machine.name}: {path}" for path in machine.files if re.search(OF_A_RUN, path)]
+        found += _unfit_links(world, machine)
         for name, unit in machine.units.items():
             old = {path for path, text in unit.runs_with.items() if path != "unit" and text != machine.read(path)}
             old |= {"its unit"} if unit.active and unit.loaded != machine.read(machine.unit_file(name) or "") else set()
             found += [f"{machine.name}: {name} runs with an older {path}" for path in sorted(old)]
     return found
+
+
+def _unfit_links(world: World, machine: Machine) -> list[str]:
+    """A bridge with an address of another part of the pods' network than the node's: no pod can start there."""
+    node = world.cluster.nodes.get(machine.name)
+    nets = {name: str(IPv4Interface(address).network) for name, address in machine.links.items()}
+    return [f"{machine.name}: {name} of {net}" for name, net in nets.items() if node is None or net != node.pod_cidr]
 
 
 def places(steps: Iterable[Step]) -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ import pytest
 from provisioner.core.report import StepEnded
 from provisioner.errors import PreflightError
 from provisioner.networks.bridge import CONFLIST
+from provisioner.resources.kubeadm import JOIN_MARKER
 from provisioner.transports.protocol import nobody
 from tests.builders import CA, cluster
 from tests.fake.background import ETCD_DATA
@@ -116,6 +117,15 @@ def test_a_node_that_joins_again_loses_the_network_of_its_earlier_life(killed_af
     assert worker.links == {"cni0": "10.244.3.1/24"}
     assert '"10.244.3.0/24"' in worker.read(CONFLIST)
     assert world.plan().plan.steps == ()
+
+
+def test_a_mark_that_came_back_after_a_power_loss_costs_a_join_and_the_plan_says_all_of_it(up: World) -> None:
+    """What a reset takes along of the network is in the plan, too."""
+    up.machines["w1"].put(JOIN_MARKER)
+    keys = {step.key for step in up.plan().plan.steps if step.host == "w1"}
+    assert {"kubeadm join", f"file {CONFLIST}"} <= keys
+    assert applied(up).report.result == "ok"
+    assert up.plan().plan.steps == ()
 
 
 def test_a_node_that_was_reset_by_hand_and_keeps_its_part_joins_as_it_is(up: World) -> None:
