@@ -7,7 +7,15 @@ from provisioner.errors import Problem
 from provisioner.preflight import addresses, cluster, leftovers, machines, networks, ports, runtimes, sources, versions
 
 _OF_MACHINES = (*machines.RULES, *versions.RULES, *runtimes.RULES)
-_ALWAYS = (*_OF_MACHINES, *leftovers.RULES, *cluster.RULES, *addresses.RULES, *ports.RULES, *sources.RULES, *sources.WARNINGS)
+_ALWAYS = (
+    *_OF_MACHINES,
+    *leftovers.RULES,
+    *cluster.RULES,
+    *addresses.RULES,
+    *ports.RULES,
+    *sources.RULES,
+    *sources.WARNINGS,
+)
 
 
 def rules(view: View) -> tuple[Problem, ...]:

@@ -85,7 +85,9 @@ def _etcd(view: View) -> Iterator[Problem]:
         if names:
             message = f"/var/lib/etcd is not empty ({', '.join(map(shown, names))}): kubeadm init refuses to begin"
             data = "It is the data of an earlier cluster: every object and Secret. " if "member" in names else ""
-            keep = f"On {host.name}: `mv /var/lib/etcd /var/lib/etcd.old` keeps it; of a mount point, move what is in it."
+            keep = (
+                f"On {host.name}: `mv /var/lib/etcd /var/lib/etcd.old` keeps it; of a mount point, move what is in it."
+            )
             yield Problem("etcd-data", host.name, message, f"{data}{keep} Then run the same command again.")
 
 

@@ -84,7 +84,9 @@ CASES = (
             "other-cluster at w2: is a node of a cluster",
         ),
     ),
-    Case("workers whose control plane is made again with its CA", new(cp1=HostState(ca_certificate=CA), w1=kubelet(CA))),
+    Case(
+        "workers whose control plane is made again with its CA", new(cp1=HostState(ca_certificate=CA), w1=kubelet(CA))
+    ),
     Case(
         "a worker of another cluster, and the API server is silent",
         silent(w1=kubelet(OTHER_CA), w2=kubelet(CA)),
@@ -126,7 +128,9 @@ CASES = (
         new(cp1=HostState(has_admin_conf=True)),
         ("other-cluster at cp1: has /etc/kubernetes/admin.conf and nothing else",),
     ),
-    Case("a join of ours that was killed", silent(w1=HostState(join_begun=True, has_kubelet_conf=True, kubelet_ca="x"))),
+    Case(
+        "a join of ours that was killed", silent(w1=HostState(join_begun=True, has_kubelet_conf=True, kubelet_ca="x"))
+    ),
     Case(
         "data of an earlier etcd",
         new(cp1=HostState(stray_etcd=("member",))),
@@ -171,7 +175,9 @@ CASES = (
         linked("cni0", "10.244.3.1/24"),
         ("old-network at w1: the interface cni0 of an earlier network is there with 10.244.3.1/24",),
     ),
-    Case("a bridge of our own try, which is reset", linked("cni0", "10.244.3.1/24", new(w1=HostState(join_begun=True)))),
+    Case(
+        "a bridge of our own try, which is reset", linked("cni0", "10.244.3.1/24", new(w1=HostState(join_begun=True)))
+    ),
     Case("a bridge of a node that we reset", linked("cni0", "10.244.3.1/24", up(kubelet(CA)))),
     Case("the bridge of a node", linked("cni0", "10.244.1.1/24", running())),
     Case("a bridge of the part that the node keeps", linked("cni0", "10.244.1.1/24", kept("10.244.1.0/24"))),
