@@ -92,7 +92,7 @@ def certificates(text: str) -> frozenset[bytes]:
 
 
 def trusted(state: HostState) -> frozenset[bytes]:
-    """The CA certificates that a machine's kubelet.conf trusts, which may name the file that kubeadm has put beside it."""
+    """The CA certificates (DER) that a machine's kubelet trusts: in its kubelet.conf, or in the file beside it."""
     try:
         return certificates(base64.b64decode(state.kubelet_ca).decode() if state.kubelet_ca else state.ca_certificate)
     except ValueError:

@@ -10,7 +10,6 @@ from provisioner.inventory.networks import ManifestNetwork, NoNetwork
 from provisioner.networks.choice import PLUG_INS, chosen, owner_of_daemon_set, owner_of_file
 from provisioner.resources.leftovers import LeftoversGone
 
-
 _BRIDGES = tuple(dict.fromkeys(name for plug_in in PLUG_INS.values() for name in plug_in.leaves.bridges))
 
 

@@ -4,7 +4,8 @@ nobody here knows whether it is still needed. What a try of ours has begun carri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from ipaddress import IPv4Network
 
@@ -17,6 +18,7 @@ from provisioner.errors import Problem
 from provisioner.inventory.model import Host, Role
 from provisioner.networks.leftovers import old_links
 
+_AGAIN = "Then run the same command again."
 _RESET = "If nothing there is needed: `kubeadm reset` on {}, then run the same command again."
 _FINGERPRINT_DIGITS = 16
 _SERVER_LENGTH = 100
@@ -26,11 +28,14 @@ def _other_cluster(view: View) -> Iterator[Problem]:
     """A node of another cluster, also where no cluster answers that it could be compared with."""
     leader = view.leader.name
     which = "another cluster" if view.states[leader].initialised else f"a cluster that {leader} does not carry"
+    found: dict[str, list[str]] = defaultdict(list)
     for host in view.hosts:
         state = view.states[host.name]
         if state.joined and host.role is Role.WORKER and not _is_ours(view, host):
-            what = "a control plane" if state.has_admin_conf or state.has_manifests else "a node"
-            yield Problem("other-cluster", host.name, f"is {what} of {which} ({_whose(state)})", _way_out(view, host))
+            what = "control plane" if state.has_admin_conf or state.has_manifests else "node"
+            found[f"is a {what} of {which} ({_whose(state)})"].append(host.name)
+    for message, names in found.items():
+        yield Problem("other-cluster", ", ".join(names), message, _way_out(view, names))
 
 
 def _is_ours(view: View, host: Host) -> bool:
@@ -49,14 +54,14 @@ def _whose(state: HostState) -> str:
     return f"API server {server}, CA {', '.join(marks) or 'not told'}"
 
 
-def _way_out(view: View, host: Host) -> str:
-    look = (
-        f"`kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node {host.name}` on {host.name} tells whether that "
-        "cluster is alive: if it is needed, take the machine out of the inventory."
+def _way_out(view: View, names: Sequence[str]) -> str:
+    first, every, leader = names[0], ", ".join(names), view.leader.name
+    lost = f" Has {leader} lost it: bring it back there from a backup first."
+    return (
+        f"Is that cluster alive? On {first}: `kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node {first}`. "
+        f"If it is needed: take {every} out of the inventory.{'' if view.states[leader].initialised else lost} "
+        f"{_RESET.format(every)} Pods and their local data are lost with it."
     )
-    if not view.states[view.leader.name].initialised:
-        look += f" If {view.leader.name} has lost that cluster: bring it back there from a backup first."
-    return f"{look} {_RESET.format(host.name)} Its pods and their local data are lost with it."
 
 
 def _other_plane(view: View) -> Iterator[Problem]:
@@ -65,7 +70,7 @@ def _other_plane(view: View) -> Iterator[Problem]:
         state = view.states[host.name]
         if state.has_kubelet_conf and state.has_manifests:
             message = f"is a control plane without /etc/kubernetes/admin.conf ({_whose(state)})"
-            hint = f"If its cluster is to go on: `kubeadm init phase kubeconfig admin` on {host.name} makes it again."
+            hint = f"If its cluster is to go on: `kubeadm init phase kubeconfig admin` on {host.name} writes it again."
             yield Problem("other-cluster", host.name, message, f"{hint} {_RESET.format(host.name)}")
         elif state.has_kubelet_conf:
             message = f"is a worker of a cluster already ({_whose(state)}), and the inventory makes it a control plane"
@@ -73,8 +78,8 @@ def _other_plane(view: View) -> Iterator[Problem]:
     for host in view.cluster.control_planes:
         state = view.states.get(host.name, HostState())
         if state.initialised and not state.has_kubelet_conf and not state.has_manifests:
-            message = "has /etc/kubernetes/admin.conf and nothing else of a control plane: it leads to another cluster"
-            hint = f"On {host.name}: `mkdir -p ~/.kube && mv /etc/kubernetes/admin.conf ~/.kube/other-cluster.conf`."
+            message = "has /etc/kubernetes/admin.conf and nothing else of a control plane: of which cluster is it?"
+            hint = f"On {host.name}: `mkdir -p ~/.kube && mv /etc/kubernetes/admin.conf ~/.kube/other.conf`. {_AGAIN}"
             yield Problem("other-cluster", host.name, message, hint)
 
 
@@ -88,7 +93,7 @@ def _etcd(view: View) -> Iterator[Problem]:
             keep = (
                 f"On {host.name}: `mv /var/lib/etcd /var/lib/etcd.old` keeps it; of a mount point, move what is in it."
             )
-            yield Problem("etcd-data", host.name, message, f"{data}{keep} Then run the same command again.")
+            yield Problem("etcd-data", host.name, message, f"{data}{keep} {_AGAIN}")
 
 
 def _half_made(view: View) -> Iterator[Problem]:
@@ -115,7 +120,7 @@ def _other_role(view: View) -> Iterator[Problem]:
             verb, role = ("init", "a worker") if is_worker else ("join", "a control plane")
             message = f"our kubeadm {verb} was not made to its end there, and the inventory makes it {role} now"
             mark = f"/etc/kubernetes/provisioner/{verb}-begun"
-            hint = f"On {host.name}: `kubeadm reset && rm {mark}`. Then run the same command again."
+            hint = f"On {host.name}: `kubeadm reset && rm {mark}`. {_AGAIN}"
             yield Problem("other-role", host.name, message, hint)
 
 
@@ -124,19 +129,19 @@ def _links(view: View) -> Iterator[Problem]:
 
     A node that we reset ourselves loses it with that.
     """
+    found: dict[str, dict[str, str]] = defaultdict(dict)
     for host in view.hosts:
-        if _starts_clean(view, host):
-            yield from (_old_link(host, link) for link in old_links(view, host) if not _fits(view, host, link))
-
-
-def _old_link(host: Host, link: Address) -> Problem:
-    name = link.interface
-    message = f"the interface {name} of an earlier network is there with {link.ip}, and would keep that address"
-    hint = (
-        f"If nothing there uses it (`ip link show master {name}` names what does): `ip link delete {name}` on "
-        f"{host.name}, and `rm -r /var/lib/cni` where only Kubernetes has used that. Then run the same command again."
-    )
-    return Problem("old-network", host.name, message, hint)
+        for link in old_links(view, host) if _starts_clean(view, host) else ():
+            if not _fits(view, host, link):
+                found[link.interface][host.name] = str(link.ip)
+    for name, addresses in found.items():
+        there, every = ", ".join(dict.fromkeys(addresses.values())), ", ".join(addresses)
+        message = f"the interface {name} of an earlier network is there ({there}): the new one would not work with it"
+        hint = (
+            f"If nothing there uses it (`ip link show master {name}` names what does): `ip link delete {name}` on "
+            f"{every}, and `rm -rf /var/lib/cni` where only Kubernetes has used that. {_AGAIN}"
+        )
+        yield Problem("old-network", every, message, hint)
 
 
 def _starts_clean(view: View, host: Host) -> bool:

@@ -54,9 +54,7 @@ def by_hand(world: World, name: str) -> None:
 def test_workers_of_another_cluster_are_named_and_left_alone_where_no_cluster_is(up: World) -> None:
     of_another_cluster(up)
     before = ended(up)
-    assert refused(up) == [
-        ("other-cluster", "w1"), ("other-cluster", "w2"), ("old-network", "w1"), ("old-network", "w2"),
-    ]  # fmt: skip
+    assert refused(up) == [("other-cluster", "w1, w2"), ("old-network", "w1, w2")]
     kubelet = ("w1", "file", "/etc/kubernetes/kubelet.conf")
     assert ended(up)[kubelet] == before[kubelet]
 
@@ -65,7 +63,7 @@ def test_after_what_the_findings_say_they_join(up: World) -> None:
     of_another_cluster(up)
     for name in ("w1", "w2"):
         by_hand(up, name)
-    assert refused(up) == [("old-network", "w1"), ("old-network", "w2")]
+    assert refused(up) == [("old-network", "w1, w2")]
     for name in ("w1", "w2"):
         up.machines[name].links.clear()
     assert applied(up).report.result == "ok"
@@ -99,7 +97,7 @@ def test_a_node_that_joins_again_loses_the_network_of_its_earlier_life(killed_af
     """Its part of the pods' network is another now; a bridge would keep its address, and no pod could start there."""
     world = node_deleted()
     worker = world.machines["w1"]
-    assert (worker.links, world.cluster.nodes.keys()) == ({"cni0": "10.244.1.1/24"}, {"cp1", "w2"})
+    assert (worker.links, set(world.cluster.nodes)) == ({"cni0": "10.244.1.1/24"}, {"cp1", "w2"})
     (join,) = [step for step in world.plan().plan.steps if step.key == "kubeadm join"]
     assert join.change.summary == "kubeadm join, after a reset: the cluster has no such node"
 
@@ -141,6 +139,19 @@ def test_workers_of_a_control_plane_that_is_made_again_with_its_ca_are_joined_as
     world.heard.clear()
     assert applied(world).report.result == "ok"
     assert len(titles(world, "w1")) == 1
+
+
+def test_a_control_plane_that_was_restored_from_a_backup_goes_on_with_its_workers(up: World) -> None:
+    old = up.machines.pop("cp1")
+    up.cluster.api = "down"
+    up.grow(up.wished)
+    for place in ("/etc/kubernetes", "/var/lib/etcd", "/var/lib/kubelet"):
+        up.machines["cp1"].files |= {path: old.files[path] for path in old.below(place)}
+    before = set(up.cluster.nodes)
+    assert applied(up).report.result == "ok"
+    assert [title for name in up.machines for title in titles(up, name)] == []
+    assert set(up.cluster.nodes) == before
+    assert up.plan().plan.steps == ()
 
 
 def test_workers_that_come_back_to_it_by_themselves_are_not_reset() -> None:
