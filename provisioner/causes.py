@@ -160,11 +160,7 @@ _RUNTIME = (
         "An image of the bundle cannot be unpacked.",
         "`provisioner bundle verify` checks the bundle; build it again if it is damaged.",
     ),
-    Cause(
-        r"Cannot connect to the Docker daemon",
-        "Docker does not run on that machine.",
-        "`journalctl -u docker` there says why.",
-    ),
+    Cause(r"Cannot connect to the Docker daemon", "Docker does not run there.", "`journalctl -u docker` says why."),
     Cause(
         r"Job for (?P<unit>\S+?) (?:failed|canceled)",
         "The service {unit} does not start.",
@@ -227,6 +223,11 @@ _KUBERNETES = (
         "`journalctl -u kubelet` on that machine says why, `docker ps --all` or `crictl ps --all` what it has started.",
     ),
     Cause(
+        r"\"?(?P<link>[\w.-]+)\"? already has an IP address different from (?P<part>[\d./]+)",
+        "The interface {link} has kept the address of an earlier network there; the node's part is {part} now.",
+        "`ip link delete {link}` on that machine: the next pod makes it again.",
+    ),
+    Cause(
         r"waiting until the nodes are Ready",
         "A node is not Ready in time.",
         "`kubectl describe node` says why, and `journalctl -u kubelet` on that machine.",
@@ -239,12 +240,10 @@ _KUBERNETES = (
         "`journalctl -u kubelet` and `docker ps --all` or `crictl ps --all` there show how it is.",
     ),
 )
-_NETWORK = (
-    Cause(
-        r"(?:Could not connect to|Temporary failure resolving|Could not resolve|Cannot initiate the connection to"
-        r"|Unable to connect to) '?(?P<place>[^\s':]+)",
-        "The repository at {place} cannot be reached from that machine.",
-        "Is its address right? Does the machine need a proxy, or a bundle instead?",
-    ),
+_REPOSITORY = Cause(
+    r"(?:Could not connect to|Temporary failure resolving|Could not resolve|Cannot initiate the connection to"
+    r"|Unable to connect to) '?(?P<place>[^\s':]+)",
+    "The repository at {place} cannot be reached from that machine.",
+    "Is its address right? Does the machine need a proxy, or a bundle instead?",
 )
-CAUSES = (*_MACHINE, *_PACKAGES, *_RUNTIME, *_KUBERNETES, *_NETWORK)
+CAUSES = (*_MACHINE, *_PACKAGES, *_RUNTIME, *_KUBERNETES, _REPOSITORY)

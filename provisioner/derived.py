@@ -12,6 +12,7 @@ from provisioner.bundle.manifest import Kind
 from provisioner.catalog import runtimes
 from provisioner.catalog.kubernetes import Release, rules_for
 from provisioner.catalog.networks import added_bytes
+from provisioner.core.facts import HostState
 from provisioner.core.network import Decision
 from provisioner.core.play import View
 from provisioner.inventory.model import Host, Role
@@ -60,10 +61,12 @@ def api_endpoint(view: View) -> Endpoint:
 
 
 def needs_joining(view: View, host: Host) -> bool:
-    """A worker that is not in the cluster yet, or not any more."""
+    """A worker that is not in the cluster yet, or not any more. A cluster that is still to be made knows nobody; of one
+    that does not answer it is not known.
+    """
     if host.role is not Role.WORKER:
         return False
-    known = view.live is None or host.name in view.live.nodes
+    known = host.name in view.live.nodes if view.live else view.states[view.leader.name].initialised
     return not (view.states[host.name].joined and known)
 
 
@@ -80,9 +83,20 @@ def ca_pin(certificate: str) -> str:
     return f"sha256:{hashlib.sha256(key.dump()).hexdigest()}"
 
 
-def same_ca(certificate: str, kubelet_ca: str) -> bool:
-    """Whether a kubelet.conf (its base64 field) trusts this CA certificate."""
-    return base64.b64decode(kubelet_ca).strip() == certificate.encode().strip()
+def certificates(text: str) -> frozenset[bytes]:
+    """The certificates of a PEM file (DER); what is not one is none."""
+    try:
+        return frozenset(der for _, _, der in pem.unarmor(text.encode(), multiple=True))
+    except ValueError:
+        return frozenset()
+
+
+def trusted(state: HostState) -> frozenset[bytes]:
+    """The CA certificates (DER) that a machine's kubelet trusts: in its kubelet.conf, or in the file beside it."""
+    try:
+        return certificates(base64.b64decode(state.kubelet_ca).decode() if state.kubelet_ca else state.ca_certificate)
+    except ValueError:
+        return frozenset()
 
 
 def kubernetes(view: View) -> Release:

@@ -47,7 +47,8 @@ class Work:
         self.planned = planned
         self.done: list[Step] = []
         self.is_through = False
-        self._allowed = {(step.host, step.key) for step in agreed.steps} if agreed else None
+        self._is_agreed = agreed is not None
+        self._allowed = {(step.host, step.key) for step in (agreed or planned).steps}
 
     def play(self, play: Play) -> None:
         """Run the steps of a play until nothing is left of them.
@@ -137,8 +138,9 @@ class Work:
         self.drop(errors)
 
     def _require_agreed(self, step: Step) -> None:
-        if self._allowed is not None and not step.change.own and (step.host, step.key) not in self._allowed:
-            self._fail(step.host, _not_agreed(step))
+        beyond = not step.change.own and (step.host, step.key) not in self._allowed
+        if beyond and (self._is_agreed or step.change.resets):
+            self._fail(step.host, _not_planned(step, "the plan that was agreed on" if self._is_agreed else "the plan"))
 
     def _fail(self, host: str, error: ProvisionerError) -> None:
         """A host that failed drops out: nothing more is wished for it, and nobody waits for it."""
@@ -168,9 +170,9 @@ def _not_converged(step: Step) -> StepError:
     )
 
 
-def _not_agreed(step: Step) -> StepError:
+def _not_planned(step: Step, plan: str) -> StepError:
     return StepError(
-        f"{step.host}: {step.change.summary}: has turned out to be needed, and is not in the plan that was agreed on",
+        f"{step.host}: {step.change.summary}: has turned out to be needed, and is not in {plan}",
         details=step.change.diff,
         hint="Make a new plan and look at it: `provisioner plan -o FILE`.",
     )

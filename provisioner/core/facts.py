@@ -59,13 +59,15 @@ class HostState:
     `keys` are the texts of the package sources' keys by product, empty where there is none. `runtime_endpoint` is where
     its kubelet reaches the container runtime, empty where kubeadm has not told it yet. `network` is what was decided of
     its address, None where nothing was. `cni_files` are the names in /etc/cni/net.d; `firewalls` drop packets there
-    that they were not told of.
+    that they were not told of. `kubelet_ca` and `kubelet_server` are what its kubelet.conf trusts (base64) and calls.
+    `stray_etcd` are names in etcd's directory that belong neither to a control plane there nor to a try of ours.
     """
 
     init_begun: bool = False
     join_begun: bool = False
     has_admin_conf: bool = False
     has_kubelet_conf: bool = False
+    has_bootstrap_conf: bool = False
     has_manifests: bool = False
     has_encryption_key: bool = False
     has_crictl: bool = False
@@ -73,6 +75,8 @@ class HostState:
     runtime_endpoint: str = ""
     ca_certificate: str = ""
     kubelet_ca: str = ""
+    kubelet_server: str = ""
+    stray_etcd: tuple[str, ...] = ()
     listening: tuple[tuple[int, str], ...] = ()
     cni_files: tuple[str, ...] = ()
     firewalls: tuple[str, ...] = ()
@@ -157,6 +161,7 @@ def read_state(seen: Result) -> HostState:
         join_begun="provisioner/join-begun" in names,
         has_admin_conf="admin.conf" in names,
         has_kubelet_conf="kubelet.conf" in names,
+        has_bootstrap_conf="bootstrap-kubelet.conf" in names,
         has_manifests="manifests" in names,
         has_encryption_key="encryption/configuration.yaml" in names,
         has_crictl="crictl" in names,
@@ -164,6 +169,8 @@ def read_state(seen: Result) -> HostState:
         runtime_endpoint=parts.get("runtime", "").strip(),
         ca_certificate=parts["ca"],
         kubelet_ca=parts["kubelet-ca"].strip(),
+        kubelet_server=parts.get("kubelet-server", "").strip(),
+        stray_etcd=tuple(parts.get("etcd", "").splitlines()),
         listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),
         cni_files=tuple(parts.get("cni", "").split()),
         firewalls=tuple(parts.get("firewall", "").split()),

@@ -42,7 +42,8 @@ ip -j -4 route show
 echo "=== network"
 cat RECORD 2>/dev/null || :
 echo "=== state"
-for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.conf encryption/configuration.yaml; do
+for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.conf bootstrap-kubelet.conf \
+    encryption/configuration.yaml; do
   if [ -e "/etc/kubernetes/$name" ]; then echo "$name"; fi
 done
 if ls /etc/kubernetes/manifests/*.yaml >/dev/null 2>&1; then echo manifests; fi
@@ -60,6 +61,13 @@ echo "=== ca"
 cat /etc/kubernetes/pki/ca.crt 2>/dev/null || :
 echo "=== kubelet-ca"
 awk '$1 == "certificate-authority-data:" { print $2 }' /etc/kubernetes/kubelet.conf 2>/dev/null || :
+echo "=== kubelet-server"
+awk '$1 == "server:" { print $2 }' /etc/kubernetes/kubelet.conf 2>/dev/null || :
+echo "=== etcd"
+# Data that belongs to etcd's manifest, or to a reset of ours that was cut off, goes with the next reset.
+if [ ! -e /etc/kubernetes/manifests/etcd.yaml ] && [ ! -s /etc/kubernetes/provisioner/init-begun ]; then
+  ls -A /var/lib/etcd 2>/dev/null | head -n 3 || :
+fi
 echo "=== listening"
 ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' || :
 echo "=== cni"

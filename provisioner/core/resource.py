@@ -16,6 +16,7 @@ class Change:
 
     `waits_for` names what is not known yet; such a change has no commands and is worked out when its turn comes.
     `own` is what runs do for themselves (bring a join token and take it away, wait): nobody has to agree to that.
+    `resets` takes away what is on the machine first: such a step is done only when the plan has it.
     """
 
     summary: str
@@ -23,6 +24,7 @@ class Change:
     diff: str = ""
     waits_for: str = ""
     own: bool = False
+    resets: bool = False
 
 
 class Resource(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.play import View
 from provisioner.core.resource import Change, Later, Resource
-from provisioner.derived import joining, plug_in_mtu
+from provisioner.derived import joining, needs_joining, plug_in_mtu
 from provisioner.inventory.model import Host
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.resources.files import File
@@ -56,7 +56,8 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     service = Service(UNIT, configuration=(SCRIPT, _UNIT_FILE))
     nodes = {node.name: node for node in view.live.nodes.values() if node.pod_cidr} if view.live else {}
     unknown = "the nodes' parts of the pods' network, known after they have joined"
-    own = nodes.get(host.name)
+    # One that joins again loses its part with the reset, and may be given another.
+    own = None if needs_joining(view, host) else nodes.get(host.name)
     conflist = _conflist(view, own.pod_cidr) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
     if _coming(view, host) - nodes.keys():
         return (conflist, Later(f"file {SCRIPT}", f"write {SCRIPT}", unknown), unit, service)
@@ -86,8 +87,10 @@ BRIDGE = PlugIn(
     on_hosts=desired,
     leaves=Leaves(
         units=(UNIT,),
-        files=(CONFLIST, SCRIPT, "/var/lib/cni/networks/bridge"),
+        files=(CONFLIST, "/var/lib/cni/networks/bridge"),
+        programs=(SCRIPT,),
         links=("cni0",),
+        bridges=("cni0",),
         rules=(COMMENT,),
         route_protocols=(PROTOCOL,),
     ),

@@ -57,8 +57,14 @@ FLANNEL = PlugIn(
     needs=Needs(devices=("flannel*",), routes=True, modules=_modules),
     patch=patch,
     leaves=Leaves(
-        files=(f"{CNI_DIRECTORY}/10-flannel.conflist", "/run/flannel", "/var/lib/cni/flannel"),
+        files=(
+            f"{CNI_DIRECTORY}/10-flannel.conflist",
+            "/run/flannel",
+            "/var/lib/cni/flannel",
+            "/var/lib/cni/networks/cbr0",
+        ),
         links=("flannel.1", "flannel-v6.1", "cni0"),
+        bridges=("cni0",),
         rules=("FLANNEL-",),
     ),
 )

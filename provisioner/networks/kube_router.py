@@ -86,6 +86,7 @@ KUBE_ROUTER = PlugIn(
     leaves=Leaves(
         files=(f"{CNI_DIRECTORY}/10-kuberouter.conflist", "/var/lib/kube-router"),
         links=("kube-bridge", "kube-dummy-if"),
+        bridges=("kube-bridge",),
         rules=("KUBE-ROUTER-", "KUBE-POD-FW-", "KUBE-NWPLCY-"),
         route_protocols=("17",),
     ),

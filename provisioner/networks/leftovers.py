@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from provisioner.core.addresses import Address
+from provisioner.core.command import Command
 from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.inventory.networks import ManifestNetwork, NoNetwork
-from provisioner.networks.choice import chosen, owner_of_daemon_set, owner_of_file
+from provisioner.networks.choice import PLUG_INS, chosen, owner_of_daemon_set, owner_of_file
+from provisioner.resources.leftovers import LeftoversGone
+
+_BRIDGES = tuple(dict.fromkeys(name for plug_in in PLUG_INS.values() for name in plug_in.leaves.bridges))
 
 
 def others(view: View) -> tuple[str, ...]:
@@ -26,6 +31,30 @@ def other_files(view: View, host: Host) -> tuple[tuple[str, str], ...]:
         for name, owner in found
         if owner and owner != mine and not (view.network and view.network.mentions(name))
     )
+
+
+def old_links(view: View, host: Host) -> tuple[Address, ...]:
+    """Addresses on interfaces of plug-ins that no new node may find there: on a bridge, also of the same plug-in's, and
+    on whatever another plug-in makes, with its routes.
+    """
+    network, mine = view.cluster.settings.network, chosen(view)
+    if isinstance(network, NoNetwork):
+        return ()
+    of_others = {name for plug_in in PLUG_INS.values() for name in plug_in.leaves.links} - {*mine.leaves.links}
+    names = _BRIDGES if isinstance(network, ManifestNetwork) else {*_BRIDGES, *of_others}
+    return tuple(address for address in view.facts[host.name].addresses if address.interface in names)
+
+
+def after_reset(view: View) -> tuple[Command, ...]:
+    """What `kubeadm reset` leaves of the plug-in, and the next node may not find: interfaces, addresses that are given
+    away, and a configuration by which pods would start before its own is there.
+    """
+    plug_in = chosen(view)
+    if isinstance(view.cluster.settings.network, NoNetwork):
+        return ()
+    links = dict.fromkeys((*plug_in.leaves.links, *_BRIDGES))
+    parts = (*(("link", name) for name in links), *(("file", path) for path in plug_in.leaves.files))
+    return (LeftoversGone(plug_in.name, parts).removal(),)
 
 
 def other_daemon_sets(view: View) -> tuple[tuple[str, str], ...]:

@@ -43,11 +43,16 @@ class Needs:
 class Leaves:
     """What is left of it on a host when its pods are gone: services, files, interfaces, the protocol that marks its
     routes, and its own rules of iptables, by the beginning of their chains' names or by their comment.
+
+    `bridges` are those of the interfaces that keep an address once they have it (CNI's `bridge` refuses another), and
+    `programs` files that we keep there as long as it is the cluster's plug-in.
     """
 
     units: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    bridges: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     route_protocols: tuple[str, ...] = ()
 

@@ -8,6 +8,7 @@ from provisioner.derived import cri_socket, kubernetes, missing_dns
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Secret
 from provisioner.networks.kube_router import replaces_kube_proxy
+from provisioner.networks.leftovers import after_reset
 from provisioner.plays import api_server, kubeadm_configuration
 from provisioner.resources.files import PrivateCopy
 from provisioner.resources.kubeadm import ADMIN_CONF, Init
@@ -36,6 +37,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             flags=kubeadm_configuration.patch_flags(view, host),
             validates=kubernetes(view).kubeadm.validates,
             clearing=chosen(view).clearing,
+            after_reset=after_reset(view),
         ),
         *api_server.current(view, host),
         PrivateCopy(ADMIN_CONF, f"{facts.user_home}/.kube/config", facts.user),

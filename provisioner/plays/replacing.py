@@ -42,7 +42,7 @@ def _parts(plug_in: PlugIn) -> tuple[tuple[str, str], ...]:
         *(("link", link) for link in leaves.links),
         *(("routes", protocol) for protocol in leaves.route_protocols),
         *(("rules", beginning) for beginning in leaves.rules),
-        *(("file", path) for path in files),
+        *(("file", path) for path in (*leaves.programs, *files)),
     )
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 
-from provisioner.core.facts import RUN_TOKEN
+from provisioner.core.facts import RUN_TOKEN, HostState
 from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
 from provisioner.derived import api_endpoint, cri_socket, joining, kubernetes, needs_joining
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Secret
+from provisioner.networks.leftovers import after_reset
 from provisioner.plays import kubeadm_configuration
 from provisioner.plays.control_plane import ignored_checks
-from provisioner.resources.kubeadm import Join, without
+from provisioner.resources.kubeadm import AFTER_TRY, UNKNOWN_THERE, Join, without
 from provisioner.resources.kubectl import JoinToken, RunTokensGone
 from provisioner.runtimes import crictl
 from provisioner.runtimes.choice import chosen
@@ -53,7 +54,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """On each worker that is not in the cluster: join it."""
     skipped = crictl.skipped_phases(view, host)
     if view.live is None:
-        summary = f"kubeadm join{without(skipped)}"
+        summary = f"kubeadm join{_after(view.states[host.name])}{without(skipped)}"
         unknown = "the CA's hash, known after kubeadm init"
         return (Later("kubeadm join", summary, unknown),) if needs_joining(view, host) else ()
     socket = cri_socket(view)
@@ -73,8 +74,16 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
             validates=kubernetes(view).kubeadm.validates,
             skip_phases=skipped,
             clearing=chosen(view).clearing,
+            after_reset=after_reset(view),
         ),
     )
+
+
+def _after(state: HostState) -> str:
+    """What stands before a join that is still to be worked out."""
+    if state.join_begun:
+        return AFTER_TRY
+    return f"{UNKNOWN_THERE}, unless it is back by then" if state.joined else ""
 
 
 def access(view: View) -> Secret:

@@ -8,28 +8,10 @@ import yaml
 
 from provisioner.catalog.eras import NEW_REGISTRY, OLD_REGISTRY
 from provisioner.core.play import View
-from provisioner.derived import api_endpoint, images_of, joining, node_ip, same_ca
+from provisioner.derived import api_endpoint, images_of, joining, node_ip
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Role
 from provisioner.plays import api_server
-
-
-def _foreign(view: View) -> Iterator[Problem]:
-    for host in view.hosts:
-        state = view.states[host.name]
-        if state.has_manifests and not state.has_kubelet_conf and not state.init_begun:
-            message = (
-                "has parts of a control plane (/etc/kubernetes/manifests) that was not made to its end, and not by us"
-            )
-            yield Problem(
-                "half-made", host.name, message, "If nothing there is needed: `kubeadm reset` on that machine."
-            )
-        known = view.live.ca_certificate if view.live else ""
-        if known and state.joined and state.kubelet_ca and not same_ca(known, state.kubelet_ca):
-            message = "is a node of another cluster"
-            yield Problem(
-                "other-cluster", host.name, message, "Take it out of the inventory, or `kubeadm reset` it there first."
-            )
 
 
 def _one_control_plane(view: View) -> Iterator[Problem]:
@@ -133,7 +115,6 @@ def _untagged(image: str) -> str:
 
 
 RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
-    _foreign,
     _one_control_plane,
     _namesakes,
     _images,

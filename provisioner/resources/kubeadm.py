@@ -65,6 +65,9 @@ _WAIT_GONE = until(
     """,
 )
 _GONE_DEADLINE_S = 300
+# Why a machine is reset before it is tried again, as the end of a summary.
+AFTER_TRY = ", after a reset: the last try did not come to its end"
+UNKNOWN_THERE = ", after a reset: the cluster has no such node"
 
 
 def _begin(marker: str, cri_socket: str, clearing: str) -> Command:
@@ -93,7 +96,7 @@ class Init:
     """The first control plane. `configuration` is the whole kubeadm file, with the run's token in it.
 
     `validates`: this kubeadm can check it beforehand. `flags` are what it has no field for. `clearing` is what a reset
-    needs besides kubeadm's own.
+    needs besides kubeadm's own, `after_reset` what it leaves standing.
     """
 
     node: str
@@ -105,6 +108,7 @@ class Init:
     validates: bool = False
     flags: tuple[str, ...] = ()
     clearing: str = ""
+    after_reset: tuple[Command, ...] = ()
 
     @property
     def key(self) -> str:
@@ -119,13 +123,15 @@ class Init:
         """Make the cluster; a half-made one is reset first."""
         if seen.stdout.strip() == "done":
             return None
-        again = " again, after a reset: the last try did not come to its end" if seen.stdout.strip() else ""
+        is_begun = bool(seen.stdout.strip())
+        again = f" again{AFTER_TRY}" if is_begun else ""
         flags = ["--skip-token-print", *self.flags]
         if self.ignored_checks:
             flags.append(f"--ignore-preflight-errors={','.join(self.ignored_checks)}")
         commands = (
             *_validate(self.configuration, self.validates),
             _begin(INIT_MARKER, self.cri_socket, self.clearing),
+            *(self.after_reset if is_begun else ()),
             shell(
                 _RUN,
                 INIT_MARKER,
@@ -142,6 +148,7 @@ class Init:
             f"kubeadm init{again}{without(self.skip_phases)}",
             commands,
             diff=text_diff("", self.shown, "kubeadm configuration"),
+            resets=is_begun,
         )
 
 
@@ -149,7 +156,7 @@ class Init:
 class Join:
     """A further node. `present` is whether the cluster has a node object of that name; if so, `access` is a kubeconfig
     with the join token. `validates`: this kubeadm can check its configuration beforehand. `clearing` is what a reset
-    needs besides kubeadm's own.
+    needs besides kubeadm's own, `after_reset` what it leaves standing.
     """
 
     node: str
@@ -163,6 +170,7 @@ class Join:
     flags: tuple[str, ...] = ()
     skip_phases: tuple[str, ...] = ()
     clearing: str = ""
+    after_reset: tuple[Command, ...] = ()
 
     @property
     def key(self) -> str:
@@ -184,8 +192,8 @@ class Join:
             return None
         why = {
             "": f", once the cluster has noticed that the old {self.node} is gone" if self.present else "",
-            "begun": ", after a reset: the last try did not come to its end",
-            "done": ", after a reset: the cluster has no such node",
+            "begun": AFTER_TRY,
+            "done": UNKNOWN_THERE,
         }
         ignored = [f"--ignore-preflight-errors={','.join(self.ignored_checks)}"] if self.ignored_checks else []
         # A node that lost its object counts as begun, so that the same reset serves it.
@@ -194,6 +202,7 @@ class Join:
             *_validate(self.configuration, self.validates),
             *lost,
             _begin(JOIN_MARKER, self.cri_socket, self.clearing),
+            *(self.after_reset if state else ()),
             *self._wait_gone(),
             shell(
                 _RUN,
@@ -209,7 +218,8 @@ class Join:
             Command(("rm", "-f", JOIN_MARKER)),
         )
         diff = text_diff("", self.shown, "kubeadm configuration")
-        return Change(f"kubeadm join{why.get(state, '')}{without(self.skip_phases)}", commands, diff=diff)
+        summary = f"kubeadm join{why.get(state, '')}{without(self.skip_phases)}"
+        return Change(summary, commands, diff=diff, resets=bool(state))
 
     def _wait_gone(self) -> tuple[Command, ...]:
         if not self.present:

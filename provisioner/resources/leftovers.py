@@ -103,13 +103,17 @@ class LeftoversGone:
         """What is left."""
         return self._script("check")
 
+    def removal(self) -> Command:
+        """Take away what there is of it."""
+        return self._script("remove")
+
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Take it away."""
         found = seen.stdout.splitlines()
         if not found:
             return None
         lines = "".join(f"-{line}\n" for line in found)
-        return Change(f"remove what {self.name} has left", (self._script("remove"),), diff=lines)
+        return Change(f"remove what {self.name} has left", (self.removal(),), diff=lines)
 
 
 @dataclass(frozen=True, slots=True)

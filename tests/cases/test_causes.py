@@ -27,6 +27,12 @@ CASES = (
         ("disk is full", "df -h"),
     ),
     Case("a full disk, apt", "E: You don't have enough free space in /var/cache/apt/archives/.", ("disk is full",)),
+    Case(
+        "a bridge of an earlier life",
+        'plugin type="bridge" failed (add): failed to set bridge addr: "cni0" already has an IP address different from '
+        "10.244.7.1/24",
+        ("interface cni0 has kept", "part is 10.244.7.1/24 now", "`ip link delete cni0`"),
+    ),
     Case("a read-only disk", "mkdir: cannot create directory '/etc/docker': Read-only file system", ("dmesg",)),
     Case("sudo", "sudo: a password is required", ("NOPASSWD",)),
     Case("sudo wants a terminal", "sudo: sorry, you must have a tty to run sudo", ("NOPASSWD",)),

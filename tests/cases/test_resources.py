@@ -253,6 +253,7 @@ SHOWN = "apiVersion: kubeadm.k8s.io/v1beta2\ntoken: <join token>\n"
 INIT = Init("cp1", FILE, "/run/cri.sock", shown=SHOWN)
 FLAGGED = Init("cp1", FILE, "/run/cri.sock", SHOWN, validates=True, flags=("--experimental-patches=/x",))
 ACCESS = Secret("token: hunter2\n", "kubeconfig")
+LINK_GONE = (LeftoversGone("bridge", (("link", "cni0"),)).removal(),)
 SMALL = Init("cp1", FILE, "/run/cri.sock", SHOWN, skip_phases=("addon/coredns",), ignored_checks=("ImagePull", "Swap"))
 
 
@@ -266,11 +267,14 @@ KUBEADM = (
     Case("init without an add-on", SMALL, ""),
     Case("init with flags, checked beforehand", FLAGGED, ""),
     Case("init was killed", INIT, "begun\n"),
+    Case("init was killed, with a network", replace(INIT, after_reset=LINK_GONE), "begun\n"),
     Case("init is done", INIT, "done\n"),
     Case("join of a fresh machine", join(), ""),
     Case("join with flags, checked beforehand", join(flags=("--x=y",), validates=True), ""),
     Case("join beside swap", join(ignored_checks=("Swap",)), ""),
     Case("join was killed", join(), "begun\n"),
+    Case("join was killed, with a network", join(after_reset=LINK_GONE), "begun\n"),
+    Case("join of a fresh machine with a network", join(after_reset=LINK_GONE), ""),
     Case("join was killed after the node came to be", join(present=True), "begun\n"),
     Case("join of a machine that was reinstalled", join(present=True), ""),
     Case("joined", join(present=True), "done\n"),

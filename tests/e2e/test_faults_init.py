@@ -47,6 +47,26 @@ def test_the_api_servers_port_is_taken(machine: World) -> None:
     assert machine.shell("cp1", NODE_PATHS) == ""
 
 
+def test_what_an_earlier_cluster_has_left_on_a_control_plane(machine: World) -> None:
+    """Each thing with its way out, all at once; nothing is taken away."""
+    damage = """
+    mkdir -p /etc/kubernetes /var/lib/etcd/member; echo old >/var/lib/etcd/member/x
+    printf 'clusters:\n- cluster:\n    server: https://10.9.9.9:6443\n' >/etc/kubernetes/kubelet.conf
+    ip link add cni0 type bridge; ip address add 10.244.9.1/24 dev cni0
+    """
+    repair = "ip link delete cni0; rm -r /etc/kubernetes /var/lib/etcd"
+    words = (
+        "cp1: is a worker of a cluster already (API server https://10.9.9.9:6443", "`kubeadm reset` on cp1",
+        "cp1: /var/lib/etcd is not empty", "`mv /var/lib/etcd /var/lib/etcd.old`",
+        "cp1: the interface cni0 of an earlier network is there (10.244.9.1/24)", "`ip link delete cni0` on cp1",
+    )  # fmt: skip
+    with damaged(machine, "cp1", damage, repair):
+        refused(machine, machine.document(), 3, *words)
+        assert machine.shell("cp1", "cat /var/lib/etcd/member/x; ls /etc/kubernetes") == "old\nkubelet.conf\n"
+        assert "10.244.9.1/24" in machine.shell("cp1", "ip address show cni0")
+    assert machine.shell("cp1", NODE_PATHS) == ""
+
+
 def test_a_kubelet_that_cannot_start(machine: World) -> None:
     """kubeadm's own words about the kubelet, and where to look; nothing counts as done."""
     with (

@@ -59,6 +59,18 @@ def without_component(world: World, name: str) -> Iterator[None]:
         world.shell("cp1", f"if [ -e /root/{name}.yaml ]; then mv /root/{name}.yaml {MANIFESTS}/; fi")
 
 
+def test_a_worker_of_another_cluster_while_there_is_none(grown: World) -> None:
+    """As if w4's control plane had been rebuilt, as w3: who it belongs to, how to look, and nothing is reset."""
+    document = without(grown, "w1", "w2")
+    document["all"]["children"]["control_plane"]["hosts"] = {"w3": workers(document).pop("w3")}
+    conf = "clusters:\\n- cluster:\\n    server: https://10.9.9.9:6443\\n"
+    damage = f"mkdir -p /etc/kubernetes; printf '{conf}' >/etc/kubernetes/kubelet.conf"
+    words = ("w4: is a node of a cluster that w3 does not carry (API server https://10.9.9.9:6443", "`kubeadm reset`")
+    with damaged(grown, "w4", damage, "rm -r /etc/kubernetes"):
+        refused(grown, document, 3, *words, "on w4")
+        assert grown.shell("w4", "ls /etc/kubernetes") == "kubelet.conf\n"
+
+
 def test_a_token_that_is_gone_before_it_is_used(grown: World) -> None:
     """As if it had expired. The next run makes another one."""
     with (
@@ -155,4 +167,23 @@ def test_a_node_that_was_reinstalled(grown: World) -> None:
         assert done.code == 0, done
         assert any(host == "w2" and title.startswith("kubeadm join") for host, title in done.changed), done
     assert node_conditions(grown)["w2"] == "True"
+    assert grown.json("plan", "--exit-code").code == 0
+
+
+def test_a_node_that_was_deleted_joins_again_without_its_old_bridge(grown: World) -> None:
+    """It gets another part of the pods' network, and a bridge keeps the address that it has."""
+    address_of_bridge = "ip -o -4 address show cni0 2>/dev/null | awk '{ print $4 }' || :"
+    grown.shell(
+        "w1", "ip link show cni0 >/dev/null || { ip link add cni0 type bridge; ip addr add 10.9.9.1/24 dev cni0; }"
+    )
+    before = grown.shell("w1", address_of_bridge).strip()
+    grown.kubectl("delete", "node", "w1")
+    step = ("w1", "kubeadm join, after a reset: the cluster has no such node")
+    plan = grown.json("plan")
+    assert [(host, what[: len(step[1])]) for host, what in plan.planned].count(step) == 1, plan
+    done = grown.json("apply")
+    assert done.code == 0, done
+    assert {host for host, _ in done.changed} <= {host for host, _ in plan.planned}, done
+    assert before not in grown.shell("w1", address_of_bridge)
+    assert node_conditions(grown)["w1"] == "True"
     assert grown.json("plan", "--exit-code").code == 0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import IPv4Network
+
 from provisioner.core.objects import Object, containers
+from provisioner.networks.bridge import CONFLIST
 from provisioner.networks.choice import owner_of_daemon_set
 from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.resources.images import full_name
@@ -42,6 +46,7 @@ def _kubelet(machine: Machine) -> None:
         _register(machine)
         for item in cluster.daemon_sets():
             _run_network(machine, item)
+        _run_pods(machine)
     cluster.hear(machine.name, machine.clock.now_s, alive=alive, networked=machine.there(CNI_DIRECTORY))
 
 
@@ -65,6 +70,14 @@ def _run_network(machine: Machine, item: Object) -> None:
         machine.containers.add(item["metadata"]["name"])
         if network_file(item) not in machine.files:
             machine.put(network_file(item), item["metadata"]["name"])
+
+
+def _run_pods(machine: Machine) -> None:
+    """CNI's `bridge` makes its interface for the first pod. One that is there already keeps its address."""
+    subnet = re.search(r'"subnet": "(\S+?)"', machine.read(CONFLIST))
+    if machine.name in machine.cluster.nodes and subnet:
+        network = IPv4Network(subnet[1])
+        machine.links.setdefault("cni0", f"{network[1]}/{network.prefixlen}")
 
 
 def _runtime(machine: Machine) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Generator
 from provisioner.core.command import Command
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
-from tests.builders import CA
 from tests.fake import images, kubeadm_files, services
 from tests.fake.background import BOOTSTRAP_CONF, ETCD_DATA, KUBELET_CONF, MANIFESTS, pass_moment
 from tests.fake.cluster import TOKEN_LIFE_S, FakeToken
@@ -162,10 +161,10 @@ def _init(machine: Machine, text: str, *, proxy: bool) -> Moments:
 
 def kubeconfig(machine: Machine) -> str:
     """A kubeconfig of the cluster as it lives now; one of an earlier life opens nothing."""
-    return f"# life {machine.cluster.life}\n    certificate-authority-data: {CA_BASE64}\n"
-
-
-CA_BASE64 = base64.b64encode(CA.encode()).decode()
+    cluster = machine.cluster
+    authority = base64.b64encode(cluster.ca.encode()).decode()
+    server = "https://10.0.0.11:6443"
+    return f"# life {cluster.life}\n    certificate-authority-data: {authority}\n    server: {server}\n"
 
 
 def _runtime_flag(text: str) -> str:

@@ -12,7 +12,7 @@ from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
 from tests.conftest import TESTS
 from tests.fake import locks
-from tests.fake.background import KUBELET_CONF, MANIFESTS
+from tests.fake.background import ETCD_DATA, KUBELET_CONF, MANIFESTS
 from tests.fake.moments import Handler
 from tests.fake.services import DOCKER, KUBELET, KUBELET_FLAGS
 from tests.fake.state import Machine
@@ -23,6 +23,7 @@ STATE = (
     "provisioner/join-begun",
     "admin.conf",
     "kubelet.conf",
+    "bootstrap-kubelet.conf",
     "encryption/configuration.yaml",
 )
 
@@ -33,8 +34,9 @@ def _look(machine: Machine, command: Command) -> str:
     text = re.sub("clock_s=.*", f"clock_s={machine.clock.now_s}", text)
     names = [name for name in STATE if f"/etc/kubernetes/{name}" in machine.files]
     found = re.search(r"certificate-authority-data: (\S+)", machine.read(KUBELET_CONF))
+    server = re.search(r"server: (\S+)", machine.read(KUBELET_CONF))
     parts = [
-        *("=== addresses", json.dumps([_link(machine, name) for name in ("lo", *machine.interfaces)])),
+        *("=== addresses", json.dumps([_link(machine, name) for name in ("lo", *machine.interfaces, *machine.links)])),
         *("=== routes", json.dumps([{"dst": to, "dev": dev} for dev, to in machine.known_routes.items()])),
         *("=== network", machine.read(RECORD)),
         *("=== state", *names, *(["manifests"] if machine.there(MANIFESTS) else [])),
@@ -42,6 +44,8 @@ def _look(machine: Machine, command: Command) -> str:
         *("=== runtime", _endpoint(machine)),
         *("=== ca", machine.read("/etc/kubernetes/pki/ca.crt")),
         *("=== kubelet-ca", found[1] if found else ""),
+        *("=== kubelet-server", server[1] if server else ""),
+        *("=== etcd", *_stray_etcd(machine)),
         *("=== listening", *_listening(machine)),
         *("=== cni", *sorted(name.rpartition("/")[2] for name in machine.below(CNI_DIRECTORY))),
         *("=== firewall", *machine.firewalls),
@@ -52,8 +56,15 @@ def _look(machine: Machine, command: Command) -> str:
     return text + "\n".join(parts) + "\n"
 
 
+def _stray_etcd(machine: Machine) -> list[str]:
+    if f"{MANIFESTS}/etcd.yaml" in machine.files or machine.read(INIT_MARKER):
+        return []
+    return sorted({path.removeprefix(f"{ETCD_DATA}/").partition("/")[0] for path in machine.below(ETCD_DATA)})
+
+
 def _link(machine: Machine, name: str) -> dict[str, object]:
-    cidr, mtu = ("127.0.0.1/8", 65536) if name == "lo" else machine.interfaces[name]
+    made = {link: (cidr, 1500) for link, cidr in machine.links.items()}
+    cidr, mtu = {"lo": ("127.0.0.1/8", 65536), **machine.interfaces, **made}[name]
     local, _, prefix = cidr.partition("/")
     entry = {"family": "inet", "local": local, "prefixlen": int(prefix)}
     mac = f"mac of {local}"

@@ -17,6 +17,7 @@ def reboot(machine: Machine) -> None:
     for place in ("/run", "/tmp"):
         machine.drop(place)
     machine.routes, machine.firewall = set(), False
+    machine.links.clear()
     kernel.boot(machine)
     services.boot(machine)
     for _ in range(BOOT_S):

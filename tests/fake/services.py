@@ -129,7 +129,7 @@ def boot(machine: Machine) -> None:
 
 
 def _leftovers(machine: Machine, command: Command, verb: str, *words: str) -> str | Moments:
-    """Of what our network plug-ins leave: services, routes and files; interfaces are not simulated."""
+    """Of what our network plug-ins leave: services, routes, interfaces and files."""
     parts = [*zip(words[::2], words[1::2], strict=True)]
     if verb == "remove":
         return _remove_leftovers(machine, parts)
@@ -142,6 +142,8 @@ def _is_left(machine: Machine, kind: str, what: str) -> bool:
             return f"/etc/systemd/system/{what}" in machine.files
         case "file":
             return machine.there(what)
+        case "link":
+            return what in machine.links
         case "routes":
             return bool(machine.routes)
         case "rules":
@@ -156,6 +158,8 @@ def _remove_leftovers(machine: Machine, parts: list[tuple[str, str]]) -> Moments
             machine.drop(f"/etc/systemd/system/{what}")
         elif kind == "file":
             machine.drop(what)
+        elif kind == "link":
+            machine.links.pop(what, None)
         elif kind == "routes":
             machine.routes.clear()
         elif kind == "rules":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Interface
 
 from tests.fake.state import Machine
 from tests.fake.world import Scene
@@ -41,6 +42,8 @@ def _machine(machine: Machine) -> Iterator[tuple[str, str, object]]:
     yield "kernel", "settings", sorted(machine.settings.items())
     yield "kernel", "swap", sorted(machine.swap)
     yield "kernel", "routes", sorted(_named(machine, route) for route in machine.routes)
+    links = {name: str(IPv4Interface(cidr).network) for name, cidr in machine.links.items()}
+    yield "kernel", "links", sorted((name, _named(machine, network)) for name, network in links.items())
     yield "kernel", "firewall", machine.firewall
     yield "runtime", "images", sorted(machine.images)
     yield "runtime", "digests", sorted(machine.digests.items())

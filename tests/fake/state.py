@@ -65,7 +65,8 @@ class FakeUnit:
 class Machine:
     """One machine. `trouble` maps a part of a command to what goes wrong with it: an exit code, or an error.
 
-    `nics` are its interfaces, each with address and MTU, eth0 alone when nothing is said; `known_routes` are others'
+    `nics` are its interfaces, each with address and MTU, eth0 alone when nothing is said; `links` are those that a
+    network plug-in has made, by name with their address; `known_routes` are others'
     networks by interface; nobody reaches the addresses in `cut_off`, and no larger packet than `largest_packet` passes.
     What is in `filtered` (`TCP 6443`) is swallowed on its way to it and from it.
     """
@@ -87,6 +88,7 @@ class Machine:
     swap: set[str] = field(default_factory=set)
     routes: set[str] = field(default_factory=set)
     nics: dict[str, tuple[str, int]] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     known_routes: dict[str, str] = field(default_factory=dict)
     cut_off: set[str] = field(default_factory=set)
     largest_packet: int = 65535

@@ -185,6 +185,7 @@ class World:
             "settings",
             "swap",
             "routes",
+            "links",
             "firewall",
         ):
             setattr(self.machines[host], name, getattr(after.machines[host], name))

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Interface
 from random import Random
+from unittest.mock import patch
 
+from provisioner.core.plan import Step
+from provisioner.core.report import Listener
+from provisioner.engine import Outcome
 from provisioner.inventory.model import Cluster
-from provisioner.transports.protocol import nobody
+from provisioner.steps import Ran, run_steps
+from provisioner.transports.protocol import Transport, nobody
 from tests.builders import cluster, host
+from tests.fake.kubeadm import PKI
+from tests.fake.services import KUBELET, stop
 from tests.fake.snapshot import Snapshot, differences, snapshot
+from tests.fake.state import Machine
 from tests.fake.world import World
 from tests.scenarios.repositories import with_leftovers, world_of_programs
 
@@ -61,8 +71,11 @@ def whole(world: World) -> Whole:
         points.setdefault(world.frozen(), Point(machine, done[-1] if done else "looks", len(batches)))
         before(machine)
 
+    planned = places(world.plan().plan.steps)
     world.on_moment = see
-    assert world.apply().errors == {}
+    with recorded() as done:
+        assert world.apply().errors == {}
+    assert places(done) <= planned
     world.on_moment = nobody
     return Whole(world.wished, points, ended(world))
 
@@ -78,6 +91,7 @@ def left_behind(world: World) -> list[str]:
     found = [f"token {name}" for name in world.cluster.tokens]
     for machine in world.machines.values():
         found += [f"{machine.name}: {path}" for path in machine.files if re.search(OF_A_RUN, path)]
+        found += _unfit_links(world, machine)
         for name, unit in machine.units.items():
             old = {path for path, text in unit.runs_with.items() if path != "unit" and text != machine.read(path)}
             old |= {"its unit"} if unit.active and unit.loaded != machine.read(machine.unit_file(name) or "") else set()
@@ -85,9 +99,44 @@ def left_behind(world: World) -> list[str]:
     return found
 
 
+def _unfit_links(world: World, machine: Machine) -> list[str]:
+    """A bridge with an address of another part of the pods' network than the node's: no pod can start there."""
+    node = world.cluster.nodes.get(machine.name)
+    nets = {name: str(IPv4Interface(address).network) for name, address in machine.links.items()}
+    return [f"{machine.name}: {name} of {net}" for name, net in nets.items() if node is None or net != node.pod_cidr]
+
+
+def places(steps: Iterable[Step]) -> set[tuple[str, str]]:
+    """Where something is done; what runs do for themselves nobody has to be told beforehand."""
+    return {(step.host, step.key) for step in steps if not step.change.own}
+
+
+@contextmanager
+def recorded() -> Iterator[list[Step]]:
+    """The steps that runs have done in this block."""
+    done: list[Step] = []
+
+    def recording(transport: Transport, steps: Sequence[Step], listen: Listener) -> Ran:
+        ran = run_steps(transport, steps, listen)
+        done.extend(ran.done)
+        return ran
+
+    with patch("provisioner.work.run_steps", recording):
+        yield done
+
+
+def applied(world: World, place: object = "") -> Outcome:
+    """Apply, which does no more than a plan that was made just before has said."""
+    planned = places(world.plan().plan.steps)
+    with recorded() as done:
+        outcome = world.apply()
+    assert places(done) <= planned, place
+    return outcome
+
+
 def must_recover(world: World, end: Snapshot, place: object) -> None:
     """The same command again ends as the uninterrupted run did, and a third time it finds nothing to do."""
-    again = world.apply()
+    again = applied(world, place)
     assert {host: f"{error.message}\n{error.details}" for host, error in again.errors.items()} == {}, place
     third = world.apply()
     assert third.report.result == "ok", place
@@ -162,6 +211,27 @@ def killed(place: str) -> World:
     return World.thawed(run.wished, [world for world, point in run.points.items() if place in str(point)][-1])
 
 
+def node_deleted() -> World:
+    """A worker whose node was deleted: it is reset, and gets another part of the pods' network."""
+    world = up()
+    stop(world.machines["w1"], KUBELET)
+    del world.cluster.nodes["w1"]
+    return world
+
+
+def made_again() -> World:
+    """A control plane that was lost and is made again with its CA; the workers' kubelets have given up."""
+    world = up()
+    old = world.machines.pop("cp1")
+    world.grow(world.wished)
+    for path in (f"{PKI}/ca.crt", f"{PKI}/ca.key"):
+        world.machines["cp1"].put(path, old.read(path), old.files[path].mode)
+    for name in ("w1", "w2"):
+        stop(world.machines[name], KUBELET)
+    world.cluster.api = "down"
+    return world
+
+
 SCENARIOS: dict[str, Callable[[], World]] = {
     "one control plane and two workers": lambda: World(hosts(2)),
     "one control plane and five workers": lambda: World(hosts(5)),
@@ -174,5 +244,7 @@ SCENARIOS: dict[str, Callable[[], World]] = {
     "the same NAT address on all machines": in_virtualbox,
     "a network from a manifest": with_manifest,
     "a first join that failed": lambda: failed("w1", "provisioner/join-begun join"),
+    "a node that was deleted": node_deleted,
+    "a control plane that is made again": made_again,
     "an init that was killed": lambda: killed("cp1: run /etc/kubernetes/provisioner/init-begun"),
 }

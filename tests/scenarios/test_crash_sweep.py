@@ -158,17 +158,19 @@ def _at(moment: int, do: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def test_what_a_run_may_not_leave_is_seen() -> None:
-    """The judge of all the others: half a file, a lock, a token, an old process."""
+    """The judge of all the others: half a file, a lock, a token, an old process, an old bridge."""
     world = up()
     assert left_behind(world) == []
     world.cluster.tokens["lefttt"] = FakeToken("0123456789abcdef", "provisioner run: join", 0)
     worker = world.machines["w1"]
     worker.put("/etc/docker/.daemon.json.provisioner")
     worker.put(DAEMON_JSON, "{}")
+    worker.links["cni0"] = "10.244.9.1/24"
     world.machines["cp1"].put(lock.PATH)
     assert left_behind(world) == [
         "token lefttt",
         f"cp1: {lock.PATH}",
         "w1: /etc/docker/.daemon.json.provisioner",
+        "w1: cni0 of 10.244.9.0/24",
         f"w1: docker.service runs with an older {DAEMON_JSON}",
     ]

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import dropwhile
 from typing import Any
-from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from provisioner.core.plan import Plan, Step
-from provisioner.core.report import Listener
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.values import Taint
-from provisioner.steps import Ran, run_steps
-from provisioner.transports.protocol import Transport
 from tests.builders import cluster, host
 from tests.fake.snapshot import Snapshot, snapshot
 from tests.fake.world import World
 from tests.scenarios.drift import DRIFTS
+from tests.scenarios.sweep import places, recorded
 
-# A wait changes nothing; whether it is needed shows when its turn comes.
-WAITS = frozenset({"nodes ready", "API server"})
 TAINTS = (Taint.parse("dedicated=db:NoSchedule"), Taint.parse("gpu:NoExecute"))
 
 labels = st.dictionaries(st.sampled_from(["disk", "zone", "example.org/tier"]), st.sampled_from(["a", "b"]))
@@ -102,11 +96,6 @@ def touched(before: Snapshot, after: Snapshot) -> set[str]:
     return {key[0] for key in keys if before.get(key) != after.get(key)} - {"cluster"}
 
 
-def places(steps: Sequence[Step]) -> set[tuple[str, str]]:
-    """Where steps change something: those that only wait are left out."""
-    return {(step.host, step.key) for step in steps if step.key not in WAITS}
-
-
 def undecided(plan: Plan) -> set[tuple[str, str]]:
     """What waits to be known, and what stands behind it on its host in the same play."""
     found: set[tuple[str, str]] = set()
@@ -115,17 +104,3 @@ def undecided(plan: Plan) -> set[tuple[str, str]]:
             own = [step for step in play.steps if step.host == name]
             found |= places([*dropwhile(lambda step: not step.change.waits_for, own)])
     return found
-
-
-@contextmanager
-def recorded() -> Iterator[list[Step]]:
-    """The steps that runs have done in this block."""
-    done: list[Step] = []
-
-    def recording(transport: Transport, steps: Sequence[Step], listen: Listener) -> Ran:
-        ran = run_steps(transport, steps, listen)
-        done.extend(ran.done)
-        return ran
-
-    with patch("provisioner.work.run_steps", recording):
-        yield done

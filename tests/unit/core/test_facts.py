@@ -68,6 +68,14 @@ def test_the_state_of_a_worker() -> None:
     assert (10256, "kube-proxy") in state.listening
 
 
+def test_what_an_earlier_cluster_has_left() -> None:
+    rest = "=== kubelet-server\nhttps://10.0.0.9:6443\n=== etcd\nmember\nlost+found\n"
+    fresh = recorded("fresh").stdout.replace("=== state\n", "=== state\nbootstrap-kubelet.conf\n")
+    state = read_state(ok(f"{fresh}{rest}"))
+    assert (state.kubelet_server, state.stray_etcd) == ("https://10.0.0.9:6443", ("member", "lost+found"))
+    assert (state.has_bootstrap_conf, state.joined) == (True, False)
+
+
 def test_the_state_of_a_control_plane() -> None:
     state = read_state(recorded("control-plane"))
     assert (state.joined, state.initialised, state.has_manifests) == (True, True, True)
