@@ -16,6 +16,8 @@ NOT_A_KEY = "is not an OpenPGP public key"
 DAMAGED = "is an OpenPGP public key that is cut off or damaged"
 # A key is a few KiB, and the keyring of all of Debian's releases 60 KiB.
 MOST_CHARACTERS = 1 << 20
+# The first byte of a public key (RFC 9580, section 4.2): packet 6 in the old format with its four lengths, or the new.
+_KEY_HEADS = bytes([0x98, 0x99, 0x9A, 0x9B, 0xC6])
 _DASHES = "-----"
 _HEADER = re.compile(r"(Version|Comment|MessageID|Hash|Charset): [^\r\n]*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
@@ -26,8 +28,7 @@ _CRC_START, _CRC_POLYNOMIAL = 0xB704CE, 0x1864CFB
 
 def text_of(data: bytes) -> str:
     """Keys in either form in which they are published, armored or binary, as text. Nothing is checked yet."""
-    # The first bit of a packet is always set (RFC 9580, section 4.2), that of a letter never.
-    return armored(data) if data[:1] >= b"\x80" else data.decode(errors="replace")
+    return armored(data) if data and data[0] in _KEY_HEADS else data.decode(errors="replace")
 
 
 def blocks(text: str) -> Iterator[bytes]:

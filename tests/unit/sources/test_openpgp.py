@@ -220,6 +220,7 @@ def test_either_form_is_text() -> None:
     assert text_of(KEY.data) == armored(KEY.data)
     assert text_of(TEXT.encode()) == TEXT
     assert text_of(b"") == ""
+    assert openpgp.read(text_of(f"Übersicht\n{TEXT}".encode())) == (KEY,)
     # A binary key whose name is a text with another key: what it is, is said by its first byte.
     hidden = packets.packet(6, PRIMARY) + packets.packet(13, armored(OTHER.data).encode()) + packets.packet(2, SIGNED)
     assert [key.fingerprint for key in openpgp.read(text_of(hidden))] == [FINGERPRINT]
