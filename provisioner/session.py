@@ -33,8 +33,9 @@ from provisioner.inventory.package_sources import key_file
 from provisioner.inventory.values import Secret, Version
 from provisioner.lease import Lease, held, is_dead
 from provisioner.playbooks import BRING_UP
-from provisioner.sources import openpgp
+from provisioner.sources.armor import text_of
 from provisioner.sources.bundle_access import UPLOADED, closed, opened
+from provisioner.sources.keys import refused, trusted
 from provisioner.sources.repository import DOCKER, KUBERNETES
 from provisioner.sources.version_lock import VersionLock, answers, image_digests, path_for
 from provisioner.transports.protocol import Transport
@@ -108,18 +109,19 @@ def _source_keys(cluster: Cluster) -> dict[str, str]:
     """The keys that the inventory names as files, by product, armored; UsageError for one that is none."""
     settings = cluster.settings
     places = {KUBERNETES: key_file(settings.package_source), DOCKER: key_file(settings.runtime_source)}
-    return {product: _armored(path) for product, path in places.items() if path}
+    hint = "Name the file with the public key that signs the packages."
+    return {product: _keys(path, UsageError, hint) for product, path in places.items() if path}
 
 
-def _armored(path: Path) -> str:
+def _keys(path: Path, refusal: type[ProvisionerError], hint: str) -> str:
+    """The keys in a file, and nothing else that is there; `refusal` when it cannot be read or is not understood."""
     try:
-        data = path.read_bytes()
-        text = openpgp.armored(data) if data[:1] > b"\x7f" else data.decode()
-        openpgp.read(text)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{path}: {why}", hint="Name the file with the public key that signs the packages.") from None
-    return text
+        text = text_of(path.read_bytes())
+    except OSError as error:
+        raise refusal(f"{path}: {error.strerror}", hint=hint) from None
+    if why := refused(text):
+        raise refusal(f"{path}: {why}", hint=hint)
+    return trusted(text, "")
 
 
 @contextmanager
@@ -210,7 +212,7 @@ def open_session(
         source_keys=_source_keys(cluster),
         pinned=answers(lock) if lock else {},
         image_digests=image_digests(lock) if lock else {},
-        bundle_key=bundle.apt_key.read_text() if bundle else "",
+        bundle_key=_keys(bundle.apt_key, BundleError, reading.REBUILD) if bundle else "",
         join_token=new_token(),
         now_s=time.time(),
         limit=names,

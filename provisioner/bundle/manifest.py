@@ -10,11 +10,14 @@ uses one reads this, and neither knows the other.
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from provisioner.core.untrusted import shown, visible
 
 FORMAT = 1
 MANIFEST = "bundle.json"
@@ -42,11 +45,28 @@ def inside(path: str) -> str:
     """A path that stays inside the bundle: relative, normal, without `..`; anything else is a ValueError."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or str(pure) != path or path in (".", MANIFEST):
-        raise ValueError(f"{path!r} is not a path of a file inside the bundle")
+        raise ValueError(f"{shown(path)} is not a path of a file inside the bundle")
     return path
 
 
-InnerPath = Annotated[str, AfterValidator(inside)]
+def plain(text: str) -> str:
+    """A text for one line of a screen: nothing that a terminal obeys or hides; anything else is a ValueError."""
+    if visible(text) != text or not text.isprintable():
+        raise ValueError(f"{shown(text)} has characters that cannot be shown")
+    return text
+
+
+def each_once(contents: tuple[Content, ...]) -> tuple[Content, ...]:
+    """Files of which each is told once; ValueError for two of the same path."""
+    twice = [path for path, number in Counter(content.path for content in contents).items() if number > 1]
+    if twice:
+        raise ValueError(f"{', '.join(twice[:3])}: stands there more than once")
+    return contents
+
+
+# An image's reference, the longest of them, has 255 characters at most; a reason is a sentence.
+Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(plain)]
+InnerPath = Annotated[Text, AfterValidator(inside)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -57,9 +77,9 @@ class _Value(BaseModel):
 class Distribution(_Value):
     """The machines this bundle is for."""
 
-    id: str
-    codename: str
-    architecture: str
+    id: Text
+    codename: Text
+    architecture: Text
 
 
 class Content(_Value):
@@ -69,28 +89,28 @@ class Content(_Value):
 
     path: InnerPath
     kind: Kind
-    name: str
-    version: str = ""
-    size: Annotated[int, Field(ge=0)]
+    name: Text
+    version: Text = ""
+    size: Annotated[int, Field(ge=0, lt=2**63)]
     sha256: Sha256
-    origin: str = ""
+    origin: Text = ""
     roles: tuple[Role, ...] = ()
 
 
 class Missing(_Value):
     """Something a cluster usually has and this bundle lacks, with the reason."""
 
-    name: str
-    reason: str
+    name: Text
+    reason: Text
 
 
 class Manifest(_Value):
     """All that is said about a bundle."""
 
     format: Literal[1] = 1
-    kubernetes_version: str
+    kubernetes_version: Text
     distribution: Distribution
     created: AwareDatetime
-    origin: str
-    contents: tuple[Content, ...]
+    origin: Text
+    contents: Annotated[tuple[Content, ...], AfterValidator(each_once)]
     missing: tuple[Missing, ...] = ()

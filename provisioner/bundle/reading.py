@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from provisioner.bundle.manifest import APT_KEY, FORMAT, MANIFEST, Content, Kind, Manifest, Role
+from provisioner.core.untrusted import shown, visible
 from provisioner.errors import BundleError, Problem
 
 REBUILD = "Build it again with `provisioner bundle build`, or copy it again from where it is whole."
+# The manifest of a bundle with every image and package there is has some 200 KiB.
+MOST_MANIFEST_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def load(path: Path) -> Bundle:
 def verify(bundle: Bundle) -> list[Problem]:
     """Look at every file: missing, changed (size or SHA-256) or not in the manifest. Empty means whole."""
     known = {content.path for content in bundle.manifest.contents} | {MANIFEST}
-    extra = [Problem("bundle-extra", path, "is not in the manifest", REBUILD)
+    extra = [Problem("bundle-extra", visible(path), "is not in the manifest", REBUILD)
              for path in sorted(_files(bundle.path)) if path not in known]  # fmt: skip
     return [problem for content in bundle.manifest.contents for problem in _check(bundle, content)] + extra
 
@@ -81,26 +84,34 @@ def sha256_of(path: Path) -> str:
 
 
 def _text(path: Path) -> bytes:
+    where = path / MANIFEST
     try:
-        return (path / MANIFEST).read_bytes()
+        # A pipe would be waited for, and a device has no end.
+        if where.exists() and not where.is_file():
+            raise BundleError(f"{where}: is not a file", hint=REBUILD)
+        with where.open("rb") as file:
+            text = file.read(MOST_MANIFEST_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise BundleError(
             f"{path}: there is no bundle here ({MANIFEST} is missing)",
             hint="Name a bundle's directory, or build one with `provisioner bundle build`.",
         ) from None
     except OSError as error:
-        raise BundleError(f"{path / MANIFEST}: cannot be read: {error.strerror}", hint=REBUILD) from error
+        raise BundleError(f"{where}: cannot be read: {error.strerror}", hint=REBUILD) from error
+    if len(text) > MOST_MANIFEST_BYTES:
+        raise BundleError(f"{where}: is longer than any manifest ({MOST_MANIFEST_BYTES >> 20} MiB)", hint=REBUILD)
+    return text
 
 
 def _parsed(where: Path, text: bytes) -> Manifest:
     try:
-        raw = json.loads(text)
+        raw = from_json(text)
     except ValueError as error:
         raise BundleError(f"{where}: is not JSON: {error}", hint=REBUILD) from None
     format_ = raw.get("format") if isinstance(raw, dict) else None
-    if format_ != FORMAT:
+    if type(format_) is not int or format_ != FORMAT:
         raise BundleError(
-            f"{where}: format {format_!r} is not known; this program reads format {FORMAT}",
+            f"{where}: format {shown(format_)} is not known; this program reads format {FORMAT}",
             hint="Use a provisioner as new as the bundle, or build the bundle again.",
         )
     try:
@@ -112,18 +123,28 @@ def _parsed(where: Path, text: bytes) -> Manifest:
 def _problems(where: Path, error: ValidationError) -> Iterator[Problem]:
     for finding in error.errors(include_url=False):
         place = ".".join(str(part) for part in finding["loc"])
-        yield Problem("bundle-manifest", f"{where.name}: {place}", finding["msg"])
+        yield Problem("bundle-manifest", f"{where.name}: {visible(place)}", visible(finding["msg"]))
 
 
 def _check(bundle: Bundle, content: Content) -> Iterator[Problem]:
+    try:
+        if found := _finding(bundle, content):
+            yield Problem(*found, REBUILD)
+    except OSError as error:
+        yield Problem("bundle-unreadable", content.path, f"cannot be read: {error.strerror}", REBUILD)
+
+
+def _finding(bundle: Bundle, content: Content) -> tuple[str, str, str] | None:
+    """The rule, where and what; nothing when the file is as the manifest says. OSError when it cannot be read."""
     file = bundle.file(content)
-    if file.is_symlink() or not file.is_file():
-        yield Problem("bundle-missing", content.path, "is missing", REBUILD)
-    elif (size := file.stat().st_size) != content.size:
-        yield Problem("bundle-changed", content.path, f"has {size} bytes instead of {content.size}", REBUILD)
-    elif (found := sha256_of(file)) != content.sha256:
-        message = f"has SHA-256 {found} instead of {content.sha256}"
-        yield Problem("bundle-changed", content.path, message, REBUILD)
+    # Neither it nor a directory above it may be a link: what is checked is what is served and uploaded.
+    if not file.is_file() or file.resolve() != bundle.path.resolve() / content.path:
+        return "bundle-missing", content.path, "is missing"
+    if (size := file.stat().st_size) != content.size:
+        return "bundle-changed", content.path, f"has {size} bytes instead of {content.size}"
+    if (found := sha256_of(file)) != content.sha256:
+        return "bundle-changed", content.path, f"has SHA-256 {found} instead of {content.sha256}"
+    return None
 
 
 def _files(root: Path) -> Iterator[str]:

@@ -1,19 +1,28 @@
 """A bundle handed out over a connection that is already there: apt on a node asks through a port that SSH
 forwards to us, and this answers. Read-only: GET and HEAD of regular files under one directory.
+
+Whoever is on the node can connect: requests are bounded in size and time, and connections in number.
 """
 
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler
-from io import BytesIO
+from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
 
+# A request has to be there as a whole so long after the last answer, and a piece of an answer has to be taken.
 IDLE_TIMEOUT_S = 60
+# apt's requests have some 200 bytes.
+MOST_REQUEST_BYTES = 16 * 1024
+# apt opens one for all packages of a bundle, and what loads images one for each.
+MOST_CONNECTIONS = 16
 CHUNK_BYTES = 256 * 1024
 
 
@@ -23,8 +32,11 @@ class Connection(Protocol):
     def sendall(self, data: bytes, /) -> Any:
         """Send all of it, or raise OSError."""
 
+    def recv(self, size: int, /) -> bytes:
+        """What has come, at most so many bytes; nothing at the end, TimeoutError after the time that was set."""
+
     def settimeout(self, timeout: float | None, /) -> None:
-        """Give up reading after so many seconds."""
+        """Give up reading, or sending a piece, after so many seconds."""
 
     def makefile(self, mode: Any, bufsize: Any, /) -> Any:
         """A binary file to read from."""
@@ -33,14 +45,52 @@ class Connection(Protocol):
         """End the connection."""
 
 
+class _Requests(RawIOBase):
+    """What comes over a connection: of each request, no more than its bytes and no longer than its time."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+        self.begin()
+
+    def begin(self) -> None:
+        """The next request is waited for."""
+        self._left_bytes, self._until_s = MOST_REQUEST_BYTES, time.monotonic() + IDLE_TIMEOUT_S
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        left_s = self._until_s - time.monotonic()
+        if left_s <= 0 or self._left_bytes <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left_s)
+        data = self._connection.recv(min(len(buffer), self._left_bytes))
+        self._left_bytes -= len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class BundleHandler(SimpleHTTPRequestHandler):
     """Files only: no listings, no index pages, nothing outside the directory, nothing written to stderr."""
 
     protocol_version = "HTTP/1.1"
-    timeout = IDLE_TIMEOUT_S
+
+    def setup(self) -> None:
+        """Read requests with a bound."""
+        super().setup()
+        self.rfile.close()
+        self._requests = _Requests(self.connection)
+        self.rfile = BufferedReader(self._requests)
+
+    def handle_one_request(self) -> None:
+        """Each request has its own bounds, however many come over a connection."""
+        self._requests.begin()
+        super().handle_one_request()
 
     def send_head(self) -> BytesIO | BinaryIO | None:
         """Answer 404 for all but regular files within the directory; else as the standard library."""
+        self.connection.settimeout(IDLE_TIMEOUT_S)
         if not self._may_be_served():
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
@@ -66,7 +116,7 @@ class BundleHandler(SimpleHTTPRequestHandler):
 def serve_connection(channel: Connection, root: Path) -> None:
     """Answer every request of one connection (keep-alive) with files below `root`, then close it.
 
-    Returns when the other side is done, silent for a minute, or gone; a vanished peer is not an error.
+    Returns when the other side is done, silent or slow for a minute, or gone; a vanished peer is not an error.
     """
     handler = partial(BundleHandler, directory=str(root))
     try:
@@ -74,3 +124,25 @@ def serve_connection(channel: Connection, root: Path) -> None:
             handler(cast(Any, channel), ("ssh", 0), cast(Any, None))
     finally:
         channel.close()
+
+
+class Server:
+    """A bundle on one port of one node: so many connections at a time, each answered in a thread of its own."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is the bundle's directory."""
+        self._root = root
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+
+    def accept(self, connection: Connection) -> None:
+        """Answer a connection and return at once; one too many is closed, and whoever wanted it tries again."""
+        if self._free.acquire(blocking=False):
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        else:
+            connection.close()
+
+    def _answer(self, connection: Connection) -> None:
+        try:
+            serve_connection(connection, self._root)
+        finally:
+            self._free.release()

@@ -14,7 +14,7 @@ from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import BinariesSource, BundleSource
 from provisioner.sources.choice import in_the_way, packaged
-from provisioner.sources.keys import found, key_of
+from provisioner.sources.keys import found, key_of, refused
 from provisioner.sources.repository import DOCKER, DOCKER_DISTRIBUTIONS, PRODUCTS, Repository, repository
 from provisioner.sources.version_lock import from_registries
 from provisioner.sources.versions import is_of, nearest, newest
@@ -91,9 +91,9 @@ def _silent(host: Host, one: Repository, answer: Answer) -> Problem:
 def _other_key(host: Host, one: Repository, answer: Answer) -> Problem:
     keys = ", ".join(key.fingerprint for key in found(answer.keys))
     wished = f", and it should be {one.fingerprint}" if one.fingerprint else ""
-    message = f"the key of {one.place} is {keys or 'none that can be read'}{wished}"
+    message = f"the key of {one.place} {f'is {keys}' if keys else refused(answer.keys)}{wished}"
     if not keys:
-        hint = f"Look at what the machine gets from {one.key_url or 'there'}: it is no OpenPGP public key."
+        hint = f"Look at what the machine gets from {one.key_url or 'there'}: nothing but the owner's key may be there."
         return Problem("source-key", host.name, message, hint)
     hint = "Trust it only when its owner publishes that fingerprint; then correct `fingerprint`, or the key's place."
     return Problem("source-key", host.name, message, hint)

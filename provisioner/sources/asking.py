@@ -12,7 +12,7 @@ from provisioner.core.command import Command, Result, shell
 from provisioner.core.offers import Answer, Answers, Offer
 from provisioner.core.play import View
 from provisioner.inventory.model import Host
-from provisioner.sources import openpgp, programs
+from provisioner.sources import armor, programs
 from provisioner.sources.keys import is_valid, key_of
 from provisioner.sources.proxies import apt_options
 from provisioner.sources.repository import PRODUCTS, Repository, repository
@@ -127,7 +127,7 @@ def read_answer(result: Result) -> Answer:
 
 
 def _keys(text: str) -> str:
-    data = base64.b64decode(text)
-    if b"BEGIN PGP PUBLIC" in data:
-        return data.decode(errors="replace")
-    return openpgp.armored(data) if data else ""
+    try:
+        return armor.text_of(base64.b64decode(text))
+    except ValueError:
+        return ""

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from provisioner.core.play import View
 from provisioner.inventory.model import Host
-from provisioner.sources import openpgp
+from provisioner.sources import armor, openpgp
 from provisioner.sources.repository import Repository
 
 
@@ -23,10 +23,9 @@ def key_of(view: View, host: Host, repository: Repository) -> str:
 
 @lru_cache(maxsize=64)
 def trusted(text: str, fingerprint: str) -> str:
-    """The keys of a text that may sign: all of them, or the one with that fingerprint."""
-    if not fingerprint:
-        return text
-    return "".join(openpgp.armored(key.data) for key in found(text) if key.fingerprint == fingerprint)
+    """The keys of a text that may sign, written anew in one block: all of them, or the one with that fingerprint."""
+    data = b"".join(key.data for key in found(text) if fingerprint in ("", key.fingerprint))
+    return armor.armored(data) if data else ""
 
 
 def is_valid(text: str, now_s: float) -> bool:
@@ -34,13 +33,22 @@ def is_valid(text: str, now_s: float) -> bool:
     return any(key.expires_s is None or key.expires_s > now_s for key in found(text))
 
 
-@lru_cache(maxsize=64)
 def found(text: str) -> tuple[openpgp.Key, ...]:
-    """The keys in a text; none where it cannot be read."""
+    """The keys in a text; none where anything in it is not understood."""
+    return _read(text)[0]
+
+
+def refused(text: str) -> str:
+    """Why nothing in a text is trusted, such as `is not an OpenPGP public key`; empty when it has keys."""
+    return _read(text)[1]
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> tuple[tuple[openpgp.Key, ...], str]:
     try:
-        return openpgp.read(text)
-    except ValueError:
-        return ()
+        return openpgp.read(text), ""
+    except ValueError as error:
+        return (), str(error)
 
 
 def _text(view: View, host: Host, repository: Repository) -> str:

@@ -1,32 +1,32 @@
-"""Just enough of OpenPGP to tell a key by its fingerprint: no signature is checked here, which is apt's business.
+"""Just enough of OpenPGP to tell a key by its fingerprint, and to write down that key and nothing else.
 
-RFC 4880: packets (section 4.2), version 4 fingerprints (12.2), ASCII armor (6.2).
+What is not understood is refused, and what is written is put together anew from what was understood: the program that
+checks signatures with it (gpgv, sqv) finds no key there that was not seen here. No signature is checked, which is
+apt's business. Version 4 of keys alone, by which repositories sign; see docs/adr/0027-keys-are-written-anew.md.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import re
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
-_BEGIN, _END = "-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----"
-_ARMOR = re.compile(rf"{_BEGIN}\r?\n(?:[^\r\n]+: [^\r\n]*\r?\n)*\r?\n(.*?)(?:\r?\n=[\w+/]{{4}})?\s*{_END}", re.DOTALL)
-_SIGNATURE, _PUBLIC_KEY = 2, 6
-# Kinds of signatures on the names of keys (5.2.1), and of what they say (5.2.3.1).
-_ON_NAMES = frozenset({0x10, 0x11, 0x12, 0x13})
-_MADE, _LIFE, _ISSUER = 2, 9, 16
-_CRC_START, _CRC_POLYNOMIAL = 0xB704CE, 0x1864CFB
+from provisioner.sources import armor, packets
+from provisioner.sources.armor import NOT_A_KEY
+from provisioner.sources.packets import Signature
+
+# Kinds of signatures that say how long a key lives (RFC 9580, section 5.2.1): on its names, and on itself.
+_ON_NAMES, _ON_KEY = frozenset({0x10, 0x11, 0x12, 0x13}), frozenset({0x1F})
+Packet = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A primary key with all that belongs to it.
+    """A primary key with all that belongs to it, as packets that were made anew.
 
-    The fingerprint is 40 hexadecimal digits in capitals; `expires_s` is in seconds since 1970, None for never.
+    The fingerprint is 40 hexadecimal digits in capitals; `expires_s` is in seconds since 1970, None for never. It is
+    what the key says of itself, unchecked: whoever hands out the key can make it say something else, and no more.
     """
 
     fingerprint: str
@@ -40,93 +40,49 @@ def normal(fingerprint: str) -> str:
 
 
 def read(text: str) -> tuple[Key, ...]:
-    """The keys of an armored text, or of several; ValueError when it is none."""
-    blocks = _ARMOR.findall(text)
-    if not blocks:
-        raise ValueError("is not an OpenPGP public key")
-    try:
-        return tuple(key for block in blocks for key in keys(base64.b64decode("".join(block.split()), validate=True)))
-    except (IndexError, binascii.Error):
-        raise ValueError("is an OpenPGP public key that is cut off or damaged") from None
-
-
-def armored(data: bytes) -> str:
-    """Binary keys as text, which apt takes from files that end in .asc."""
-    body = textwrap.fill(base64.b64encode(data).decode(), 64)
-    checksum = base64.b64encode(_crc24(data).to_bytes(3, "big")).decode()
-    return f"{_BEGIN}\n\n{body}\n={checksum}\n{_END}\n"
+    """The keys of an armored text, each once; ValueError, which says why, when anything in it is not understood."""
+    found = tuple(key for block in armor.blocks(text) for key in keys(block))
+    if len({key.fingerprint for key in found}) < len(found):
+        raise ValueError("has the same OpenPGP public key twice, and programs differ in which one they take")
+    return found
 
 
 def keys(data: bytes) -> Iterator[Key]:
-    """The primary keys in binary data, each with the packets that follow it."""
-    starts = [(start, body) for start, tag, body in _packets(data) if tag == _PUBLIC_KEY]
-    ends = [start for start, _ in starts[1:]] + [len(data)]
-    for (start, body), end in zip(starts, ends, strict=True):
-        yield Key(_fingerprint(body), data[start:end], _expiry(body, data[start:end]))
+    """The primary keys in binary data, each with what belongs to it; ValueError as above."""
+    found = list(packets.packets(data))
+    for tag, body in found:
+        packets.check(tag, body)
+    starts = [at for at, (tag, _) in enumerate(found) if tag == packets.PUBLIC_KEY]
+    if starts[:1] != [0]:
+        raise ValueError(NOT_A_KEY)
+    for start, end in pairwise([*starts, len(found)]):
+        yield _key(list(_kept(found[start:end])))
 
 
-def _expiry(body: bytes, data: bytes) -> int | None:
-    """As the key's latest signature on its own name says (5.2.3.6); those of other keys say nothing of that."""
-    signatures = (signed for _, tag, signed in _packets(data) if tag == _SIGNATURE and signed[1] in _ON_NAMES)
-    told = [_subpackets(signature) for signature in signatures if signature[0] == 4]
-    identity = int(_fingerprint(body)[-16:], 16)
-    own = [one for one in told if one.get(_ISSUER, identity) == identity]
-    life_s = max(own, key=lambda one: one.get(_MADE, 0), default={}).get(_LIFE, 0)
-    return int.from_bytes(body[1:5], "big") + life_s if life_s else None
+def _kept(found: list[Packet]) -> Iterator[Packet]:
+    """What apt needs of a key: without pictures and what is signed of them, and without what a keyring has noted."""
+    of_picture = False
+    for tag, body in found:
+        if tag not in (packets.SIGNATURE, packets.TRUST):
+            of_picture = tag == packets.USER_ATTRIBUTE
+        if not of_picture and tag != packets.TRUST:
+            yield tag, body
 
 
-def _subpackets(signature: bytes) -> dict[int, int]:
-    """The numbers in a version 4 signature by their kind (5.2.3.1), from its signed part and the one behind it."""
-    told: dict[int, int] = {}
-    at = 4
-    for _ in range(2):
-        end, at = at + 2 + int.from_bytes(signature[at : at + 2], "big"), at + 2
-        while at < end:
-            length, at = _new_length(signature, at)
-            told.setdefault(signature[at] & 0x7F, int.from_bytes(signature[at + 1 : at + length], "big"))
-            at += length
-    return told
+def _key(found: list[Packet]) -> Key:
+    body = found[0][1]
+    signatures = [packets.signature(signed) for tag, signed in found if tag == packets.SIGNATURE]
+    data = b"".join(packets.packet(*one) for one in found)
+    fingerprint = packets.fingerprint(body)
+    life_s = _life_s(signatures, bytes.fromhex(fingerprint)[-8:])
+    return Key(fingerprint, data, int.from_bytes(body[1:5], "big") + life_s if life_s else None)
 
 
-def _fingerprint(body: bytes) -> str:
-    whole = b"\x99" + len(body).to_bytes(2, "big") + body
-    return hashlib.sha1(whole, usedforsecurity=False).hexdigest().upper()
-
-
-def _packets(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Each packet as (where it starts, tag, body)."""
-    at = 0
-    while at < len(data):
-        head, start = data[at], at
-        if not head & 0x80:
-            raise ValueError("is not an OpenPGP public key")
-        if head & 0x40:
-            tag = head & 0x3F
-            length, at = _new_length(data, at + 1)
-        else:
-            tag, size = head >> 2 & 0x0F, 1 << (head & 3)
-            length, at = int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
-        if at + length > len(data):
-            raise IndexError
-        yield start, tag, data[at : at + length]
-        at += length
-
-
-def _new_length(data: bytes, at: int) -> tuple[int, int]:
-    first = data[at]
-    if first < 192:
-        return first, at + 1
-    if first < 224:
-        return (first - 192 << 8) + data[at + 1] + 192, at + 2
-    return int.from_bytes(data[at + 1 : at + 5], "big"), at + 5
-
-
-def _crc24(data: bytes) -> int:
-    crc = _CRC_START
-    for byte in data:
-        crc ^= byte << 16
-        for _ in range(8):
-            crc <<= 1
-            if crc & 0x1000000:
-                crc ^= _CRC_POLYNOMIAL
-    return crc
+def _life_s(signatures: list[Signature], identity: bytes) -> int:
+    """As the key's latest signature on itself says, or else that on its names; those of other keys say nothing."""
+    own = [one for one in signatures if not one.issuers or identity in one.issuers]
+    latest = (
+        max((one for one in own if one.kind in kinds), key=lambda one: one.made_s, default=Signature(0))
+        for kinds in (_ON_KEY, _ON_NAMES)
+    )
+    return next((one.life_s for one in latest if one.life_s), 0)

@@ -19,6 +19,7 @@ from provisioner.inventory.package_sources import (
     Source,
     UpstreamSource,
 )
+from provisioner.sources.openpgp import normal
 from provisioner.templating import render
 
 KUBERNETES, DOCKER = "kubernetes", "docker"
@@ -135,7 +136,7 @@ def _docker(source: Source, facts: HostFacts) -> Repository | None:
 def _key(source: MirrorSource | LegacySource | DockerMirrorSource, usual: str) -> tuple[str, str]:
     """Where the key is fetched from, empty when the inventory names a file; its fingerprint, if that is known."""
     place = source.key or usual
-    return (place if "://" in place else "", "".join((source.fingerprint or "").split()).upper())
+    return (place if "://" in place else "", normal(source.fingerprint or ""))
 
 
 def _bare(url: str) -> str:

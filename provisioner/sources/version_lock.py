@@ -174,7 +174,7 @@ def _drift_of(one: LockedProduct, answer: Answer) -> Iterator[str]:
     if answer.keys and not keys.issuperset(one.fingerprints):
         # Said alone: apt then only says that nothing is signed.
         was = ", ".join(one.fingerprints)
-        yield f"{one.source}: its key is {', '.join(sorted(keys)) or 'none that can be read'} now, and was {was}"
+        yield f"{one.source}: its key is {', '.join(sorted(keys)) or 'none that is understood'} now, and was {was}"
         return
     if answer.trouble:
         yield f"{one.source}: {answer.trouble.splitlines()[-1]}"

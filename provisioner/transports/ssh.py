@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 import fabric
 import paramiko
 
-from provisioner.bundle.serve import serve_connection
+from provisioner.bundle.serve import Server
 from provisioner.causes import hint
 from provisioner.core.command import STILL_BUSY, Command, Result, script
 from provisioner.core.untrusted import visible
@@ -123,9 +123,10 @@ class SshTransport:
     def serve(self, root: Path) -> Iterator[int | None]:
         """Serve `root` on a free port of the host's loopback, as long as the block lasts."""
         transport = self._transport()
+        bundle = Server(root)
 
         def answer(channel: paramiko.Channel, origin: object, server: object) -> None:
-            threading.Thread(target=serve_connection, args=(channel, root), daemon=True).start()
+            bundle.accept(channel)
 
         try:
             port = transport.request_port_forward("127.0.0.1", 0, answer)

@@ -11,8 +11,8 @@ from provisioner.catalog import kubernetes, packages
 from provisioner.catalog.packages import Distribution
 from provisioner.errors import BuildError, BundleError
 from provisioner.mirror import COMPONENTS, SUITE_SUFFIXES, Source, of_machine
-from provisioner.sources import openpgp
-from provisioner.sources.keys import found, trusted
+from provisioner.sources.armor import text_of
+from provisioner.sources.keys import refused, trusted
 from provisioner.sources.repository import DOCKER, DOCKER_FINGERPRINT, KUBERNETES, Repository
 from provisioner.upstream import web
 from provisioner.upstream.request import Request
@@ -76,10 +76,12 @@ def _key(repository: Repository, request: Request, keys: Path) -> Path:
     """The key's file: the one that is named, or the published one if it is the one that is known."""
     at = request.addresses
     given = {KUBERNETES: at.kubernetes_key, DOCKER: at.docker_key}[repository.product]
-    text = _given(given) if given else trusted(_published_key(repository), repository.fingerprint)
+    published = "" if given else _published_key(repository)
+    text = _given(given) if given else trusted(published, repository.fingerprint)
     if not text:
+        what = refused(published) or f"is not the one that is known, {repository.fingerprint}"
         raise BuildError(
-            f"{repository.place}: its key is not the one that is known, {repository.fingerprint}",
+            f"{repository.place}: its key {what}",
             hint=f"If this mirror signs with a key of its own, name its file: --{repository.product}-key.",
         )
     path = keys / f"{repository.product}.asc"
@@ -89,12 +91,12 @@ def _key(repository: Repository, request: Request, keys: Path) -> Path:
 
 def _given(path: Path) -> str:
     try:
-        text = armored(path.read_bytes())
+        text = text_of(path.read_bytes())
     except OSError as error:
         raise BuildError(f"{path}: the key cannot be read: {error.strerror}", hint="Name another file.") from error
-    if not found(text):
-        raise BuildError(f"{path}: is not an OpenPGP public key", hint="Name the file that the repository publishes.")
-    return text
+    if why := refused(text):
+        raise BuildError(f"{path}: {why}", hint="Name the file that the repository publishes.")
+    return trusted(text, "")
 
 
 def _published_key(repository: Repository) -> str:
@@ -104,10 +106,5 @@ def _published_key(repository: Repository) -> str:
     for url in places:
         answer = web.get(url)
         if answer.ok:
-            return armored(answer.body)
+            return text_of(answer.body)
     raise web.refused(url, answer.status)
-
-
-def armored(data: bytes) -> str:
-    """A key as text, whichever way it is published."""
-    return data.decode(errors="replace") if b"BEGIN PGP PUBLIC" in data else openpgp.armored(data)

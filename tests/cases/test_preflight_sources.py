@@ -10,13 +10,14 @@ import pytest
 from provisioner import preflight
 from provisioner.core.offers import Answer, Offer
 from provisioner.sources import openpgp
+from provisioner.sources.armor import armored
 from tests.builders import cluster, facts, host, view
 from tests.conftest import TESTS
 
 KEY = (TESTS / "cases" / "sources" / "key.asc").read_text()
 FINGERPRINT = openpgp.read(KEY)[0].fingerprint
 MIRROR = "http://mirror.example/core:/stable:"
-PAGE = openpgp.armored(b"<html>Please log in</html>")
+PAGE = armored(b"<html>Please log in</html>")
 UNSIGNED = f"E: The repository '{MIRROR}/v1.20/deb  InRelease' is not signed."
 NO_PUBKEY = (
     f"W: GPG error: {MIRROR}/v1.20/deb  InRelease: The following signatures couldn't be verified because the public "

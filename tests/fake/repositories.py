@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from provisioner.core.command import Command
+from provisioner.sources import keys
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import Machine
 
@@ -65,7 +66,7 @@ def update(machine: Machine, source: str) -> Answer | Moments:
     key = machine.files.get(definition.partition("Signed-By: ")[2].strip())
     if found is None or found.trouble:
         return failed(100, f"E: Failed to fetch {source}  404  Not Found")
-    if key is None or key.mode != "644" or key.text.strip() != found.key.strip():
+    if key is None or key.mode != "644" or keys.found(key.text) != keys.found(found.key):
         return failed(100, "W: GPG error: NO_PUBKEY 234654DA9A296436")
     return _updated(machine, source, found)
 

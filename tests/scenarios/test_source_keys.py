@@ -7,6 +7,7 @@ import pytest
 from provisioner.core.report import Found
 from provisioner.errors import Severity
 from provisioner.sources import openpgp
+from provisioner.sources.armor import armored
 from tests.conftest import TESTS
 from tests.fake.world import World
 from tests.scenarios.repositories import DOCKER, FINGERPRINT, SOURCES, world_of
@@ -57,7 +58,7 @@ def expired() -> World:
     docker.key = key("renewed")
     assert world.apply().report.result == "ok"
     for machine in world.machines.values():
-        machine.put("/etc/apt/keyrings/docker.asc", openpgp.armored(old.data))
+        machine.put("/etc/apt/keyrings/docker.asc", armored(old.data))
     return world
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 
-from provisioner.bundle.serve import IDLE_TIMEOUT_S, serve_connection
+from provisioner.bundle.serve import IDLE_TIMEOUT_S, MOST_CONNECTIONS, MOST_REQUEST_BYTES, Server, serve_connection
 
 
 class FakeChannel:
@@ -17,15 +19,20 @@ class FakeChannel:
         self.breaks_after = breaks_after
         self.sent: list[bytes] = []
         self.timeout_s: float | None = None
+        self.patience_s: set[float | None] = set()
         self.closed = False
 
     def makefile(self, mode: object, bufsize: object, /) -> io.BytesIO:
-        return self.request
+        return io.BytesIO()
+
+    def recv(self, size: int, /) -> bytes:
+        return self.request.read(size)
 
     def sendall(self, data: bytes, /) -> None:
         if len(self.sent) >= self.breaks_after:
             raise OSError("Socket is closed")
         self.sent.append(bytes(data))
+        self.patience_s.add(self.timeout_s)
 
     def settimeout(self, timeout: float | None, /) -> None:
         self.timeout_s = timeout
@@ -37,12 +44,33 @@ class FakeChannel:
 class SilentChannel(FakeChannel):
     """A peer that never says anything."""
 
-    def makefile(self, mode: object, bufsize: object, /) -> io.BytesIO:
-        class Silent(io.BytesIO):
-            def readline(self, size: int | None = -1, /) -> bytes:
-                raise TimeoutError
+    def recv(self, size: int, /) -> bytes:
+        raise TimeoutError
 
-        return Silent()
+
+class SlowChannel(FakeChannel):
+    """A peer that says one byte at a time, every ten seconds."""
+
+    def __init__(self, request: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(request)
+        self.now_s = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now_s)
+
+    def recv(self, size: int, /) -> bytes:
+        self.now_s += 10
+        return self.request.read(1)
+
+
+class WaitingChannel(FakeChannel):
+    """A peer that says nothing until it is told to hang up."""
+
+    def __init__(self) -> None:
+        super().__init__(b"")
+        self.hang_up = threading.Event()
+
+    def recv(self, size: int, /) -> bytes:
+        self.hang_up.wait(60)
+        return b""
 
 
 def get(path: str, method: str = "GET", **headers: str) -> bytes:
@@ -77,7 +105,7 @@ def test_a_file(root: Path) -> None:
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b"Content-Length: 17" in answer
     assert answer.endswith(b"\r\n\r\nPackage: kubelet\n")
-    assert channel.timeout_s == IDLE_TIMEOUT_S
+    assert channel.patience_s == {IDLE_TIMEOUT_S}
 
 
 def test_one_connection_answers_many_requests(root: Path) -> None:
@@ -142,6 +170,62 @@ def test_a_silent_peer_is_let_go(root: Path) -> None:
     channel = SilentChannel(b"")
     serve_connection(channel, root)
     assert channel.closed
+
+
+def test_a_request_that_does_not_come_to_its_end_is_not_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, and the request does not."""
+    channel = SlowChannel(get("/apt/Packages"), monkeypatch)
+    serve_connection(channel, root)
+    assert channel.closed
+    assert channel.request.tell() == IDLE_TIMEOUT_S / 10
+    assert channel.sent == []
+
+
+def test_each_request_has_its_own_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = SlowChannel(b"", monkeypatch)
+    requests = iter([get("/apt/Packages")] * 20)
+
+    def recv(size: int, /) -> bytes:
+        channel.now_s += 50
+        return next(requests, b"")
+
+    monkeypatch.setattr(channel, "recv", recv)
+    serve_connection(channel, root)
+    assert b"".join(channel.sent).count(b"HTTP/1.1 200 OK") == 20
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /" + b"x" * 10**6 + b" HTTP/1.1\r\n\r\n",
+        b"x" * 10**6,
+        b"GET /apt/Packages HTTP/1.1\r\n" + b"A: b\r\n" * 10**5 + b"\r\n",
+        b"GET /apt/Packages HTTP/1.1\r\nA: " + b"b" * 10**6,
+    ],
+    ids=["a long name", "no line", "many headers", "a long header"],
+)
+def test_a_request_that_is_too_long_is_not_read_to_its_end(root: Path, request_: bytes) -> None:
+    channel, answer = ask(root, request_)
+    assert channel.request.tell() <= MOST_REQUEST_BYTES
+    assert b"200 OK" not in answer
+
+
+def test_connections_are_bounded_and_one_that_ends_makes_room(root: Path) -> None:
+    server, before = Server(root), set(threading.enumerate())
+    channels = [WaitingChannel() for _ in range(MOST_CONNECTIONS + 1)]
+    for channel in channels:
+        server.accept(channel)
+    served = channels[:MOST_CONNECTIONS]
+    assert [channel.closed for channel in channels] == [False] * MOST_CONNECTIONS + [True]
+    for channel in served:
+        channel.hang_up.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+    assert all(channel.closed for channel in served)
+    late = WaitingChannel()
+    server.accept(late)
+    assert not late.closed
+    late.hang_up.set()
 
 
 def test_says_nothing(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
