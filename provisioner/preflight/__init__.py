@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.errors import Problem
-from provisioner.preflight import addresses, cluster, machines, networks, ports, runtimes, sources, versions
+from provisioner.preflight import addresses, answers, cluster, machines, networks, ports, runtimes, sources, versions
 
 _OF_MACHINES = (*machines.RULES, *versions.RULES, *runtimes.RULES)
-_ALWAYS = (*_OF_MACHINES, *cluster.RULES, *addresses.RULES, *ports.RULES, *sources.RULES, *sources.WARNINGS)
+_ALWAYS = (
+    *_OF_MACHINES,
+    *cluster.RULES,
+    *answers.RULES,
+    *addresses.RULES,
+    *ports.RULES,
+    *sources.RULES,
+    *sources.WARNINGS,
+)
 
 
 def rules(view: View) -> tuple[Problem, ...]:
