@@ -77,7 +77,8 @@ def _environment(write: Callable[[object], str]) -> Environment:
 
 
 def _shell(value: object) -> str:
-    return shlex.quote(printable(str(value)))
+    """Quoted where it is printed, and a word: what our scripts do with it may split it at blanks."""
+    return shlex.quote(_word(value))
 
 
 def _json(value: object) -> str:

@@ -129,7 +129,8 @@ def _part(networks: list[object], pods: tuple[IPv4Network, ...]) -> IPv4Network 
 
 def _label(pair: str) -> tuple[str, str]:
     key, _, value = pair.partition("=")
-    return told("the label", untrusted.key, decoded(key)), told(f"the label {key}", untrusted.label, decoded(value))
+    name = told("the label", untrusted.key, decoded(key))
+    return name, told(f"the label {name}", untrusted.label, decoded(value))
 
 
 def _taint(text: str) -> str:

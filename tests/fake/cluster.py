@@ -17,7 +17,10 @@ TOKEN_LIFE_S = 1200.0
 
 @dataclass
 class FakeNode:
-    """A node object. The controller manager gives it its part of the pods' network a moment after it has appeared."""
+    """A node object. The controller manager gives it its part of the pods' network a moment after it has appeared.
+
+    Where its kubelet `lies`, what stands there is what a test has put there.
+    """
 
     address: str
     pod_cidr: str = ""
@@ -27,6 +30,7 @@ class FakeNode:
     heard_s: float = 0.0
     runtime: str = ""
     version: str = f"v{VERSION}"
+    lies: bool = False
 
 
 @dataclass
@@ -70,7 +74,9 @@ class FakeCluster:
     def enter(self, name: str, address: str, runtime: str, now_s: float) -> None:
         """A kubelet registers its node, or takes the object that is there."""
         node = self.nodes.setdefault(name, FakeNode(address))
-        node.address, node.runtime, node.heard_s = address, runtime, now_s
+        node.heard_s = now_s
+        if not node.lies:
+            node.address, node.runtime = address, runtime
 
     def work(self, now_s: float) -> None:
         """A moment passes: the API server comes up, controllers do what is due."""
