@@ -6,24 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from provisioner.core.cluster import ClusterState, read_cluster
 from provisioner.core.command import Command, Result, require_whole, settle
-from provisioner.core.facts import (
-    ClusterState,
-    HostFacts,
-    HostState,
-    look,
-    read_cluster,
-    read_facts,
-    read_lock,
-    read_state,
-)
+from provisioner.core.facts import HostFacts, HostState, look, read_facts, read_lock, read_state
 from provisioner.core.lock import Holder
+from provisioner.core.nodes import odd_answer, odd_hint
 from provisioner.core.play import View
 from provisioner.core.report import Listener, Waiting
 from provisioner.core.resource import Resource
 from provisioner.errors import ProvisionerError, StepError, UnreachableError
 from provisioner.fleet import Fleet
-from provisioner.inventory.model import Role
 from provisioner.transports.protocol import Transport
 
 # What probes have answered, by host. The question is the key: a wish that changes asks anew.
@@ -42,8 +34,11 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What is asked of every host: which ones are control planes, who is told of a wait, our clock, when we began."""
+    """What is asked of every host: which ones are control planes, all of the inventory, who is told of a wait, our
+    clock, when we began.
+    """
 
+    hosts: frozenset[str]
     planes: frozenset[str]
     settled: Listener | None
     clock: Callable[[], float]
@@ -57,9 +52,10 @@ def look_at(
 
     With `settled`, what an earlier run has left working there is waited for first, and told to that listener.
     """
-    planes = frozenset(host.name for host in view.cluster.hosts if host.role is Role.CONTROL_PLANE)
+    names = frozenset(host.name for host in view.cluster.hosts)
+    planes = frozenset(host.name for host in view.cluster.control_planes)
     now_s = fleet.clock()
-    looks = fleet.each(hosts, partial(_look_on, _Look(planes, settled, fleet.clock, now_s)))
+    looks = fleet.each(hosts, partial(_look_on, _Look(names, planes, settled, fleet.clock, now_s)))
     clusters = [looked.cluster for _, looked in sorted(looks.good.items()) if looked.cluster]
     asked = bool(planes & set(looks.good))
     view = replace(
@@ -70,7 +66,17 @@ def look_at(
         live=next(iter(clusters), None) if asked else view.live,
         lock=next((looked.lock for looked in looks.good.values() if looked.lock), None) if asked else view.lock,
     )
-    return view, looks.bad
+    return view, _odd(view) | looks.bad
+
+
+def _odd(view: View) -> dict[str, ProvisionerError]:
+    """Hosts of this run whose nodes say what cannot be: with such a machine nothing is done."""
+    told = view.live.odd if view.live else {}
+    return {
+        host.name: StepError(f"{host.name}: {odd_answer(told[host.name])}", hint=odd_hint(host.name))
+        for host in view.hosts
+        if host.name in told
+    }
 
 
 def see(fleet: Fleet, wished: Mapping[str, Iterable[Resource]], seen: Seen) -> dict[str, ProvisionerError]:
@@ -100,7 +106,7 @@ def _look_on(how: _Look, host: str, transport: Transport) -> Looked:
     waited_s = how.clock() - how.began_s
     try:
         if result.ok:
-            cluster = read_cluster(result) if host in how.planes else None
+            cluster = read_cluster(result, how.hosts) if host in how.planes else None
             facts = read_facts(result)
             # As it would have answered when the look began: an earlier run's leftovers may have been waited for since.
             facts = replace(facts, clock_s=facts.clock_s - waited_s)

@@ -1,12 +1,37 @@
-"""The files that are put on machines live in `templates/`, by subject; here they are found and filled in."""
+"""The files that are put on machines live in `templates/`, by subject; here they are found and filled in.
+
+How a value is written is decided by the kind of file, and cannot be forgotten in a template: in a shell script each is
+one quoted word, in YAML and JSON a JSON value, on a page escaped. In any other file a value has to be a word that no
+reader of such files takes for more than that; `field`, `fields` and `in_quotes` are for places that hold more.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from provisioner.core.untrusted import UntrustedError, printable, visible
+from provisioner.errors import UsageError
+
+_WORD = re.compile(r"[A-Za-z0-9_.:/@=,+~*-]*")
+# One of several in a line, as systemd's EnvironmentFile and apt's sources take them without quotes: no blank ends it.
+_FIELD = re.compile(r"[^\s\"'\\$`#]*")
+# What a backslash stands before, between double quotes: in a shell, and in systemd's EnvironmentFile (systemd.exec(5)).
+_SPECIAL = re.compile(r"[\"\\$`]")
+_BEYOND_ASCII = re.compile(r"[^\x20-\x7e]")
+_LARGEST_ESCAPED = 0xFFFF
+
+
+class _Written(str):
+    """A value that a filter has written as its place in the file needs it."""
+
+    __slots__ = ()
 
 
 @cache
@@ -21,21 +46,86 @@ def path(name: str) -> Path:
     return _root() / name
 
 
+def render(name: str, **values: object) -> str:
+    """The template with its values.
+
+    A value that is missing raises jinja2.UndefinedError; one that the file cannot hold, UsageError.
+    """
+    write = next((kind for end, kind in _KINDS.items() if name.endswith(end)), _word)
+    try:
+        return _environment(write).get_template(name).render(values)
+    except UntrustedError as error:
+        raise UsageError(
+            f"a value cannot be written into {name.removesuffix('.j2')}: {error}",
+            hint="Look where the inventory says it, and leave out what is no part of it: quotes, blanks, line breaks.",
+        ) from error
+
+
 @cache
-def _environment() -> Environment:
+def _environment(write: Callable[[object], str]) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_root()),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - configuration files, not HTML
+        autoescape=write is _page,  # noqa: S701 - on pages; other files are not HTML, and written by `finalize`
+        finalize=write,
     )
-    # JSON is YAML, and quoted as it must be.
-    environment.filters["quoted"] = json.dumps
+    environment.filters.update(field=_field, fields=_fields, in_quotes=_in_quotes)
     return environment
 
 
-def render(name: str, **values: object) -> str:
-    """The template with its values; a value that is missing raises jinja2.UndefinedError."""
-    return _environment().get_template(name).render(values)
+def _shell(value: object) -> str:
+    """Quoted where it is printed, and a word: what our scripts do with it may split it at blanks."""
+    return shlex.quote(_word(value))
+
+
+def _json(value: object) -> str:
+    """JSON is YAML, and quoted as it must be."""
+    return _BEYOND_ASCII.sub(_escaped, json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xD800 <= code <= 0xDFFF or (code > _LARGEST_ESCAPED and not found[0].isprintable()):
+        raise UntrustedError("text", found[0])
+    # YAML knows no pairs of surrogates, which JSON has for what is larger.
+    return f"\\u{code:04x}" if code <= _LARGEST_ESCAPED else found[0]
+
+
+def _page(value: object) -> str:
+    return visible(str(value))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, _Written):
+        return value
+    return _fitting(_WORD, value, "a plain word")
+
+
+def _field(value: object) -> str:
+    return _Written(_fitting(_FIELD, value, "a word without blanks and quotes"))
+
+
+def _fields(values: Iterable[object]) -> str:
+    return _Written(" ".join(_field(value) for value in values))
+
+
+def _in_quotes(value: object) -> str:
+    return _Written('"' + _SPECIAL.sub(r"\\\g<0>", printable(str(value))) + '"')
+
+
+def _fitting(pattern: re.Pattern[str], value: object, expected: str) -> str:
+    text = printable(str(value))
+    if pattern.fullmatch(text):
+        return text
+    raise UntrustedError(expected, text)
+
+
+_KINDS: Mapping[str, Callable[[object], str]] = {
+    ".sh.j2": _shell,
+    ".yaml.j2": _json,
+    ".conflist.j2": _json,
+    ".html.j2": _page,
+}

@@ -7,15 +7,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
 from provisioner.bundle.manifest import CONTROL_PLANE, EVERYWHERE, Content, Distribution, Kind, Manifest, Missing, Role
 from provisioner.bundle.reading import Bundle
 from provisioner.core.addresses import Address
+from provisioner.core.cluster import ClusterState
 from provisioner.core.command import Result
-from provisioner.core.facts import ClusterState, HostFacts, HostState, NodeState
+from provisioner.core.facts import HostFacts, HostState
+from provisioner.core.nodes import NodeState
 from provisioner.core.objects import Objects
 from provisioner.core.play import View
 from provisioner.inventory import model
@@ -134,8 +136,9 @@ def leading(**changes: Any) -> HostState:
 
 def node(name: str, number: int, **changes: Any) -> NodeState:
     """A Ready node object, whose part of the pods' network is 10.244.NUMBER.0/24."""
-    usual = NodeState(name, ready=True, version=VERSION, pod_cidr=f"10.244.{number}.0/24", internal_ip="")
-    return replace(usual, **changes)
+    address = changes.pop("internal_ip", "")
+    usual = NodeState(name, ready=True, version=VERSION, pod_cidr=IPv4Network(f"10.244.{number}.0/24"))
+    return replace(usual, internal_ip=IPv4Address(address) if address else None, **changes)
 
 
 def live(*nodes: NodeState, **changes: Any) -> ClusterState:

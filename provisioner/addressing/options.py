@@ -92,7 +92,7 @@ def options(view: View, host: Host, known: Owners) -> tuple[Option, ...]:
 
 def _adopted(view: View, host: Host) -> Address | None:
     node = view.live.nodes.get(host.name) if view.live and view.states[host.name].joined else None
-    return view.facts[host.name].interface_of(IPv4Address(node.internal_ip)) if node and node.internal_ip else None
+    return view.facts[host.name].interface_of(node.internal_ip) if node and node.internal_ip else None
 
 
 def _rank(view: View, host: Host, address: Address) -> tuple[bool, bool]:

@@ -32,7 +32,13 @@ def farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
     path = default_path(cluster)
     if live and isinstance(told.show, Human):
         rows = (
-            (node.name, "Ready" if node.ready else "NotReady", node.version, node.internal_ip, node.pod_cidr)
+            (
+                node.name,
+                "Ready" if node.ready else "NotReady",
+                node.version,
+                str(node.internal_ip or ""),
+                str(node.pod_cidr or ""),
+            )
             for node in live.nodes.values()
         )
         told.show.console.print(table(("node", "state", "version", "address", "pods"), rows))

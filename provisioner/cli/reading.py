@@ -18,8 +18,8 @@ import yaml
 from provisioner import engine
 from provisioner import kubeconfig as kubeconfigs
 from provisioner.cli.common import Frame
+from provisioner.core.cluster import ClusterState
 from provisioner.core.command import shell
-from provisioner.core.facts import ClusterState
 from provisioner.core.play import View
 from provisioner.core.report import Found, Note, Outcome, StepEnded
 from provisioner.core.selection import Selection
@@ -69,6 +69,8 @@ _STATUS = ("machine", "role", "node", "version", "address", "pods")
 def _status_row(view: View, name: str, error: ProvisionerError | None) -> tuple[str, ...]:
     role = view.cluster.host(name).role.value.replace("_", " ")
     node = view.live.nodes.get(name) if view.live else None
+    if view.live and name in view.live.odd:
+        return (name, role, "odd", "", view.cluster.host(name).address, "")
     if error is not None:
         return (name, role, "unreachable", "", view.cluster.host(name).address, "")
     if node is None:
@@ -76,7 +78,8 @@ def _status_row(view: View, name: str, error: ProvisionerError | None) -> tuple[
             "no API" if view.live is None and any(state.initialised for state in view.states.values()) else "not a node"
         )
         return (name, role, known, "", view.cluster.host(name).address, "")
-    return (name, role, "Ready" if node.ready else "NotReady", node.version, node.internal_ip, node.pod_cidr)
+    ready, address, pods = "Ready" if node.ready else "NotReady", str(node.internal_ip or ""), str(node.pod_cidr or "")
+    return (name, role, ready, node.version, address, pods)
 
 
 def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
+from typing import Any
+
+from provisioner.core import untrusted
+from provisioner.core.untrusted import UntrustedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +36,44 @@ class Route:
     protocol: str = ""
 
 
+# A MAC address, or of other kinds of interfaces what they have in its place: an IPv4 address, 20 bytes of InfiniBand.
+_LINK_ADDRESS = re.compile(r"[0-9a-fA-F:.]{0,60}")
+# `ether`, `ieee802.11`, `tunnel6`, or a number in brackets; a route's `kernel`, `boot`, `bird`, or a number.
+_WORD = re.compile(r"[A-Za-z0-9_./\[\]-]{0,32}")
+
+
 def read_addresses(text: str) -> Iterator[Address]:
-    """From what `ip -j addr show` says."""
-    for link in json.loads(text):
+    """From what `ip -j addr show` says; ValueError when it is something else."""
+    for link in _entries(text):
+        name = untrusted.interface(link.get("ifname"))
+        mtu = untrusted.number(link.get("mtu"), 2**31)
+        mac, kind = _matching(_LINK_ADDRESS, link.get("address", "")), _matching(_WORD, link.get("link_type", "ether"))
         for entry in (entry for entry in link["addr_info"] if entry["family"] == "inet"):
-            ip = IPv4Interface(f"{entry['local']}/{entry['prefixlen']}")
-            yield Address(link["ifname"], ip, link["mtu"], link.get("address", ""), link.get("link_type", "ether"))
+            ip = untrusted.address(entry["local"])
+            yield Address(name, IPv4Interface((ip, untrusted.number(entry["prefixlen"], 32))), mtu, mac, kind)
 
 
 def read_routes(text: str) -> Iterator[Route]:
     """From what `ip -j route show` says; where there is none, it may say nothing at all."""
-    for entry in json.loads(text or "[]"):
+    for entry in _entries(text.strip() or "[]"):
         if entry["dst"] != "default":
-            yield Route(IPv4Network(entry["dst"]), entry.get("dev", ""), str(entry.get("protocol", "")))
+            device = untrusted.interface(entry["dev"]) if "dev" in entry else ""
+            yield Route(_destination(entry["dst"]), device, _matching(_WORD, str(entry.get("protocol", ""))))
+
+
+def _entries(text: str) -> list[dict[str, Any]]:
+    told = json.loads(text)
+    if isinstance(told, list) and all(isinstance(entry, dict) for entry in told):
+        return told
+    raise UntrustedError("what `ip` says", text)
+
+
+def _destination(text: object) -> IPv4Network:
+    """A network, or a single address without a length."""
+    return untrusted.network(text if "/" in str(text) else f"{text}/32")
+
+
+def _matching(pattern: re.Pattern[str], text: object) -> str:
+    if isinstance(text, str) and pattern.fullmatch(text):
+        return text
+    raise UntrustedError("what `ip` says", text)

@@ -5,17 +5,20 @@ One script per host tells both; it needs nothing but a POSIX shell, coreutils, i
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import base64
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from provisioner.core import untrusted
 from provisioner.core.addresses import Address, Route, read_addresses, read_routes
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.lock import Holder, read
 from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, sections
 from provisioner.core.network import Decision, read_record
 from provisioner.core.offers import Offer, read_offers
+from provisioner.core.untrusted import UntrustedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,34 +99,6 @@ class HostState:
         return self.has_kubelet_conf and not self.join_begun and not self.init_begun
 
 
-@dataclass(frozen=True, slots=True)
-class NodeState:
-    """A Kubernetes node object, the parts that plays need. `runtime` is as its kubelet says it: containerd://1.6.20."""
-
-    name: str
-    ready: bool
-    version: str
-    pod_cidr: str
-    internal_ip: str
-    labels: dict[str, str] = field(default_factory=dict)
-    taints: tuple[str, ...] = ()
-    runtime: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterState:
-    """The cluster as a leader sees it. `run_tokens` are ids of join tokens that runs of ours have made; `daemon_sets`
-    are all there are, as `namespace/name`, each with the type of the network that we have applied it for, or nothing.
-    """
-
-    version: str
-    configuration: str
-    ca_certificate: str
-    nodes: dict[str, NodeState] = field(default_factory=dict)
-    run_tokens: tuple[str, ...] = ()
-    daemon_sets: Mapping[str, str] = field(default_factory=dict)
-
-
 def look(*, leader: bool) -> Command:
     """The one command that tells facts and state; on a control plane it also asks the API server."""
     return shell(HOST_SCRIPT + (CLUSTER_SCRIPT if leader else ""), timeout_s=60)
@@ -134,28 +109,41 @@ def read_facts(seen: Result) -> HostFacts:
     parts = sections(seen.stdout)
     told = dict(line.partition("=")[::2] for line in parts["host"].splitlines())
     return HostFacts(
-        **{name: told.get(name, "") for name in _TEXT},
-        cpus=int(told["cpus"]),
-        memory_mib=int(told["memory_mib"]),
-        disk_free_mib=int(told["disk_free_mib"]),
-        cgroup_version=int(told["cgroup_version"]),
-        clock_s=float(told["clock_s"]),
+        **{name: _matching(name, pattern, told.get(name, "")) for name, pattern in _TEXT.items()},
+        cpus=untrusted.number(told["cpus"], 100_000),
+        memory_mib=untrusted.number(told["memory_mib"], _MOST_MIB),
+        disk_free_mib=untrusted.number(told["disk_free_mib"], _MOST_MIB),
+        cgroup_version=untrusted.number(told["cgroup_version"], 2),
+        clock_s=float(_matching("clock_s", _SECONDS, told["clock_s"])),
         addresses=tuple(read_addresses(parts["addresses"])),
         is_root=told["uid"] == "0",
         routes=tuple(read_routes(parts.get("routes", ""))),
     )
 
 
-_TEXT = (
-    "hostname", "distribution", "release", "codename", "architecture", "kernel", "init", "machine_id", "user_home",
-    "user",
-)  # fmt: skip
+_MOST_MIB = 2**40
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?")
+_WORD = re.compile(r"[A-Za-z0-9._+~-]{0,100}")
+# What os-release(5), hostname(7) and useradd(8) allow, and what directories of users add to it.
+_TEXT: Mapping[str, re.Pattern[str]] = {
+    **dict.fromkeys(("hostname", "distribution", "release", "codename", "architecture", "kernel", "machine_id"), _WORD),
+    "init": re.compile(r"[A-Za-z0-9._+:()@/ -]{0,64}"),
+    "user_home": re.compile(r"/[\w@%+=:,./~\\ -]{0,1023}"),
+    "user": re.compile(r"[\w.][\w.@\\+-]{0,255}\$?"),
+}
+
+
+def _matching(what: str, pattern: re.Pattern[str], text: str) -> str:
+    if pattern.fullmatch(text):
+        return text
+    raise UntrustedError("one", text, what)
 
 
 def read_state(seen: Result) -> HostState:
     """State from the same output."""
     parts = sections(seen.stdout)
     names = set(parts["state"].split())
+    endpoint = parts.get("runtime", "").strip()
     return HostState(
         init_begun="provisioner/init-begun" in names,
         join_begun="provisioner/join-begun" in names,
@@ -166,74 +154,62 @@ def read_state(seen: Result) -> HostState:
         has_encryption_key="encryption/configuration.yaml" in names,
         has_crictl="crictl" in names,
         docker_runs="docker" in names,
-        runtime_endpoint=parts.get("runtime", "").strip(),
-        ca_certificate=parts["ca"],
-        kubelet_ca=parts["kubelet-ca"].strip(),
-        kubelet_server=parts.get("kubelet-server", "").strip(),
-        stray_etcd=tuple(parts.get("etcd", "").splitlines()),
-        listening=tuple(_listening(line) for line in parts["listening"].splitlines() if line.strip()),
-        cni_files=tuple(parts.get("cni", "").split()),
-        firewalls=tuple(parts.get("firewall", "").split()),
-        packages=dict(line.split() for line in parts.get("packages", "").splitlines()),
+        runtime_endpoint=untrusted.told("the runtime's socket", _socket, endpoint) if endpoint else "",
+        ca_certificate=_half_written(parts["ca"]),
+        kubelet_ca=_kubelet_ca(parts["kubelet-ca"]),
+        kubelet_server=parts.get("kubelet-server", "").partition("\n")[0],
+        stray_etcd=tuple(filter(None, parts.get("etcd", "").split("\n"))),
+        listening=tuple(_listening(parts["listening"])),
+        cni_files=tuple(line for line in parts.get("cni", "").split("\n") if line and untrusted.visible(line) == line),
+        firewalls=tuple(name for name in _FIREWALLS if name in parts.get("firewall", "").split()),
+        packages=dict(_packages(parts.get("packages", ""))),
         programs=read_offers(parts.get("programs", "")),
-        keys={product: f"{parts[path]}\n" for product, path in KEYS.items() if parts.get(path)},
+        keys={product: parts[path] for product, path in KEYS.items() if untrusted.is_text(parts.get(path, ""))},
         network=read_record(parts.get("network", "")),
     )
 
 
-def _listening(line: str) -> tuple[int, str]:
-    address, _, owner = line.partition(" ")
-    return int(address.rpartition(":")[2]), owner.split('"')[1] if '"' in owner else ""
+_FIREWALLS = ("firewalld", "iptables")
+# The kernel cuts names of processes after 15 bytes; whoever runs one gives it any.
+_LISTENING = re.compile(r'\S{1,80}:([0-9]{1,5}) (?:users:\(\("(.{1,15}?)",pid=.*)?')
+
+
+def _socket(text: object) -> str:
+    """Where a container runtime listens: a path, perhaps behind `unix://`."""
+    whole = text if isinstance(text, str) else ""
+    untrusted.path(whole.removeprefix("unix://"))
+    return whole
+
+
+def _half_written(text: str) -> str:
+    """The certificate, or nothing where kubeadm was killed while it wrote it."""
+    try:
+        return untrusted.certificates(text)
+    except UntrustedError:
+        return ""
+
+
+def _kubelet_ca(text: str) -> str:
+    """The same of a kubelet's configuration, in base64 as it stands there."""
+    try:
+        certificate = _half_written(base64.b64decode(text.strip(), validate=True).decode("ascii"))
+    except ValueError:
+        return ""
+    return base64.b64encode(certificate.encode()).decode()
+
+
+def _listening(text: str) -> Iterator[tuple[int, str]]:
+    """Ports with who listens there; a line that does not fit is part of a name that somebody gave to a process."""
+    for found in filter(None, map(_LISTENING.fullmatch, text.split("\n"))):
+        yield untrusted.number(found[1], 99999), untrusted.visible(found[2] or "")
+
+
+def _packages(text: str) -> Iterator[tuple[str, str]]:
+    for row in (line.split() for line in text.splitlines()):
+        name, version = row
+        yield untrusted.package(name), untrusted.package_version(version)
 
 
 def read_lock(seen: Result) -> Holder | None:
     """Who works on the cluster, from a control plane's output; None when nobody does."""
     return read(sections(seen.stdout).get("lock", ""))
-
-
-def read_cluster(seen: Result) -> ClusterState | None:
-    """The cluster from a leader's output; None when there is none yet or its API server does not answer."""
-    parts = sections(seen.stdout)
-    if parts.get("api", "").strip() != "reachable":
-        return None
-    told = [json.loads(line) for line in parts["nodes"].splitlines() if line.strip()]
-    nodes = [_node(row) for row in told if "name" in row]
-    return ClusterState(
-        version=_version(parts["configuration"]),
-        configuration=parts["configuration"],
-        ca_certificate=parts["ca"],
-        nodes={node.name: node for node in nodes},
-        run_tokens=tuple(_run_tokens(parts["tokens"])),
-        daemon_sets={str(row["daemon_set"]): str(row["network"]) for row in told if "daemon_set" in row},
-    )
-
-
-def _version(configuration: str) -> str:
-    """The version in kubeadm's own record, which `kubeadm upgrade` keeps up to date."""
-    lines = (line.partition(": ") for line in configuration.splitlines())
-    return next((value.removeprefix("v") for key, _, value in lines if key == "kubernetesVersion"), "unknown")
-
-
-def _node(told: dict[str, object]) -> NodeState:
-    labels, taints = told["labels"], told["taints"]
-    if not isinstance(labels, dict) or not isinstance(taints, list):
-        raise ValueError(f"a node was told in another shape than our template gives: {told}")
-    return NodeState(
-        name=str(told["name"]),
-        ready=told["ready"] == "True",
-        version=str(told["version"]).removeprefix("v"),
-        pod_cidr=str(told["pod_cidr"]),
-        internal_ip=str(told["internal_ip"]),
-        runtime=str(told.get("runtime", "")),
-        labels={key: value for key, value in labels.items() if key},
-        taints=tuple(taint for taint in taints if taint),
-    )
-
-
-# What the description of a join token of ours begins with; the next run finds leftovers by it.
-RUN_TOKEN = "provisioner run"  # noqa: S105 - a description, not a secret
-
-
-def _run_tokens(text: str) -> list[str]:
-    rows = (line.partition(" ")[::2] for line in text.splitlines())
-    return [name.removeprefix("bootstrap-token-") for name, description in rows if description.startswith(RUN_TOKEN)]

@@ -1,10 +1,19 @@
-"""The scripts that tell facts and state in one go; `facts` reads their answers, cut at the `=== name` lines."""
+"""The scripts that tell facts and state in one go; `facts` reads their answers, cut into parts at the script's marks.
+
+What a part holds others may have written: files, names of processes, whatever a kubelet says of its node. The mark is a
+random number that the machine makes for this look and keeps in its shell, so nothing that stands in a part is taken for
+the beginning of another.
+"""
 
 from __future__ import annotations
 
+import re
+
 from provisioner.core.lock import SHOW
 from provisioner.core.network import RECORD
+from provisioner.core.untrusted import UntrustedError
 
+_MARK = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Where the keys of package sources lie, by product.
 KEYS = {"kubernetes": "/etc/apt/keyrings/kubernetes.asc", "docker": "/etc/apt/keyrings/docker.asc"}
 # What is noted of each program that was installed without a package: its name, version and SHA-256 in the first line.
@@ -18,6 +27,11 @@ PACKAGES = (
 HOST_SCRIPT = (
     r"""
 . /etc/os-release
+# A shell variable and builtins: no process has it in its arguments or its environment.
+read -r mark </proc/sys/kernel/random/uuid
+part() { printf '\n%s %s\n' "$mark" "$1"; }
+printf '%s' "$mark"
+part host
 home=$(getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6)
 echo "hostname=$(hostname)"
 echo "distribution=${ID:-}"
@@ -35,13 +49,13 @@ echo "clock_s=$(date +%s.%N)"
 echo "user_home=$home"
 echo "uid=$(id -u)"
 echo "user=${SUDO_USER:-$(id -un)}"
-echo "=== addresses"
+part addresses
 ip -j addr show
-echo "=== routes"
+part routes
 ip -j -4 route show
-echo "=== network"
+part network
 cat RECORD 2>/dev/null || :
-echo "=== state"
+part state
 for name in provisioner/init-begun provisioner/join-begun admin.conf kubelet.conf bootstrap-kubelet.conf \
     encryption/configuration.yaml; do
   if [ -e "/etc/kubernetes/$name" ]; then echo "$name"; fi
@@ -49,7 +63,7 @@ done
 if ls /etc/kubernetes/manifests/*.yaml >/dev/null 2>&1; then echo manifests; fi
 if command -v crictl >/dev/null; then echo crictl; fi
 if [ -e /run/docker.pid ]; then echo docker; fi
-echo "=== runtime"
+part runtime
 flags=/var/lib/kubelet/kubeadm-flags.env
 if [ -e "$flags" ]; then
   # Since 1.36 it is said in a file of its own; what is said nowhere is the shim's.
@@ -57,31 +71,31 @@ if [ -e "$flags" ]; then
     sed -n 's/.*--container-runtime-endpoint=\([^ "]*\).*/\1/p' "$flags"
     echo /var/run/dockershim.sock; } | tr -d '"' | head -n 1
 fi
-echo "=== ca"
+part ca
 cat /etc/kubernetes/pki/ca.crt 2>/dev/null || :
-echo "=== kubelet-ca"
+part kubelet-ca
 awk '$1 == "certificate-authority-data:" { print $2 }' /etc/kubernetes/kubelet.conf 2>/dev/null || :
-echo "=== kubelet-server"
+part kubelet-server
 awk '$1 == "server:" { print $2 }' /etc/kubernetes/kubelet.conf 2>/dev/null || :
-echo "=== etcd"
+part etcd
 # Data that belongs to etcd's manifest, or to a reset of ours that was cut off, goes with the next reset.
 if [ ! -e /etc/kubernetes/manifests/etcd.yaml ] && [ ! -s /etc/kubernetes/provisioner/init-begun ]; then
   ls -A /var/lib/etcd 2>/dev/null | head -n 3 || :
 fi
-echo "=== listening"
+part listening
 ss -Hltnp 2>/dev/null | awk '{ print $4, $6 }' || :
-echo "=== cni"
+part cni
 ls -1 /etc/cni/net.d 2>/dev/null || :
-echo "=== firewall"
+part firewall
 if systemctl is-active --quiet firewalld 2>/dev/null; then echo firewalld; fi
 iptables -w 5 -S INPUT 2>/dev/null | sed -n 's/^-P INPUT DROP$/iptables/p' || :
-echo "=== packages"
+part packages
 dpkg-query --show --showformat '${db:Status-Abbrev} ${Package} ${Version}\n' PACKAGES 2>/dev/null |
   awk '$1 ~ /^.i/ { print $(NF - 1), $NF }' || :
-echo "=== programs"
+part programs
 head -qn 1 PROGRAMS/* 2>/dev/null || :
 for key in KEYS; do
-  echo "=== $key"
+  part "$key"
   cat "$key" 2>/dev/null || :
 done
 """.replace("PACKAGES", " ".join(PACKAGES))
@@ -90,28 +104,34 @@ done
     .replace("RECORD", RECORD)
 )
 
-# Go templates: one line of JSON per node, whose lists end with an empty entry, or per DaemonSet, with the network that
-# it was applied for by us; and one line per join token.
+# Go templates. A node's kubelet fills many of its fields as it likes, so each goes through `urlquery`: what is left are
+# letters, digits and `%+-._~`, of which none separates fields (space), values (`,`), their parts (`=`) or lines.
+# One line per node or DaemonSet (with the network that it was applied for by us), and one per join token.
 _NODES = "".join([
-    '{{range .items}}{{if eq .kind "DaemonSet"}}{"daemon_set":"{{.metadata.namespace}}/{{.metadata.name}}",',
-    '"network":"{{range $key, $value := .metadata.labels}}{{if eq $key "provisioner/network"}}{{$value}}{{end}}{{end}}',
-    '"}{{"\\n"}}{{else}}{"name":{{printf "%q" .metadata.name}},"pod_cidr":"{{with .spec.podCIDR}}{{.}}{{end}}",',
-    '"version":"{{.status.nodeInfo.kubeletVersion}}",',
-    '"runtime":"{{.status.nodeInfo.containerRuntimeVersion}}",',
-    '"ready":"{{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}",',
-    '"internal_ip":"{{range .status.addresses}}{{if eq .type "InternalIP"}}{{.address}}{{end}}{{end}}",',
-    '"labels":{ {{- range $key, $value := .metadata.labels}}{{printf "%q" $key}}:{{printf "%q" $value}},{{end}}"":""},',
-    '"taints":[{{range .spec.taints}}"{{.key}}{{with .value}}={{.}}{{end}}:{{.effect}}",{{end}}""]}{{"\\n"}}{{end}}',
-    "{{end}}",
+    '{{range .items}}{{if eq .kind "DaemonSet"}}',
+    "daemonset {{urlquery .metadata.namespace}} {{urlquery .metadata.name}} ",
+    '{{range $key, $value := .metadata.labels}}{{if eq $key "provisioner/network"}}{{urlquery $value}}{{end}}{{end}}',
+    "{{else}}node {{urlquery .metadata.name}} ",
+    '{{range .status.conditions}}{{if eq .type "Ready"}}{{urlquery .status}}{{end}}{{end}} ',
+    "{{with .status.nodeInfo.kubeletVersion}}{{urlquery .}}{{end}} ",
+    "{{with .status.nodeInfo.containerRuntimeVersion}}{{urlquery .}}{{end}} ",
+    "{{range .spec.podCIDRs}}{{urlquery .}},{{end}} ",
+    '{{range .status.addresses}}{{if eq .type "InternalIP"}}{{urlquery .address}},{{end}}{{end}} ',
+    "{{range $key, $value := .metadata.labels}}{{urlquery $key}}={{urlquery $value}},{{end}} ",
+    "{{range .spec.taints}}{{urlquery .key}}={{with .value}}{{urlquery .}}{{end}}={{urlquery .effect}},{{end}}",
+    '{{end}}{{"\\n"}}{{end}}',
 ])  # fmt: skip
-_TOKENS = '{{range .items}}{{.metadata.name}} {{with .data.description}}{{base64decode .}}{{end}}{{"\\n"}}{{end}}'
+_TOKENS = (
+    "{{range .items}}{{urlquery .metadata.name}} "
+    '{{with .data.description}}{{urlquery (base64decode .)}}{{end}}{{"\\n"}}{{end}}'
+)
 
 # Reads only what it prints; a token's secret never leaves the cluster.
 CLUSTER_SCRIPT = (
     r"""
-echo "=== lock"
+part lock
 LOCK
-echo "=== api"
+part api
 # kubectl lives for a moment: to collect less garbage saves it a fifth of its time (https://pkg.go.dev/runtime).
 export KUBECONFIG=/etc/kubernetes/admin.conf GOGC=400
 if [ -e "$KUBECONFIG" ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && command -v kubectl >/dev/null; then
@@ -119,15 +139,15 @@ if [ -e "$KUBECONFIG" ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && co
   if configuration=$(kubectl --request-timeout=10s -n kube-system get configmap kubeadm-config \
       -o 'jsonpath={.data.ClusterConfiguration}' 2>/dev/null); then
     echo reachable
-    echo "=== configuration"
+    part configuration
     printf '%s\n' "$configuration"
-    echo "=== nodes"
+    part nodes
     kubectl get --all-namespaces nodes,daemonsets.apps -o go-template='NODES' || lost=yes
-    echo "=== tokens"
+    part tokens
     kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token \
       -o go-template='TOKENS' || lost=yes
     # An API server that went away while it was asked is one that cannot be reached.
-    if [ -n "${lost:-}" ]; then echo "=== api"; echo lost; fi
+    if [ -n "${lost:-}" ]; then part api; echo lost; fi
   else
     echo unreachable
   fi
@@ -136,16 +156,12 @@ fi
     .replace("NODES", _NODES)
     .replace("TOKENS", _TOKENS)
 )
-_SECTION = "=== "
 
 
 def sections(text: str) -> dict[str, str]:
-    """Cut the script's output at its `=== name` lines; what stands before the first is called `host`."""
-    found: dict[str, list[str]] = {"host": []}
-    current = found["host"]
-    for line in text.splitlines():
-        if line.startswith(_SECTION):
-            current = found.setdefault(line.removeprefix(_SECTION), [])
-        else:
-            current.append(line)
-    return {name: "\n".join(lines) for name, lines in found.items()}
+    """The script's output cut into its parts, as they are, by their names; ValueError when it does not begin so."""
+    mark, _, rest = text.partition("\n")
+    if not _MARK.fullmatch(mark):
+        raise UntrustedError("the mark that our script begins with", mark)
+    parts = (part.partition("\n") for part in f"\n{rest}".split(f"\n{mark} ")[1:])
+    return {name: body for name, _, body in parts}

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from provisioner.catalog.networks import Port
+from provisioner.core import untrusted
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.knock import KNOCK
 from provisioner.core.network import Passage, Way
@@ -24,8 +25,8 @@ _HEADERS = 28
 # Ten halvings of a second or two each, where what is too large is swallowed in silence.
 _TIMEOUT_S = 90
 
-_FOUND = re.compile(r"(\d+(?:\.\d+){3}) (lost|reached|\d+)")
-_PORT = re.compile(rf"(\d+(?:\.\d+){{3}}) (.+ \d+): ({'|'.join(Passage)})")
+_FOUND = re.compile(r"([0-9.]{7,15}) (lost|reached|[0-9]{1,5})")
+_PORT = re.compile(rf"([0-9.]{{7,15}}) ((?:TCP|UDP|IP protocol) [0-9]{{1,5}}): ({'|'.join(Passage)})")
 _MEASURE = """
 least=$1 headers=$2 knock=$3; shift 3
 passes() { ping -n -q -c 2 -i 0.2 -W 1 -M do -s "$(($2 - headers))" "$1" >/dev/null 2>&1; }
@@ -84,11 +85,16 @@ def measure(targets: Iterable[Target]) -> Command:
 def read_ways(seen: Result) -> dict[IPv4Address, Way]:
     """What was found out, by address; a line that cannot be read tells nothing."""
     lines = seen.stdout.splitlines()
-    ports: dict[str, dict[str, Passage]] = defaultdict(dict)
-    for row in filter(None, map(_PORT.fullmatch, lines)):
-        ports[row[1]][row[2]] = Passage(row[3])
-    rows = filter(None, map(_FOUND.fullmatch, lines))
-    return {IPv4Address(row[1]): _way(row[2], ports[row[1]]) for row in rows}
+    ports: dict[IPv4Address, dict[str, Passage]] = defaultdict(dict)
+    for address, row in _rows(_PORT, lines):
+        ports[address][row[2]] = Passage(row[3])
+    return {address: _way(row[2], ports[address]) for address, row in _rows(_FOUND, lines)}
+
+
+def _rows(pattern: re.Pattern[str], lines: Iterable[str]) -> Iterator[tuple[IPv4Address, re.Match[str]]]:
+    for row in filter(None, map(pattern.fullmatch, lines)):
+        for address in untrusted.fitting(untrusted.address, [row[1]]):
+            yield address, row
 
 
 def _way(word: str, ports: dict[str, Passage]) -> Way:

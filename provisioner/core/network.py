@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface
 
+from provisioner.core import untrusted
+
+# An IP packet is never larger (RFC 791); loopback's MTU is one more.
+_MOST_MTU = 65536
+_REASON = 500
 RECORD = "/var/lib/provisioner/network.json"
 
 
@@ -64,7 +69,11 @@ def read_record(text: str) -> Decision | None:
     """The decision from that file; None when there is none, or none that can be read."""
     try:
         told = json.loads(text)
-        reasons = tuple(str(reason) for reason in told["reasons"])
-        return Decision(str(told["interface"]), IPv4Interface(told["address"]), int(told["mtu"]), reasons)
+        reasons = tuple(untrusted.printable(reason)[:_REASON] for reason in told["reasons"])
+        interface, mtu = untrusted.interface(told["interface"]), untrusted.number(told["mtu"], _MOST_MTU)
+        address, _, length = str(told["address"]).partition("/")
+        return Decision(
+            interface, IPv4Interface((untrusted.address(address), untrusted.number(length, 32))), mtu, reasons
+        )
     except (ValueError, KeyError, TypeError):
         return None

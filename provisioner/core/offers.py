@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from provisioner.core import untrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +46,12 @@ Answers = dict[tuple[str, str], Answer]
 
 def read_offers(text: str) -> dict[str, Offer]:
     """Lines of a name, a version and a SHA-256, by name; others are left out."""
-    rows = (line.split() for line in text.splitlines())
-    return {row[0]: Offer(*row) for row in rows if len(row) == len(fields(Offer))}
+    found = untrusted.fitting(_offer, text.splitlines())
+    return {offer.package: offer for offer in found}
+
+
+def _offer(line: object) -> Offer:
+    match str(line).split():
+        case [package, version, sha256]:
+            return Offer(untrusted.package(package), untrusted.package_version(version), untrusted.sha256(sha256))
+    raise untrusted.UntrustedError("an offer of a package", line)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provisioner.core.facts import ClusterState, HostFacts, HostState
+from provisioner.core.cluster import ClusterState
+from provisioner.core.facts import HostFacts, HostState
 from provisioner.core.lock import Holder
 from provisioner.core.network import Decision, Ways
 from provisioner.core.offers import Answer

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.play import View
@@ -31,7 +32,7 @@ _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 class PodRoutes:
     """The kernel has the routes and the firewall lets the pods' traffic pass, right now."""
 
-    routes: tuple[tuple[str, str], ...]
+    routes: tuple[tuple[IPv4Network, IPv4Address], ...]
 
     @property
     def key(self) -> str:
@@ -54,18 +55,28 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """The plug-in's configuration, and the service that makes the routes."""
     unit = File(_UNIT_FILE, render("network/bridge/pod-network.service.j2", script=SCRIPT))
     service = Service(UNIT, configuration=(SCRIPT, _UNIT_FILE))
-    nodes = {node.name: node for node in view.live.nodes.values() if node.pod_cidr} if view.live else {}
+    nodes = _parts(view)
     unknown = "the nodes' parts of the pods' network, known after they have joined"
     # One that joins again loses its part with the reset, and may be given another.
     own = None if needs_joining(view, host) else nodes.get(host.name)
-    conflist = _conflist(view, own.pod_cidr) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
+    conflist = _conflist(view, own[0]) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
     if _coming(view, host) - nodes.keys():
         return (conflist, Later(f"file {SCRIPT}", f"write {SCRIPT}", unknown), unit, service)
-    routes = tuple((node.pod_cidr, node.internal_ip) for name, node in sorted(nodes.items()) if name != host.name)
+    routes = tuple(part for name, part in sorted(nodes.items()) if name != host.name)
     settings = view.cluster.settings
-    networks = {"pod_cidr": str(settings.pod_cidr), "service_cidr": str(settings.service_cidr)}
-    script = render("network/bridge/pod-network.sh.j2", **networks, routes=routes)
+    script = render(
+        "network/bridge/pod-network.sh.j2",
+        pod_cidr=settings.pod_cidr,
+        service_cidr=settings.service_cidr,
+        routes=routes,
+    )
     return (conflist, File(SCRIPT, script, mode=0o755), unit, service, PodRoutes(routes))
+
+
+def _parts(view: View) -> dict[str, tuple[IPv4Network, IPv4Address]]:
+    """By node, its part of the pods' network and the address behind which that is."""
+    nodes = view.live.nodes.values() if view.live else ()
+    return {node.name: (node.pod_cidr, node.internal_ip) for node in nodes if node.pod_cidr and node.internal_ip}
 
 
 def _coming(view: View, host: Host) -> set[str]:
@@ -74,7 +85,7 @@ def _coming(view: View, host: Host) -> set[str]:
     return ({worker.name for worker in joining(view)} | leader) - {host.name}
 
 
-def _conflist(view: View, pod_cidr: str) -> File:
+def _conflist(view: View, pod_cidr: IPv4Network) -> File:
     # Without a tunnel, pods' packets may be as large as the nodes'.
     mtu = plug_in_mtu(view)
     return File(CONFLIST, render("network/bridge/10-bridge.conflist.j2", pod_cidr=pod_cidr, mtu=mtu))

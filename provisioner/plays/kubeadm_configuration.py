@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.catalog.kubernetes import Release
-from provisioner.core.facts import RUN_TOKEN
+from provisioner.core.cluster import RUN_TOKEN
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.derived import api_endpoint, ca_pin, kubernetes, node_ip

@@ -35,4 +35,5 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 def kubelet_defaults(view: View, host: Host) -> str:
     """Arguments that belong to this node alone; they come last on the kubelet's command line and win."""
     arguments = {"node-ip": node_ip(view, host), **host.kubelet_extra_args}
-    return render("kubernetes/kubelet.default.j2", arguments=arguments)
+    flags = [f"--{name}={value}" for name, value in arguments.items()]
+    return render("kubernetes/kubelet.default.j2", arguments=flags)

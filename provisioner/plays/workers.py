@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 
-from provisioner.core.facts import RUN_TOKEN, HostState
+from provisioner.core.cluster import RUN_TOKEN
+from provisioner.core.facts import HostState
 from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
 from provisioner.derived import api_endpoint, cri_socket, joining, kubernetes, needs_joining

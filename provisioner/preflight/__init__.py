@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from provisioner.core.play import View
 from provisioner.errors import Problem
-from provisioner.preflight import addresses, cluster, leftovers, machines, networks, ports, runtimes, sources, versions
+from provisioner.preflight import (
+    addresses,
+    answers,
+    cluster,
+    leftovers,
+    machines,
+    networks,
+    ports,
+    runtimes,
+    sources,
+    versions,
+)
 
 _OF_MACHINES = (*machines.RULES, *versions.RULES, *runtimes.RULES)
 _ALWAYS = (
     *_OF_MACHINES,
     *leftovers.RULES,
     *cluster.RULES,
+    *answers.RULES,
     *addresses.RULES,
     *ports.RULES,
     *sources.RULES,

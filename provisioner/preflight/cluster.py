@@ -88,7 +88,7 @@ def _namesakes(view: View) -> Iterator[Problem]:
     nodes = view.live.nodes if view.live else {}
     for host in joining(view):
         node = nodes.get(host.name)
-        if node and node.ready and node.internal_ip != node_ip(view, host):
+        if node and node.ready and str(node.internal_ip) != node_ip(view, host):
             message = f"the cluster has a Ready node of that name already, at {node.internal_ip}: another machine"
             hint = f"Give one of them another name; or, when the other is gone, `kubectl delete node {host.name}`."
             yield Problem("namesake", host.name, message, hint)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
-from provisioner.resources.kubectl import ENV
+from provisioner.resources.kubectl import ENV, READY
 from provisioner.resources.waiting import until
 
 # The controller has seen the last change, as many pods as nodes are of it, and each of these nodes has a Ready one.
@@ -31,8 +31,9 @@ _ASKED = (
     ENV
     + """
     counted='jsonpath={.metadata.generation}={.status.observedGeneration}={.status.updatedNumberScheduled}'
-    ready='jsonpath={range .items[*]}{.spec.nodeName}={.status.conditions[?(@.type=="Ready")].status} {end}'
-    """
+    # What a kubelet says of its pods is kept apart by `urlquery`, as in the look.
+    ready='go-template={{range .items}}{{with .spec.nodeName}}{{urlquery .}}{{end}}=READY {{end}}'
+    """.replace("READY", READY)
     + _LATE
 )
 # What a container waits for, and why: of those that prepare the pod, and of its own.
@@ -99,7 +100,8 @@ class DaemonSetReady:
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Wait, with a deadline, and no longer than there is hope. After a change all pods are new."""
-        late = list(self.nodes) if self.follows in changed else seen.stdout.split()
+        said = seen.stdout.split()
+        late = [node for node in self.nodes if self.follows in changed or node in said]
         if not late:
             return None
         arguments = (str(self.deadline_s), self.namespace, self.name, self.selector, *self.nodes)

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.facts import NodeState
+from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Change
 from provisioner.resources.kubectl import ENV, kubectl
 

@@ -14,6 +14,8 @@ from provisioner.resources.waiting import until
 
 # What a small script needs before it calls kubectl.
 ENV = f"export KUBECONFIG={ADMIN_CONF}; "
+# Of a Go template: whether a node or pod is Ready. Its kubelet may write there what it likes: blanks become `+`.
+READY = '{{range .status.conditions}}{{if eq .type "Ready"}}{{urlquery .status}}{{end}}{{end}}'
 # The controller manager signs a token a moment after it was made; kubeadm would only try again much later.
 _SIGNED_DEADLINE_S = 60
 _WAIT_SIGNED = until(
@@ -174,7 +176,8 @@ class RunTokensGone:
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Remove them; a token that this plan makes is removed too."""
-        found = [line.rpartition("bootstrap-token-")[2] for line in seen.stdout.split()]
+        there = seen.stdout.split()
+        found = [identity for identity in self.leftovers if f"secret/bootstrap-token-{identity}" in there]
         if not found and not {"join token", "kubeadm init"} & changed:
             return None
         remove = kubectl(

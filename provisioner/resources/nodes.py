@@ -6,9 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.facts import NodeState
+from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Change
-from provisioner.resources.kubectl import ENV, kubectl
+from provisioner.resources.kubectl import ENV, READY, kubectl
 from provisioner.resources.waiting import until
 
 # One question for all of them, however many they are.
@@ -19,14 +19,14 @@ _WAIT_READY = until(
     ENV
     + """
     deadline_s=$1; shift
-    ready='jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}'
+    ready='go-template={{range .items}}{{.metadata.name}}=READY {{end}}'
     late() {
       nodes=" $(kubectl --request-timeout=5s get nodes -o "$ready" 2>/dev/null || :)"
       for node in "$@"; do
         case $nodes in *" $node=True "*) ;; *) printf ' %s' "$node" ;; esac
       done
     }
-    """,
+    """.replace("READY", READY),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ holder() {{
 """
 _WAIT = until('now=$(holder); [ -z "$now" ]', "$now is done with the packages", "$1", _HOLDER)
 _LOCK = "lock: "
+# A package, with its architecture where that is not the machine's own; or a file of dpkg's journal.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9-]+)?")
 _PROBE = (
     _HOLDER
     + f"""
@@ -114,7 +117,7 @@ class PackageDatabase:
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Let dpkg finish, and unpack again what was interrupted in the middle of that."""
-        rows = [line.split() for line in seen.stdout.splitlines()]
+        rows = [row for row in map(str.split, seen.stdout.splitlines()) if len(row) == 2 and _NAME.fullmatch(row[1])]
         if not rows:
             return None
         states = [(name, state) for state, name in rows if state != "journal"]

@@ -5,6 +5,7 @@ arguments it is given, and opens connections lazily from whatever thread comes f
 from __future__ import annotations
 
 import secrets
+import shlex
 import tarfile
 import threading
 import time
@@ -101,7 +102,8 @@ class SshTransport:
 
     def send_tree(self, root: Path, names: Sequence[str], directory: str) -> None:
         """Put files into a directory of the host through one tar stream."""
-        channel = self._channel(f"/bin/sh -c 'umask 022; mkdir -p {directory} && tar -x -C {directory}'")
+        script = 'umask 022; mkdir -p -- "$1" && tar -x -C "$1"'
+        channel = self._channel(shlex.join(["/bin/sh", "-c", script, "sh", directory]))
         with channel:
             try:
                 with tarfile.open(

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
 
-from provisioner.core.facts import NodeState
+from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
@@ -337,7 +338,7 @@ API_SERVER = (
     Case("its policy is about to change", SERVER, "running\n", after(f"file {POLICY}")),
 )
 
-ROUTES = PodRoutes((("10.244.1.0/24", "10.0.0.21"),))
+ROUTES = PodRoutes(((IPv4Network("10.244.1.0/24"), IPv4Address("10.0.0.21")),))
 NETWORK = (
     Case("the service is not there", ROUTES, "all of them\n"),
     Case("all set", ROUTES, ""),

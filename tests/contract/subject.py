@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from provisioner.bundle.manifest import Kind
+from provisioner.core.cluster import read_cluster
 from provisioner.core.command import Command, Result
-from provisioner.core.facts import look, read_cluster, read_facts, read_state
+from provisioner.core.facts import look, read_facts, read_state
 from provisioner.core.play import View
 from provisioner.core.resource import Change, Resource
 from provisioner.resources.packages import Packages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
@@ -94,7 +95,9 @@ def test_a_package_of_another_version_is_replaced_and_apt_s_own_lists_stay(subje
 def test_pod_routes_are_set_kept_and_taken_away(subject: Subject) -> None:
     subject.bring_about(subject.packages("iptables"))
     gateway = says(subject, "ip -4 route show default | awk '{ print $3 }'")
-    old, new = (("10.244.1.0/24", gateway), ("10.244.2.0/24", gateway)), (("10.244.2.0/24", gateway),)
+    via = IPv4Address(gateway.strip())
+    new = ((IPv4Network("10.244.2.0/24"), via),)
+    old = ((IPv4Network("10.244.1.0/24"), via), *new)
     service = Service(UNIT, configuration=(SCRIPT,))
     subject.settle(File(f"/etc/systemd/system/{UNIT}", render("network/bridge/pod-network.service.j2", script=SCRIPT)))
     subject.settle(_script(old))
@@ -115,7 +118,7 @@ def test_pod_routes_are_set_kept_and_taken_away(subject: Subject) -> None:
     says(subject, f"systemctl disable -q --now {UNIT}; rm {SCRIPT}; ip route delete 10.99.0.0/24")
 
 
-def _script(routes: tuple[tuple[str, str], ...]) -> File:
+def _script(routes: tuple[tuple[IPv4Network, IPv4Address], ...]) -> File:
     networks = {"pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12"}
     text = render("network/bridge/pod-network.sh.j2", **networks, routes=routes)
     return File(SCRIPT, text, mode=0o755)

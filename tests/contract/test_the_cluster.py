@@ -98,7 +98,7 @@ def test_a_cluster_is_seen_as_it_is(prepared: Subject) -> None:
     assert view.live.run_tokens == (view.join_token.reveal().partition(".")[0],)
     node = view.live.nodes[HOST]
     assert not node.ready
-    assert node.pod_cidr.startswith("10.244.")
+    assert str(node.pod_cidr).startswith("10.244.")
     assert "node-role.kubernetes.io/master:NoSchedule" in node.taints
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from urllib.parse import quote_plus
 
 from provisioner.core.objects import Object
 from provisioner.networks.patching import LABEL
@@ -16,7 +17,10 @@ TOKEN_LIFE_S = 1200.0
 
 @dataclass
 class FakeNode:
-    """A node object. The controller manager gives it its part of the pods' network a moment after it has appeared."""
+    """A node object. The controller manager gives it its part of the pods' network a moment after it has appeared.
+
+    Where its kubelet `lies`, what stands there is what a test has put there.
+    """
 
     address: str
     pod_cidr: str = ""
@@ -25,6 +29,8 @@ class FakeNode:
     ready: bool = False
     heard_s: float = 0.0
     runtime: str = ""
+    version: str = f"v{VERSION}"
+    lies: bool = False
 
 
 @dataclass
@@ -68,7 +74,9 @@ class FakeCluster:
     def enter(self, name: str, address: str, runtime: str, now_s: float) -> None:
         """A kubelet registers its node, or takes the object that is there."""
         node = self.nodes.setdefault(name, FakeNode(address))
-        node.address, node.runtime, node.heard_s = address, runtime, now_s
+        node.heard_s = now_s
+        if not node.lies:
+            node.address, node.runtime = address, runtime
 
     def work(self, now_s: float) -> None:
         """A moment passes: the API server comes up, controllers do what is due."""
@@ -107,32 +115,48 @@ class FakeCluster:
         known = self.tokens.get(identity)
         return bool(self.api == "up" and known and known.secret == secret and known.signed and known.expires_s > now_s)
 
-    def told(self) -> str:
-        """The part of a look that only a control plane can tell."""
+    def told(self) -> dict[str, str]:
+        """The parts of a look that only a control plane can tell."""
         if self.api != "up":
-            return "=== api\nunreachable\n"
-        rows = [json.dumps(_row(name, node)) for name, node in self.nodes.items()]
-        rows += [json.dumps(_daemon_set(item)) for item in self.daemon_sets()]
-        rows += [json.dumps({"daemon_set": "kube-system/kube-proxy", "network": ""})] if self.kube_proxy else []
-        tokens = [f"bootstrap-token-{identity} {token.description}" for identity, token in self.tokens.items()]
-        parts = ["=== api", "reachable", "=== configuration", self.configuration, "=== nodes", *rows]
-        return "\n".join([*parts, "=== tokens", *tokens]) + "\n"
+            return {"api": "unreachable\n"}
+        rows = [_row(name, node) for name, node in self.nodes.items()]
+        rows += [_daemon_set(item) for item in self.daemon_sets()]
+        rows += ["daemonset kube-system kube-proxy "] if self.kube_proxy else []
+        tokens = [f"bootstrap-token-{name} {quote_plus(token.description)}" for name, token in self.tokens.items()]
+        return {
+            "api": "reachable\n",
+            "configuration": self.configuration,
+            "nodes": "".join(f"{row}\n" for row in rows),
+            "tokens": "".join(f"{token}\n" for token in tokens),
+        }
 
 
-def _daemon_set(item: Object) -> dict[str, object]:
+def _daemon_set(item: Object) -> str:
     metadata = item["metadata"]
-    network = metadata.get("labels", {}).get(LABEL, "")
-    return {"daemon_set": f"{metadata['namespace']}/{metadata['name']}", "network": network}
+    words = (metadata["namespace"], metadata["name"], metadata.get("labels", {}).get(LABEL, ""))
+    return " ".join(["daemonset", *map(quote_plus, words)])
 
 
-def _row(name: str, node: FakeNode) -> dict[str, object]:
-    return {
-        "name": name,
-        "pod_cidr": node.pod_cidr,
-        "version": f"v{VERSION}",
-        "ready": str(node.ready),
-        "internal_ip": node.address,
-        "runtime": node.runtime,
-        "labels": {**node.labels, "": ""},
-        "taints": [*sorted(node.taints), ""],
-    }
+def _row(name: str, node: FakeNode) -> str:
+    """A line as our Go template makes it: each value as its `urlquery` writes it."""
+    fields = (
+        quote_plus(name),
+        str(node.ready),
+        quote_plus(node.version),
+        quote_plus(node.runtime),
+        _listed(node.pod_cidr),
+        _listed(node.address),
+        "".join(f"{quote_plus(key)}={quote_plus(value)}," for key, value in node.labels.items()),
+        "".join(_taint(taint) for taint in sorted(node.taints)),
+    )
+    return " ".join(["node", *fields])
+
+
+def _listed(value: str) -> str:
+    return f"{quote_plus(value)}," if value else ""
+
+
+def _taint(text: str) -> str:
+    left, _, effect = text.rpartition(":")
+    key, _, value = left.partition("=")
+    return "=".join(map(quote_plus, (key, value, effect))) + ","

@@ -30,14 +30,14 @@ def token(text: str) -> tuple[str, str]:
 
 def taints(text: str) -> set[str]:
     """The taints that a node is to be born with."""
-    rows = re.findall(r'- \{key: "(.*?)", value: "(.*?)", effect: (\w+)\}', text)
+    rows = re.findall(r'- \{key: "(.*?)", value: "(.*?)", effect: "(\w+)"\}', text)
     return {f"{key}={value}:{effect}" if value else f"{key}:{effect}" for key, value, effect in rows}
 
 
 def configuration(text: str) -> str:
     """What kubeadm keeps of its configuration in the cluster, the parts that are read again."""
     keys = ("kubernetesVersion", "podSubnet", "serviceSubnet", "dnsDomain")
-    values = {key: found(rf"{key}: (\S+)", text) for key in keys}
+    values = {key: found(rf'{key}: "(\S+)"', text) for key in keys}
     networking = "".join(f"  {key}: {values[key]}\n" for key in keys[1:])
     endpoint = found(r'controlPlaneEndpoint: "(.*)"', text)
     arguments = found(r"(?s)apiServer:.*?  extraArgs: ([^\n]*)", text)

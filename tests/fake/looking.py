@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
 from provisioner.core.command import Command
 from provisioner.core.look import KEYS, PACKAGES, PROGRAMS
@@ -17,7 +18,10 @@ from tests.fake.moments import Handler
 from tests.fake.services import DOCKER, KUBELET, KUBELET_FLAGS
 from tests.fake.state import Machine
 
-FRESH = (TESTS / "cases" / "facts" / "fresh.txt").read_text().partition("=== addresses\n")[0]
+# The mark of the recorded answer; on a machine it is another one in every look.
+_RECORDED = (TESTS / "cases" / "facts" / "fresh.txt").read_text()
+_MARK = _RECORDED.partition("\n")[0]
+FRESH = _RECORDED.partition(f"\n{_MARK} addresses\n")[0]
 STATE = (
     "provisioner/init-begun",
     "provisioner/join-begun",
@@ -35,25 +39,35 @@ def _look(machine: Machine, command: Command) -> str:
     names = [name for name in STATE if f"/etc/kubernetes/{name}" in machine.files]
     found = re.search(r"certificate-authority-data: (\S+)", machine.read(KUBELET_CONF))
     server = re.search(r"server: (\S+)", machine.read(KUBELET_CONF))
-    parts = [
-        *("=== addresses", json.dumps([_link(machine, name) for name in ("lo", *machine.interfaces, *machine.links)])),
-        *("=== routes", json.dumps([{"dst": to, "dev": dev} for dev, to in machine.known_routes.items()])),
-        *("=== network", machine.read(RECORD)),
-        *("=== state", *names, *(["manifests"] if machine.there(MANIFESTS) else [])),
-        *(["docker"] if machine.runs(DOCKER) else []),
-        *("=== runtime", _endpoint(machine)),
-        *("=== ca", machine.read("/etc/kubernetes/pki/ca.crt")),
-        *("=== kubelet-ca", found[1] if found else ""),
-        *("=== kubelet-server", server[1] if server else ""),
-        *("=== etcd", *_stray_etcd(machine)),
-        *("=== listening", *_listening(machine)),
-        *("=== cni", *sorted(name.rpartition("/")[2] for name in machine.below(CNI_DIRECTORY))),
-        *("=== firewall", *machine.firewalls),
-        *("=== packages", *_installed(machine)),
-        *("=== programs", *_noted(machine)),
-        *(part for path in KEYS.values() for part in (f"=== {path}", machine.read(path).rstrip("\n"))),
-    ]
-    return text + "\n".join(parts) + "\n"
+    parts = {
+        "addresses": json.dumps([_link(machine, name) for name in ("lo", *machine.interfaces, *machine.links)]),
+        "routes": json.dumps([{"dst": to, "dev": dev} for dev, to in machine.known_routes.items()]),
+        "network": machine.read(RECORD),
+        "state": "\n".join(
+            [
+                *names,
+                *(["manifests"] if machine.there(MANIFESTS) else []),
+                *(["docker"] if machine.runs(DOCKER) else []),
+            ]
+        ),
+        "runtime": _endpoint(machine),
+        "ca": machine.read("/etc/kubernetes/pki/ca.crt"),
+        "kubelet-ca": found[1] if found else "",
+        "kubelet-server": server[1] if server else "",
+        "etcd": "\n".join(_stray_etcd(machine)),
+        "listening": "\n".join(_listening(machine)),
+        "cni": "\n".join(sorted(name.rpartition("/")[2] for name in machine.below(CNI_DIRECTORY))),
+        "firewall": "\n".join(machine.firewalls),
+        "packages": "\n".join(_installed(machine)),
+        "programs": "\n".join(_noted(machine)),
+        **{path: machine.read(path) for path in KEYS.values()},
+    }
+    return text + _marked(parts)
+
+
+def _marked(parts: Mapping[str, str]) -> str:
+    """Parts of an answer, each behind its mark."""
+    return "".join(f"\n{_MARK} {name}\n{body}" for name, body in parts.items())
 
 
 def _stray_etcd(machine: Machine) -> list[str]:
@@ -67,7 +81,7 @@ def _link(machine: Machine, name: str) -> dict[str, object]:
     cidr, mtu = {"lo": ("127.0.0.1/8", 65536), **machine.interfaces, **made}[name]
     local, _, prefix = cidr.partition("/")
     entry = {"family": "inet", "local": local, "prefixlen": int(prefix)}
-    mac = f"mac of {local}"
+    mac = ":".join(f"{int(number):02x}" for number in ("2", "0", *local.split(".")))
     return {"ifname": name, "mtu": mtu, "link_type": "ether", "address": mac, "addr_info": [entry]}
 
 
@@ -131,9 +145,9 @@ def _listening(machine: Machine) -> list[str]:
 
 
 def _look_leader(machine: Machine, command: Command) -> str:
-    text = _look(machine, command) + "=== lock\n" + locks.told(machine)
     asked = ADMIN_CONF in machine.files and INIT_MARKER not in machine.files and machine.has("kubectl")
-    return text + (machine.cluster.told() if asked else "=== api\n")
+    cluster = machine.cluster.told() if asked else {"api": ""}
+    return _look(machine, command) + _marked({"lock": locks.told(machine), **cluster})
 
 
 SCRIPTS: dict[str, Handler] = {"look": _look, "look_leader": _look_leader, "measure": _measure}

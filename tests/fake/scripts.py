@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from provisioner.core import lock
 from provisioner.core.command import Command, settle
-from provisioner.core.facts import NodeState, look
+from provisioner.core.facts import look
 from provisioner.core.lock import Holder
 from provisioner.core.measure import measure
+from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
@@ -125,7 +126,7 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "wait_daemon_set", _fixing(_DAEMON_SET, "x")[0]
     yield "found_objects", ObjectsGone("x=x").probe()
     yield "delete_objects", _fixing(ObjectsGone("x=x"), "x\n")[0]
-    yield "renew_pods", _fixing(Reopened("x", NodeState("x", True, "", "", "", {DRAINED: "yes"})), "")[0]
+    yield "renew_pods", _fixing(Reopened("x", NodeState("x", True, "", labels={DRAINED: "yes"})), "")[0]
     yield "leftovers", LeftoversGone("x", ()).probe()
     yield "api", ApiReady().probe()
     yield "wait_api", _fixing(ApiReady(), "")[0]

@@ -95,7 +95,7 @@ def set_routes(machine: Machine) -> Moments:
 
 
 def _wished_routes(machine: Machine) -> set[str]:
-    return set(re.findall(r"(?m)^\S+/\d+ via \S+$", machine.read(SCRIPT)))
+    return set(re.findall(r"(?m)^  echo (\S+/\d+ via \S+)$", machine.read(SCRIPT)))
 
 
 def _routes(machine: Machine, command: Command, path: str) -> str:

@@ -247,4 +247,4 @@ def test_a_machine_behind_a_forwarded_port_uses_its_own_address() -> None:
     lonely = cluster(host("cp1", "127.0.0.1"))
     measured = facts("cp1", "127.0.0.1", addresses=(nic("lo", "127.0.0.1/8"), nic("eth0", "10.0.2.7/24")))
     seen = view(lonely, facts={"cp1": measured})
-    assert "advertiseAddress: 10.0.2.7" in init_configuration(seen)
+    assert 'advertiseAddress: "10.0.2.7"' in init_configuration(seen)

@@ -18,7 +18,7 @@ READY = DaemonSetReady("kube-system", "net", "app=net", ("cp1", "w1"), deadline_
 KUBECTL = """#!/bin/sh
 case "$*" in
   *"get daemonset"*) cat {folder}/set ;;
-  *go-template*) cat {folder}/waiting ;;
+  *restartCount*) cat {folder}/waiting ;;
   *) cat {folder}/pods ;;
 esac
 """

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
-    "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
+    "errors", "causes", "paths", "mirror", "catalog", "inventory", "core", "templating", "bundle", "resources",
     "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
     "preflight", "transports", "guard", "fleet", "steps", "looking", "measuring", "asking", "planning", "work",
     "engine", "wording", "lease", "session", "log", "plain", "tables", "screen", "console", "labs", "verification",

@@ -7,11 +7,16 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from provisioner.core.cluster import read_cluster
 from provisioner.core.command import Result
-from provisioner.core.facts import HostFacts, HostState, look, read_cluster, read_facts, read_state
+from provisioner.core.facts import HostFacts, HostState, look, read_facts, read_state
 from provisioner.core.look import sections
+from provisioner.core.untrusted import UntrustedError
 from tests.builders import ok
 from tests.conftest import TESTS
+
+# Of the recorded answers; a machine makes another one in every look.
+MARK = "5b2c3f6e-0d7a-4c51-9a53-2f1d7c0b8e94"
 
 
 def recorded(name: str) -> Result:
@@ -88,7 +93,10 @@ def test_the_cluster_as_its_control_plane_sees_it() -> None:
     assert cluster
     assert cluster.version == "1.20.2"
     assert "podSubnet: 10.244.0.0/16" in cluster.configuration
-    nodes = {node.name: (node.ready, node.version, node.pod_cidr, node.internal_ip) for node in cluster.nodes.values()}
+    nodes = {
+        node.name: (node.ready, node.version, str(node.pod_cidr), str(node.internal_ip))
+        for node in cluster.nodes.values()
+    }
     assert nodes == {
         "cp1": (True, "1.20.2", "10.244.0.0/24", "10.213.0.11"),
         "w1": (True, "1.20.2", "10.244.1.0/24", "10.213.0.129"),
@@ -109,8 +117,8 @@ def test_only_tokens_of_our_runs_are_ours() -> None:
 
 
 def test_a_cluster_that_does_not_answer_is_not_known() -> None:
-    before, _, _ = recorded("control-plane").stdout.partition("=== api\n")
-    assert read_cluster(ok(f"{before}=== api\nunreachable\n")) is None
+    before, _, _ = recorded("control-plane").stdout.partition(" api\n")
+    assert read_cluster(ok(f"{before} api\nunreachable\n")) is None
 
 
 @pytest.mark.parametrize(
@@ -127,12 +135,25 @@ def test_a_cluster_that_does_not_answer_is_not_known() -> None:
 def test_how_far_a_machine_has_come(names: str, initialised: bool, joined: bool) -> None:
     fresh = recorded("fresh").stdout
     lines = "".join(f"{name}\n" for name in names.split())
-    state = read_state(ok(fresh.replace("=== state\n", f"=== state\n{lines}")))
+    state = read_state(ok(fresh.replace(" state\n", f" state\n{lines}")))
     assert (state.initialised, state.joined) == (initialised, joined)
 
 
-def test_sections_may_be_empty() -> None:
-    assert sections("a\n=== one\n=== two\nb\n\n") == {"host": "a", "one": "", "two": "b\n"}
+def test_parts_are_as_they_were_and_may_be_empty() -> None:
+    whole = f"{MARK}\n{MARK} host\na\n\n{MARK} one\n\n{MARK} two\nb\n\n"
+    assert sections(whole) == {"host": "a\n", "one": "", "two": "b\n\n"}
+
+
+@pytest.mark.parametrize("line", ["=== nodes", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", f"{MARK[:-1]}0 api"])
+def test_nothing_that_stands_in_a_part_begins_another(line: str) -> None:
+    text = f"one\n{line}\ntwo{line} {line}\n"
+    assert sections(f"{MARK}\n{MARK} ca\n{text}\n{MARK} state\n") == {"ca": text, "state": ""}
+
+
+@pytest.mark.parametrize("text", ["", "\n", "x\nx host\n", "=== host\n"])
+def test_an_answer_without_a_mark_is_none(text: str) -> None:
+    with pytest.raises(UntrustedError):
+        sections(text)
 
 
 def test_only_a_control_plane_is_asked_for_the_cluster() -> None:
@@ -142,5 +163,5 @@ def test_only_a_control_plane_is_asked_for_the_cluster() -> None:
 
 def test_an_api_server_that_goes_away_while_it_is_asked_is_not_known() -> None:
     whole = recorded("control-plane")
-    cut = whole.stdout[: whole.stdout.index("=== tokens")]
-    assert read_cluster(replace(whole, stdout=cut + "=== tokens\n=== api\nlost\n")) is None
+    cut, _, _ = whole.stdout.partition(f"{MARK} tokens\n")
+    assert read_cluster(replace(whole, stdout=f"{cut}{MARK} tokens\n\n{MARK} api\nlost\n")) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
@@ -18,7 +19,11 @@ DECISION = Decision("eth1", IPv4Interface("10.0.0.1/24"), 1400, ("it is so",))
 
 @given(
     st.builds(
-        Decision, st.text(), st.ip_addresses(v=4).map(IPv4Interface), st.integers(), st.lists(st.text()).map(tuple)
+        Decision,
+        st.from_regex(r"[a-z][a-z0-9.-]{0,14}", fullmatch=True),
+        st.ip_addresses(v=4).map(IPv4Interface),
+        st.integers(0, 65536),
+        st.lists(st.text(string.printable[:95])).map(tuple),
     )
 )
 def test_what_is_written_down_is_read_again(decision: Decision) -> None:

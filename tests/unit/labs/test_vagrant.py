@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from provisioner.cli.lab_health import unwell
-from provisioner.core.facts import ClusterState, HostState, NodeState
+from provisioner.core.cluster import ClusterState
+from provisioner.core.facts import HostState
+from provisioner.core.nodes import NodeState
 from provisioner.core.play import View
 from provisioner.errors import LabError, LockHeldError, ProvisionerError, StepError, UnreachableError, UsageError
 from provisioner.inventory import vagrant_rules
@@ -175,7 +177,7 @@ def test_the_vagrantfile_is_found_above_the_inventory(cluster: Cluster, monkeypa
 def seen(cluster: Cluster, *, ready: bool = True, skew_s: float = 0.0) -> View:
     """A view of the example's machines, all of them nodes."""
     names = [host.name for host in cluster.hosts]
-    nodes = {name: NodeState(name, ready, "1.20.2", "", "") for name in names}
+    nodes = {name: NodeState(name, ready, "1.20.2") for name in names}
     return View(
         cluster,
         None,

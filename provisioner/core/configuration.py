@@ -1,0 +1,67 @@
+"""kubeadm's own record of the cluster (the ConfigMap kubeadm-config), as far as the rest is judged by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Network
+
+import yaml
+
+from provisioner.core import untrusted
+from provisioner.core.untrusted import UntrustedError, told
+
+# kubeadm writes a kilobyte or two.
+_MOST_CHARACTERS = 100_000
+_MAPPINGS = ("apiServer", "controllerManager", "networking", "scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The cluster's version, which `kubeadm upgrade` keeps up to date, and its networks for pods, those of IPv4."""
+
+    version: str
+    pods: tuple[IPv4Network, ...]
+
+
+# Several looks of a run bring the same text.
+@lru_cache(maxsize=8)
+def read_configuration(text: str) -> Configuration:
+    """The configuration; UntrustedError when it is not as kubeadm writes it: plain YAML, whose parts are mappings."""
+    whole = _loaded(text)
+    if not isinstance(whole, dict) or any(not isinstance(whole.get(part) or {}, dict) for part in _MAPPINGS):
+        raise UntrustedError("a configuration of kubeadm", text)
+    version = whole.get("kubernetesVersion")
+    subnets = str((whole.get("networking") or {}).get("podSubnet") or "").split(",")
+    known = [told("the cluster's podSubnet", untrusted.pod_network, one) for one in filter(None, subnets)]
+    return Configuration(
+        told("the cluster's version", untrusted.version, version).removeprefix("v") if version else "unknown",
+        tuple(one for one in known if isinstance(one, IPv4Network)),
+    )
+
+
+def _loaded(text: str) -> object:
+    try:
+        # An alias may stand for a thing that grows without bound when it is written out.
+        if len(text) <= _MOST_CHARACTERS and not any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
+            whole: object = yaml.safe_load(text) or {}
+            for said in _texts(whole):
+                untrusted.printable(said, lines=True)
+            return whole
+    except (yaml.YAMLError, RecursionError):
+        pass
+    raise UntrustedError("a configuration of kubeadm", text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in it, keys too."""
+    if isinstance(value, dict):
+        for pair in value.items():
+            for part in pair:
+                yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, str):
+        yield value

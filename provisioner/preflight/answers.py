@@ -1,0 +1,18 @@
+"""What nodes say of themselves and cannot be: shown, and used for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from provisioner.core.nodes import odd_answer, odd_hint
+from provisioner.core.play import View
+from provisioner.errors import Problem, Severity
+
+
+def _odd(view: View) -> Iterator[Problem]:
+    """A warning: the others can do without it. A machine of the inventory drops out of the run besides."""
+    for name, why in sorted(view.live.odd.items()) if view.live else ():
+        yield Problem("odd-answer", name, odd_answer(why), odd_hint(name), Severity.WARNING)
+
+
+RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (_odd,)
