@@ -25,8 +25,8 @@ from provisioner.core.report import Found, Note, Outcome, StepEnded
 from provisioner.core.selection import Selection
 from provisioner.derived import ca_pin
 from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
+from provisioner.holders import at_work
 from provisioner.inventory.model import Cluster
-from provisioner.lease import at_work
 from provisioner.looking import look_at
 from provisioner.plays.workers import token_manifest
 from provisioner.resources.kubectl import kubectl

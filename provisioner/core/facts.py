@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 
 from provisioner.core.addresses import Address, Route, read_addresses, read_routes
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.lock import Holder, read
+from provisioner.core.lock import Holder, Word, read
 from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, sections
 from provisioner.core.network import Decision, read_record
 from provisioner.core.offers import Offer, read_offers
@@ -181,7 +181,8 @@ def _listening(line: str) -> tuple[int, str]:
 
 def read_lock(seen: Result) -> Holder | None:
     """Who works on the cluster, from a control plane's output; None when nobody does."""
-    return read(sections(seen.stdout).get("lock", ""))
+    told = read(sections(seen.stdout).get("lock", Word.FREE), Word.FREE)
+    return told if isinstance(told, Holder) else None
 
 
 def read_cluster(seen: Result) -> ClusterState | None:

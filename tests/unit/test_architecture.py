@@ -14,8 +14,8 @@ ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
     "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
     "preflight", "transports", "fleet", "steps", "looking", "measuring", "asking", "work", "engine",
-    "wording", "lease", "session", "log", "plain", "tables", "console", "labs", "verification", "kubeconfig",
-    "plan_file", "cli", "__main__",
+    "wording", "marks", "holders", "lease", "session", "log", "plain", "tables", "console", "labs", "verification",
+    "kubeconfig", "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "addressing",
