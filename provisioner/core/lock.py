@@ -41,8 +41,8 @@ class Word(StrEnum):
 _FUNCTIONS = """
 there() { [ -e "$1" ] || [ -L "$1" ]; }
 record() { if [ -f "$1" ] && [ ! -L "$1" ]; then head -c BYTES -- "$1"; fi; }
-seal() { printf '%s %s' "$(record "$1" | base64 -w 0)" "$(stat -c %F -- "$1")"; }
-told() { changed=$(stat -c %Y -- "$1") && echo "held $(($(date +%s) - changed)) $(seal "$1")"; }
+seal() { text=$(record "$1" | base64 -w 0) && kind=$(stat -c %F -- "$1") && echo "$text $kind"; }
+told() { changed=$(stat -c %Y -- "$1") && seal=$(seal "$1") && echo "held $(($(date +%s) - changed)) $seal"; }
 # A record that names no run, or two, is nobody's.
 is_of() { run=$(record "$1" | tr -d '\\0' | sed -n 's/^run=//p'); [ -n "$run" ] && [ "$run" = "$2" ]; }
 cleared() { if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir -- "$1"; fi; }

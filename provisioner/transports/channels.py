@@ -39,7 +39,7 @@ def send_tar(channel: paramiko.Channel, root: Path, names: Sequence[str]) -> tup
             raise TimeoutError
         said = channel.makefile_stderr("rb").read().decode(errors="replace")
     except TimeoutError as error:
-        raise TimeoutError(f"it took nothing for {STALLED_S} s") from error
+        raise TimeoutError(f"nothing went on for {STALLED_S} s") from error
     return channel.recv_exit_status(), said
 
 

@@ -8,8 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -18,76 +17,21 @@ import pytest
 from provisioner import marks
 from provisioner.core import lock
 from provisioner.core.command import SETTLE_KUBEADM_S, STILL_BUSY, Command, Result, script, settle
-from provisioner.core.lock import Holder, Word
-from provisioner.core.report import Event, Listener
+from provisioner.core.report import Event
 from provisioner.errors import LockHeldError, UnreachableError
 from provisioner.holders import at_work
-from provisioner.lease import Lease, asked, held
+from provisioner.lease import Lease, held
 from provisioner.marks import is_over
 from provisioner.transports.protocol import Transport
+from tests.shell.planes import OURS, THEIRS, Here, known, lease, quiet
 
-OURS = Holder("run1", "anna", "laptop", "apply", 1_800_000_000)
 LONG_S = 60
-THEIRS = Holder("run2", "ben", "tower", "apply", 1_800_000_100)
-
-
-@dataclass
-class Here:
-    """A control plane whose lock lies in a directory of the test."""
-
-    directory: Path
-    lost: bool = False
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def path(self) -> Path:
-        return self.directory / "lock"
-
-    def run(self, commands: Sequence[Command]) -> tuple[Result, ...]:
-        if self.lost:
-            raise UnreachableError("cp1: the connection was lost")
-        return tuple(self._one(command) for command in commands)
-
-    def _one(self, command: Command) -> Result:
-        argv = [word.replace(lock.PATH, str(self.path)) for word in command.argv]
-        done = subprocess.run(
-            argv, input=str(command.stdin), capture_output=True, text=True, check=False, timeout=20, cwd="/",
-            env={**os.environ, **self.environment},
-        )  # fmt: skip
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    def close(self) -> None:
-        pass
-
-    def holder(self) -> Holder:
-        """Who has it, as a look tells."""
-        told = asked("cp1", cast(Transport, self), lock.show(), "read", Word.FREE)
-        assert isinstance(told, Holder)
-        return told
-
-    def age(self, seconds: int) -> None:
-        """Its last sign of life was so long ago."""
-        moment = time.time() - seconds
-        os.utime(self.path, (moment, moment))
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     monkeypatch.setenv("PROVISIONER_STATE_DIR", str(tmp_path / "state"))
     return Here(tmp_path / "provisioner")
-
-
-def known(holder: Holder) -> Holder:
-    """Without what a machine adds."""
-    return replace(holder, age_s=0, seal="")
-
-
-def quiet(event: Event) -> None:
-    raise AssertionError(f"nothing is to be said: {event}")
-
-
-def lease(here: Here, holder: Holder, *dead: str, listen: Listener = quiet) -> Lease:
-    return Lease({"cp1": cast(Transport, here)}, holder, lambda run: run in dead, listen)
 
 
 def test_the_lock_says_who_works_and_is_gone_afterwards(here: Here) -> None:
