@@ -20,7 +20,7 @@ PATH = "/var/lib/provisioner/lock"
 BEAT_S = 10
 STALE_S = 60
 # A record is a few hundred bytes. Of whatever else lies in its place no more than this is read.
-_RECORD_BYTES = 1024
+RECORD_BYTES = 1024
 _FIELD_LETTERS = 64
 # 9999-12-31, the last day that a calendar of ours can name.
 _LAST_S = 253_402_300_799
@@ -46,7 +46,7 @@ told() { changed=$(stat -c %Y -- "$1") && seal=$(seal "$1") && echo "held $(($(d
 # A record that names no run, or two, is nobody's.
 is_of() { run=$(record "$1" | tr -d '\\0' | sed -n 's/^run=//p'); [ -n "$run" ] && [ "$run" = "$2" ]; }
 cleared() { if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir -- "$1"; fi; }
-""".replace("BYTES", str(_RECORD_BYTES))
+""".replace("BYTES", str(RECORD_BYTES))
 # Whoever reads and then writes holds a file beside it, so that of two who come at once one is first. Only root can
 # open it: anyone who can may hold it for ever.
 _ALONE = (
@@ -171,7 +171,7 @@ def read(text: str, *words: Word) -> Holder | Word:
     if line in words:
         return Word(line)
     found = _HELD.fullmatch(line)
-    if not found or len(line) > 2 * _RECORD_BYTES:
+    if not found or len(line) > 2 * RECORD_BYTES:
         raise UntrustedError("an answer to a question about the run lock", text)
     return replace(_holder(found["record"], found["kind"]), age_s=int(found["age"]), seal=found["seal"])
 

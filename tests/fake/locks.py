@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from provisioner.core.command import Command
-from provisioner.core.lock import PATH
+from provisioner.core.lock import PATH, RECORD_BYTES
 from tests.fake.background import pass_moment
 from tests.fake.moments import Handler, Moments
 from tests.fake.state import FakeFile, Machine
@@ -18,7 +18,7 @@ def told(machine: Machine, path: str = PATH) -> str:
 
 
 def _seal(file: FakeFile) -> str:
-    return f"{b64encode(file.text.encode()).decode()} {'regular file' if file.text else 'regular empty file'}"
+    return f"{b64encode(file.text.encode()[:RECORD_BYTES]).decode()} {'regular file' if file.text else 'regular empty file'}"
 
 
 def _is_of(machine: Machine, path: str, run: str) -> bool:

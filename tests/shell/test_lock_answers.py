@@ -61,11 +61,16 @@ def no_directory(here: Here) -> None:
     here.directory.touch()
 
 
+def no_base64(here: Here) -> None:
+    here.path.touch()
+    without(here, "base64")
+
+
 BROKEN: dict[str, tuple[Callable[[Here], None], str]] = {
     "its directory is a file": (no_directory, "directory"),
     "the file to hold is a directory": (lambda here: here.path.with_suffix(".guard").mkdir(), "directory"),
     "no flock": (lambda here: without(here, "flock"), "flock"),
-    "no base64": (lambda here: (without(here, "base64"), here.path.touch())[0], "base64"),
+    "no base64": (no_base64, "base64"),
     "a full disk": (lambda here: (here.directory / "lock.new").symlink_to("/dev/full"), "No space left on device"),
     "a read-only disk": (lambda here: failing(here, "mv", "Read-only file system"), "Read-only file system"),
     "no permission": (lambda here: failing(here, "flock", "Operation not permitted"), "Operation not permitted"),
@@ -90,7 +95,7 @@ ANSWERS = (
 )
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
 def test_whatever_else_a_machine_says_the_lock_is_not_ours(
     here: Here, monkeypatch: pytest.MonkeyPatch, answer: str, tally: Tally
 ) -> None:
