@@ -18,7 +18,8 @@ def told(machine: Machine, path: str = PATH) -> str:
 
 
 def _seal(file: FakeFile) -> str:
-    return f"{b64encode(file.text.encode()[:RECORD_BYTES]).decode()} {'regular file' if file.text else 'regular empty file'}"
+    kind = "regular file" if file.text else "regular empty file"
+    return f"{b64encode(file.text.encode()[:RECORD_BYTES]).decode()} {kind}"
 
 
 def _is_of(machine: Machine, path: str, run: str) -> bool:
