@@ -50,6 +50,7 @@ def at_work(holder: Holder | None) -> Problem | None:
 
 
 def _heard(holder: Holder) -> str:
+    what = "last changed" if holder.damage else "last sign of life"
     if holder.age_s < 0:
-        return f"last sign of life {duration(-holder.age_s)} ahead of that machine's clock (was it set back?)"
-    return f"last sign of life {duration(holder.age_s)} ago"
+        return f"{what} {duration(-holder.age_s)} ahead of that machine's clock (was it set back?)"
+    return f"{what} {duration(holder.age_s)} ago"
