@@ -16,6 +16,7 @@ from provisioner.core import lock
 from provisioner.core.command import Command
 from provisioner.core.lock import Holder, Word
 from provisioner.core.report import Found, Listener
+from provisioner.core.untrusted import visible
 from provisioner.errors import LockHeldError, Problem, ProvisionerError, Severity, StepError
 from provisioner.holders import described
 from provisioner.marks import is_over, marked
@@ -50,7 +51,7 @@ def asked(host: str, transport: Transport, command: Command, doing: str, *words:
     StepError when it says anything else, for then nothing was done. `doing` completes "could not be".
     """
     (result,) = transport.run([command])
-    said = result.tail()
+    said = visible(result.tail())
     try:
         if result.ok:
             return lock.read(result.stdout, *words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from provisioner.causes import hint
 from provisioner.core.command import Command
+from provisioner.core.untrusted import visible
 from provisioner.errors import StepError
 from provisioner.transports.protocol import Transport
 
@@ -12,5 +13,5 @@ def required(host: str, transport: Transport, doing: str, command: Command) -> N
     """Run it; StepError with what it said when it fails. `doing` completes "could not"."""
     (result,) = transport.run([command])
     if result.exit_code not in command.accepts:
-        said = result.tail() or f"it ended with exit code {result.exit_code} and said nothing"
+        said = visible(result.tail()) or f"it ended with exit code {result.exit_code} and said nothing"
         raise StepError(f"{host}: could not {doing}", details=said, hint=hint(said))

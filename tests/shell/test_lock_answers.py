@@ -130,11 +130,11 @@ def test_when_one_of_several_cannot_take_it_the_others_are_given_back(here: Here
     broken, kept = Here(tmp_path / "broken"), Here(tmp_path / "kept")
     broken.directory.touch()
     planes = {"cp3": cast(Transport, broken), "cp2": cast(Transport, kept), "cp1": cast(Transport, here)}
-    failing(kept, "rm", "Input/output error")
+    failing(kept, "rm", r"Input/output error\033[31m")
     with pytest.raises(StepError, match="cp3: the run lock could not be taken") as error:
         Lease(planes, OURS, lambda run: False, quiet).__enter__()
     assert "The run lock was given back on cp1.\n" in error.value.details
-    assert "cp2: the run lock could not be given back: rm: Input/output error\n" in error.value.details
+    assert "cp2: the run lock could not be given back: rm: Input/output error\\x1b[31m\n" in error.value.details
     assert not here.path.exists()
 
 
