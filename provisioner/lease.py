@@ -1,78 +1,126 @@
 """Holding the lock of a cluster while a run works: taken on every control plane, kept alive, given back.
 
-Beside the lock on the control planes, each run that holds one has a file here that it keeps locked as long as its
-process lives. So a run that was killed on this machine is known to be over at once, and need not be waited for.
+It is ours where the machine says so, and nowhere else: an answer that says anything else is an error.
 """
 
 from __future__ import annotations
 
-import fcntl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from provisioner.core import lock
-from provisioner.core.lock import Holder
-from provisioner.errors import LockHeldError, Problem, ProvisionerError, Severity
-from provisioner.paths import state_directory
+from provisioner.core.command import Command
+from provisioner.core.lock import Holder, Word
+from provisioner.core.report import Found, Listener
+from provisioner.core.untrusted import visible
+from provisioner.errors import LockHeldError, Problem, ProvisionerError, Severity, StepError
+from provisioner.holders import described
+from provisioner.marks import is_over, marked
 from provisioner.transports.protocol import Transport
-from provisioner.wording import duration
+from provisioner.wording import why
+
+# A clock that goes on while this machine sleeps: on Linux CLOCK_MONOTONIC and `time.monotonic` stop then
+# (clock_gettime(2)); on macOS CLOCK_MONOTONIC goes on, and `time.monotonic`, another one there, does not.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+# How long a sign of life that is under way is waited for when nobody needs it any more.
+_LAST_BEAT_S = 5
+
+_LOOK_THERE = (
+    f"Look there: `df -h {lock.PATH.rpartition('/')[0]}` (full?), `dmesg | tail` (read-only after an error?), "
+    "`command -v flock` (missing? it is part of util-linux). Then run the same command again."
+)
 
 
 @contextmanager
-def held(transports: Mapping[str, Transport], holder: Holder) -> Iterator[Lease]:
-    """Take the lock on these control planes and keep it; LockHeldError when another run has it."""
-    with _marked(holder.run), Lease(transports, holder, is_over) as lease, lease.beating():
+def held(transports: Mapping[str, Transport], holder: Holder, listen: Listener) -> Iterator[Lease]:
+    """Take the lock on these control planes and keep it; LockHeldError when another run has it.
+
+    The transports are for the lock alone: signs of life are given while the run's own connections are at work.
+    """
+    with marked(holder.run), Lease(transports, holder, is_over, listen) as lease, lease.beating():
         yield lease
+
+
+def asked(host: str, transport: Transport, command: Command, doing: str, *words: Word) -> Holder | Word:
+    """What a control plane answers about its lock: one of these words, or who has it.
+
+    StepError when it says anything else, for then nothing was done. `doing` completes "could not be".
+    """
+    (result,) = transport.run([command])
+    said = visible(result.tail())
+    try:
+        if result.ok:
+            return lock.read(result.stdout, *words)
+    except ValueError as error:
+        said = str(error)
+    raise StepError(
+        f"{host}: the run lock could not be {doing}",
+        details=said or f"it ended with exit code {result.exit_code} and said nothing",
+        hint=_LOOK_THERE,
+    )
 
 
 class Lease:
     """A lock, taken as a context manager. `check` makes sure of it before something is changed."""
 
-    def __init__(self, transports: Mapping[str, Transport], holder: Holder, is_over: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        transports: Mapping[str, Transport],
+        holder: Holder,
+        is_over: Callable[[str], bool],
+        listen: Listener,
+    ) -> None:
         """`is_over` tells of a run's id whether that run is known to be dead, so that its lock may be taken."""
         self._transports = transports
         self._holder = holder
         self._is_over = is_over
-        self._taken: list[str] = []
-        self._alive_s = time.monotonic()
+        self._listen = listen
+        self._tried: list[str] = []
+        self._ours: list[str] = []
+        # A sign of life and a `check` at once would need two sessions.
+        self._speaking = threading.Lock()
+        self._alive_s = now_s()
         self._lost: LockHeldError | None = None
 
     def __enter__(self) -> Self:
         """Take it on all control planes, or on none."""
         try:
             self._take()
+        except ProvisionerError as error:
+            error.details = "\n".join(filter(None, (error.details, *_given_back(self._ours, self._release()))))
+            raise
         except BaseException:
-            # Ctrl-C too: it may have been taken when the answer was not awaited.
-            self._release()
+            # Ctrl-C: it may have been taken when the answer was not awaited.
+            self._warn(self._release())
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give it back."""
-        self._release()
+        """Give it back; a warning where that fails."""
+        self._warn(self._release())
 
     def _take(self) -> None:
-        for host, transport in self._transports.items():
-            self._taken.append(host)
-            (seen,) = transport.run([lock.take(self._holder)])
-            other = lock.read(seen.stdout)
-            if other and self._is_over(other.run):
-                (seen,) = transport.run([lock.take(self._holder, dead=other.run)])
-                other = lock.read(seen.stdout)
-            if other:
+        """In the order of their names: of two runs that come at once, the first one at the first gets them all."""
+        began_s = now_s()
+        for host in sorted(self._transports):
+            self._tried.append(host)
+            other = self._ask(host, lock.take(self._holder), "taken", Word.TAKEN)
+            if isinstance(other, Holder) and self._is_over(other.run):
+                other = self._ask(host, lock.take(self._holder, dead=other.run), "taken", Word.TAKEN)
+            if isinstance(other, Holder):
                 raise _held_by(host, other)
-        self._alive_s = time.monotonic()
+            self._ours.append(host)
+        self._alive_s = began_s
 
     def check(self) -> None:
         """Still ours? LockHeldError when another run has taken it over, or somebody has removed it."""
-        if time.monotonic() - self._alive_s > lock.STALE_S / 2:
+        if now_s() - self._alive_s > lock.STALE_S / 2:
             self._renew()
         if self._lost:
             raise self._lost
@@ -80,18 +128,19 @@ class Lease:
     def _renew(self) -> None:
         """On all of them, also where one does not answer: that one's error comes when the others know."""
         silent: list[ProvisionerError] = []
-        for host in self._taken:
-            try:
-                (seen,) = self._transports[host].run([lock.renew(self._holder.run)])
-            except ProvisionerError as error:
-                silent.append(error)
-                continue
-            other = lock.read(seen.stdout)
-            if other or lock.is_gone(seen):
-                self._lost = _lost_to(host, other)
-        if silent:
-            raise silent[0]
-        self._alive_s = time.monotonic()
+        with self._speaking:
+            began_s = now_s()
+            for host in self._ours:
+                try:
+                    other = self._ask(host, lock.renew(self._holder.run), "renewed", Word.RENEWED, Word.FREE)
+                except ProvisionerError as error:
+                    silent.append(error)
+                    continue
+                if other is not Word.RENEWED:
+                    self._lost = _lost_to(host, other)
+            if silent:
+                raise silent[0]
+            self._alive_s = began_s
 
     @contextmanager
     def beating(self) -> Iterator[None]:
@@ -112,88 +161,61 @@ class Lease:
             yield
         finally:
             over.set()
+            thread.join(_LAST_BEAT_S)
+            if thread.is_alive():
+                for transport in self._transports.values():
+                    transport.close()
             thread.join()
 
-    def _release(self) -> None:
-        """A control plane that is lost keeps its lock until it is stale."""
-        for host in self._taken:
+    def _release(self) -> dict[str, ProvisionerError]:
+        """Errors by host. Where it is not ours any more, there is nothing to give back."""
+        errors: dict[str, ProvisionerError] = {}
+        for host in self._tried:
             try:
-                self._transports[host].run([lock.release(self._holder.run)])
-            except ProvisionerError:
-                continue
+                self._ask(host, lock.release(self._holder.run), "given back", Word.RELEASED, Word.FREE)
+            except ProvisionerError as error:
+                errors[host] = error
+        return errors
+
+    def _warn(self, kept: Mapping[str, ProvisionerError]) -> None:
+        for host, error in kept.items():
+            hint = f"It is free {lock.STALE_S} s after its last sign of life; `provisioner unlock` removes it at once."
+            self._listen(Found(Problem("lock-kept", "", _not_given_back(host, error), hint, Severity.WARNING)))
+
+    def _ask(self, host: str, command: Command, doing: str, *words: Word) -> Holder | Word:
+        return asked(host, self._transports[host], command, doing, *words)
 
 
-def described(holder: Holder) -> str:
-    """`anna on laptop (apply), since 2026-03-01 12:31:05, last sign of life 4.0 s ago`."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.began_s))
-    heard = f"last sign of life {duration(holder.age_s)} ago"
-    return f"{holder.owner} on {holder.machine} ({holder.doing}), since {since}, {heard}"
+def now_s() -> float:
+    """Seconds on a clock that is never set and does not stop while this machine sleeps."""
+    return time.clock_gettime(_CLOCK)
 
 
-def is_dead(holder: Holder) -> bool:
-    """Whether the run that holds a lock is silent for too long, or was one of this machine and is gone."""
-    return holder.stale or is_over(holder.run)
+def _given_back(ours: list[str], kept: Mapping[str, ProvisionerError]) -> Iterator[str]:
+    """What has become of the lock where it had been taken, when it was not to be had everywhere."""
+    if back := [host for host in ours if host not in kept]:
+        yield f"The run lock was given back on {', '.join(back)}."
+    yield from (_not_given_back(host, kept[host]) for host in ours if host in kept)
+    yield "Nothing was changed by this run."
 
 
-def at_work(holder: Holder | None) -> Problem | None:
-    """A warning that somebody is changing the cluster right now, so that what is seen of it will soon be old."""
-    if holder is None or is_dead(holder):
-        return None
-    what = f"another run works on this cluster: {described(holder)}"
-    return Problem("at-work", "", what, "What is shown here may be out of date when it is through.", Severity.WARNING)
+def _not_given_back(host: str, error: ProvisionerError) -> str:
+    return f"{host}: the run lock could not be given back: {why(host, error)}"
 
 
 def _held_by(host: str, other: Holder) -> LockHeldError:
+    ahead = "Its time was ahead of that machine's clock, and is set to now." if other.age_s < 0 else ""
     return LockHeldError(
         f"another run works on this cluster: {described(other)}",
-        details=f"The lock is {lock.PATH} on {host}. Nothing was changed by this run.",
+        details=f"The lock is {lock.PATH} on {host}. {ahead}".rstrip(),
         hint=f"Wait for it. If it is dead: its lock is free {lock.STALE_S} s after its last sign of life; "
         "`provisioner unlock` shows it and removes it at once.",
     )
 
 
-def _lost_to(host: str, other: Holder | None) -> LockHeldError:
-    why = f"taken over by {described(other)}" if other else "removed (`provisioner unlock`?)"
+def _lost_to(host: str, other: Holder | Word) -> LockHeldError:
+    what = f"taken over by {described(other)}" if isinstance(other, Holder) else "removed (`provisioner unlock`?)"
     return LockHeldError(
-        f"the lock of this run on {host} was {why}",
+        f"the lock of this run on {host} was {what}",
         hint="This run stops here, so that two do not work at once. Run the same command again to go on.",
     )
-
-
-def _marks() -> Path:
-    return state_directory() / "runs"
-
-
-@contextmanager
-def _marked(run: str) -> Iterator[None]:
-    """A file that is locked as long as this process lives."""
-    _marks().mkdir(parents=True, exist_ok=True, mode=0o700)
-    _forget_old()
-    path = _marks() / run
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def is_over(run: str) -> bool:
-    """Whether that run was one of this machine and its process is gone. It may be asked more than once."""
-    return _is_free(_marks() / Path(run).name)
-
-
-def _is_free(mark: Path) -> bool:
-    try:
-        with mark.open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-    except OSError:
-        return False
-
-
-def _forget_old() -> None:
-    """Marks of dead runs whose locks have been stale for long say nothing any more."""
-    for mark in _marks().iterdir():
-        if mark.stat().st_mtime < time.time() - 60 * lock.STALE_S and _is_free(mark):
-            mark.unlink(missing_ok=True)

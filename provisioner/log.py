@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -67,9 +68,9 @@ class Log:
 
 
 def new_log(command: str) -> Log:
-    """A new log file, named after the moment and the command."""
+    """A new log file, named after the moment, the process (two may begin at once) and the command."""
     stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S.%f")
-    return Log(state_directory() / "logs" / f"{stamp}-{command.replace(' ', '-')}.log")
+    return Log(state_directory() / "logs" / f"{stamp}-{os.getpid()}-{command.replace(' ', '-')}.log")
 
 
 def describe(event: Event) -> str:

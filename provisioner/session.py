@@ -21,17 +21,18 @@ from provisioner.bundle.manifest import MANIFEST
 from provisioner.bundle.reading import Bundle
 from provisioner.core.lock import Holder
 from provisioner.core.play import Playbook, View
-from provisioner.core.report import Listener, Waiting
+from provisioner.core.report import Found, Listener, Waiting
 from provisioner.core.selection import Selection, left_out
 from provisioner.engine import Rules, Run
-from provisioner.errors import BundleError, ProvisionerError, UsageError
+from provisioner.errors import BundleError, Problem, ProvisionerError, Severity, UsageError
 from provisioner.fleet import Fleet
+from provisioner.holders import is_dead
 from provisioner.inventory import machine_files
 from provisioner.inventory.files import AUTO
 from provisioner.inventory.model import Cluster, Role
 from provisioner.inventory.package_sources import key_file
 from provisioner.inventory.values import Secret, Version
-from provisioner.lease import Lease, held, is_dead
+from provisioner.lease import Lease, held
 from provisioner.playbooks import BRING_UP
 from provisioner.sources.armor import text_of
 from provisioner.sources.bundle_access import UPLOADED, closed, opened
@@ -39,7 +40,9 @@ from provisioner.sources.keys import refused, trusted
 from provisioner.sources.repository import DOCKER, KUBERNETES
 from provisioner.sources.version_lock import VersionLock, answers, image_digests, path_for
 from provisioner.transports.protocol import Transport
+from provisioner.transports.required import required
 from provisioner.transports.ssh import SshTransport
+from provisioner.wording import why
 
 _TOKEN_ALPHABET = string.ascii_lowercase + string.digits
 
@@ -147,10 +150,18 @@ class Session:
     run: Run
     view: View
 
-    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
-        """The lock of this cluster, on all its control planes."""
-        planes = {host.name: fleet.transports[host.name] for host in view.cluster.control_planes}
-        return held(planes, Holder(view.run, getuser(), gethostname(), "apply", int(view.now_s)))
+    @contextmanager
+    def lock(self, fleet: Fleet, view: View) -> Iterator[Lease]:
+        """The lock of this cluster, on all its control planes.
+
+        It has connections of its own: an sshd may allow one session per connection, and the run uses that one.
+        """
+        holder = Holder(view.run, getuser(), gethostname(), "apply", int(view.now_s))
+        with (
+            open_fleet(self.cluster, [host.name for host in view.cluster.control_planes]) as own,
+            held(own.transports, holder, self.run.listen) as lease,
+        ):
+            yield lease
 
     def is_abandoned(self, holder: Holder | None) -> bool:
         """Whether that run is silent for too long, or was one of this machine and is not there any more."""
@@ -171,11 +182,16 @@ class Session:
             try:
                 yield errors
             finally:
-                fleet.each([name for name in names if name not in errors], _close_on)
+                left = fleet.each([name for name in names if name not in errors], _close_on).bad
+                for host, error in left.items():
+                    what = f"{host}: the way to the bundle could not be closed: {why(host, error)}"
+                    hint = "The next run removes what this one has left there."
+                    self.run.listen(Found(Problem("bundle-left", "", what, hint, Severity.WARNING)))
 
     def _open_on(self, bundle: Bundle, served: ExitStack, host: str, transport: Transport) -> None:
         port = served.enter_context(transport.serve(bundle.path))
-        transport.run([opened(self.view.run, f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}")])
+        address = f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}"
+        required(host, transport, "open the way to the bundle", opened(self.view.run, address))
         if port is None:
             self.run.listen(Waiting(host, "the bundle to be uploaded: its sshd forbids forwarding"))
             transport.send_tree(bundle.path, self._files_for(bundle, host), UPLOADED)
@@ -187,7 +203,7 @@ class Session:
 
 
 def _close_on(host: str, transport: Transport) -> None:
-    transport.run([closed()])
+    required(host, transport, "close the way to the bundle", closed())
 
 
 @contextmanager

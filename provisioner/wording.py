@@ -48,6 +48,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
+def why(host: str, error: ProvisionerError) -> str:
+    """An error of that host in one line, for a sentence that says what has failed: the last thing that was said."""
+    return error.details.rpartition("\n")[2] or error.message.removeprefix(f"{host}: ")
+
+
 def together(errors: Mapping[str, ProvisionerError]) -> tuple[ProvisionerError, ...]:
     """The errors of machines, those that say the same of several as one: with the output of the first."""
     hosts: dict[tuple[type, str, str, str], list[str]] = {}

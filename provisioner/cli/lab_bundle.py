@@ -11,7 +11,7 @@ from provisioner.bundle.debian.recipe import KUBERNETES_VERSION, MINOR, Recipe
 from provisioner.bundle.debian.stages import stages
 from provisioner.bundle.reading import verify
 from provisioner.core.report import Listener, Note
-from provisioner.errors import BundleError, ProvisionerError, UsageError
+from provisioner.errors import BuildError, BundleError, ProvisionerError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import AnyNetwork, Foreign, Released, is_address
 from provisioner.labs import packages
@@ -109,7 +109,12 @@ def _from_debian(cluster: Cluster, told: Listener, mirror: str) -> None:
         build(default_cache(), told, kubernetes_version=version, mirror=mirror)
     elif prefix := packages.root_prefix():
         told(Note("building the bundle needs root: it goes on through sudo"))
-        subprocess.run([*prefix, *build_command(mirror, version)], check=False)
+        done = subprocess.run([*prefix, *build_command(mirror, version)], check=False)
+        if done.returncode:
+            raise BuildError(
+                f"the bundle could not be built as root: exit code {done.returncode}",
+                hint="What it has said above tells why; its log is in the same directory as this one's.",
+            )
 
 
 def _is_outdated(name: str, cluster: Cluster) -> bool:

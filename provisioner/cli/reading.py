@@ -26,9 +26,9 @@ from provisioner.core.selection import Selection
 from provisioner.derived import ca_pin
 from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
 from provisioner.guard import for_each
+from provisioner.holders import at_work
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.values import Endpoint
-from provisioner.lease import at_work
 from provisioner.looking import look_at
 from provisioner.plays.workers import token_manifest
 from provisioner.resources.kubectl import kubectl

@@ -15,9 +15,9 @@ from provisioner.core.selection import Selection
 from provisioner.derived import skipped
 from provisioner.engine import Outcome
 from provisioner.errors import UsageError
+from provisioner.holders import at_work
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.sources import is_program
-from provisioner.lease import at_work
 from provisioner.runtimes.crictl import left_out
 from provisioner.session import Session, find_bundle, open_session
 from provisioner.wording import together

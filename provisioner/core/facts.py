@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 from provisioner.core import untrusted
 from provisioner.core.addresses import Address, Route, read_addresses, read_routes
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.lock import Holder, read
+from provisioner.core.lock import Holder, Word, read
 from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, sections
 from provisioner.core.network import Decision, read_record
 from provisioner.core.offers import Offer, read_offers
@@ -212,4 +212,5 @@ def _packages(text: str) -> Iterator[tuple[str, str]]:
 
 def read_lock(seen: Result) -> Holder | None:
     """Who works on the cluster, from a control plane's output; None when nobody does."""
-    return read(sections(seen.stdout).get("lock", ""))
+    told = read(sections(seen.stdout).get("lock", Word.FREE), Word.FREE)
+    return told if isinstance(told, Holder) else None

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import secrets
 import shlex
-import tarfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import cast
 
 import fabric
 import paramiko
@@ -20,16 +19,19 @@ import paramiko
 from provisioner.bundle.serve import Server
 from provisioner.causes import hint
 from provisioner.core.command import STILL_BUSY, Command, Result, script
-from provisioner.core.untrusted import visible
+from provisioner.core.untrusted import shown, visible
 from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.model import Host, Ssh
 from provisioner.transports.batch import Batch
-from provisioner.transports.connect import close, connect
+from provisioner.transports.channels import send, send_tar
+from provisioner.transports.connect import PATIENCE, close, connect
 from provisioner.transports.protocol import Began, Heard, nobody
 
-_CHUNK_BYTES = 256 * 1024
 # How long beyond the commands' own time limits an answer may take to arrive.
 _GRACE_S = 120
+# How long sshd may refuse another session (MaxSessions): the one before may not have been cleared away yet.
+_REFUSED_S = 30
+_REFUSED_PAUSE_S = 0.5
 
 
 class SshTransport:
@@ -101,21 +103,14 @@ class SshTransport:
         return results
 
     def send_tree(self, root: Path, names: Sequence[str], directory: str) -> None:
-        """Put files into a directory of the host through one tar stream."""
+        """Put files into a directory of the host through one tar stream; one that it does not take is lost."""
         script = 'umask 022; mkdir -p -- "$1" && tar -x -C "$1"'
         channel = self._channel(shlex.join(["/bin/sh", "-c", script, "sh", directory]))
         with channel:
             try:
-                with tarfile.open(
-                    fileobj=cast(IO[bytes], _Writer(channel)), mode="w|", bufsize=_CHUNK_BYTES
-                ) as archive:
-                    for name in names:
-                        archive.add(root / name, arcname=name, filter=_as_root)
-                channel.shutdown_write()
-                code = channel.recv_exit_status()
+                code, said = send_tar(channel, root, names)
             except OSError as error:
                 raise self._lost(f"while sending files: {error}") from error
-            said = visible(channel.makefile_stderr("rb").read().decode(errors="replace"))
         self._round_trips += 1
         if code:
             message = f"{self.host.name}: could not store files in {directory}"
@@ -130,16 +125,27 @@ class SshTransport:
         def answer(channel: paramiko.Channel, origin: object, server: object) -> None:
             bundle.accept(channel)
 
-        try:
+        port: int | None = None
+        with suppress(paramiko.SSHException), self._answered():
             port = transport.request_port_forward("127.0.0.1", 0, answer)
-        except paramiko.SSHException:
-            yield None
-            return
+        if port is None and not transport.is_active():
+            raise self._lost("a request was not answered")
         try:
             yield port
         finally:
-            if transport.is_active():
-                transport.cancel_port_forward("127.0.0.1", port)
+            if port is not None and transport.is_active():
+                with self._answered():
+                    transport.cancel_port_forward("127.0.0.1", port)
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Paramiko waits for the answer to a request for ever: a machine that gives none is cut off."""
+        cut = threading.Timer(PATIENCE * self._ssh.connect_timeout_s, self.close)
+        cut.start()
+        try:
+            yield
+        finally:
+            cut.cancel()
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -161,12 +167,31 @@ class SshTransport:
 
     def _channel(self, program: str) -> paramiko.Channel:
         try:
-            channel = self._transport().open_session(timeout=self._ssh.connect_timeout_s)
+            channel = self._session()
             # No terminal: nothing may ever prompt. `sudo -n` fails instead of asking.
-            channel.exec_command(f"sudo -n -- {program}" if self.host.become else program)
+            with self._answered():
+                channel.exec_command(f"sudo -n -- {program}" if self.host.become else program)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise self._lost(str(error) or type(error).__name__) from error
         return channel
+
+    def _session(self) -> paramiko.Channel:
+        """A session; where sshd allows no more of them at the moment, that is no lost connection: it is asked again."""
+        until_s = time.monotonic() + _REFUSED_S
+        while True:
+            try:
+                return self._transport().open_session(timeout=self._ssh.connect_timeout_s)
+            except paramiko.ChannelException as error:
+                if time.monotonic() > until_s:
+                    raise self._refused(error) from error
+            time.sleep(_REFUSED_PAUSE_S)
+
+    def _refused(self, error: paramiko.ChannelException) -> UnreachableError:
+        return UnreachableError(
+            f"{self.host.name}: its sshd has opened no session for {_REFUSED_S} s: {shown(error.text)}",
+            hint="Raise MaxSessions in its /etc/ssh/sshd_config and reload sshd (`sshd -T | grep -i maxsessions` shows "
+            "it there). One is enough.",
+        )
 
     def _lost(self, why: str) -> UnreachableError:
         self.close()
@@ -202,31 +227,3 @@ class SshTransport:
             details=batch.stderr.strip()[-500:] or f"the shell ended with code {batch.code}",
             hint="Is sudo installed, and may the login user use it? Did the machine restart?",
         )
-
-
-def send(channel: paramiko.Channel, text: bytes) -> None:
-    """Give a program its whole input. Who ends without reading it (a sudo that refuses) is no error: it says why."""
-    try:
-        channel.sendall(text)
-        channel.shutdown_write()
-    except OSError:
-        if not channel.eof_received:
-            raise
-
-
-class _Writer:
-    """A channel as a file to write to."""
-
-    def __init__(self, channel: paramiko.Channel) -> None:
-        self._channel = channel
-
-    def write(self, data: Any) -> int:
-        """Send all of it."""
-        self._channel.sendall(data)
-        return len(data)
-
-
-def _as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = "root"
-    return member

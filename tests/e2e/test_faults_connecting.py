@@ -104,6 +104,24 @@ def test_an_sshd_that_lets_in_one_at_a_time(grown: World) -> None:
     assert int(turned_away) > 0
 
 
+def test_an_sshd_that_allows_one_session_per_connection(grown: World) -> None:
+    """The lock gives its signs of life (every 10 s) while the run waits in the only session; verify works, too."""
+    place = "/etc/ssh/sshd_config.d/sessions.conf"
+    one = f"echo 'MaxSessions 1' >{place}; systemctl reload ssh"
+    grown.shell("cp1", "rm /etc/sysctl.d/99-provisioner.conf")
+    with (
+        damaged(grown, "cp1", one, f"rm {place}; systemctl reload ssh"),
+        grown.other_inventory(without(grown, "w3", "w4")) as path,
+    ):
+        grown.shell("cp1", "setsid sh -c 'exec 9>>/run/provisioner.lock; flock 9; exec sleep 15' >/dev/null 2>&1 &")
+        done = provisioner("apply", "-i", str(path), "--json")
+        verified = provisioner("verify", "-i", str(path))
+    assert done.code == 0, done
+    assert done.changed == [("cp1", "create /etc/sysctl.d/99-provisioner.conf (0644)")], done
+    assert "run lock" not in done.stdout + done.stderr, done
+    assert verified.code == 0, verified
+
+
 def test_a_slow_line(grown: World) -> None:
     """Half a second for every question and its answer: right all the same, at the price of the round trips."""
     w1 = address(grown, "w1")

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 from provisioner.core.command import Command
-from provisioner.core.lock import PATH
+from provisioner.core.lock import PATH, RECORD_BYTES
 from tests.fake.background import pass_moment
 from tests.fake.moments import Handler, Moments
-from tests.fake.state import Machine
+from tests.fake.state import FakeFile, Machine
 
 
 def told(machine: Machine, path: str = PATH) -> str:
     """Who holds the lock, and how many seconds ago they gave a sign of life."""
     file = machine.files.get(path)
-    return f"age={machine.clock.now_s - file.written_s:.0f}\n{file.text}" if file else ""
+    return f"held {machine.clock.now_s - file.written_s:.0f} {_seal(file)}\n" if file else "free\n"
 
 
-def _holder(machine: Machine, path: str) -> str:
-    return machine.read(path).partition("run=")[2].partition("\n")[0]
+def _seal(file: FakeFile) -> str:
+    kind = "regular file" if file.text else "regular empty file"
+    return f"{b64encode(file.text.encode()[:RECORD_BYTES]).decode()} {kind}"
+
+
+def _is_of(machine: Machine, path: str, run: str) -> bool:
+    runs = [line.removeprefix("run=") for line in machine.read(path).split("\n") if line.startswith("run=")]
+    return runs == [run] != [""]
 
 
 def _take(machine: Machine, command: Command, path: str, run: str, dead: str, stale: str) -> str | Moments:
     file = machine.files.get(path)
-    if file and _holder(machine, path) not in (run, dead) and machine.clock.now_s - file.written_s <= int(stale):
-        return told(machine, path)
+    if file and not _is_of(machine, path, run) and not _is_of(machine, path, dead):
+        answer, age_s = told(machine, path), machine.clock.now_s - file.written_s
+        if age_s < 0:
+            file.written_s = machine.clock.now_s
+        if age_s <= int(stale):
+            return answer
     return _taking(machine, path, str(command.stdin))
 
 
@@ -30,22 +42,28 @@ def _taking(machine: Machine, path: str, text: str) -> Moments:
     machine.put(f"{path}.new", text)
     yield
     machine.move(f"{path}.new", path)
-    return ""
+    return "taken\n"
 
 
 def _renew(machine: Machine, command: Command, path: str, run: str) -> str:
-    if path not in machine.files:
-        return "gone\n"
-    if _holder(machine, path) != run:
+    if not _is_of(machine, path, run):
         return told(machine, path)
     machine.files[path].written_s = machine.clock.tick()
-    return ""
+    return "renewed\n"
 
 
 def _release(machine: Machine, command: Command, path: str, run: str) -> str:
-    if _holder(machine, path) == run:
-        machine.drop(path)
-    return ""
+    if not _is_of(machine, path, run):
+        return told(machine, path)
+    machine.drop(path)
+    return "released\n"
+
+
+def _remove(machine: Machine, command: Command, path: str, seal: str) -> str:
+    if path not in machine.files or _seal(machine.files[path]) != seal:
+        return told(machine, path)
+    machine.drop(path)
+    return "removed\n"
 
 
 def _opened(
@@ -100,6 +118,7 @@ SCRIPTS: dict[str, Handler] = {
     "take": _take,
     "renew": _renew,
     "release": _release,
+    "remove_lock": _remove,
     "opened": _opened,
     "closed": _closed,
     "settle": _settle,

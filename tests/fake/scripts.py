@@ -146,6 +146,7 @@ def _run() -> Iterator[tuple[str, Command]]:
     yield "take", lock.take(Holder("x", "x", "x", "x", 0))
     yield "renew", lock.renew("x")
     yield "release", lock.release("x")
+    yield "remove_lock", lock.remove("x")
     yield "holder", lock.show()
     yield "settle", settle()
     yield "opened", opened("x", "x")

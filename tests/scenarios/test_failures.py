@@ -227,6 +227,57 @@ def test_a_run_that_has_lost_its_lock_stops_and_says_how_far_everybody_is(
     assert ("ben" in how) == (world.machines["cp1"].read(lock.PATH) == theirs)
 
 
+def test_a_lock_that_cannot_be_taken_stops_the_run_before_any_change(world: World) -> None:
+    world.machines["cp1"].trouble["echo taken"] = 1
+    with pytest.raises(StepError, match="cp1: the run lock could not be taken") as error:
+        world.apply()
+    assert error.value.details == "cp1 cannot do that\nNothing was changed by this run."
+    assert "df -h" in error.value.hint
+    assert world.done() == {}
+
+
+def test_a_lock_that_cannot_be_renewed_stops_the_run_before_its_next_play(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "STALE_S", 0)
+    world.machines["cp1"].trouble["echo renewed"] = 1
+    outcome = world.apply()
+    assert outcome.report.result == "failed"
+    assert "cp1: the run lock could not be renewed" in outcome.errors["cp1"].message
+    assert world.cluster.nodes == {}
+
+
+@pytest.mark.parametrize(
+    ("part", "rule", "said"),
+    [
+        ("echo released", "lock-kept", "cp1: the run lock could not be given back: cp1 cannot do that"),
+        ('rm -rf -- "$1" "$2"', "bundle-left", "cp1: the way to the bundle could not be closed: cp1 cannot do that"),
+    ],
+)
+def test_what_cannot_be_tidied_up_is_told_and_does_not_undo_what_was_done(
+    world: World, part: str, rule: str, said: str
+) -> None:
+    world.machines["cp1"].trouble[part] = 1
+    assert world.apply().report.result == "ok"
+    found = [event.problem for event in world.heard if isinstance(event, Found)]
+    assert [(problem.rule, problem.message) for problem in found] == [(rule, said)]
+    assert found[0].hint
+    world.machines["cp1"].trouble.clear()
+    world.pass_time(lock.STALE_S + 1)
+    assert world.apply().report.result == "ok"
+    assert lock.PATH not in world.machines["cp1"].files
+    assert not world.machines["cp1"].there("/run/provisioner")
+
+
+def test_a_way_to_the_bundle_that_could_not_be_opened_takes_only_that_machine_out(world: World) -> None:
+    world.machines["w1"].trouble['printf "%s/apt/'] = 1
+    outcome = world.apply()
+    assert list(outcome.errors) == ["w1"]
+    assert outcome.errors["w1"].message == "w1: could not open the way to the bundle"
+    assert outcome.errors["w1"].details == "w1 cannot do that"
+    assert list(world.cluster.nodes) == ["cp1", "w2"]
+
+
 def test_every_step_that_begins_ends(world: World) -> None:
     world.machines["w1"].trouble["modprobe"] = 1
     world.machines["w2"].trouble["--config"] = UnreachableError("w2: lost")

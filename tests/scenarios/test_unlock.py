@@ -10,9 +10,11 @@ from provisioner.cli import unlock
 from provisioner.core import lock
 from provisioner.core.lock import PATH, STALE_S, Holder
 from provisioner.core.report import Event, Note
-from provisioner.errors import LockHeldError, UnreachableError, UsageError
+from provisioner.core.untrusted import visible
+from provisioner.errors import LockHeldError, StepError, UnreachableError, UsageError
 from provisioner.fleet import Fleet
 from tests.builders import cluster
+from tests.conftest import Tally
 from tests.fake.world import World
 
 HOLDER = Holder("run9", "ben", "tower", "apply", 1_800_000_000)
@@ -104,6 +106,53 @@ def test_a_run_that_has_taken_it_meanwhile_keeps_it(held: World) -> None:
     with pytest.raises(LockHeldError, match="has taken the lock meanwhile"):
         unlocked(held, yes=True)
     assert "run=run10" in held.machines["cp1"].read(PATH)
+
+
+DAMAGED = ("", "run=\n", "run=run9\nrun=run9\n", "\x1b[2J\x00", "began=" + "9" * 5000)
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
+def test_a_lock_that_nobody_can_read_is_shown_and_removed(held: World, text: str, tally: Tally) -> None:
+    tally("hostile inputs tried", 1)
+    held.machines["cp1"].put(PATH, text)
+    first, last = unlocked(held, yes=True)
+    assert first.startswith("cp1: somebody unknown (the lock cannot be read: it ")
+    assert visible(first) == first
+    assert last == "cp1: the lock is removed"
+    assert PATH not in held.machines["cp1"].files
+
+
+@pytest.mark.parametrize("how", ["damaged", "ahead of its clock"])
+def test_one_of_which_nobody_can_tell_whether_it_is_at_work_is_asked_about(
+    held: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("typer.confirm", lambda question: True)
+    file = held.machines["cp1"].files[PATH]
+    if how == "damaged":
+        file.text = "?"
+    else:
+        file.written_s += 3600
+    assert unlocked(held, may_ask=True)[-1] == "cp1: the lock is removed"
+
+
+def test_one_that_was_given_back_meanwhile_is_gone_already(held: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    held.pass_time(STALE_S + 1)
+
+    def answered(question: str) -> bool:
+        held.machines["cp1"].drop(PATH)
+        return True
+
+    monkeypatch.setattr("typer.confirm", answered)
+    assert unlocked(held, may_ask=True)[-1] == "cp1: the lock is gone already"
+
+
+@pytest.mark.parametrize(("part", "doing"), [("echo free; fi\n)", "read"), ("echo removed", "removed")])
+def test_a_machine_that_cannot_do_it_is_named_with_what_it_says(held: World, part: str, doing: str) -> None:
+    held.machines["cp1"].trouble[part] = 1
+    with pytest.raises(StepError, match=f"cp1: the run lock could not be {doing}") as error:
+        unlocked(held, yes=True)
+    assert error.value.details == "cp1 cannot do that"
+    assert PATH in held.machines["cp1"].files
 
 
 def test_a_control_plane_that_does_not_answer_is_the_error(held: World) -> None:

@@ -8,54 +8,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from provisioner import lease as leases
+from provisioner import marks
 from provisioner.core import lock
 from provisioner.core.command import SETTLE_KUBEADM_S, STILL_BUSY, Command, Result, script, settle
-from provisioner.core.lock import Holder
+from provisioner.core.report import Event
 from provisioner.errors import LockHeldError, UnreachableError
-from provisioner.lease import Lease, at_work, held, is_over
+from provisioner.holders import at_work
+from provisioner.lease import Lease, held
+from provisioner.marks import is_over
 from provisioner.transports.protocol import Transport
+from tests.shell.planes import OURS, THEIRS, Here, known, lease, quiet
 
-OURS = Holder("run1", "anna", "laptop", "apply", 1_800_000_000)
 LONG_S = 60
-THEIRS = Holder("run2", "ben", "tower", "apply", 1_800_000_100)
-
-
-@dataclass
-class Here:
-    """A control plane whose lock lies in a directory of the test."""
-
-    directory: Path
-    lost: bool = False
-
-    @property
-    def path(self) -> Path:
-        return self.directory / "lock"
-
-    def run(self, commands: Sequence[Command]) -> tuple[Result, ...]:
-        if self.lost:
-            raise UnreachableError("cp1: the connection was lost")
-        return tuple(self._one(command) for command in commands)
-
-    def _one(self, command: Command) -> Result:
-        argv = [word.replace(lock.PATH, str(self.path)) for word in command.argv]
-        done = subprocess.run(
-            argv, input=str(command.stdin), capture_output=True, text=True, check=False, timeout=20, cwd="/"
-        )
-        assert done.returncode == 0, done.stderr
-        return Result(0, done.stdout, done.stderr)
-
-    def age(self, seconds: int) -> None:
-        """Its last sign of life was so long ago."""
-        moment = time.time() - seconds
-        os.utime(self.path, (moment, moment))
 
 
 @pytest.fixture
@@ -64,14 +34,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     return Here(tmp_path / "provisioner")
 
 
-def lease(here: Here, holder: Holder, *dead: str) -> Lease:
-    return Lease({"cp1": cast(Transport, here)}, holder, lambda run: run in dead)
-
-
 def test_the_lock_says_who_works_and_is_gone_afterwards(here: Here) -> None:
     with lease(here, OURS) as ours:
         ours.check()
-        assert lock.read(here.path.read_text()) == OURS
+        assert known(here.holder()) == OURS
         assert {path.name: path.stat().st_mode & 0o777 for path in here.directory.iterdir()} == {
             "lock": 0o600,
             "lock.guard": 0o600,
@@ -84,7 +50,7 @@ def test_a_second_run_is_refused_and_told_who_is_there(here: Here) -> None:
         with pytest.raises(LockHeldError, match=r"anna on laptop \(apply\), since .*, last sign of life") as error:
             lease(here, THEIRS).__enter__()
         assert "provisioner unlock" in error.value.hint
-        assert lock.read(here.path.read_text()) == OURS
+        assert known(here.holder()) == OURS
 
 
 def test_of_many_that_come_at_once_one_gets_it(here: Here) -> None:
@@ -112,13 +78,13 @@ def test_a_silent_run_is_taken_over_after_its_deadline(here: Here) -> None:
         lease(here, THEIRS).__enter__()
     here.age(lock.STALE_S + 2)
     with lease(here, THEIRS):
-        assert lock.read(here.path.read_text()) == THEIRS
+        assert known(here.holder()) == THEIRS
 
 
 def test_a_run_that_is_known_to_be_dead_is_taken_over_at_once(here: Here) -> None:
     lease(here, OURS).__enter__()
     with lease(here, THEIRS, "run1"):
-        assert lock.read(here.path.read_text()) == THEIRS
+        assert known(here.holder()) == THEIRS
 
 
 def test_ctrl_c_while_it_is_taken_leaves_no_lock(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +106,7 @@ def test_what_another_run_holds_is_not_given_back(here: Here) -> None:
     with lease(here, OURS):
         here.age(lock.STALE_S + 2)
         lease(here, THEIRS).__enter__()
-    assert lock.read(here.path.read_text()) == THEIRS
+    assert known(here.holder()) == THEIRS
 
 
 def test_on_several_control_planes_it_is_all_or_none(here: Here, tmp_path: Path) -> None:
@@ -148,7 +114,7 @@ def test_on_several_control_planes_it_is_all_or_none(here: Here, tmp_path: Path)
     lease(other, THEIRS).__enter__()
     both = {"cp1": cast(Transport, here), "cp2": cast(Transport, other)}
     with pytest.raises(LockHeldError):
-        Lease(both, OURS, lambda run: False).__enter__()
+        Lease(both, OURS, lambda run: False, quiet).__enter__()
     assert not here.path.exists()
 
 
@@ -176,14 +142,14 @@ def must_beat(here: Here) -> None:
 
 @pytest.mark.usefixtures("fast")
 def test_signs_of_life_come_while_it_is_held(here: Here) -> None:
-    with held({"cp1": cast(Transport, here)}, OURS):
+    with held({"cp1": cast(Transport, here)}, OURS, quiet):
         must_beat(here)
 
 
 @pytest.mark.usefixtures("fast")
 def test_signs_of_life_go_on_after_a_lost_connection_and_meanwhile_elsewhere(here: Here, tmp_path: Path) -> None:
     other = Here(tmp_path / "other")
-    with held({"cp1": cast(Transport, here), "cp2": cast(Transport, other)}, OURS):
+    with held({"cp1": cast(Transport, here), "cp2": cast(Transport, other)}, OURS, quiet):
         here.lost = True
         must_beat(other)
         here.lost = False
@@ -192,11 +158,11 @@ def test_signs_of_life_go_on_after_a_lost_connection_and_meanwhile_elsewhere(her
 
 @pytest.mark.usefixtures("fast")
 def test_a_run_whose_lock_was_removed_or_taken_stops(here: Here) -> None:
-    with held({"cp1": cast(Transport, here)}, OURS) as ours:
+    with held({"cp1": cast(Transport, here)}, OURS, quiet) as ours:
         here.path.unlink()
         with pytest.raises(LockHeldError, match=r"was removed \(`provisioner unlock`\?\)"):
             eventually(ours)
-    with held({"cp1": cast(Transport, here)}, OURS) as ours:
+    with held({"cp1": cast(Transport, here)}, OURS, quiet) as ours:
         here.path.write_text("run=run2\nowner=ben\nmachine=tower\ndoing=apply\nbegan=1800000100\n")
         with pytest.raises(LockHeldError, match="taken over by ben on tower"):
             eventually(ours)
@@ -206,7 +172,8 @@ def test_a_run_whose_lock_was_removed_or_taken_stops(here: Here) -> None:
 def test_a_lost_connection_is_told_before_the_next_change_and_not_before(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with held({"cp1": cast(Transport, here)}, OURS) as ours:
+    said: list[Event] = []
+    with held({"cp1": cast(Transport, here)}, OURS, said.append) as ours:
         here.lost = True
         ours.check()
         monkeypatch.setattr(lock, "STALE_S", 0)
@@ -216,29 +183,29 @@ def test_a_lost_connection_is_told_before_the_next_change_and_not_before(
 
 @pytest.mark.usefixtures("fast")
 def test_a_run_of_this_machine_is_over_when_its_process_is(here: Here) -> None:
-    with held({"cp1": cast(Transport, here)}, OURS):
+    with held({"cp1": cast(Transport, here)}, OURS, quiet):
         assert not is_over("run1")
     assert not is_over("run1"), "it has ended by itself: there is nothing to take over"
     assert not is_over("unknown")
-    mark = leases._marks() / "killed"
+    mark = marks.directory() / "killed"
     mark.touch()
     assert is_over("killed")
     assert is_over("killed"), "who has asked once may ask again"
 
 
 def test_marks_of_runs_that_died_long_ago_go(here: Here) -> None:
-    old, recent = leases._marks() / "old", leases._marks() / "recent"
+    old, recent = marks.directory() / "old", marks.directory() / "recent"
     old.parent.mkdir(parents=True)
     for mark in (old, recent):
         mark.touch()
     os.utime(old, (time.time() - 86_400,) * 2)
-    with held({"cp1": cast(Transport, here)}, OURS):
+    with held({"cp1": cast(Transport, here)}, OURS, quiet):
         assert not old.exists()
         assert recent.exists()
 
 
 def test_a_warning_tells_of_a_run_at_work_and_of_no_dead_one(here: Here) -> None:
-    with held({"cp1": cast(Transport, here)}, OURS):
+    with held({"cp1": cast(Transport, here)}, OURS, quiet):
         warning = at_work(OURS)
         assert warning
         assert "anna on laptop (apply)" in warning.message

@@ -14,7 +14,8 @@ ORDER = (
     "errors", "causes", "paths", "mirror", "catalog", "inventory", "core", "templating", "bundle", "resources",
     "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
     "preflight", "transports", "guard", "fleet", "steps", "looking", "measuring", "asking", "planning", "work",
-    "engine", "wording", "lease", "session", "log", "plain", "tables", "screen", "console", "labs", "verification",
+    "engine", "wording", "marks", "holders", "lease", "session", "log", "plain", "tables", "screen", "console", "labs",
+    "verification",
     "kubeconfig", "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (

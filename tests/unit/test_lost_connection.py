@@ -9,8 +9,8 @@ import paramiko
 import pytest
 
 from provisioner.transports.batch import Batch
+from provisioner.transports.channels import send
 from provisioner.transports.protocol import nobody
-from provisioner.transports.ssh import send
 
 
 @dataclass

@@ -1,0 +1,17 @@
+"""A command that has to succeed: what the machine says of it is never left unread."""
+
+from __future__ import annotations
+
+from provisioner.causes import hint
+from provisioner.core.command import Command
+from provisioner.core.untrusted import visible
+from provisioner.errors import StepError
+from provisioner.transports.protocol import Transport
+
+
+def required(host: str, transport: Transport, doing: str, command: Command) -> None:
+    """Run it; StepError with what it said when it fails. `doing` completes "could not"."""
+    (result,) = transport.run([command])
+    if result.exit_code not in command.accepts:
+        said = visible(result.tail()) or f"it ended with exit code {result.exit_code} and said nothing"
+        raise StepError(f"{host}: could not {doing}", details=said, hint=hint(said))
