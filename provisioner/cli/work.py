@@ -14,7 +14,7 @@ from provisioner.core.report import Found, Note
 from provisioner.core.selection import Selection
 from provisioner.derived import skipped
 from provisioner.engine import Outcome
-from provisioner.errors import UsageError
+from provisioner.errors import Problem, ProvisionerError, Severity, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.sources import is_program
 from provisioner.lease import at_work
@@ -62,7 +62,7 @@ def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, agreed: Pl
         if agreed:
             _tell_done_already(agreed, outcome, told)
         if outcome.report.result == "ok":
-            _bring_home(session, outcome, told)
+            outcome = _bring_home(session, outcome, told)
     told.show.close()
     told.log.write(f"report: {outcome.report}")
     if outcome.report.result == "interrupted":
@@ -96,15 +96,26 @@ def _tell_done_already(agreed: Plan, outcome: Outcome, told: Frame) -> None:
         told(Note(f"{len(done)} of the plan's {len(agreed.steps)} step(s) had been done already, on {hosts}"))
 
 
-def _bring_home(session: Session, outcome: Outcome, told: Frame) -> None:
-    """Write the kubeconfig for the user at home, unless the file there is this cluster's already."""
+def _bring_home(session: Session, outcome: Outcome, told: Frame) -> Outcome:
+    """Write the kubeconfig for the user at home, unless the file there opens this cluster already.
+
+    A file at home that is in the way is a warning, since the cluster is there. A control plane that is lost now, or whose
+    kubeconfig is not what kubeadm writes, has failed.
+    """
     view = outcome.view
     path = kubeconfig.default_path(session.cluster)
-    if view.live is None or kubeconfig.is_current(path, view.live.ca_certificate):
-        return
-    text = kubeconfig.fetch(session.run.fleet.transports[view.leader.name], view.leader.name)
+    if view.live is None or kubeconfig.is_current(path, view):
+        return outcome
+    leader = view.leader.name
     try:
-        kubeconfig.save(path, text, session.cluster.settings.name, merge=False)
-        told(Note(f"kubeconfig: {path}"))
+        given = kubeconfig.fetch(session.run.fleet.transports[leader], view)
+        if kubeconfig.save(path, given, session.cluster.settings.name, merge=False):
+            told(Note(f"kubeconfig: {path}"))
     except UsageError as error:
-        told(Note(f"{error.message}; `provisioner kubeconfig --merge` or `-o FILE` writes it elsewhere"))
+        message = "; ".join((f"the kubeconfig was not written: {error.message}", *error.details.splitlines()))
+        hint = f"{error.hint} `provisioner kubeconfig` does it later."
+        told(Found(Problem("kubeconfig", "", message, hint, Severity.WARNING)))
+    except ProvisionerError as error:
+        report = dataclasses.replace(outcome.report, result="failed")
+        return dataclasses.replace(outcome, report=report, errors={**outcome.errors, leader: error})
+    return outcome
