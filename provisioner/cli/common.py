@@ -80,6 +80,12 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
         except ProvisionerError as error:
             told.fail(error)
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            if not error.filename:
+                raise
+            # A file or directory of this machine: whoever runs this can do something about it.
+            told.fail(UsageError(f"{error.filename}: {error.strerror}", hint="Is there room, and may you write there?"))
+            raise typer.Exit(UsageError.exit_code) from None
         except KeyboardInterrupt:
             told.log.write("interrupted")
             show.close()

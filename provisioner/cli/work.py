@@ -99,8 +99,8 @@ def _tell_done_already(agreed: Plan, outcome: Outcome, told: Frame) -> None:
 def _bring_home(session: Session, outcome: Outcome, told: Frame) -> Outcome:
     """Write the kubeconfig for the user at home, unless the file there opens this cluster already.
 
-    A file at home that is in the way is a warning, since the cluster is there. A control plane that is lost now, or whose
-    kubeconfig is not what kubeadm writes, has failed.
+    A file at home that is in the way is a warning, since the cluster is there. A control plane that is lost now, or
+    whose kubeconfig is not what kubeadm writes, has failed.
     """
     view = outcome.view
     path = kubeconfig.default_path(session.cluster)

@@ -105,6 +105,13 @@ def test_a_plan_is_saved_and_says_what_to_do_with_it(call: Call, world: World) -
     assert len(load_plan(Path("my plan")).steps) == len(world.plan().plan.steps)
 
 
+def test_a_device_is_no_place_for_a_plan(call: Call, world: World) -> None:
+    said = call("plan", "-o", "/dev/null")
+    assert said.code == 2
+    assert "/dev/null: the plan cannot be written: it is not a regular file" in said.err
+    assert Path("/dev/null").is_char_device()
+
+
 def test_a_plan_that_failed_is_not_saved(call: Call, world: World) -> None:
     world.machines["w2"].up = False
     said = call("plan", "-o", "a.plan")
