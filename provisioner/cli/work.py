@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -18,6 +19,7 @@ from provisioner.errors import Problem, ProvisionerError, Severity, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.sources import is_program
 from provisioner.lease import at_work
+from provisioner.plan_file import PlanFile
 from provisioner.runtimes.crictl import left_out
 from provisioner.session import Session, find_bundle, open_session
 from provisioner.wording import together
@@ -41,8 +43,9 @@ def apply_saved(path: Path, inventory: Path | None, told: Frame, selection: Sele
         raise UsageError(f"{path}: what a saved plan does was decided when it was made", hint=hint)
     saved = plan_file.load(path)
     cluster = load_cluster(inventory or _recorded(path, Path(saved.inventory)), told)
+    told(Note(f"{path}: the plan of {saved.made:%Y-%m-%d %H:%M} UTC for {saved.subject}"))
     plan_file.require_unchanged(saved, cluster, find_bundle(cluster))
-    return apply(cluster, told, saved.selection, saved.plan)
+    return apply(cluster, told, saved.selection, saved)
 
 
 def _recorded(path: Path, inventory: Path) -> Path:
@@ -55,12 +58,12 @@ def _recorded(path: Path, inventory: Path) -> Path:
     return inventory
 
 
-def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, agreed: Plan | None = None) -> Outcome:
+def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, saved: PlanFile | None = None) -> Outcome:
     """Make it so and bring the kubeconfig home. A run that did not come to its end is reported, and exits."""
     with open_session(cluster, told, selection) as session:
-        outcome = _with_skipped(engine.apply(session.run, session.view, session, agreed))
-        if agreed:
-            _tell_done_already(agreed, outcome, told)
+        outcome = _with_skipped(_applied(session, saved))
+        if saved:
+            _tell_done_already(saved.plan, outcome, told)
         if outcome.report.result == "ok":
             outcome = _bring_home(session, outcome, told)
     told.show.close()
@@ -70,6 +73,13 @@ def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, agreed: Pl
         raise KeyboardInterrupt
     stop_for_errors(outcome, told)
     return outcome
+
+
+def _applied(session: Session, saved: PlanFile | None) -> Outcome:
+    if saved is None:
+        return engine.apply(session.run, session.view, session, None)
+    run = dataclasses.replace(session.run, rules=partial(plan_file.same_cluster, saved, session.run.rules))
+    return engine.apply(run, session.view, session, saved.plan)
 
 
 def stop_for_errors(outcome: Outcome, told: Frame) -> None:
