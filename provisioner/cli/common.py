@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, cast
 
 import typer
 from rich.console import Console
 
-from provisioner.console import Human, Machine
+from provisioner.console import Human, Machine, show_error
 from provisioner.core.report import Event, Found, Listener, Note
 from provisioner.errors import ProblemsError, ProvisionerError, UsageError
 from provisioner.inventory import loader
@@ -20,6 +21,7 @@ from provisioner.inventory.model import Cluster, Host
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.labs import state
 from provisioner.log import Log, describe, new_log
+from provisioner.output import Output
 
 InventoryOption = Annotated[
     Path | None,
@@ -65,15 +67,16 @@ class Frame:
         found = error.problems if isinstance(error, ProblemsError) else ()
         lines = (f"error: {error.message}", error.details, *(describe(Found(problem)) for problem in found), error.hint)
         self.log.write("\n".join(line for line in lines if line))
-        self.show.error(error, str(self.log.path))
+        self.show.error(error, self.log.place)
 
 
 @contextmanager
 def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iterator[Frame]:
     """Run a command's work: errors are shown and become exit codes, the log is closed, live lines end."""
-    console, errors = _console(1), _console(2)
+    output = Output(sys.stdout)
+    console, errors = _console(1, output), _console(2, Output(sys.stderr))
     show = Machine(console) if as_json else Human(console, errors, verbose=verbose)
-    with new_log(command) as log:
+    with new_log(command, show) as log:
         told = Frame(show, log)
         try:
             yield told
@@ -93,12 +96,17 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
             raise typer.Exit(INTERRUPTED) from None
         finally:
             show.close()
+            if output.is_full:
+                lost = UsageError(f"standard output: {output.trouble}; what followed was not shown")
+                show_error(errors, lost, log.place)
+    if output.is_full:
+        raise typer.Exit(UsageError.exit_code)
 
 
-def _console(stream: int) -> Console:
+def _console(stream: int, output: Output) -> Console:
     """Standard output (1) or error (2). What goes to a file or a pipe is not cut or wrapped."""
     width = None if os.isatty(stream) else UNCUT_COLUMNS
-    return Console(stderr=stream == 2, highlight=False, width=width, soft_wrap=width is not None)
+    return Console(file=cast(IO[str], output), highlight=False, width=width, soft_wrap=width is not None)
 
 
 def is_typed(context: typer.Context, parameter: str) -> bool:

@@ -15,7 +15,7 @@ ORDER = (
     "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
     "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
     "preflight", "transports", "fleet", "steps", "looking", "measuring", "asking", "work", "engine",
-    "wording", "lease", "session", "log", "plain", "tables", "console", "labs", "verification", "kubeconfig",
+    "wording", "lease", "session", "log", "plain", "tables", "output", "console", "labs", "verification", "kubeconfig",
     "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (
@@ -54,6 +54,7 @@ EXCEPT = {("core/report", "time")}
 # which grow, and what lies in a directory that nobody else knows or that gets its name when it is whole.
 STREAMS = {
     "log": "a log grows",
+    "output": "/dev/null",
     "labs/daemon": "a log grows",
     "transports/trust": "known hosts are appended to",
     "lease": "a mark that is locked, and empty",
