@@ -130,7 +130,7 @@ def kubeconfig(cluster: Cluster, told: Frame, output: Path | None, *, merge: boo
     if str(output) == "-":
         told.show.console.out(kubeconfigs.text_of(given, name).rstrip(), highlight=False)
         return
-    path = output or (Path("~/.kube/config").expanduser() if merge else kubeconfigs.default_path(cluster))
+    path = output or (kubeconfigs.home() / "config" if merge else kubeconfigs.default_path(cluster))
     changed = kubeconfigs.save(path, given, name, merge=merge)
     did = ("merged into" if merge else "written to") if changed else "nothing has changed in"
     told(Note(f"{did} {path}; try: kubectl --kubeconfig {shlex.quote(str(path))} get nodes"))

@@ -113,11 +113,11 @@ def _bring_home(session: Session, outcome: Outcome, told: Frame) -> Outcome:
     whose kubeconfig is not what kubeadm writes, has failed.
     """
     view = outcome.view
-    path = kubeconfig.default_path(session.cluster)
-    if view.live is None or kubeconfig.is_current(path, view):
-        return outcome
     leader = view.leader.name
     try:
+        path = kubeconfig.default_path(session.cluster)
+        if view.live is None or kubeconfig.is_current(path, view):
+            return outcome
         given = kubeconfig.fetch(session.run.fleet.transports[leader], view)
         if kubeconfig.save(path, given, session.cluster.settings.name, merge=False):
             told(Note(f"kubeconfig: {path}"))

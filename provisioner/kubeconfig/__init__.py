@@ -27,7 +27,16 @@ def default_path(cluster: Cluster) -> Path:
     """A lab's kubeconfig lies beside its inventory and goes with it; another's in ~/.kube, under its own name."""
     if cluster.path.parent.parent == state.base() / "labs":
         return cluster.path.parent / "kubeconfig"
-    return Path(f"~/.kube/{cluster.settings.name}.yaml").expanduser()
+    return home() / f"{cluster.settings.name}.yaml"
+
+
+def home() -> Path:
+    """Where kubectl looks, ~/.kube; UsageError for a user who has no home."""
+    try:
+        return Path.home() / ".kube"
+    except RuntimeError:
+        hint = "Set HOME, or name a file: `provisioner kubeconfig -o FILE`."
+        raise UsageError("this user has no home directory", hint=hint) from None
 
 
 def fetch(transport: Transport, view: View) -> Access:

@@ -116,6 +116,18 @@ def test_a_file_that_is_in_the_way_is_a_warning(call: Call, told: Told, home: Pa
     assert home.read_text() == text
 
 
+def test_a_user_without_a_home_is_told(call: Call, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    said = call("apply")
+    assert said.code == 0
+    assert "the kubeconfig was not written: this user has no home directory" in said.out
+    assert call("kubeconfig", "--merge").code == 2
+    assert call("kubeconfig", "-o", "x").code == 0
+
+
 def test_the_cluster_was_made_anew_under_its_old_name(call: Call, told: Told, home: Path) -> None:
     """Whoever has reset it on purpose is told how to go on; both are shown."""
     call("apply")
