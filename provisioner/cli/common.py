@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +88,8 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
             if not error.filename:
                 raise
             # A file or directory of this machine: whoever runs this can do something about it.
-            told.fail(UsageError(f"{error.filename}: {error.strerror}", hint="Is there room, and may you write there?"))
+            told.log.write(traceback.format_exc())
+            told.fail(UsageError(f"{error.filename}: {error.strerror}", hint="Is the disk full, may you use that?"))
             raise typer.Exit(UsageError.exit_code) from None
         except KeyboardInterrupt:
             told.log.write("interrupted")

@@ -57,7 +57,7 @@ def fetch(transport: Transport, view: View) -> Access:
 def is_current(path: Path, view: View) -> bool:
     """Whether the file opens this cluster, so that nothing has to be fetched. One that cannot be read does not."""
     try:
-        text = path.read_text() if path.is_file() else ""
+        text = path.read_bytes().decode() if path.is_file() else ""
     except (OSError, UnicodeDecodeError):
         return False
     now = datetime.fromtimestamp(view.now_s).astimezone()
@@ -104,7 +104,7 @@ def _text(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():
             raise UsageError(f"{path} is not a file", hint="Name a file: -o FILE.")
-        return path.read_text() if path.exists() else ""
+        return path.read_bytes().decode() if path.exists() else ""
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", hint=f"Let it be read, or {_OTHER_FILE}."
@@ -132,9 +132,9 @@ def _server(view: View) -> str:
 def _anew(view: View) -> str:
     """What to do about an admin.conf that kubeadm has not written like this."""
     return (
-        f"kubeadm does not write that. Find out who did; kubectl would obey it. To have kubeadm write it anew, on "
-        f"{view.leader.name}: mv {ADMIN_CONF} /root/ && kubeadm init phase kubeconfig admin "
-        f"--control-plane-endpoint {api_endpoint(view)}"
+        "Find out why before you use it: kubectl obeys such a file (or has control_plane_endpoint in the inventory "
+        f"changed?). To have kubeadm write it anew, on {view.leader.name}: "
+        f"mv {ADMIN_CONF} /root/ && kubeadm init phase kubeconfig admin --control-plane-endpoint {api_endpoint(view)}"
     )
 
 

@@ -78,10 +78,10 @@ def conflicts(config: Config, given: Access, name: str) -> Iterator[str]:
         yield f"context {name} is there: {used}"
         yield f"context {name} to be written: cluster {name} and user {_user(name)}"
     if _found(config, "users", _user(name)) is not None:
-        users = [one["context"].get("cluster") for one in config.get("contexts") or [] if _is_of(one, _user(name))]
-        if theirs is None or set(users) != {name}:
-            others = ", ".join(shown(one) for one in users if one != name) or "no cluster of this file"
-            yield f"user {_user(name)} is there: for {others}"
+        using = [one["context"] for one in config.get("contexts") or [] if _is_of(one, _user(name))]
+        others = [cluster for one in using if (cluster := _text(one, "cluster")) != name]
+        if others or theirs is None:
+            yield f"user {_user(name)} is there: for {', '.join(map(shown, others)) or 'no cluster of this file'}"
             yield f"user {_user(name)} to be written: for cluster {name}"
 
 

@@ -159,6 +159,7 @@ def test_an_entry_is_replaced_in_its_place_with_the_namespace_that_was_chosen(pa
     [
         ({"users": [{"name": "test-admin", "user": {"token": "x"}}]}, 'user test-admin is there: for "work"'),
         ({"contexts": [{"name": "test", "context": {"cluster": "x", "user": "me"}}]}, 'cluster "x" and user "me"'),
+        ({"contexts": [{"name": "test", "context": {"cluster": ["x"], "user": {}}}]}, 'cluster "" and user ""'),
         ({"contexts": [{"name": "test", "context": {}}]}, 'cluster "" and user ""'),
         ({"clusters": [{"name": "test", "cluster": {"server": "https://x"}}]}, '"https://x", CA not in the file'),
         ({"clusters": [{"name": "test", "cluster": {"certificate-authority": "/ca.crt"}}]}, '"", CA not in the file'),
@@ -166,7 +167,7 @@ def test_an_entry_is_replaced_in_its_place_with_the_namespace_that_was_chosen(pa
         ({"clusters": [{"name": "test", "cluster": {"certificate-authority-data": 3}}]}, "CA not in the file"),
         ({"clusters": [{"name": "test", "cluster": {"server": "\x1b[2J"}}]}, r"\x1b[2J"),
     ],
-    ids=["user", "context", "an empty context", "no CA", "a file as CA", "a damaged CA", "a number", "escapes"],
+    ids=["user", "context", "a list", "an empty one", "no CA", "a file as CA", "a damaged CA", "a number", "escapes"],
 )  # fmt: skip
 def test_what_has_our_names_and_belongs_to_others_is_refused(path: Path, change: dict[str, Any], words: str) -> None:
     config = {**yaml.safe_load(OTHER), **change}
@@ -187,6 +188,20 @@ def test_a_user_whom_another_cluster_s_context_uses_too_is_not_replaced(path: Pa
 def test_a_user_of_our_name_without_any_cluster_is_not_replaced(path: Path) -> None:
     path.write_text(yaml.safe_dump({"users": [{"name": "test-admin", "user": {"token": "x"}}]}))
     assert "no cluster of this file" in refused(path, given()).details
+
+
+def test_a_context_that_was_deleted_comes_back(path: Path) -> None:
+    save(path, given(), "test", merge=False)
+    path.write_text(yaml.safe_dump({**read(path), "contexts": []}))
+    assert save(path, given(), "test", merge=False)
+    assert names(path, "contexts") == ["test"]
+
+
+def test_a_file_of_another_encoding_of_lines_is_kept_byte_by_byte(path: Path) -> None:
+    path.write_bytes(OTHER.replace("\n", "\r\n").encode() + "# grüße\r\n".encode())
+    before = path.read_bytes()
+    save(path, given(), "test", merge=True)
+    assert path.with_name("config.bak").read_bytes() == before
 
 
 def test_a_program_that_an_older_version_has_taken_home_does_not_stay(path: Path) -> None:
