@@ -11,7 +11,7 @@ from typing import Protocol
 from provisioner.core.command import Command, Result, shell
 
 _MASK = "<masked>"
-# `user:password@` of an address; the value of a key that ends like a secret: in quotes, a list, or the rest of the line.
+# `user:password@` of an address; what stands under a key that ends like a secret: in quotes, a list, or the whole rest.
 _SECRET = re.compile(
     r"""(?P<address>://)[^/\s"'@]+@"""
     r"""|(?<![\w.-])(?P<key>["']?[\w.-]*(?:passw(?:or)?d|secret|token|auth|authorization|credentials?)["']?\s*[:=]\s*)"""
