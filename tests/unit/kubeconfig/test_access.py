@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from provisioner.kubeconfig import access, merging
 from tests.builders import CA
@@ -200,6 +203,39 @@ def test_a_half_of_it_is_never_taken(cut: int, tally: Tally) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any reason will do
         access.read(GOOD[:cut], SERVER, CA)
     tally("hostile inputs tried", 1)
+
+
+PIECES = (
+    "&a ",
+    "*a",
+    "!!x ",
+    "{",
+    "[",
+    "? ",
+    "<<: ",
+    "- ",
+    "---\n",
+    "|\n",
+    "'",
+    '"',
+    "%YAML 9\n",
+    "\t",
+    "1e999",
+    "\x85",
+)
+
+
+@given(st.integers(0, len(GOOD)), st.integers(0, 200), st.one_of(st.sampled_from(PIECES), st.text(max_size=20)))
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_changed_it_is_read_or_refused(place: int, gone: int, put_in: str) -> None:
+    """Both as what a machine tells and as a file that is merged into."""
+    text = GOOD[:place] + put_in + GOOD[place + gone :]
+    with suppress(ValueError):
+        assert access.read(text, SERVER, CA).server == SERVER
+    with suppress(ValueError):
+        told = access.read(GOOD, SERVER, CA)
+        list(merging.conflicts(merging.parse(text), told, "test"))
+        merging.dump(merging.merged(merging.parse(text), told, "test"))
 
 
 def test_rsa_as_kubeadm_makes_it() -> None:
