@@ -84,9 +84,9 @@ def ca_pin(certificate: str) -> str:
 
 
 def certificates(text: str) -> frozenset[bytes]:
-    """The certificates of a PEM file (DER); what is not one is none."""
+    """All certificates of a PEM text, DER; none where there is none, or where it is damaged."""
     try:
-        return frozenset(der for _, _, der in pem.unarmor(text.encode(), multiple=True))
+        return frozenset(der for kind, _, der in pem.unarmor(text.encode(), multiple=True) if kind == "CERTIFICATE")
     except ValueError:
         return frozenset()
 
@@ -97,6 +97,23 @@ def trusted(state: HostState) -> frozenset[bytes]:
         return certificates(base64.b64decode(state.kubelet_ca).decode() if state.kubelet_ca else state.ca_certificate)
     except ValueError:
         return frozenset()
+
+
+def ca_fingerprint(certificate: str) -> str:
+    """`sha256:` and the hash of the whole certificate, as `openssl x509 -fingerprint -sha256` has it; of all of them
+    when there are several, and nothing when there is none.
+    """
+    return ", ".join(sorted(f"sha256:{hashlib.sha256(der).hexdigest()}" for der in certificates(certificate)))
+
+
+def same_ca(certificate: str, base64_data: str) -> bool:
+    """Whether the data of a kubeconfig (`certificate-authority-data`, however wrapped) are this CA, the whole of it."""
+    try:
+        other = base64.b64decode(base64_data).decode()
+    except ValueError:
+        return False
+    known = certificates(certificate)
+    return bool(known) and known == certificates(other)
 
 
 def kubernetes(view: View) -> Release:

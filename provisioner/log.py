@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from provisioner.core.report import (
     CommandRan,
     Event,
     Found,
+    Listener,
     NetworkSeen,
     Note,
     PhaseBegan,
@@ -24,19 +26,34 @@ from provisioner.core.report import (
     Waiting,
 )
 from provisioner.core.untrusted import visible
+from provisioner.errors import Problem, Severity
 from provisioner.paths import state_directory
 
 
 class Log:
-    """A listener that writes to a file only its owner can read; usable as a context manager."""
+    """A listener that writes to a file only its owner can read; usable as a context manager.
 
-    def __init__(self, path: Path) -> None:
+    A run is worth more than its log: where that cannot be written, `warn` is told why, once, and the run goes on.
+    """
+
+    def __init__(self, path: Path, warn: Listener) -> None:
         """Create the file, 0600, and the directory it lies in."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.path = path
-        path.touch(mode=0o600)
-        self._file = path.open("a", encoding="utf-8")
+        self._path: Path | None = path
+        self._warn = warn
         self._lock = threading.Lock()
+        self._file: TextIO | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+            self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            self._path = None
+            self._warn_of(path, error)
+
+    @property
+    def place(self) -> str:
+        """Where it is; nothing where there is none."""
+        return str(self._path or "")
 
     def __call__(self, event: Event) -> None:
         """Write the event, with the time."""
@@ -51,9 +68,15 @@ class Log:
         text = visible(text).replace("\n", "\n    ")
         stamp = datetime.now().astimezone().isoformat(timespec="milliseconds")
         with self._lock:
-            if not self._file.closed:
-                self._file.write(f"{stamp} {text}\n")
-                self._file.flush()
+            try:
+                if self._file:
+                    self._file.write(f"{stamp} {text}\n")
+                    self._file.flush()
+                return
+            except OSError as error:
+                lost = error
+                self._close()
+        self._warn_of(self._path, lost)
 
     def __enter__(self) -> Self:
         """The log itself."""
@@ -64,13 +87,29 @@ class Log:
     ) -> None:
         """Close the file; what still arrives afterwards is dropped."""
         with self._lock:
-            self._file.close()
+            self._close()
+
+    def _close(self) -> None:
+        # What could not be written is tried again here, and is lost.
+        with suppress(OSError):
+            if self._file:
+                self._file.close()
+        self._file = None
+
+    def _warn_of(self, path: Path | None, error: OSError) -> None:
+        message = f"the log cannot be written: {error.strerror}; the run goes on without it"
+        self._warn(
+            Found(Problem("log", str(path), message, "Is the disk full, may you write there?", Severity.WARNING))
+        )
 
 
-def new_log(command: str) -> Log:
-    """A new log file, named after the moment, the process (two may begin at once) and the command."""
+def new_log(command: str, warn: Listener) -> Log:
+    """A new log file, named after the moment, the process (two may begin at once) and the command.
+
+    `warn` is told when it cannot be written.
+    """
     stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S.%f")
-    return Log(state_directory() / "logs" / f"{stamp}-{os.getpid()}-{command.replace(' ', '-')}.log")
+    return Log(state_directory() / "logs" / f"{stamp}-{os.getpid()}-{command.replace(' ', '-')}.log", warn)
 
 
 def describe(event: Event) -> str:

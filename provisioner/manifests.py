@@ -6,6 +6,7 @@ touched.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from provisioner.bundle.manifest import Kind
@@ -14,7 +15,7 @@ from provisioner.core.objects import Objects, is_page, parse
 from provisioner.errors import BuildError, PreflightError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import Foreign, is_address, place, release
-from provisioner.paths import cache_directory
+from provisioner.paths import cache_directory, write_atomic
 from provisioner.upstream import web
 
 FOLDER = "manifests"
@@ -70,8 +71,9 @@ def _fetched(url: str, sha256: str, kept: Path) -> bytes:
         return text
     text = fetch(url)
     if _hash(text) == sha256:
-        kept.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text)
+        # It is at hand: that it cannot be kept is no reason to stop.
+        with suppress(OSError):
+            write_atomic(file, text)
     return text
 
 

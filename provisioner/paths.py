@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -22,33 +24,63 @@ def cache_directory() -> Path:
 
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Write a file whole or not at all, so that not even a power cut leaves half of it; OSError when it cannot be.
+    """Write a file whole or not at all, so that not even a power cut leaves half of it; OSError, with `path` as its
+    file name, when it cannot be.
 
     A link is followed: the file that it names is written. What is there and is no regular file (a device, a pipe) is
-    refused and stays. The new file is never readable for anyone whom `mode` does not allow.
+    refused and stays. The file is never readable for anyone whom `mode`, the umask, or the mode of the file that it
+    replaces does not allow. When we are killed, the most that stays is a hidden file beside it.
     """
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "is not a regular file", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".provisioner", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
+        before = _regular(path)
+        if not path.is_symlink():
+            # Where a link leads into nowhere, something is not mounted, perhaps: nothing is made in its place.
+            path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(Path(os.path.realpath(path)), data, mode, before)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_private(path: Path, text: str) -> None:
     """`write_atomic`, for a file that nobody else could ever read."""
     write_atomic(path, text, 0o600)
+
+
+def _regular(path: Path) -> os.stat_result | None:
+    """What is known of the file that is there; OSError for what is no regular file."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    if not os.access(path, os.W_OK):
+        # The directory would let us replace it, and whoever made it read-only meant it.
+        raise PermissionError(errno.EACCES, "it is read-only")
+    return found
+
+
+def _replace(path: Path, data: bytes, mode: int, before: os.stat_result | None) -> None:
+    """Write beside its place, and move: a name that nobody else uses, so that two writers do not mix."""
+    new = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.provisioner")
+    mode = mode & before.st_mode if before else mode
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if before and os.geteuid() == 0:
+                # With sudo, a user's file stays theirs.
+                os.fchown(file.fileno(), before.st_uid, before.st_gid)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    # The new name is there: a file system that cannot sync a directory is no reason to say that it is not.
+    with suppress(OSError):
+        _sync(path.parent)
 
 
 def _sync(directory: Path) -> None:

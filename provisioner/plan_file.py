@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from provisioner import __version__
 from provisioner.bundle.reading import Bundle
@@ -21,11 +21,16 @@ from provisioner.core.plan import Plan, PlayPlan, Step
 from provisioner.core.play import View
 from provisioner.core.resource import Change
 from provisioner.core.selection import Selection
+from provisioner.core.untrusted import shown, visible
+from provisioner.derived import ca_fingerprint
 from provisioner.errors import PreflightError, Problem, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.paths import write_private
 
-FORMAT = 1
+FORMAT = 2
+# The plan of a thousand fresh machines has some 20 MiB.
+_MOST_BYTES = 256 * 2**20
+_SHOWN = 120
 _AGAIN = "Make the plan again: `provisioner plan -o FILE`."
 _MADE_BY = "A plan is made with `provisioner plan -o FILE`; an inventory is named with -i, machines with --limit."
 # Where this machine keeps files is not what was agreed on: a plan may be made on one and applied on another.
@@ -33,6 +38,10 @@ _LOCAL: dict[str, Any] = {
     "settings": {"ssh": {"known_hosts": True}, "package_source": {"path": True}},
     "hosts": {"__all__": {"private_key_file": True}},
 }
+
+
+# A path must not hold more, and a name never does.
+_Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=4096)]
 
 
 class _Value(BaseModel):
@@ -51,18 +60,26 @@ class PlannedStep(_Value):
 
 
 class PlanFile(_Value):
-    """A saved plan. `made_of` are SHA-256 sums of the inventory's parts, by their names, and of the bundle."""
+    """A saved plan. `made_of` are SHA-256 sums of the inventory's parts, by their names, and of the bundle; `ca` is the
+    fingerprint of the cluster's CA, empty where there was no cluster yet.
+    """
 
-    format: Literal[1] = 1
-    program: str
+    format: Literal[2] = 2
+    program: _Line
     made: AwareDatetime
-    cluster: str
-    inventory: str
+    cluster: _Line
+    inventory: _Line
+    ca: _Line = ""
     made_of: dict[str, str]
     limit: str = ""
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     steps: tuple[PlannedStep, ...]
+
+    @property
+    def subject(self) -> str:
+        """What it is for, in words."""
+        return _subject(visible(self.cluster), visible(self.inventory))
 
     @property
     def selection(self) -> Selection:
@@ -83,6 +100,7 @@ def of(plan: Plan, view: View, selection: Selection) -> PlanFile:
         made=datetime.fromtimestamp(int(view.now_s), UTC),
         cluster=view.cluster.settings.name,
         inventory=str(view.cluster.path.absolute()),
+        ca=ca_fingerprint(view.live.ca_certificate) if view.live else "",
         made_of=made_of(view.cluster, view.bundle),
         limit=selection.limit,
         only=selection.only,
@@ -102,7 +120,8 @@ def save(path: Path, file: PlanFile) -> None:
 def load(path: Path) -> PlanFile:
     """Read a saved plan; UsageError when it is absent, damaged, something else, or of a format we do not know."""
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES)
     except OSError as error:
         raise UsageError(f"{path}: the plan cannot be read: {error.strerror}", hint=_MADE_BY) from error
     _require_format(path, text)
@@ -111,7 +130,8 @@ def load(path: Path) -> PlanFile:
     except ValidationError as error:
         found = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in found["loc"])
-        raise UsageError(f"{path}: the saved plan is damaged: {place}: {found['msg']}", hint=_AGAIN) from None
+        message = visible(f"{place[:_SHOWN]}: {found['msg'][:_SHOWN]}")
+        raise UsageError(f"{path}: the saved plan is damaged: {message}", hint=_AGAIN) from None
 
 
 def require_unchanged(file: PlanFile, cluster: Cluster, bundle: Bundle | None) -> None:
@@ -119,11 +139,21 @@ def require_unchanged(file: PlanFile, cluster: Cluster, bundle: Bundle | None) -
     problems = tuple(_changed(file, made_of(cluster, bundle)))
     if problems:
         raise PreflightError(
-            f"the plan of {file.made:%Y-%m-%d %H:%M} UTC was made of something else than is here now; "
+            f"the plan of {file.made:%Y-%m-%d %H:%M} UTC is for {file.subject}; "
+            f"{_subject(cluster.settings.name, str(cluster.path.absolute()))} is not what it was made of; "
             "nothing was changed",
             problems,
             hint=_AGAIN,
         )
+
+
+def same_cluster(file: PlanFile, rules: Callable[[View], tuple[Problem, ...]], view: View) -> tuple[Problem, ...]:
+    """What `rules` find, and that the machines carry another cluster than the plan was made for."""
+    now = ca_fingerprint(view.live.ca_certificate) if view.live else ""
+    if not file.ca or not now or now == file.ca:
+        return rules(view)
+    message = f"carries another cluster than the plan is for: its CA is {now}, and was {visible(file.ca[:_SHOWN])}"
+    return (*rules(view), Problem("plan-cluster", view.leader.name, message, _AGAIN))
 
 
 def made_of(cluster: Cluster, bundle: Bundle | None) -> dict[str, str]:
@@ -142,6 +172,10 @@ def _changed(file: PlanFile, now: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem("plan-made-of", name, _how(name in file.made_of, name in now))
 
 
+def _subject(cluster: str, inventory: str) -> str:
+    return f"cluster {cluster}, inventory {inventory}"
+
+
 def _how(was: bool, is_now: bool) -> str:
     if was and is_now:
         return "is not the same any more"
@@ -151,15 +185,15 @@ def _how(was: bool, is_now: bool) -> str:
 def _require_format(path: Path, text: bytes) -> None:
     try:
         raw = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raw = None
     format_ = raw.get("format") if isinstance(raw, dict) and "made_of" in raw else None
     if format_ is None:
         raise UsageError(f"{path}: this is not a saved plan, or not a whole one", hint=_MADE_BY)
     if format_ != FORMAT:
         raise UsageError(
-            f"{path}: format {format_!r} of saved plans is not known; this program reads format {FORMAT}",
-            hint=f"Use the provisioner that has made it ({raw.get('program')}), or make the plan again.",
+            f"{path}: format {shown(format_)} of saved plans is not known; this program reads format {FORMAT}",
+            hint=f"Use the provisioner that has made it ({shown(raw.get('program'))}), or make the plan again.",
         )
 
 

@@ -83,8 +83,9 @@ def plan(
         told.show.plan(outcome.plan, verbose=verbose)
         work.stop_for_errors(outcome, told)
         if output:
-            plan_file.save(output, plan_file.of(outcome.plan, outcome.view, selection))
-            told(Note(f"saved; to do just that: provisioner apply {shlex.quote(str(output))}"))
+            saved = plan_file.of(outcome.plan, outcome.view, selection)
+            plan_file.save(output, saved)
+            told(Note(f"saved for {saved.subject}; to do just that: provisioner apply {shlex.quote(str(output))}"))
         told.show.report(outcome.report)
         if not verbose and not as_json and any(step.change.diff for step in outcome.plan.steps):
             told.show.console.print("[dim]-v shows the diffs.[/]")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, cast
 
 import typer
 
-from provisioner.console import Human, Machine
+from provisioner.console import Human, Machine, show_error
 from provisioner.core.report import Event, Found, Listener, Note
 from provisioner.core.untrusted import shown
 from provisioner.errors import ProblemsError, ProvisionerError, UsageError
@@ -21,6 +22,7 @@ from provisioner.inventory.model import Cluster, Host
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.labs import state
 from provisioner.log import Log, describe, new_log
+from provisioner.output import Output
 from provisioner.screen import Screen
 
 InventoryOption = Annotated[
@@ -67,15 +69,16 @@ class Frame:
         found = error.problems if isinstance(error, ProblemsError) else ()
         lines = (f"error: {error.message}", error.details, *(describe(Found(problem)) for problem in found), error.hint)
         self.log.write("\n".join(line for line in lines if line))
-        self.show.error(error, str(self.log.path))
+        self.show.error(error, self.log.place)
 
 
 @contextmanager
 def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iterator[Frame]:
     """Run a command's work: errors are shown and become exit codes, the log is closed, live lines end."""
-    console, errors = _console(1), _console(2)
+    output = Output(sys.stdout)
+    console, errors = _console(1, output), _console(2, Output(sys.stderr))
     show = Machine(console) if as_json else Human(console, errors, verbose=verbose)
-    with new_log(command) as log:
+    with new_log(command, show) as log:
         told = Frame(show, log)
         try:
             yield told
@@ -86,8 +89,9 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
             raise
         except Exception as error:
             log.write("".join(traceback.format_exception(error)).rstrip())
-            told.fail(_defect(error))
-            raise typer.Exit(ProvisionerError.exit_code) from None
+            found = _explained(error)
+            told.fail(found)
+            raise typer.Exit(found.exit_code) from None
         except KeyboardInterrupt:
             told.log.write("interrupted")
             show.close()
@@ -95,9 +99,17 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
             raise typer.Exit(INTERRUPTED) from None
         finally:
             show.close()
+            if output.is_full:
+                lost = UsageError(f"standard output: {output.trouble}; what followed was not shown")
+                show_error(errors, lost, log.place)
+    if output.is_full:
+        raise typer.Exit(UsageError.exit_code)
 
 
-def _defect(error: Exception) -> ProvisionerError:
+def _explained(error: Exception) -> ProvisionerError:
+    """What nobody has foreseen: a file of this machine that somebody can do something about, or a defect of ours."""
+    if isinstance(error, OSError) and error.filename:
+        return UsageError(f"{error.filename}: {error.strerror}", hint="Is the disk full, may you use that?")
     return ProvisionerError(
         f"a defect of provisioner: {type(error).__name__}: {shown(str(error))}",
         hint="Report it with the end of the log, which says where. After a defect in the middle of a run, the same "
@@ -105,10 +117,10 @@ def _defect(error: Exception) -> ProvisionerError:
     )
 
 
-def _console(stream: int) -> Screen:
+def _console(stream: int, output: Output) -> Screen:
     """Standard output (1) or error (2). What goes to a file or a pipe is not cut or wrapped."""
     width = None if os.isatty(stream) else UNCUT_COLUMNS
-    return Screen(stderr=stream == 2, highlight=False, width=width, soft_wrap=width is not None, emoji=False)
+    return Screen(file=cast(IO[str], output), highlight=False, width=width, soft_wrap=width is not None, emoji=False)
 
 
 def is_typed(context: typer.Context, parameter: str) -> bool:

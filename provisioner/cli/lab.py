@@ -32,6 +32,7 @@ from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.labs import state
 from provisioner.labs.spec import KUBERNETES_VERSION, LabSpec, Machine
+from provisioner.paths import write_atomic
 from provisioner.tables import table
 from provisioner.transports.connect import ssh_argv
 
@@ -112,7 +113,7 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
         told(Note(f"nothing changed since {moment}, when it was verified; `provisioner verify` looks again"))
     else:
         verifying.verify(cluster, told)
-        verified.write_text(time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
+        write_atomic(verified, time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
     told.show.report(outcome.report)
     if isinstance(told.show, Human):
         farewell(cluster, outcome, told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import sys
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,14 +136,17 @@ def _seconds(ttl: str) -> int:
 def kubeconfig(cluster: Cluster, told: Frame, output: Path | None, *, merge: bool) -> None:
     """Fetch and write, merge, or print the administrator's kubeconfig."""
     with _looked(cluster, told, "") as (session, view):
-        text = kubeconfigs.fetch(session.run.fleet.transports[view.leader.name], view.leader.name)
+        given = kubeconfigs.fetch(session.run.fleet.transports[view.leader.name], view)
     name = cluster.settings.name
     if str(output) == "-":
-        sys.stdout.write(yaml.safe_dump(kubeconfigs.renamed(text, name), sort_keys=False))
+        told.show.console.out(kubeconfigs.text_of(given, name).rstrip(), highlight=False)
         return
-    path = output or (Path("~/.kube/config").expanduser() if merge else kubeconfigs.default_path(cluster))
-    kubeconfigs.save(path, text, name, merge=merge)
-    told(Note(f"{'merged into' if merge else 'written to'} {path}; try: kubectl --kubeconfig {path} get nodes"))
+    path = output or (kubeconfigs.home() / "config" if merge else kubeconfigs.default_path(cluster))
+    changed = kubeconfigs.save(path, given, name, merge=merge)
+    did = ("merged into" if merge else "written to") if changed else "nothing has changed in"
+    told(Note(f"{did} {path}; try: kubectl --kubeconfig {shlex.quote(str(path))} get nodes"))
+    if merge and changed:
+        told(Note(f"its current context is {name} now; what it was before is in {path}.bak"))
 
 
 def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None:

@@ -11,9 +11,9 @@ import typer
 from provisioner.cli import work
 from provisioner.cli.common import Frame
 from provisioner.console import Human
-from provisioner.core.report import HostReport, Note, PhaseBegan, Report
+from provisioner.core.report import Found, HostReport, Note, PhaseBegan, Report
 from provisioner.core.selection import Selection
-from provisioner.errors import Problem, VerificationError
+from provisioner.errors import Problem, Severity, VerificationError
 from provisioner.inventory.model import Cluster
 from provisioner.session import chosen as find_hosts
 from provisioner.verification import page
@@ -40,9 +40,18 @@ def verify(
         seconds=round(time.monotonic() - began_s, 3),
     )
     if html:
-        page.write(html, cluster.settings.name, report, found.reaches)
+        _write_page(html, cluster.settings.name, report, found, told)
     _tell(report, found, told)
     return report
+
+
+def _write_page(path: Path, name: str, report: Report, found: VerificationResult, told: Frame) -> None:
+    """That the page cannot be written is no reason to keep what was found to ourselves."""
+    try:
+        page.write(path, name, report, found.reaches)
+    except OSError as error:
+        message = f"the page was not written: {error.strerror}"
+        told(Found(Problem("page", str(path), message, "Name another file: --html FILE.", Severity.WARNING)))
 
 
 def _nothing_left(cluster: Cluster, told: Frame, limit: str) -> Report:

@@ -13,6 +13,7 @@ from provisioner.core.report import Listener, Note
 from provisioner.errors import BuildError, PreflightError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.looking import look_at
+from provisioner.paths import write_atomic
 from provisioner.preflight import sources
 from provisioner.session import load_version_lock, open_session
 from provisioner.sources.version_lock import (
@@ -39,7 +40,7 @@ def write(cluster: Cluster, told: Frame) -> None:
         return
     for line in changes(before, after) if before else ():
         told(Note(line))
-    path.write_text(after.model_dump_json(indent=2) + "\n")
+    write_atomic(path, after.model_dump_json(indent=2) + "\n")
     number, images = sum(len(product.packages) for product in after.products), len(after.images)
     told(Note(f"written to {path}: {number} packages, {images} images; plan and apply follow it from now on"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -14,10 +15,11 @@ from provisioner.core.report import Found, Note
 from provisioner.core.selection import Selection
 from provisioner.derived import skipped
 from provisioner.engine import Outcome
-from provisioner.errors import UsageError
+from provisioner.errors import Problem, ProvisionerError, Severity, UsageError
 from provisioner.holders import at_work
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.sources import is_program
+from provisioner.plan_file import PlanFile
 from provisioner.runtimes.crictl import left_out
 from provisioner.session import Session, find_bundle, open_session
 from provisioner.wording import together
@@ -41,8 +43,9 @@ def apply_saved(path: Path, inventory: Path | None, told: Frame, selection: Sele
         raise UsageError(f"{path}: what a saved plan does was decided when it was made", hint=hint)
     saved = plan_file.load(path)
     cluster = load_cluster(inventory or _recorded(path, Path(saved.inventory)), told)
+    told(Note(f"{path}: the plan of {saved.made:%Y-%m-%d %H:%M} UTC for {saved.subject}"))
     plan_file.require_unchanged(saved, cluster, find_bundle(cluster))
-    return apply(cluster, told, saved.selection, saved.plan)
+    return apply(cluster, told, saved.selection, saved)
 
 
 def _recorded(path: Path, inventory: Path) -> Path:
@@ -55,14 +58,14 @@ def _recorded(path: Path, inventory: Path) -> Path:
     return inventory
 
 
-def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, agreed: Plan | None = None) -> Outcome:
+def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, saved: PlanFile | None = None) -> Outcome:
     """Make it so and bring the kubeconfig home. A run that did not come to its end is reported, and exits."""
     with open_session(cluster, told, selection) as session:
-        outcome = _with_skipped(engine.apply(session.run, session.view, session, agreed))
-        if agreed:
-            _tell_done_already(agreed, outcome, told)
+        outcome = _with_skipped(_applied(session, saved))
+        if saved:
+            _tell_done_already(saved.plan, outcome, told)
         if outcome.report.result == "ok":
-            _bring_home(session, outcome, told)
+            outcome = _bring_home(session, outcome, told)
     told.show.close()
     told.log.write(f"report: {outcome.report}")
     if outcome.report.result == "interrupted":
@@ -70,6 +73,13 @@ def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, agreed: Pl
         raise KeyboardInterrupt
     stop_for_errors(outcome, told)
     return outcome
+
+
+def _applied(session: Session, saved: PlanFile | None) -> Outcome:
+    if saved is None:
+        return engine.apply(session.run, session.view, session, None)
+    run = dataclasses.replace(session.run, rules=partial(plan_file.same_cluster, saved, session.run.rules))
+    return engine.apply(run, session.view, session, saved.plan)
 
 
 def stop_for_errors(outcome: Outcome, told: Frame) -> None:
@@ -96,15 +106,26 @@ def _tell_done_already(agreed: Plan, outcome: Outcome, told: Frame) -> None:
         told(Note(f"{len(done)} of the plan's {len(agreed.steps)} step(s) had been done already, on {hosts}"))
 
 
-def _bring_home(session: Session, outcome: Outcome, told: Frame) -> None:
-    """Write the kubeconfig for the user at home, unless the file there is this cluster's already."""
+def _bring_home(session: Session, outcome: Outcome, told: Frame) -> Outcome:
+    """Write the kubeconfig for the user at home, unless the file there opens this cluster already.
+
+    A file at home that is in the way is a warning, since the cluster is there. A control plane that is lost now, or
+    whose kubeconfig is not what kubeadm writes, has failed.
+    """
     view = outcome.view
-    path = kubeconfig.default_path(session.cluster)
-    if view.live is None or kubeconfig.is_current(path, view.live.ca_certificate):
-        return
-    text = kubeconfig.fetch(session.run.fleet.transports[view.leader.name], view.leader.name)
+    leader = view.leader.name
     try:
-        kubeconfig.save(path, text, session.cluster.settings.name, merge=False)
-        told(Note(f"kubeconfig: {path}"))
+        path = kubeconfig.default_path(session.cluster)
+        if view.live is None or kubeconfig.is_current(path, view):
+            return outcome
+        given = kubeconfig.fetch(session.run.fleet.transports[leader], view)
+        if kubeconfig.save(path, given, session.cluster.settings.name, merge=False):
+            told(Note(f"kubeconfig: {path}"))
     except UsageError as error:
-        told(Note(f"{error.message}; `provisioner kubeconfig --merge` or `-o FILE` writes it elsewhere"))
+        message = "; ".join((f"the kubeconfig was not written: {error.message}", *error.details.splitlines()))
+        hint = f"{error.hint} `provisioner kubeconfig` does it later."
+        told(Found(Problem("kubeconfig", "", message, hint, Severity.WARNING)))
+    except ProvisionerError as error:
+        report = dataclasses.replace(outcome.report, result="failed")
+        return dataclasses.replace(outcome, report=report, errors={**outcome.errors, leader: error})
+    return outcome

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
 from provisioner.core.command import Command, Result, shell
+
+_MASK = "<masked>"
+# `user:password@` of an address; what stands under a key that ends like a secret: in quotes, a list, or the whole rest.
+_SECRET = re.compile(
+    r"""(?P<address>://)[^/\s"'@]+@"""
+    r"""|(?<![\w.-])(?P<key>["']?[\w.-]*(?:passw(?:or)?d|secret|token|auth|authorization|credentials?)["']?\s*[:=]\s*)"""
+    r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\[[^]\n]*\]?|[^\s"'\[{][^\n]*)""",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,16 @@ class Later:
 
 
 def text_diff(before: str, after: str, name: str) -> str:
-    """A unified diff of two texts; empty when they are equal."""
+    """A unified diff of two texts; empty when they are equal. Secrets in what is there already are masked."""
     lines = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), f"{name} (now)", f"{name} (wished)"
     )
-    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+    told = (line if line.startswith("+") else masked(line) for line in lines)
+    return "".join(line if line.endswith("\n") else line + "\n" for line in told)
+
+
+def masked(line: str) -> str:
+    """A line of a file that somebody else has written, without passwords, tokens and logins in addresses."""
+    return _SECRET.sub(
+        lambda found: f"{found['address'] or found['key']}{_MASK}{'@' if found['address'] else ''}", line
+    )

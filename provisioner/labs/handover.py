@@ -10,12 +10,13 @@ from docker.models.containers import Container
 from provisioner.core.report import Listener, Note
 from provisioner.labs import inventory, machines, state
 from provisioner.labs.spec import Machine
+from provisioner.paths import write_private
 
 
 def write_known_hosts(home: Path, members: Iterable[Machine], containers: Mapping[str, Container]) -> None:
     """Learn the machines' host keys, anew each time: a machine removed by hand comes back with other ones."""
     lines = [inventory.known_hosts(one, machines.host_keys(containers[one.name])) for one in members]
-    state.write(home / state.KNOWN_HOSTS, "".join(lines))
+    write_private(home / state.KNOWN_HOSTS, "".join(lines))
 
 
 def write_inventory(home: Path, members: Sequence[Machine], listen: Listener, kubernetes: str = "") -> None:
@@ -23,10 +24,10 @@ def write_inventory(home: Path, members: Sequence[Machine], listen: Listener, ku
     path, made = home / state.INVENTORY, home / state.INVENTORY_MADE
     fresh, former, current = inventory.text(home.name, members, kubernetes), _read(made), _read(path)
     if current in (None, former, fresh):
-        state.write(path, fresh)
+        write_private(path, fresh)
     elif fresh != former:
         listen(Note(f"{path} was edited and is kept; what it would be now is in {made}"))
-    state.write(made, fresh)
+    write_private(made, fresh)
 
 
 def _read(path: Path) -> str | None:

@@ -12,6 +12,7 @@ from provisioner.labs import spec as specs
 from provisioner.labs import state
 from provisioner.labs.rights import Rights
 from provisioner.labs.spec import LabSpec, Machine
+from provisioner.paths import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def path(name: str) -> Path:
 def write(record: Record) -> None:
     """Remember a lab. From now on machines may exist."""
     text = TypeAdapter(Record).dump_json(record, indent=2).decode()
-    state.write(path(record.spec.name), text + "\n")
+    write_private(path(record.spec.name), text + "\n")
 
 
 def read(name: str) -> Record | None:

@@ -10,7 +10,6 @@ import fcntl
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provisioner.errors import LabError, LockHeldError
+from provisioner.paths import write_private
 
 STATE_VARIABLE = "PROVISIONER_STATE_DIR"
 KEY, KNOWN_HOSTS, INVENTORY, RECORD = "id_ed25519", "known_hosts", "inventory.yaml", "lab.json"
@@ -57,24 +57,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.name for path in (base() / "labs").glob("*/")))
 
 
-def write(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file in one step: whoever reads it sees the old or the new one. The mode is set first."""
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(text)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-
-
 def public_key(home: Path) -> str:
     """The lab's public key in OpenSSH's form; the pair is made (0600) when there is none."""
     path = home / KEY
     if not path.exists():
-        write(path, _new_private_key())
+        write_private(path, _new_private_key())
     private = serialization.load_ssh_private_key(path.read_bytes(), password=None)
     public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return f"{public.decode()} provisioner-lab-{home.name}\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from provisioner import tables
 from provisioner.core.report import Reach, Report
+from provisioner.paths import write_atomic
 from provisioner.templating import render
 from provisioner.wording import duration
 
@@ -16,7 +17,7 @@ from provisioner.wording import duration
 def write(path: Path, cluster: str, report: Report, reaches: Iterable[Reach]) -> None:
     """Write the page."""
     moment = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    path.write_text(page(cluster, moment, report, tuple(reaches)), encoding="utf-8")
+    write_atomic(path, page(cluster, moment, report, tuple(reaches)))
 
 
 def page(cluster: str, moment: str, report: Report, reaches: tuple[Reach, ...]) -> str:

@@ -18,6 +18,7 @@ from tests.e2e.world import Said, World, provisioner
 
 pytestmark = pytest.mark.e2e
 
+ADMIN_CONF = "/etc/kubernetes/admin.conf"
 DAEMON_JSON = "/etc/docker/daemon.json"
 SYSCTL_FILE = "/etc/sysctl.d/99-provisioner.conf"
 
@@ -77,6 +78,24 @@ def test_the_kubeconfig_at_home_opens_the_cluster(lab: World) -> None:
 def test_the_login_user_has_a_kubeconfig(lab: World) -> None:
     listing = lab.shell("cp1", "stat -c '%a %U' /home/admin/.kube/config; su admin -c 'kubectl get nodes -o name'")
     assert listing.split() == ["600", "admin", "node/cp1", "node/w1", "node/w2"]
+
+
+def test_a_program_in_admin_conf_is_not_taken_home_and_the_way_out_is_one(lab: World, tmp_path: Path) -> None:
+    """What the message says to run is run there; the cluster's own file is put back."""
+    lab.shell("cp1", f"cp -p {ADMIN_CONF} /root/kept.conf")
+    try:
+        exec_ = "--exec-command=/bin/false --exec-api-version=client.authentication.k8s.io/v1beta1"
+        lab.shell("cp1", f"kubectl --kubeconfig {ADMIN_CONF} config set-credentials kubernetes-admin {exec_}")
+        refused = lab.run("kubeconfig", "-o", str(tmp_path / "config"))
+        assert refused.code == 5, refused
+        assert "users[0].user.exec is not allowed" in refused.stderr
+        assert not (tmp_path / "config").exists()
+        lab.shell("cp1", refused.stderr.partition("on cp1: ")[2].splitlines()[0])
+        taken = lab.run("kubeconfig", "-o", str(tmp_path / "config"))
+        assert taken.code == 0, taken
+        assert set(_nodes(tmp_path / "config")) == {"cp1", "w1", "w2"}
+    finally:
+        lab.shell("cp1", f"mv /root/kept.conf {ADMIN_CONF}; rm -f /root/admin.conf")
 
 
 def test_the_catalogue_knows_the_images_that_kubeadm_asks_for(lab: World) -> None:

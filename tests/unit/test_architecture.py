@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,8 @@ ORDER = (
     "errors", "causes", "paths", "mirror", "catalog", "inventory", "core", "templating", "bundle", "resources",
     "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
     "preflight", "transports", "guard", "fleet", "steps", "looking", "measuring", "asking", "planning", "work",
-    "engine", "wording", "marks", "holders", "lease", "session", "log", "plain", "tables", "screen", "console", "labs",
-    "verification",
-    "kubeconfig", "plan_file", "cli", "__main__",
+    "engine", "wording", "marks", "holders", "lease", "session", "log", "plain", "tables", "output", "screen",
+    "console", "labs", "verification", "kubeconfig", "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "addressing",
@@ -49,6 +49,25 @@ OUTSIDE = frozenset({
 })  # fmt: skip
 # `report.step` measures how long a block takes, for whoever works around the core.
 EXCEPT = {("core/report", "time")}
+
+# Files of the machine that this runs on are written by `paths` alone, whole or not at all. Elsewhere are only streams,
+# which grow, and what lies in a directory that nobody else knows or that gets its name when it is whole.
+STREAMS = {
+    "log": "a log grows",
+    "output": "/dev/null",
+    "labs/daemon": "a log grows",
+    "transports/trust": "known hosts are appended to",
+    "lease": "a mark that is locked, and empty",
+    "verification/stream": "a pipe",
+    "verification/session": "a temporary directory",
+    "labs/ubuntu": "a temporary directory",
+    "bundle/": "a bundle's work directory, named when it is whole",
+    "upstream/": "a bundle's work directory, named when it is whole; downloads are *.part until they are",
+}
+_WRITERS = frozenset({
+    "write_text", "write_bytes", "copyfile", "copy", "copy2", "copytree", "move", "mkstemp", "NamedTemporaryFile",
+    "touch",
+})  # fmt: skip
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -95,6 +114,46 @@ def test_only_the_console_prints_and_only_the_command_line_exits(name: str) -> N
     assert name == "console" or "print" not in called
     assert not called & {"sys.exit", "exit", "quit", "os._exit"}
     assert not [line for line in raised if "SystemExit" in line]
+
+
+def writes(call: ast.Call) -> bool:
+    """Whether a call opens a file for writing, or makes one; `.open("rb")` and the `open()` of a connection do not."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    told = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+    modes = [one.value for one in told if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    if any(keyword.arg == "fileobj" for keyword in call.keywords):
+        return False
+    if name in {"open", "fdopen"}:
+        return "O_CREAT" in ast.unparse(call) or any(re.fullmatch("[wax][bt+]*|r[bt]*[+]", mode) for mode in modes)
+    return name in _WRITERS
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "paths" and not name.startswith(tuple(STREAMS))])
+def test_files_are_written_whole_by_one_function(name: str) -> None:
+    calls = [node for node in ast.walk(MODULES[name]) if isinstance(node, ast.Call)]
+    assert [ast.unparse(call) for call in calls if writes(call)] == []
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_stream_is_one(name: str) -> None:
+    """What does not write any more is taken off the list."""
+    trees = [tree for module, tree in MODULES.items() if module.startswith(name)]
+    assert any(writes(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('path.open("w")', True), ('path.open(mode="ab")', True), ('open(path, "r+")', True), ('open(path, "x")', True),
+        ("os.open(path, os.O_WRONLY | os.O_CREAT)", True), ("path.write_text(text)", True), ('path.open("rb")', False),
+        ("path.open()", False), ("transport.open()", False), ('tarfile.open(archive, "w", format=1)', True),
+        ('tarfile.open(fileobj=memory, mode="w")', False),
+    ],
+)  # fmt: skip
+def test_what_counts_as_writing(text: str, found: bool) -> None:
+    call = ast.parse(text, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert writes(call) == found
 
 
 @pytest.mark.parametrize("name", MODULES)

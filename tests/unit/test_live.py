@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from provisioner.console import Human, Machine
-from provisioner.core.report import Outcome, Said, StepBegan, StepEnded
+from provisioner.core.report import Outcome, Said, StepBegan, StepEnded, ignore
 from provisioner.log import Log
 
 EVENTS = (
@@ -31,7 +31,7 @@ def test_on_a_terminal_the_running_step_shows_its_latest_line() -> None:
 def test_elsewhere_it_is_not_shown(tmp_path: Path) -> None:
     plain, lines = io.StringIO(), io.StringIO()
     listeners = (Human(Console(file=plain), Console(file=plain)), Machine(Console(file=lines)))
-    with Log(tmp_path / "log") as log:
+    with Log(tmp_path / "log", ignore) as log:
         for listen in (*listeners, log):
             for event in EVENTS:
                 listen(event)

@@ -16,13 +16,15 @@ from provisioner.core.plan import Plan, PlayPlan, Step
 from provisioner.core.play import View
 from provisioner.core.resource import Change
 from provisioner.core.selection import Selection
+from provisioner.derived import ca_fingerprint
 from provisioner.errors import PreflightError, UsageError
 from provisioner.inventory.values import Secret
 from provisioner.plan_file import PlanFile, load, of, require_unchanged, save
 from provisioner.resources.files import File
 from tests import builders
 from tests.builders import cluster, host, ok
-from tests.conftest import Golden
+from tests.conftest import Golden, Tally
+from tests.unit.kubeconfig.given import other_ca
 
 PLANTED = "planted-secret-0123456789"
 SECRET_FILE = File("/etc/secret", Secret(PLANTED, "a password"), mode=0o600).diff(ok("absent\n"), set())
@@ -140,14 +142,29 @@ def text(**changes: Any) -> str:
         ("[]", "this is not a saved plan", "-i"),
         ('{"format": 1, "contents": []}', "this is not a saved plan", "-i"),
         (text()[:200], "not a whole one", "plan -o"),
-        (text(format=2), "format 2 of saved plans is not known", "0."),
+        (text(format=1), 'format "1" of saved plans is not known', "0."),
         (text(steps=[{"play": "machine"}]), "is damaged: steps.0.host", "plan -o"),
         (text(limit=3), "is damaged: limit", "plan -o"),
         (text(more="x"), "is damaged: more", "plan -o"),
+        (text(format="x" * 9999), 'xxx…" of saved plans is not known', "0."),
+        (text(format=3, program={"\x1b[2J": "x" * 9999}), 'format "3" of saved', "made it"),
+        (text(inventory="/\0"), "is damaged: inventory", "plan -o"),
+        (text(cluster="\x1b[2J"), "is damaged: cluster", "plan -o"),
+        (text(cluster="x" * 9999), "is damaged: cluster", "plan -o"),
+        (text(cluster="\ud800"), "is damaged", "plan -o"),
+        (text(made=10**400), "is damaged: made", "plan -o"),
+        (text(made="9" * 99), "is damaged: made", "plan -o"),
+        (text(made_of=[]), "is damaged: made_of", "plan -o"),
+        (text(steps={}), "is damaged: steps", "plan -o"),
+        (text(**{"\x1b[2J" * 999: 1}), "is damaged: \\x1b[2J", "plan -o"),
+        ("[" * 100_000, "this is not a saved plan", "-i"),
+        (text()[:-2] + ', "x": ' + "[" * 100_000, "this is not a saved plan", "-i"),
+        (text()[:-2] + ', "x": ' + "9" * 10_000 + "}", "this is not a saved plan", "-i"),
+        ("\0" * 100, "this is not a saved plan", "-i"),
     ],
-    ids=["empty", "inventory", "list", "foreign", "cut off", "newer", "half a step", "wrong type", "unknown key"],
+    ids=lambda value: value if len(value) < 60 and value.isprintable() else "",
 )
-def test_what_is_no_plan_is_refused(content: str, message: str, hint: str, tmp_path: Path) -> None:
+def test_what_is_no_plan_is_refused(content: str, message: str, hint: str, tmp_path: Path, tally: Tally) -> None:
     path = tmp_path / "a.plan"
     path.write_text(content)
     with pytest.raises(UsageError) as error:
@@ -155,6 +172,52 @@ def test_what_is_no_plan_is_refused(content: str, message: str, hint: str, tmp_p
     assert message in error.value.message
     assert str(path) in error.value.message
     assert hint in error.value.hint
+    assert "\x1b" not in error.value.message + error.value.hint
+    assert len(error.value.message + error.value.hint) < 700
+    tally("hostile inputs tried", 1)
+
+
+@pytest.mark.parametrize("cut", range(0, len(text()), 101))
+def test_a_plan_that_is_cut_off_anywhere_is_refused(cut: int, tmp_path: Path, tally: Tally) -> None:
+    path = tmp_path / "a.plan"
+    path.write_text(text()[:cut])
+    with pytest.raises(UsageError):
+        load(path)
+    tally("hostile inputs tried", 1)
+
+
+def test_what_never_ends_is_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_file, "_MOST_BYTES", 1000)
+    with pytest.raises(UsageError, match="not a saved plan"):
+        load(Path("/dev/zero"))
+
+
+def test_both_inventories_are_named_when_they_are_not_the_same(tmp_path: Path) -> None:
+    other = cluster(name="production").model_copy(update={"path": Path("/production/hosts.yaml")})
+    with pytest.raises(PreflightError) as error:
+        require_unchanged(made(), other, builders.view().bundle)
+    assert "is for cluster test, inventory /inventory.yaml;" in error.value.message
+    assert "cluster production, inventory /production/hosts.yaml is not what it was made of" in error.value.message
+
+
+def findings(view: View, file: PlanFile) -> list[str]:
+    return [str(problem) for problem in plan_file.same_cluster(file, lambda view: (), view)]
+
+
+def test_machines_that_carry_another_cluster_now_are_refused() -> None:
+    file = made(builders.running())
+    assert file.ca == ca_fingerprint(builders.CA)
+    assert findings(builders.running(), file) == []
+    (finding,) = findings(builders.running(live=builders.live(ca_certificate=other_ca())), file)
+    assert finding.startswith("cp1: carries another cluster than the plan is for")
+    assert ca_fingerprint(builders.CA) in finding
+    assert ca_fingerprint(other_ca()) in finding
+
+
+def test_a_plan_that_is_half_done_goes_on_with_the_cluster_that_it_has_made() -> None:
+    """When it was made there was none yet; or there is none that answers now."""
+    assert findings(builders.running(), made()) == []
+    assert findings(builders.view(), made(builders.running())) == []
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

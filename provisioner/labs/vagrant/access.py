@@ -21,6 +21,7 @@ from provisioner.labs.machines import host_keys
 from provisioner.labs.spec import SSH_PORT
 from provisioner.labs.vagrant import program
 from provisioner.labs.vagrant.program import Environment
+from provisioner.paths import write_private
 
 DOCKER = "docker"
 KEYS = "host-keys.json"
@@ -80,9 +81,9 @@ def _learn(environment: Environment, hosts: list[Host], listen: Listener) -> Pat
         listen(Note(f"{name} was made anew; its new host key is learnt from Vagrant"))
     known |= {name: Learnt(ids[name], found) for name, found in keys.items()}
     lines = (inventory.known_host(host.address, host.port, known[host.name].keys) for host in hosts)
-    state.write(file, "".join(lines))
+    write_private(file, "".join(lines))
     if new:
-        state.write(record, TypeAdapter(dict[str, Learnt]).dump_json(known, indent=2).decode() + "\n")
+        write_private(record, TypeAdapter(dict[str, Learnt]).dump_json(known, indent=2).decode() + "\n")
     return file
 
 

@@ -22,6 +22,7 @@ from provisioner.labs.image import ENTRY, STOP_SIGNAL
 from provisioner.labs.machines import HALT_TIMEOUT_S, USER, USER_ID, VOLUMES, node_config
 from provisioner.labs.rights import granted
 from provisioner.labs.vagrant.program import Environment
+from provisioner.paths import write_private
 
 FILE = "node.json"
 # The engine's own label for containers that only try what the host grants.
@@ -97,7 +98,7 @@ def prepare(environment: Environment, cluster: Cluster, listen: Listener) -> Non
         USER,
         str(environment.state / state.KEY),
     )
-    state.write(environment.state / FILE, TypeAdapter(Node).dump_json(node, indent=2).decode() + "\n")
+    write_private(environment.state / FILE, TypeAdapter(Node).dump_json(node, indent=2).decode() + "\n")
 
 
 def halt(ids: Collection[str]) -> None:

@@ -31,7 +31,7 @@ def world(call: Call, monkeypatch: pytest.MonkeyPatch) -> World:
 
     monkeypatch.setattr("provisioner.cli.work.open_session", session)
     monkeypatch.setattr("provisioner.engine.apply", lambda run, view, ground, agreed: apply(run, view, made, agreed))
-    monkeypatch.setattr("provisioner.cli.work._bring_home", lambda *arguments: None)
+    monkeypatch.setattr("provisioner.cli.work._bring_home", lambda session, outcome, told: outcome)
     return made
 
 

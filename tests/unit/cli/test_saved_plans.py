@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,9 @@ def test_an_inventory_that_is_named_is_held_against_the_plan(call: Call, saved: 
     assert said.code == 3
     assert "host w1: is not in the inventory any more" in said.err
     assert "host w9: was not in the inventory then" in said.err
+    assert re.search(r"the plan of .* is for cluster kubernetes, inventory .*/good.yaml;", said.err)
+    assert re.search(r"cluster kubernetes, inventory .*/other.yaml is not what it was made of", said.err)
+    assert re.search(r"^a.plan: the plan of .* for cluster kubernetes, inventory .*/good.yaml$", said.out, re.MULTILINE)
 
 
 def test_a_program_that_a_plan_names_is_not_run(call: Call, saved: str) -> None:
@@ -101,8 +105,15 @@ def world(call: Call, monkeypatch: pytest.MonkeyPatch) -> World:
 def test_a_plan_is_saved_and_says_what_to_do_with_it(call: Call, world: World) -> None:
     said = call("plan", "-o", "my plan")
     assert said.code == 0
-    assert "provisioner apply 'my plan'" in said.out
+    assert "saved for cluster test, inventory /inventory.yaml; to do just that: provisioner apply 'my plan'" in said.out
     assert len(load_plan(Path("my plan")).steps) == len(world.plan().plan.steps)
+
+
+def test_a_device_is_no_place_for_a_plan(call: Call, world: World) -> None:
+    said = call("plan", "-o", "/dev/null")
+    assert said.code == 2
+    assert "/dev/null: the plan cannot be written: it is not a regular file" in said.err
+    assert Path("/dev/null").is_char_device()
 
 
 def test_a_plan_that_failed_is_not_saved(call: Call, world: World) -> None:

@@ -75,16 +75,6 @@ def test_forgetting_one_lab_keeps_the_other() -> None:
     assert state.names() == ("two",)
 
 
-def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    state.write(path, "old", 0o640)
-    with pytest.raises(UnicodeEncodeError):
-        state.write(path, "new \ud800")
-    assert path.read_text() == "old"
-    assert _mode(path) == 0o640
-    assert list(tmp_path.glob(".file*")) == []
-
-
 def test_the_record_comes_back_as_it_was() -> None:
     written = Record(LabSpec(name="lab", memory_mib=2048, cpus=1.5), "image:1", Rights.RESTRICTED)
     assert record.read("lab") is None
