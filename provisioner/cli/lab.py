@@ -33,7 +33,8 @@ from provisioner.inventory.model import Cluster
 from provisioner.labs import state
 from provisioner.labs.spec import KUBERNETES_VERSION, LabSpec, Machine
 from provisioner.tables import table
-from provisioner.transports.connect import ssh_argv
+from provisioner.transports.openssh import ssh_argv
+from provisioner.transports.user_config import way_to
 
 app = typer.Typer(
     help="Machines to play on: containers that behave like servers, or virtual machines by Vagrant.",
@@ -185,7 +186,7 @@ def ssh(
         choice = choose(context, name, inventory, told)
         if choice.cluster:
             cluster = reached(choice.cluster, told)
-            argv = ssh_argv(known_host(cluster, machine), cluster.settings.ssh)
+            argv = ssh_argv(way_to(known_host(cluster, machine), cluster.settings.ssh))
         else:
             from provisioner.labs import container  # noqa: PLC0415
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import paramiko
 
+from provisioner.inventory.ssh import SSH_PORT
 from provisioner.paths import write_atomic
 
-SSH_PORT = 22
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HASHED = b"|"
 _NEW_FILE_MODE = 0o644

@@ -20,7 +20,8 @@ from provisioner.bundle.serve import serve_connection
 from provisioner.causes import hint
 from provisioner.core.command import STILL_BUSY, Command, Result, script
 from provisioner.errors import StepError, UnreachableError
-from provisioner.inventory.model import Host, Ssh
+from provisioner.inventory.model import Host
+from provisioner.inventory.ssh import Ssh
 from provisioner.transports.batch import Batch
 from provisioner.transports.connect import close, connect
 from provisioner.transports.protocol import Began, Heard, nobody

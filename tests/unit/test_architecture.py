@@ -39,6 +39,7 @@ PURE = (
     "inventory/statements",
     "inventory/tree",
     "inventory/source_rules",
+    "inventory/ssh",
     "inventory/strict",
     "inventory/vagrant",
     "inventory/values",

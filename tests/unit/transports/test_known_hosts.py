@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.transports import known_hosts
-from provisioner.transports.known_hosts import Known, append, known, name_of, parse
+from provisioner.transports.known_hosts import Known, KnownHosts, append, known, name_of, parse
 from tests.conftest import Tally
 from tests.unit.transports.known_hosts_files import ECDSA, ED, ED2, NAMES, PLACE, RSA, WHOLE, damaged, hashed, words
 
@@ -100,8 +100,12 @@ def test_a_new_key_gets_a_line_of_its_own_and_every_byte_stays(tmp_path: Path, b
 
 def test_a_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
-    parse_ = known_hosts.parse
-    monkeypatch.setattr(known_hosts, "parse", lambda data, path: read.append(path) or parse_(data, path))
+
+    def parsed(data: bytes, path: Path) -> KnownHosts:
+        read.append(path)
+        return parse(data, path)
+
+    monkeypatch.setattr(known_hosts, "parse", parsed)
     path = tmp_path / "known_hosts"
     path.write_text(f"a {words(ED)}\n")
     for name in ("a", "b", "c"):
