@@ -8,7 +8,7 @@ from provisioner.inventory.strict import FilePath, Model
 
 # What SSH chooses when nobody says another one.
 SSH_PORT = 22
-_PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _JUMP = rf"([A-Za-z0-9_][-A-Za-z0-9_.]*@)?([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9.]+)?\])(:{_PORT})?"
 JUMP_HOST = rf"^{_JUMP}(,{_JUMP})*$"
 

@@ -44,6 +44,12 @@ def explain(error: Exception, way: Way, ssh: Ssh) -> UnreachableError:
             hint="Is the machine up, and reachable from there? Does the jump host's sshd allow forwarding "
             "(AllowTcpForwarding)?",
         )
+    if way.proxy_command and (hung_up(error) or isinstance(error, TimeoutError)):
+        return UnreachableError(
+            f"{where}: its ProxyCommand in ~/.ssh/config ends, or says nothing",
+            details=str(error),
+            hint=f"Try it by hand; it has to show a line that begins with SSH-2.0: `{way.proxy_command}`",
+        )
     if hung_up(error):
         return UnreachableError(
             f"{where}: no login could begin within {PATIENCE * ssh.connect_timeout_s} s: it hangs up, or says nothing",

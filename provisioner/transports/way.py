@@ -86,8 +86,8 @@ def way(host: Host, ssh: Ssh, ask: Ask) -> Way:
         if not left:
             raise UnreachableError(f"{host.name}: its jump hosts go in a circle", hint=_CIRCLE)
         said = ask(stop)
-        # As with ssh: who would go through itself goes directly (`Host *` with a ProxyJump is for that machine, too).
-        jumps = jumps or tuple(jump for jump in said.jumps if jump.name.lower() != stop.name.lower())
+        # As with ssh: the first of a row is reached as its own settings say, the others through the one before.
+        jumps = jumps or said.jumps
         through = to(jumps[-1], jumps[:-1], left - 1) if jumps else None
         known_hosts = (ssh.known_hosts,) if ssh.known_hosts else said.known_hosts
         command = "" if through else said.proxy_command

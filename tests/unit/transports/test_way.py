@@ -72,8 +72,6 @@ def test_a_jump_host_s_own_settings_count_for_it() -> None:
         (None, {"10.0.0.21": "b", "b": "a"}, ["me@a:22", "me@b:22", "me@10.0.0.21:22"]),
         # The first of a row is reached as its own settings say; those after it through the one before.
         ("a,b", {"a": "x", "b": "y"}, ["me@x:22", "me@a:22", "me@b:22", "me@10.0.0.21:22"]),
-        # `Host *` with `ProxyJump a` holds for `a` too, which is reached directly.
-        (None, {"10.0.0.21": "a", "a": "A"}, ["me@a:22", "me@10.0.0.21:22"]),
     ],
 )
 def test_jump_hosts_stand_in_a_row(jump_host: str | None, said: dict[str, str], expected: list[str]) -> None:
