@@ -15,6 +15,7 @@ from provisioner.core.measure import Target, measure
 from provisioner.core.play import View
 from provisioner.inventory.model import Host, Role
 from provisioner.inventory.networks import variant
+from provisioner.inventory.ssh import SSH_PORT
 
 # Up to so many machines every pair is measured (240 ways); beyond, each tries so many of those that follow it.
 SMALL_FLEET = 16
@@ -44,7 +45,8 @@ def questions(view: View, *, everything: bool = False, replacing: bool = False) 
             if everything or (name, address.ip.ip) not in view.ways:
                 knocks = everything or bool({name, other} & fresh)
                 needs = _needs(view, hosts[name], hosts[other], address) if knocks else ()
-                target = Target(address.ip.ip, _hoped_for(view.facts[name], address), hosts[other].port, needs)
+                mtu, port = _hoped_for(view.facts[name], address), hosts[other].port or SSH_PORT
+                target = Target(address.ip.ip, mtu, port, needs)
                 wanted.setdefault(name, []).append(target)
     return {name: measure(targets) for name, targets in wanted.items()}
 

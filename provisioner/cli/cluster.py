@@ -33,7 +33,8 @@ from provisioner.cli.unlock import unlock as take_lock_away
 from provisioner.core.report import Note
 from provisioner.core.selection import Selection
 from provisioner.inventory import loader
-from provisioner.transports.connect import ssh_argv
+from provisioner.transports.openssh import ssh_argv
+from provisioner.transports.user_config import way_to
 from provisioner.verification.run import Scope
 from provisioner.verification.walk import OUTSIDE_NAME, SAMPLE_ABOVE
 
@@ -201,7 +202,7 @@ def ssh(
     """Open a shell on a machine, with the inventory's key and host keys."""
     with frame("ssh") as told:
         cluster = reached(loader.load(find_inventory(inventory), untested=True), told)
-        argv = ssh_argv(known_host(cluster, host), cluster.settings.ssh)
+        argv = ssh_argv(way_to(known_host(cluster, host), cluster.settings.ssh))
     os.execvp(argv[0], [*argv, *(command or [])])  # noqa: S606 - the user asked for this shell
 
 
@@ -232,7 +233,7 @@ def trust(
     with frame("trust") as told:
         cluster = load_cluster(inventory, told)
         for name, offer in reading.unknown_keys(cluster, limit):
-            told(Note(f"{name}: {offer.algorithm} {offer.fingerprint}"))
+            told(Note(f"{name}: {offer.shown}"))
             if yes or typer.confirm(f"Is that the key of {name}?"):
                 offer.confirm()
                 told(Note(f"{name}: written to {offer.path}"))

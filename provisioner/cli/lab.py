@@ -34,7 +34,8 @@ from provisioner.labs import state
 from provisioner.labs.spec import KUBERNETES_VERSION, LabSpec, Machine
 from provisioner.paths import write_atomic
 from provisioner.tables import table
-from provisioner.transports.connect import ssh_argv
+from provisioner.transports.openssh import ssh_argv
+from provisioner.transports.user_config import way_to
 
 app = typer.Typer(
     help="Machines to play on: containers that behave like servers, or virtual machines by Vagrant.",
@@ -186,7 +187,7 @@ def ssh(
         choice = choose(context, name, inventory, told)
         if choice.cluster:
             cluster = reached(choice.cluster, told)
-            argv = ssh_argv(known_host(cluster, machine), cluster.settings.ssh)
+            argv = ssh_argv(way_to(known_host(cluster, machine), cluster.settings.ssh))
         else:
             from provisioner.labs import container  # noqa: PLC0415
 

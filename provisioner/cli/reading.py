@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from provisioner.core.play import View
 from provisioner.core.report import Found, Note, Outcome, StepEnded
 from provisioner.core.selection import Selection
 from provisioner.derived import ca_pin
-from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
+from provisioner.errors import ProvisionerError, StepError, UsageError
 from provisioner.guard import for_each
 from provisioner.holders import at_work
 from provisioner.inventory.model import Cluster
@@ -55,10 +55,7 @@ def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
     else:
         told.show.close()
         told.show.console.print(table(_STATUS, rows))
-    for error in errors.values():
-        told.fail(error)
-    if errors:
-        raise typer.Exit(UnreachableError.exit_code)
+    _fail(told, errors)
     if any(row[2] != "Ready" for row in rows):
         raise typer.Exit(6)
 
@@ -83,18 +80,28 @@ def _status_row(view: View, name: str, error: ProvisionerError | None) -> tuple[
 
 
 def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:
-    """What each machine is."""
-    with _looked(cluster, told, limit) as (_, view):
-        names = [name for name in view.facts if name in view.limit]
-        if as_json:
-            for name in names:
-                told.show.console.out(_json({"host": name, **dataclasses.asdict(view.facts[name])}), highlight=False)
-            return
+    """What each machine is; those that did not answer are named at the end, and the exit code is theirs."""
+    with open_session(cluster, told, Selection(limit), only_looks=True) as session:
+        view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
+    names = [name for name in view.facts if name in view.limit]
+    if as_json:
+        for name in names:
+            told.show.console.out(_json({"host": name, **dataclasses.asdict(view.facts[name])}), highlight=False)
+    else:
         rows = ((name, *_fact_row(view, name)) for name in names)
         told.show.close()
         told.show.console.print(
             table(("machine", "system", "kernel", "cpus", "memory", "free disk", "addresses"), rows)
         )
+    _fail(told, {host: error for host, error in errors.items() if host in view.limit})
+
+
+def _fail(told: Frame, errors: Mapping[str, ProvisionerError]) -> None:
+    """Name what each machine failed at; exits with the code of the first."""
+    for error in errors.values():
+        told.fail(error)
+    if errors:
+        raise typer.Exit(next(iter(errors.values())).exit_code)
 
 
 def _fact_row(view: View, name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.inventory import model as names
-from provisioner.inventory import networks, package_sources, runtimes, vagrant
+from provisioner.inventory import networks, package_sources, runtimes, ssh, vagrant
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
 from provisioner.inventory.yaml_lines import Tagged
 
@@ -19,7 +19,7 @@ _PATTERNS = {
     names.ADDRESS: "a host name or an IP address, without port or prefix length",
     names.SAN: "a host name or an IP address",
     names.USER: "a user name",
-    names.JUMP_HOST: "a machine to go through, as [user@]host[:port]",
+    ssh.JUMP_HOST: "a machine to go through, as [user@]host[:port] with a port from 1 to 65535",
     names.FLAG: "the name of a flag without its leading dashes, such as `max-pods`",
     vagrant.BOX: "the name of a box, such as bento/debian-12",
     vagrant.SETTING: "the name of a setting in lower-case letters, as in Vagrant's documentation",

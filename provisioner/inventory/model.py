@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from provisioner.inventory.networks import BridgeNetwork, Network
 from provisioner.inventory.package_sources import BundleSource, DockerSource, PackageSource, Proxy, RuntimeSource
 from provisioner.inventory.runtimes import CrioRuntime, DockerRuntime, Runtime
+from provisioner.inventory.ssh import Ssh
 from provisioner.inventory.strict import FilePath, Model, text_only
 from provisioner.inventory.vagrant import Vagrant
 from provisioner.inventory.values import Endpoint, Taint, Version
@@ -27,7 +28,6 @@ ADDRESS = r"^([A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]
 # A name (`*.` before it allowed) or an address in a certificate.
 SAN = r"^(\*\.)?[A-Za-z0-9:]([-A-Za-z0-9.:]*[A-Za-z0-9:])?$"
 USER = r"^[A-Za-z0-9_][-A-Za-z0-9_.@\\]*\$?$"
-JUMP_HOST = r"^([A-Za-z0-9_][-A-Za-z0-9_.]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?$"
 FLAG = r"^[a-z][-a-z0-9]*$"
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
@@ -67,21 +67,6 @@ def _as_tuple(value: object) -> object:
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
 Sans = Annotated[tuple[San, ...], BeforeValidator(_as_tuple)]
 Taints = Annotated[tuple[Taint, ...], BeforeValidator(_as_tuple)]
-
-
-class Ssh(Model):
-    """How the machines are reached."""
-
-    known_hosts: FilePath | None = Field(
-        default=None,
-        description="Host keys of the cluster, relative to the inventory; ~/.ssh/known_hosts otherwise.",
-    )
-    jump_host: str | None = Field(
-        default=None, pattern=JUMP_HOST, description="A machine to go through, as [user@]host[:port]."
-    )
-    connect_timeout_s: int = Field(default=15, ge=1, le=600, description="Give up connecting after so many seconds.")
-    keepalive_s: int = Field(default=15, ge=1, le=600, description="Seconds between signs of life on a quiet line.")
-    parallel: int = Field(default=20, ge=1, le=500, description="How many machines are worked on at once.")
 
 
 class ClusterSettings(Model):
@@ -173,7 +158,9 @@ class HostVariables(Model):
     ansible_host: Address | None = Field(
         default=None, description="Address or DNS name to connect to; the host's name otherwise."
     )
-    ansible_port: Port = Field(default=22, description="The port of the SSH server.")
+    ansible_port: Port | None = Field(
+        default=None, description="The port of the SSH server; what SSH would choose otherwise, 22 as it comes."
+    )
     ansible_user: User | None = Field(default=None, description="Who to log in as; what SSH would choose otherwise.")
     ansible_ssh_private_key_file: FilePath | None = Field(
         default=None,
@@ -210,7 +197,7 @@ class Host(Model):
     name: DnsName
     role: Role
     address: Text
-    port: Port = 22
+    port: Port | None = None
     user: Text | None = None
     private_key_file: Path | None = None
     become: bool = False

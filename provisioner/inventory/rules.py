@@ -14,6 +14,7 @@ from provisioner.inventory import network_rules, plug_in_rules, source_rules, va
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster, Host
 from provisioner.inventory.plug_in_rules import UNTESTED
+from provisioner.inventory.ssh import SSH_PORT
 
 _SETTINGS: KeyPath = ("settings",)
 
@@ -36,11 +37,11 @@ def _no_control_plane(cluster: Cluster) -> Iterator[Finding]:
 
 def _same_address(cluster: Cluster) -> Iterator[Finding]:
     for one, other in combinations(cluster.hosts, 2):
-        if (one.address, one.port) == (other.address, other.port):
+        if (one.address, one.port or SSH_PORT) == (other.address, other.port or SSH_PORT):
             yield Finding(
                 "duplicate-address",
                 _of(other, "address"),
-                f"`{one.name}` and `{other.name}` are both reached at {other.address} port {other.port}",
+                f"`{one.name}` and `{other.name}` are both reached at {other.address} port {other.port or SSH_PORT}",
                 "give each machine its own ansible_host or ansible_port",
                 needs=tuple(_of(host, field) for host in (one, other) for field in ("address", "port")),
             )

@@ -8,10 +8,11 @@ import yaml
 
 from provisioner.catalog.runtimes import Name, docker_for
 from provisioner.inventory.model import Role
+from provisioner.inventory.ssh import SSH_PORT
 from provisioner.inventory.values import Version
 from provisioner.labs import state
 from provisioner.labs.machines import USER
-from provisioner.labs.spec import KUBERNETES_VERSION, SSH_PORT, Machine
+from provisioner.labs.spec import KUBERNETES_VERSION, Machine
 
 HEADER = """\
 # The machines of the lab "{lab}" and the cluster on them. Made by `provisioner lab up` and yours to edit:
@@ -43,7 +44,7 @@ def _variables(lab: str, kubernetes: Version) -> dict[str, object]:
             "pod_cidr": "10.244.0.0/16",
             "service_cidr": "10.96.0.0/12",
             "package_source": {"type": "bundle", "path": "auto"},
-            "ssh": {"known_hosts": state.KNOWN_HOSTS},
+            "ssh": {"known_hosts": state.KNOWN_HOSTS, "user_config": False},
             "nested": True,
         },
     }

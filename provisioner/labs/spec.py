@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from provisioner.errors import LabError, Problem
 from provisioner.inventory.model import Role
+from provisioner.inventory.ssh import SSH_PORT
 from provisioner.inventory.values import Version
 
 # Releases a machine can have, each with its distribution; every one is tried by the end-to-end tests.
@@ -16,7 +17,6 @@ RELEASES = {"bookworm": "debian", "bullseye": "debian", "trixie": "debian", "jam
 KUBERNETES_VERSION = "1.20.2"
 # Control planes count from .10 of the network, workers from its middle: more of one never move the other.
 FIRST_CONTROL_PLANE = 10
-SSH_PORT = 22
 LOOPBACK = "127.0.0.1"
 # Published ports: control planes from the first one, workers this many after it.
 WORKER_PORTS_AFTER = 100

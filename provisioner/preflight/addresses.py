@@ -18,6 +18,7 @@ from provisioner.inventory.free_networks import suggestion
 from provisioner.inventory.model import Host
 from provisioner.inventory.network_rules import networks, room, too_small
 from provisioner.inventory.networks import variant, wished_mtu
+from provisioner.inventory.ssh import SSH_PORT
 from provisioner.networks.bridge import PROTOCOL
 
 # VPNs write the way to everywhere as two halves, which are a little better than the way that was there.
@@ -112,8 +113,8 @@ def _unreached(view: View) -> Iterator[Problem]:
         if decided and missing:
             message = f"{some(missing)} cannot reach it at {decided.ip.ip} ({decided.interface})"
             hint = (
-                f"Neither a ping nor port {host.port} is answered: let the machines through to each other, or set "
-                f"node_ip at {host.name} to the address that is right."
+                f"Neither a ping nor port {host.port or SSH_PORT} is answered: let the machines through to each other, "
+                f"or set node_ip at {host.name} to the address that is right."
             )
             severity = Severity.WARNING if host.node_ip else Severity.ERROR
             yield Problem("unreached", host.name, message, hint, severity)

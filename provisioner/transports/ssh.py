@@ -21,7 +21,8 @@ from provisioner.causes import hint
 from provisioner.core.command import STILL_BUSY, Command, Result, script
 from provisioner.core.untrusted import shown, visible
 from provisioner.errors import StepError, UnreachableError
-from provisioner.inventory.model import Host, Ssh
+from provisioner.inventory.model import Host
+from provisioner.inventory.ssh import Ssh
 from provisioner.transports.batch import Batch
 from provisioner.transports.channels import send, send_tar
 from provisioner.transports.connect import PATIENCE, close, connect

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +11,15 @@ from pathlib import Path
 
 import paramiko
 
-from provisioner.inventory.model import Host, Ssh
-from provisioner.transports.connect import connect, explain, fingerprint, jump_host, known_hosts_path
+from provisioner.errors import UsageError
+from provisioner.inventory.model import Host
+from provisioner.inventory.ssh import Ssh
+from provisioner.transports.connect import ERRORS, close, proxied, reach
+from provisioner.transports.explaining import explain
+from provisioner.transports.host_keys import found_for, is_known, prefer_known, told
+from provisioner.transports.known_hosts import append
+from provisioner.transports.user_config import way_to
+from provisioner.transports.way import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,66 +32,57 @@ class Offer:
     known: bool
 
     @property
-    def algorithm(self) -> str:
-        """Such as `ssh-ed25519`."""
-        return self.key.get_name()
-
-    @property
-    def fingerprint(self) -> str:
-        """`SHA256:...`, as OpenSSH prints it."""
-        return fingerprint(self.key)
+    def shown(self) -> str:
+        """Type and fingerprint, as OpenSSH prints them: `ssh-ed25519 SHA256:...`."""
+        return told(self.key)
 
     def confirm(self) -> None:
-        """Append it to the known hosts."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{self.name} {self.key.get_name()} {self.key.get_base64()}\n")
+        """Append it to the known hosts; UsageError when they cannot be written."""
+        try:
+            append(self.path, self.name, self.key)
+        except OSError as error:
+            message = f"{self.path} cannot be written: {error.strerror}"
+            raise UsageError(message, hint=f"Look at it: `ls -ld {shlex.quote(str(self.path))}`.") from error
 
 
 def offers(hosts: Sequence[Host], ssh: Ssh) -> Iterator[tuple[str, Offer]]:
-    """The key that each machine shows, one after the other: the jump host first, since the others are behind it."""
-    if ssh.jump_host and hosts:
-        jump = jump_host(hosts[0], ssh)
-        yield jump.name, offered_key(jump, ssh.model_copy(update={"jump_host": None}))
+    """The key that each machine shows, one after the other: jump hosts first, since the others are behind them."""
+    asked: set[str] = set()
     for host in hosts:
-        yield host.name, offered_key(host, ssh)
+        for stop in way_to(host, ssh).stops:
+            if stop.key_name not in asked:
+                asked.add(stop.key_name)
+                yield stop.name, offered_key(stop, ssh)
 
 
-def offered_key(host: Host, ssh: Ssh) -> Offer:
-    """Ask a machine for its key, without logging in; UnreachableError when it does not answer or its key changed."""
+def offered_key(way: Way, ssh: Ssh) -> Offer:
+    """Ask a machine for its key, without logging in; UnreachableError when it does not answer or its key changed.
+
+    Types that are known are asked for first: a machine that shows none of them has changed, and is not new.
+    """
+    found = found_for(way)
     try:
-        with _way(host, ssh) as connection:
-            transport = paramiko.Transport(connection)
-            try:
-                transport.start_client(timeout=ssh.connect_timeout_s)
-                key = transport.get_remote_server_key()
-            finally:
-                transport.close()
-    except (OSError, paramiko.SSHException, EOFError) as error:
-        raise explain(error, host, ssh) from error
-    name = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
-    return Offer(name, key, known_hosts_path(ssh), _is_known(name, key, host, ssh))
+        with _line(way, ssh) as connection, paramiko.Transport(connection) as transport:
+            prefer_known(transport, found)
+            transport.start_client(timeout=ssh.connect_timeout_s)
+            key = transport.get_remote_server_key()
+    except ERRORS as error:
+        raise explain(error, way, ssh) from error
+    return Offer(way.key_name, key, way.known_hosts[0], is_known(way, key, found))
 
 
 @contextmanager
-def _way(host: Host, ssh: Ssh) -> Iterator[socket.socket | paramiko.Channel]:
-    """A connection to the machine's SSH port: direct, or through the jump host."""
-    if not ssh.jump_host:
-        with socket.create_connection((host.address, host.port), ssh.connect_timeout_s) as connection:
+def _line(way: Way, ssh: Ssh) -> Iterator[socket.socket | paramiko.Channel]:
+    """A connection to the machine's SSH port, as its way says."""
+    if way.proxy_command:
+        with proxied(way.proxy_command) as connection:
             yield connection
-        return
-    gateway = connect(jump_host(host, ssh), ssh.model_copy(update={"jump_host": None}))
-    try:
-        yield gateway.transport.open_channel("direct-tcpip", (host.address, host.port), ("127.0.0.1", 0))
-    finally:
-        gateway.close()
-
-
-def _is_known(name: str, key: paramiko.PKey, host: Host, ssh: Ssh) -> bool:
-    path = known_hosts_path(ssh)
-    entries = paramiko.HostKeys(str(path)).lookup(name) if path.exists() else None
-    if entries is None or key.get_name() not in entries:
-        return False
-    if entries[key.get_name()] != key:
-        raise explain(paramiko.BadHostKeyException(name, key, entries[key.get_name()]), host, ssh)
-    return True
+    elif not way.through:
+        with socket.create_connection((way.address, way.port), ssh.connect_timeout_s) as connection:
+            yield connection
+    else:
+        gateway = reach(way.through, ssh)
+        try:
+            yield gateway.transport.open_channel("direct-tcpip", (way.address, way.port), ("127.0.0.1", 0))
+        finally:
+            close(gateway)

@@ -9,7 +9,10 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlencode
 
-from provisioner.inventory.model import Cluster, Host, Ssh
+from provisioner.inventory.model import Cluster, Host
+from provisioner.transports.openssh import Options, options, quoted
+from provisioner.transports.user_config import way_to
+from provisioner.transports.way import Way
 
 _CLOSE_TIMEOUT_S = 10
 
@@ -17,38 +20,29 @@ _CLOSE_TIMEOUT_S = 10
 def ssh_config(cluster: Cluster, directory: Path) -> str:
     """The text of an ssh_config for all hosts of the cluster; control sockets are put in `directory`."""
     ssh = cluster.settings.ssh
-    jump = [f"  ProxyJump {ssh.jump_host}"] if ssh.jump_host else []
+    every = (
+        ("BatchMode", "yes"),
+        ("ConnectTimeout", str(ssh.connect_timeout_s)),
+        ("ServerAliveInterval", str(ssh.keepalive_s)),
+        ("ServerAliveCountMax", "3"),
+        ("LogLevel", "ERROR"),
+    )
     # Numbered, not named: a path of more than about 90 letters is too long for a socket (macOS: 104 in all).
-    sockets = ([f"  ControlPath {_quoted(directory / str(number))}"] for number in range(len(cluster.hosts)))
-    blocks = [[*_host(host), *socket, *jump] for host, socket in zip(cluster.hosts, sockets, strict=True)]
-    return "\n".join("\n".join([*block, ""]) for block in [*blocks, _every_host(ssh)])
+    sockets = (("ControlPath", quoted(directory / str(number))) for number in range(len(cluster.hosts)))
+    blocks = (
+        _block(host.name, (_address(way), *options(way, every), socket))
+        for host, socket in zip(cluster.hosts, sockets, strict=True)
+        for way in (way_to(host, ssh),)
+    )
+    return "\n".join([*blocks, _block("*", every)])
 
 
-def _host(host: Host) -> list[str]:
-    user = [f"  User {host.user}"] if host.user else []
-    key = host.private_key_file
-    identity = [f"  IdentityFile {_quoted(key)}", "  IdentitiesOnly yes"] if key else []
-    return [f"Host {host.name}", f"  HostName {host.address}", f"  Port {host.port}", *user, *identity]
+def _block(name: str, given: Options) -> str:
+    return "\n".join([f"Host {name}", *(f"  {key} {value}" for key, value in given), ""])
 
 
-def _every_host(ssh: Ssh) -> list[str]:
-    """What holds for the jump host too, which is not in the inventory."""
-    known_hosts = [f"  UserKnownHostsFile {_quoted(ssh.known_hosts)}"] if ssh.known_hosts else []
-    return [
-        "Host *",
-        "  BatchMode yes",
-        "  StrictHostKeyChecking yes",
-        *known_hosts,
-        f"  ConnectTimeout {ssh.connect_timeout_s}",
-        f"  ServerAliveInterval {ssh.keepalive_s}",
-        "  ServerAliveCountMax 3",
-        "  LogLevel ERROR",
-    ]
-
-
-def _quoted(path: Path) -> str:
-    # ssh_config(5): `%` begins a token, quotes hold spaces together.
-    return f'"{str(path).replace("%", "%%")}"'
+def _address(way: Way) -> tuple[str, str]:
+    return "HostName", way.address.replace("%", "%%")
 
 
 def host_spec(host: Host, config: Path, connect_timeout_s: int) -> str:
@@ -78,6 +72,7 @@ _HINTS = (
         "identification has changed",
         "the machine shows another key than the known_hosts file has: find out why first",
     ),
+    ("revoked host key", "the machine shows a key that a known_hosts file marks as @revoked: find out why first"),
     ("host key verification failed", "the machine's key is not in the known_hosts file of the inventory"),
     ("permission denied", "check ansible_user and ansible_ssh_private_key_file of this host"),
     ("sudo:", "verification needs sudo without a password: a NOPASSWD line in /etc/sudoers.d"),

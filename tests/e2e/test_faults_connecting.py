@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.e2e.conftest import FINGERPRINT
 from tests.e2e.faults import address, damaged, known_hosts, refused, said_clearly, settings, without, workers
 from tests.e2e.slow_link import slow_link
-from tests.e2e.world import World, provisioner
+from tests.e2e.world import Said, World, provisioner
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("counted_fault")]
 
@@ -84,8 +84,35 @@ def test_machines_are_reached_through_a_jump_host(grown: World) -> None:
     assert said.code == 0, said
     assert f"{w1}:" in said.stdout, said
     assert trusted.code == 0, trusted
-    assert [line.split(":")[0] for line in trusted.stdout.splitlines() if "SHA256" in line] == ["jump-host", "w2"]
+    assert [line.split(":")[0] for line in trusted.stdout.splitlines() if "SHA256" in line] == [f"jump host {w1}", "w2"]
     assert again.code == 0, again
+
+
+def test_a_jump_host_of_the_user_s_own_configuration(grown: World, tmp_path: Path) -> None:
+    """Paramiko and OpenSSH go the same way, and both refuse the jump host while its key is not known."""
+    w1, w2 = address(grown, "w1"), address(grown, "w2")
+    (tmp_path / ".ssh").mkdir(mode=0o700)
+    login = f"  IdentityFile {grown.inventory.parent / 'id_ed25519'}\n  StrictHostKeyChecking no\n"
+    (tmp_path / ".ssh" / "config").write_text(f"Host {w2}\n  ProxyJump admin@{w1}\nHost *\n{login}")
+    document = grown.document()
+    settings(document)["ssh"]["user_config"] = True
+    lines = (grown.inventory.parent / "known_hosts").read_text().splitlines(keepends=True)
+    with grown.other_inventory(document) as path:
+
+        def said(*words: str) -> Said:
+            return provisioner(words[0], "-i", str(path), *words[1:], environment={"HOME": str(tmp_path)})
+
+        for way in (
+            said("run", "--limit", "w2", "--", "ss -Htn sport = :22"),
+            said("ssh", "w2", "ss -Htn sport = :22"),
+        ):
+            assert way.code == 0, way
+            assert f"{w1}:" in way.stdout, way
+        with known_hosts(grown, "".join(line for line in lines if not line.startswith(f"{w1} "))):
+            said_clearly(said("run", "--limit", "w2", "--", "true"), 4, f"jump host {w1}", "is not known")
+            by_hand = said("ssh", "w2", "true")
+            assert by_hand.code == 255, by_hand
+            assert "Host key verification failed" in by_hand.stderr, by_hand
 
 
 def test_an_sshd_that_lets_in_one_at_a_time(grown: World) -> None:

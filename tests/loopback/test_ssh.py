@@ -14,8 +14,8 @@ import pytest
 from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from provisioner.errors import StepError, UnreachableError
-from provisioner.inventory.model import Ssh
-from provisioner.transports.connect import fingerprint
+from provisioner.inventory.ssh import Ssh
+from provisioner.transports.host_keys import told
 from provisioner.transports.ssh import SshTransport
 from tests.builders import host
 
@@ -113,7 +113,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 def test_a_key_that_nobody_has_confirmed_is_refused_with_its_fingerprint(machine: Machine) -> None:
     error = machine.refused()
     assert "w1: the host key of" in error.message
-    assert fingerprint(machine.key) in error.details
+    assert told(machine.key) in error.details
     assert "provisioner trust" in error.hint
     assert not (machine.folder / "known_hosts").exists(), "nothing is learnt by the way"
 
@@ -123,7 +123,8 @@ def test_a_changed_key_is_refused_with_both_fingerprints(machine: Machine) -> No
     machine.known(before)
     error = machine.refused()
     assert "its host key has CHANGED" in error.message
-    assert error.details == f"known: {fingerprint(before)}\nshown: {fingerprint(machine.key)}"
+    known = machine.folder / "known_hosts"
+    assert error.details == f"known: {told(before)} ({known}, line 1)\nshown: {told(machine.key)}"
 
 
 def test_a_bundle_s_port_is_on_loopback_and_gone_afterwards(machine: Machine) -> None:

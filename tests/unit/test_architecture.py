@@ -40,6 +40,7 @@ PURE = (
     "inventory/statements",
     "inventory/tree",
     "inventory/source_rules",
+    "inventory/ssh",
     "inventory/strict",
     "inventory/vagrant",
     "inventory/values",

@@ -13,13 +13,21 @@ from paramiko.ssh_exception import NoValidConnectionsError
 
 from provisioner.core.command import Command
 from provisioner.errors import UnreachableError
-from provisioner.inventory.model import Ssh
+from provisioner.inventory.ssh import Ssh
 from provisioner.transports.batch import Batch
-from provisioner.transports.connect import _transport, dead_after_s, explain
+from provisioner.transports.connect import _transport, dead_after_s
+from provisioner.transports.explaining import explain
+from provisioner.transports.known_hosts import Known
 from provisioner.transports.patience import hung_up, patiently
 from provisioner.transports.protocol import nobody
 from provisioner.transports.ssh import SshTransport
+from provisioner.transports.way import Way, way, without_configuration
 from tests.builders import host
+
+
+def way_of(ssh: Ssh) -> Way:
+    return way(host("w1", "10.0.0.21"), ssh, without_configuration)
+
 
 BANNER = paramiko.SSHException("Error reading SSH protocol banner")
 
@@ -95,7 +103,7 @@ def test_paramiko_s_own_tracebacks_stay_off_the_terminal() -> None:
 
 
 def test_at_last_it_is_said_what_it_could_be() -> None:
-    error = explain(BANNER, host("w1", "10.0.0.21"), Ssh())
+    error = explain(BANNER, way_of(Ssh()), Ssh())
     assert error.message.startswith("w1: 10.0.0.21:22: no login could begin within 60 s")
     assert "MaxStartups" in error.hint
     assert "cluster.ssh.parallel" in error.hint
@@ -103,21 +111,22 @@ def test_at_last_it_is_said_what_it_could_be() -> None:
 
 def test_a_jump_host_that_does_not_get_through_is_named() -> None:
     failed = paramiko.ChannelException(2, "Connect failed")
-    error = explain(failed, host("w1", "10.0.0.21"), Ssh(jump_host="admin@192.0.2.1"))
-    assert "the jump host admin@192.0.2.1 does not get through to it: Connect failed" in error.message
+    ssh = Ssh(jump_host="admin@192.0.2.1")
+    error = explain(failed, way_of(ssh), ssh)
+    assert "the jump host 192.0.2.1 does not get through to it: Connect failed" in error.message
 
 
 def test_a_machine_behind_a_jump_host_that_does_not_answer_is_given_up_as_soon_as_any_other() -> None:
     error = paramiko.SSHException("Timeout opening channel.")
     assert not hung_up(error)
-    assert "w1: 10.0.0.21:22: no answer within 15 s" in explain(error, host("w1", "10.0.0.21"), Ssh()).message
+    assert "w1: 10.0.0.21:22: no answer within 15 s" in explain(error, way_of(Ssh()), Ssh()).message
 
 
 @pytest.mark.parametrize(("keepalive_s", "gone_s"), [(15, 30), (5, 30), (60, 120)])
 def test_a_dead_machine_is_noticed_soon(keepalive_s: int, gone_s: int) -> None:
     ssh = Ssh(keepalive_s=keepalive_s)
     with socket.socket() as sock:
-        transport = _transport(ssh, sock)
+        transport = _transport(ssh, Known(), sock)
         assert transport.handshake_timeout == 4 * ssh.connect_timeout_s
         assert dead_after_s(ssh) == gone_s
         if hasattr(socket, "TCP_USER_TIMEOUT"):

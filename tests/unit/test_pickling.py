@@ -12,7 +12,8 @@ from provisioner.core.plan import Step
 from provisioner.core.report import ignore
 from provisioner.core.resource import Change
 from provisioner.errors import StepError
-from provisioner.inventory.model import Host, Role, Ssh
+from provisioner.inventory.model import Host, Role
+from provisioner.inventory.ssh import Ssh
 from provisioner.inventory.values import Secret
 from provisioner.looking import _Look, _look_on, _probe_on
 from provisioner.transports.ssh import SshTransport

@@ -15,10 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 from provisioner.core.report import Listener, Note
 from provisioner.errors import StepError
 from provisioner.inventory.model import Cluster, Host
+from provisioner.inventory.ssh import SSH_PORT
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.labs import engine, inventory, state
 from provisioner.labs.machines import host_keys
-from provisioner.labs.spec import SSH_PORT
 from provisioner.labs.vagrant import program
 from provisioner.labs.vagrant.program import Environment
 from provisioner.paths import write_private
@@ -50,7 +50,7 @@ def located(cluster: Cluster, listen: Listener) -> Cluster:
     reached = config.get_hostnames()
     hosts = tuple(_reached(host, config) if host.name in reached else _silent(host, listen) for host in cluster.hosts)
     known = _learn(environment, [host for host in hosts if host.name in reached], listen)
-    ssh = cluster.settings.ssh.model_copy(update={"known_hosts": known})
+    ssh = cluster.settings.ssh.model_copy(update={"known_hosts": known, "user_config": False})
     nested = cluster.settings.nested or _provider(environment, hosts[0].name) == DOCKER
     settings = cluster.settings.model_copy(update={"ssh": ssh, "nested": nested})
     return cluster.model_copy(update={"hosts": hosts, "settings": settings})
@@ -80,7 +80,7 @@ def _learn(environment: Environment, hosts: list[Host], listen: Listener) -> Pat
     for name in (name for name in new if name in known):
         listen(Note(f"{name} was made anew; its new host key is learnt from Vagrant"))
     known |= {name: Learnt(ids[name], found) for name, found in keys.items()}
-    lines = (inventory.known_host(host.address, host.port, known[host.name].keys) for host in hosts)
+    lines = (inventory.known_host(host.address, host.port or SSH_PORT, known[host.name].keys) for host in hosts)
     write_private(file, "".join(lines))
     if new:
         write_private(record, TypeAdapter(dict[str, Learnt]).dump_json(known, indent=2).decode() + "\n")

@@ -96,3 +96,35 @@ def test_for_programs_the_report_comes_last(call: Call, world: World) -> None:
     assert [event["event"] for event in events if event["event"] == "error"] == ["error"]
     assert report["result"] == "failed"
     assert [name for name, told in report["hosts"].items() if told.get("failed") or told.get("left")] == ["w1"]
+
+
+@pytest.fixture
+def looked_at(call: Call, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Simulated machines behind `provisioner facts`, of which one does not answer."""
+    write("inventory.yaml", GOOD.replace("nowhere-bundle", "auto"))
+    made = World(builders.cluster())
+    made.machines["w1"].up = False
+
+    @contextmanager
+    def session(*arguments: object, **options: object) -> Iterator[Session]:
+        yield made.begin()
+
+    monkeypatch.setattr("provisioner.cli.reading.open_session", session)
+    return made
+
+
+def test_facts_name_who_did_not_answer(call: Call, looked_at: World) -> None:
+    said = call("facts")
+    assert said.code == UnreachableError.exit_code
+    assert [line.split()[0] for line in said.out.splitlines() if line.startswith(("cp", "w"))] == ["cp1", "w2"]
+    assert [line for line in said.err.splitlines() if line.startswith("error")] == [
+        "error w1: nothing answers at that port"
+    ]
+
+
+def test_facts_name_who_did_not_answer_in_json_too(call: Call, looked_at: World) -> None:
+    said = call("facts", "--json")
+    assert said.code == UnreachableError.exit_code
+    lines = [json.loads(line) for line in said.out.splitlines()]
+    assert [line["host"] for line in lines if "host" in line] == ["cp1", "w2"]
+    assert [line["message"] for line in lines if line.get("event") == "error"] == ["w1: nothing answers at that port"]

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from provisioner.inventory.model import Cluster, ClusterSettings, Host, Role, Ssh
+from provisioner.inventory.model import Cluster, ClusterSettings, Host, Role
+from provisioner.inventory.ssh import Ssh
 from provisioner.inventory.values import Version
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.seen import Seen, read
@@ -45,7 +46,9 @@ def a_host(name: str = "w1", **values: Any) -> Host:
 
 def a_cluster(*hosts: Host, **ssh: Any) -> Cluster:
     settings = ClusterSettings(
-        kubernetes_version=Version(1, 20, 2), pod_cidr=IPv4Network("10.244.0.0/16"), ssh=Ssh(**ssh)
+        kubernetes_version=Version(1, 20, 2),
+        pod_cidr=IPv4Network("10.244.0.0/16"),
+        ssh=Ssh(**{"user_config": False} | ssh),
     )
     return Cluster(path=Path("/i/inventory.yaml"), settings=settings, hosts=hosts or (a_host("cp1"), a_host("w1")))
 

@@ -22,12 +22,15 @@ def blocks(text: str) -> dict[str, dict[str, str]]:
 
 def test_a_host_is_reached_as_the_inventory_says() -> None:
     host = a_host("w1", address="10.0.0.5", port=2222, user="admin", private_key_file=Path("/k/my key"))
-    assert blocks(ssh_config(a_cluster(host), Path("/tmp/x")))["w1"] == {
+    assert blocks(ssh_config(a_cluster(host, known_hosts=Path("/i/known_hosts")), Path("/tmp/x")))["w1"] == {
         "HostName": "10.0.0.5",
         "Port": "2222",
         "User": "admin",
         "IdentityFile": '"/k/my key"',
         "IdentitiesOnly": "yes",
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": '"/i/known_hosts"',
+        "GlobalKnownHostsFile": "/dev/null",
         "ControlPath": '"/tmp/x/0"',
     }
 
@@ -38,19 +41,19 @@ def test_without_a_key_or_user_ssh_uses_its_own() -> None:
 
 
 def test_host_keys_are_checked_and_nothing_is_asked() -> None:
-    every = blocks(ssh_config(a_cluster(known_hosts=Path("/i/known_hosts")), Path("/tmp/x")))["*"]
-    assert every["StrictHostKeyChecking"] == "yes"
-    assert every["UserKnownHostsFile"] == '"/i/known_hosts"'
-    assert every["BatchMode"] == "yes"
+    found = blocks(ssh_config(a_cluster(), Path("/tmp/x")))
+    assert {found[name]["StrictHostKeyChecking"] for name in ("cp1", "w1")} == {"yes"}
+    assert found["w1"]["UserKnownHostsFile"].endswith('known_hosts" "/etc/ssh/ssh_known_hosts"')
+    assert found["*"]["BatchMode"] == "yes"
 
 
-def test_the_jump_host_is_for_the_hosts_and_not_for_itself() -> None:
+def test_the_jump_host_is_for_the_hosts_and_as_strict_as_they_are() -> None:
     found = blocks(ssh_config(a_cluster(jump_host="me@gate:2200"), Path("/tmp/x")))
-    assert {name: block.get("ProxyJump") for name, block in found.items()} == {
-        "cp1": "me@gate:2200",
-        "w1": "me@gate:2200",
-        "*": None,
-    }
+    command = found["w1"]["ProxyCommand"]
+    assert command.startswith("exec ssh -F none -o Port=2200 -o User=me -o StrictHostKeyChecking=yes ")
+    assert command.endswith("-o LogLevel=ERROR -W '[w1.example]:22' gate")
+    assert "-o BatchMode=yes" in command
+    assert "ProxyCommand" not in found["*"]
 
 
 def test_each_host_has_a_short_control_socket_of_its_own() -> None:

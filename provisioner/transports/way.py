@@ -1,0 +1,123 @@
+"""The way to a machine: each stop with its address, login, keys and files of known host keys.
+
+One value for whoever connects: paramiko for plan and apply, OpenSSH for `verify` and `provisioner ssh`, and `trust`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from provisioner.errors import UnreachableError
+from provisioner.inventory.model import Host
+from provisioner.inventory.ssh import SSH_PORT, Ssh
+from provisioner.transports.known_hosts import name_of
+
+SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
+# More than anybody has in a row; a circle has more.
+_MOST_STOPS = 8
+_CIRCLE = "Correct ProxyJump in ~/.ssh/config, or do without that file: cluster.ssh.user_config: false."
+_STOP = re.compile(r"(?:ssh://)?(?:(?P<user>.+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<name>[^:]+))(?::(?P<port>\d+))?/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A machine as it is named: nothing for what SSH has to choose."""
+
+    name: str
+    user: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What SSH uses for a machine. Without a user: who runs this. Without keys: the user's own, as SSH finds them."""
+
+    address: str
+    port: int = SSH_PORT
+    user: str | None = None
+    keys: tuple[Path, ...] = ()
+    agent: bool = True
+    known_hosts: tuple[Path, ...] = ()
+    jumps: tuple[Stop, ...] = ()
+    proxy_command: str = ""
+
+
+# How the settings for a machine are found: in the user's configuration, or as they are without one.
+Ask = Callable[[Stop], Settings]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one machine is reached: directly, through another one, or by a command that speaks for it.
+
+    `proxy_command` is a line for the user's shell with nothing left to fill in. `known_hosts` are all files that count;
+    what is learnt is written into the first.
+    """
+
+    name: str
+    address: str
+    port: int
+    user: str | None
+    keys: tuple[Path, ...]
+    agent: bool
+    known_hosts: tuple[Path, ...]
+    proxy_command: str = ""
+    through: Way | None = None
+
+    @property
+    def key_name(self) -> str:
+        """The name of its host key in files of known hosts."""
+        return name_of(self.address, self.port)
+
+    @property
+    def stops(self) -> tuple[Way, ...]:
+        """All machines on the way in the order in which they are reached, this one last."""
+        return (*(self.through.stops if self.through else ()), self)
+
+
+def way(host: Host, ssh: Ssh, ask: Ask) -> Way:
+    """The way to a machine. What the inventory says wins; UnreachableError when the jump hosts go in a circle."""
+    key = (host.private_key_file,) if host.private_key_file else ()
+
+    def to(stop: Stop, jumps: tuple[Stop, ...], left: int) -> Way:
+        if not left:
+            raise UnreachableError(f"{host.name}: its jump hosts go in a circle", hint=_CIRCLE)
+        said = ask(stop)
+        # As with ssh: the first of a row is reached as its own settings say, the others through the one before.
+        jumps = jumps or said.jumps
+        through = to(jumps[-1], jumps[:-1], left - 1) if jumps else None
+        known_hosts = (ssh.known_hosts,) if ssh.known_hosts else said.known_hosts
+        command = "" if through else said.proxy_command
+        keys = (*key, *said.keys)
+        name = f"jump host {stop.name}"
+        return Way(name, said.address, said.port, said.user, keys, said.agent, known_hosts, command, through)
+
+    jumps = tuple(replace(jump, user=jump.user or host.user) for jump in stops(ssh.jump_host or ""))
+    found = to(Stop(host.address, host.user, host.port), jumps, _MOST_STOPS)
+    # A key in the inventory is the machine's only one; on the way to it, others may be needed as well.
+    return replace(found, name=host.name, keys=key or found.keys, agent=found.agent and not key)
+
+
+def stops(text: str) -> tuple[Stop, ...]:
+    """What stands in a ProxyJump: `[user@]host[:port]`, several separated by commas; ValueError else."""
+    return tuple(_stop(one.strip()) for one in text.split(",")) if text else ()
+
+
+def _stop(text: str) -> Stop:
+    found = _STOP.fullmatch(text)
+    if not found:
+        raise ValueError(f"`{text}` is not a machine as [user@]host[:port]")
+    return Stop(found["v6"] or found["name"], found["user"], int(found["port"]) if found["port"] else None)
+
+
+def without_configuration(stop: Stop) -> Settings:
+    """How a machine is reached when nobody's configuration is read."""
+    return Settings(stop.name, stop.port or SSH_PORT, stop.user, known_hosts=default_known_hosts())
+
+
+def default_known_hosts() -> tuple[Path, ...]:
+    """The user's own file, and the system's."""
+    return Path("~/.ssh/known_hosts").expanduser(), SYSTEM_KNOWN_HOSTS
