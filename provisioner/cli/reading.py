@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -20,10 +21,11 @@ from provisioner import kubeconfig as kubeconfigs
 from provisioner.cli.common import Frame
 from provisioner.core.command import shell
 from provisioner.core.facts import ClusterState
+from provisioner.core.objects import configuration
 from provisioner.core.play import View
 from provisioner.core.report import Found, Note, Outcome, StepEnded
 from provisioner.core.selection import Selection
-from provisioner.derived import ca_pin
+from provisioner.derived import api_endpoint, ca_pin
 from provisioner.errors import ProvisionerError, StepError, UnreachableError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.lease import at_work
@@ -110,7 +112,8 @@ def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
         (result,) = session.run.fleet.transports[view.leader.name].run([kubectl("apply", "-f", "-", stdin=manifest)])
         if not result.ok:
             raise StepError(f"{view.leader.name}: the token could not be made", details=result.tail())
-        endpoint = yaml.safe_load(live.configuration)["controlPlaneEndpoint"]
+        told_endpoint = configuration(live.configuration, view.leader.name).get("controlPlaneEndpoint")
+        endpoint = shlex.quote(str(told_endpoint or api_endpoint(view)))
     pin = ca_pin(live.ca_certificate)
     return f"kubeadm join {endpoint} --token {token.reveal()} --discovery-token-ca-cert-hash {pin}"
 

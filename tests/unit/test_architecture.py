@@ -11,14 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
-    "errors", "causes", "paths", "mirror", "templating", "catalog", "inventory", "core", "bundle", "resources",
-    "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
+    "errors", "causes", "paths", "bounded_yaml", "mirror", "templating", "catalog", "inventory", "core", "bundle",
+    "resources", "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
     "preflight", "transports", "fleet", "steps", "looking", "measuring", "asking", "work", "engine",
     "wording", "lease", "session", "log", "plain", "tables", "console", "labs", "verification", "kubeconfig",
     "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "addressing",
+    "bounded_yaml",
     "core",
     "resources",
     "causes",
