@@ -36,8 +36,12 @@ class Finding:
 
 def dotted(path: KeyPath) -> str:
     """`all.vars.cluster.extra_sans[0]`."""
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key or repr('')}" for key in path)
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{_short(key) or repr('')}" for key in path)
     return text.removeprefix(".")
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= _LONGEST_WORD else f"{key[:_LONGEST_WORD]}…"
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.75) -> str:
