@@ -9,11 +9,10 @@ from ipaddress import IPv4Network
 
 import yaml
 
+from provisioner import bounded_yaml
 from provisioner.core import untrusted
 from provisioner.core.untrusted import UntrustedError, told
 
-# kubeadm writes a kilobyte or two.
-_MOST_CHARACTERS = 100_000
 _MAPPINGS = ("apiServer", "controllerManager", "networking", "scheduler")
 
 
@@ -43,15 +42,12 @@ def read_configuration(text: str) -> Configuration:
 
 def _loaded(text: str) -> object:
     try:
-        # An alias may stand for a thing that grows without bound when it is written out.
-        if len(text) <= _MOST_CHARACTERS and not any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
-            whole: object = yaml.safe_load(text) or {}
-            for said in _texts(whole):
-                untrusted.printable(said, lines=True)
-            return whole
-    except (yaml.YAMLError, RecursionError):
-        pass
-    raise UntrustedError("a configuration of kubeadm", text)
+        whole: object = bounded_yaml.load(text) or {}
+    except yaml.YAMLError:
+        raise UntrustedError("a configuration of kubeadm", text) from None
+    for said in _texts(whole):
+        untrusted.printable(said, lines=True)
+    return whole
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -12,12 +12,11 @@ from typing import Any
 
 import yaml
 
+from provisioner import bounded_yaml
 from provisioner.errors import PreflightError
 
 Object = dict[str, Any]
 
-# libyaml's is ten times as quick, and the largest manifests are 7,000 lines; PyYAML may come without it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HTML = ("<!doctype html", "<html")
 _POD_MAKERS = ("DaemonSet", "Deployment", "StatefulSet", "ReplicaSet", "Job")
 
@@ -82,16 +81,35 @@ def parse(text: str, origin: str) -> Objects:
     if is_page(text):
         message = f"{origin}: is an HTML page, not a manifest"
         raise PreflightError(message, hint="Name the address of the file itself (raw), not of the page that shows it.")
+    items = tuple(item for document in _documents(text, origin) for item in _flat(document, origin))
+    if not items:
+        raise PreflightError(f"{origin}: is empty", hint="A manifest for kubectl is wanted.")
     try:
-        documents = [document for document in yaml.load_all(text, _LOADER) if document]
+        json.dumps(items, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        hint = "Kubernetes has no dates, sets or bytes: put such a value in quotes."
+        raise PreflightError(f"{origin}: has a value that kubectl would not take ({error})", hint=hint) from None
+    return Objects(origin, items)
+
+
+def configuration(text: str, host: str) -> Object:
+    """The ClusterConfiguration of kubeadm that a machine told; PreflightError where it is none."""
+    found = _documents(text, f"{host}: what its cluster keeps as kubeadm-config") or [{}]
+    if not isinstance(found[0], dict) or not isinstance(found[0].get("networking", {}), dict):
+        hint = "See `kubectl --namespace kube-system get configmap kubeadm-config --output yaml` there."
+        raise PreflightError(f"{host}: what its cluster keeps as kubeadm-config is no such thing", hint=hint)
+    return found[0]
+
+
+def _documents(text: str, origin: str) -> list[Any]:
+    try:
+        return [document for document in bounded_yaml.load_all(text) if document]
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         where = f" (line {place.line + 1})" if place else ""
-        raise PreflightError(f"{origin}: is not YAML{where}", hint="A manifest for kubectl is wanted.") from None
-    items = tuple(item for document in documents for item in _flat(document, origin))
-    if not items:
-        raise PreflightError(f"{origin}: is empty", hint="A manifest for kubectl is wanted.")
-    return Objects(origin, items)
+        what = f"is not read: {error.problem}" if isinstance(error, bounded_yaml.TooMuchError) else "is not YAML"
+        hint = "It has to be what `kubectl` would take or give."
+        raise PreflightError(f"{origin}: {what}{where}", hint=hint) from None
 
 
 def _flat(document: object, origin: str) -> Iterator[Object]:

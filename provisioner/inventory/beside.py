@@ -2,58 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from provisioner.errors import Severity
-from provisioner.inventory import text_files, yaml_lines
+from provisioner.inventory import places, text_files, yaml_lines
 from provisioner.inventory.findings import Finding, nearest
 from provisioner.inventory.from_yaml import variables_in
+from provisioner.inventory.places import Kind
 from provisioner.inventory.statements import GroupFile, HostFile, Source, join
 from provisioner.inventory.tree import PRIORITY
 from provisioner.inventory.variables import Variable
 
 Owned = tuple[Variable, ...]
+Entries = Mapping[str, Path]
 # The first that is there counts, the others do not: so does Ansible.
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 
 
 def read(directory: Path, said: Source) -> Source:
     """The variables that lie beside an inventory which says `said`."""
-    of_groups, of_hosts = directory / "group_vars", directory / "host_vars"
+    of_groups, hidden_groups = _entries(directory / "group_vars")
+    of_hosts, hidden_hosts = _entries(directory / "host_vars")
     groups = join(_folder(of_groups, said.groups, GroupFile))
-    traps = Source(findings=(*_misspelt(of_groups, said.groups), *_no_effect(groups)))
+    traps = Source(findings=(*hidden_groups, *hidden_hosts, *_misspelt(of_groups, said.groups), *_no_effect(groups)))
     return join((groups, traps, *_folder(of_hosts, said.hosts, HostFile)))
 
 
-def _entries(folder: Path) -> dict[str, Path]:
-    return {entry.name: entry for entry in sorted(folder.iterdir())} if folder.is_dir() else {}
+def _entries(folder: Path) -> tuple[Entries, tuple[Finding, ...]]:
+    """What lies in a folder by name; nothing where it is not there, and a finding where it may not be entered."""
+    try:
+        listed = places.entries(folder) if places.kind(folder) is Kind.DIRECTORY else ()
+    except OSError as error:
+        return {}, (text_files.unreadable(folder, error),)
+    return {entry.name: entry for entry in listed}, ()
 
 
 def _folder(
-    folder: Path, names: tuple[str, ...], statement: Callable[[str, Owned], GroupFile | HostFile]
+    entries: Entries, names: tuple[str, ...], statement: Callable[[str, Owned], GroupFile | HostFile]
 ) -> Iterator[Source]:
-    entries = _entries(folder)
     for name in names:
         found = [entries[name + ending] for ending in _ENDINGS if name + ending in entries]
         yield from (_file(path, name, statement) for first in found[:1] for path in _files(first))
         yield Source(findings=tuple(_hidden(found)))
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path) -> Iterator[Path | Finding]:
     """The file, or all in a directory: no hidden ones, no backups, none of another format."""
-    if not path.is_dir():
+    try:
+        listed = places.entries(path) if places.kind(path) is Kind.DIRECTORY else None
+    except OSError as error:
+        yield text_files.unreadable(path, error)
+        return
+    if listed is None:
         yield path
         return
-    for below in sorted(path.iterdir()):
-        if below.name.startswith(".") or below.name.endswith("~"):
-            continue
-        if (below.is_dir() and not below.suffix) or (below.is_file() and below.suffix in _ENDINGS):
+    for below in listed:
+        # A directory with an ending is passed over; whatever else has one of ours is a file, or a finding.
+        if not (below.name.startswith(".") or below.name.endswith("~")) and _is_read(below):
             yield from _files(below)
 
 
-def _file(path: Path, name: str, statement: Callable[[str, Owned], GroupFile | HostFile]) -> Source:
-    text = text_files.read(path)
+def _is_read(path: Path) -> bool:
+    return path.suffix in _ENDINGS and not (path.suffix and places.is_directory(path))
+
+
+def _file(path: Path | Finding, name: str, statement: Callable[[str, Owned], GroupFile | HostFile]) -> Source:
+    text = path if isinstance(path, Finding) else text_files.read(path)
     if isinstance(text, Finding):
         return Source(findings=(text,))
     file = str(path)
@@ -72,9 +87,9 @@ def _hidden(found: list[Path]) -> Iterator[Finding]:
         yield Finding("not-read", (str(path),), message, "keep one of them", Severity.WARNING)
 
 
-def _misspelt(folder: Path, groups: tuple[str, ...]) -> Iterator[Finding]:
+def _misspelt(entries: Entries, groups: tuple[str, ...]) -> Iterator[Finding]:
     """Files for groups that are in other inventories are common; those that look misspelt are worth a word."""
-    for entry, path in _entries(folder).items():
+    for entry, path in entries.items():
         name = next((entry.removesuffix(end) for end in _ENDINGS[1:] if entry.endswith(end)), entry)
         match = nearest(name, groups)
         if match and name not in groups and entry not in groups:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from provisioner.inventory import places
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import manifest_file
 from provisioner.inventory.package_sources import BundleSource, Source, key_file
+from provisioner.inventory.places import Kind
 
 # The bundle that `provisioner bundle build` made and keeps in the user's cache.
 AUTO = Path("auto")
@@ -16,7 +21,7 @@ AUTO = Path("auto")
 
 def directory(inventory: Path) -> Path:
     """Where relative names begin: the directory the inventory is, or lies in."""
-    return inventory if inventory.is_dir() else inventory.parent
+    return inventory if places.is_directory(inventory) else inventory.parent
 
 
 def resolve(path: Path, inventory: Path) -> Path:
@@ -40,36 +45,29 @@ def findings(cluster: Cluster) -> Iterator[Finding]:
 
 
 def _manifest(file: Path | None, path: KeyPath) -> Iterator[Finding]:
-    if file and not file.is_file():
-        what = "is not a file" if file.exists() else "does not exist"
-        yield Finding("missing-file", path, f"the manifest {file} {what}", "name the file, or its address")
+    if file:
+        yield from _missing("manifest", file, path, "name the file, or its address")
 
 
 def _source(source: Source, path: KeyPath) -> Iterator[Finding]:
     """A bundle that is not there, a repository's key that is not."""
     if isinstance(source, BundleSource):
-        bundle = source.path
-        if bundle != AUTO and not bundle.is_dir():
-            what = "is not a directory" if bundle.exists() else "does not exist"
+        if source.path != AUTO:
             hint = "make one with `provisioner bundle build`, or write `auto`"
-            yield Finding("missing-file", (*path, "path"), f"the bundle {bundle} {what}", hint)
-    elif (key := key_file(source)) and not key.is_file():
-        what = "is not a file" if key.exists() else "does not exist"
+            yield from _missing("bundle", source.path, (*path, "path"), hint, Kind.DIRECTORY)
+    elif key := key_file(source):
         hint = "name the file with the repository's public key, or its address"
-        yield Finding("missing-file", (*path, "key"), f"the key {key} {what}", hint)
+        yield from _missing("key", key, (*path, "key"), hint)
 
 
 def _private_key(key: Path, path: KeyPath) -> Iterator[Finding]:
-    if not key.exists():
-        yield Finding(
-            "missing-file",
-            path,
-            f"the private key {key} does not exist",
-            f"make one with `ssh-keygen -t ed25519 -f {key}`, or name another",
-        )
-    elif not key.is_file():
-        yield Finding("missing-file", path, f"the private key {key} is not a file", "name the private key itself")
-    elif key.suffix == ".pub":
+    quoted = shlex.quote(str(key))
+    hint = f"make one with `ssh-keygen -t ed25519 -f {quoted}`, or name another"
+    missing = tuple(_missing("private key", key, path, hint))
+    yield from missing
+    if missing:
+        return
+    if key.suffix == ".pub":
         yield Finding(
             "public-key",
             path,
@@ -78,4 +76,19 @@ def _private_key(key: Path, path: KeyPath) -> Iterator[Finding]:
         )
     elif key.stat().st_mode & 0o077:
         # ssh refuses such keys too.
-        yield Finding("open-key", path, f"the private key {key} can be read by others", f"chmod 600 {key}")
+        yield Finding("open-key", path, f"the private key {key} can be read by others", f"chmod 600 {quoted}")
+
+
+def _missing(what: str, file: Path, path: KeyPath, hint: str, expected: Kind = Kind.FILE) -> Iterator[Finding]:
+    """Nothing is there, something else is, or your user may not read it."""
+    try:
+        found = places.kind(file)
+        if found is expected and not os.access(file, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        why = f"the {what} {file} cannot be read: {error.strerror}"
+        yield Finding("unreadable", path, why, places.hint(error, file) or hint)
+        return
+    if found is not expected:
+        why = "does not exist" if found is Kind.NOTHING else f"is not {expected}"
+        yield Finding("missing-file", path, f"the {what} {file} {why}", hint)

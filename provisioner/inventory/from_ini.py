@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
@@ -14,9 +15,21 @@ from provisioner.errors import Severity
 from provisioner.inventory import literals
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
 from provisioner.inventory.from_yaml import members
-from provisioner.inventory.statements import ALL, UNGROUPED, Child, GroupVariables, Member, Named, Source, Statement
+from provisioner.inventory.statements import (
+    ALL,
+    UNGROUPED,
+    Child,
+    GroupVariables,
+    Member,
+    Named,
+    Source,
+    Statement,
+    within,
+)
 from provisioner.inventory.variables import Variable
 
+# Values that are lists and mappings stand in one line too.
+LONGEST_LINE = 2**16
 _KINDS = ("hosts", "children", "vars")
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
 # What was meant as a section: a name with blanks, or a `;` comment behind it, which Ansible does not take.
@@ -44,9 +57,10 @@ class _Read:
 
 def read(text: str, file: str, known: Collection[str] = ()) -> Source:
     """All statements, and what is wrong with the lines that make none; `known` are groups of files before it."""
-    lines = tuple(_lines(text, file))
+    lines = tuple(within(_lines(text, file), file))
     good = tuple(line for line in lines if isinstance(line, _Line))
-    every = tuple(_Read(line.number, entry) for line in good for entry in _entries(line, file))
+    entries = (_Read(line.number, entry) for line in good for entry in _entries(line, file))
+    every = tuple(entry if isinstance(entry, _Read) else _Read(0, entry) for entry in within(entries, file))
     statements = tuple(said.entry for said in every if not isinstance(said.entry, Finding))
     bad = (entry for entry in (*lines, *(said.entry for said in every)) if isinstance(entry, Finding))
     findings = (*bad, *_unknown_groups(good, statements, file, known), *_twice(every))
@@ -59,6 +73,11 @@ def _lines(text: str, file: str) -> Iterator[_Line | Finding]:
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if not stripped or stripped[0] in "#;":
+            continue
+        if len(stripped) > LONGEST_LINE:
+            message = f"this line has more than {LONGEST_LINE:,} characters"
+            hint = "write long values as YAML into group_vars/ or host_vars/"
+            yield Finding("too-much", (file,), message, hint, line=number)
             continue
         header = _SECTION.fullmatch(stripped)
         if header and (header[2] or "hosts") in _KINDS:
@@ -126,7 +145,7 @@ def _host(line: _Line, section: KeyPath) -> Iterator[Statement | Finding]:
     yield from (entry for entry in said if isinstance(entry, Finding))
     own = tuple(entry for entry in said if isinstance(entry, Variable))
     yield from members(line.group, pattern, path, own)
-    for name in {entry.name for entry in own if [other.name for other in own].count(entry.name) > 1}:
+    for name in (name for name, times in Counter(entry.name for entry in own).items() if times > 1):
         hint = "Ansible would silently take the last one: keep one of them"
         yield Finding("duplicate-key", (*path, name), "this variable stands twice in the line", hint)
 

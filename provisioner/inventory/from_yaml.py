@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from provisioner.inventory import ranges
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean
 from provisioner.inventory.messages import found
-from provisioner.inventory.statements import Child, GroupVariables, Member, Named, Source, Statement
+from provisioner.inventory.statements import Child, GroupVariables, Member, Named, Source, Statement, within
 from provisioner.inventory.variables import Variable
 from provisioner.inventory.yaml_lines import Document
 
 _SECTIONS = ("vars", "hosts", "children")
+# Four times the longest name that a machine can have (253 characters).
+LONGEST_PATTERN = 1_000
 
 
 def read(document: Document, file: str) -> Source:
@@ -20,7 +22,8 @@ def read(document: Document, file: str) -> Source:
     if not isinstance(value, dict) or "plugin" in value:
         wrong = document.findings or (_no_inventory(value, file),)
         return Source(findings=wrong, lines=document.lines, sound=False)
-    said = tuple(entry for name, content in value.items() for entry in _group(name, content, (file, str(name))))
+    every = (entry for name, content in value.items() for entry in _group(name, content, (file, str(name))))
+    said = tuple(within(every, file))
     return Source(
         tuple(entry for entry in said if not isinstance(entry, Finding)),
         (*document.findings, *(entry for entry in said if isinstance(entry, Finding))),
@@ -131,6 +134,10 @@ def _members(group: str, pattern: str, value: object, path: KeyPath) -> Iterator
 
 def members(group: str, pattern: str, path: KeyPath, variables: tuple[Variable, ...]) -> Iterator[Statement | Finding]:
     """The hosts of a pattern such as `worker[1:3]:2222`."""
+    if len(pattern) > LONGEST_PATTERN:
+        message = f"a host pattern of more than {LONGEST_PATTERN} characters"
+        yield Finding("bad-range", path, message, "write hosts on lines of their own")
+        return
     plain, number = ranges.split_port(pattern)
     port = Variable("ansible_port", number, path) if number else None
     try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import warnings
 
+from provisioner.inventory import plain_values
+
 
 class NotReadableError(ValueError):
     """A literal that no variable can have, such as a mapping with a list as key."""
@@ -18,11 +20,14 @@ def read(text: str) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a backslash in text is not worth one
-            return _plain(ast.literal_eval(text))
+            value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
     except (TypeError, MemoryError, RecursionError) as error:
         raise NotReadableError(str(error) or "it is nested too deep") from error
+    if too_much := plain_values.excess(value):
+        raise NotReadableError(too_much)
+    return _plain(value)
 
 
 def _plain(value: object) -> object:

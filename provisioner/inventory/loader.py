@@ -11,6 +11,9 @@ from provisioner.inventory.findings import Finding, KeyPath, dotted
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.statements import Source
 
+# A name in a file may have megabytes, and messages repeat names.
+LONGEST_MESSAGE = 1_000
+
 
 def load(path: Path, *, untested: bool = False) -> Cluster:
     """The cluster that an inventory describes; InventoryError carries all problems, warnings alone do not raise."""
@@ -59,4 +62,6 @@ def _line(path: KeyPath, source: Source) -> int:
 def _problem(finding: Finding, line: int) -> Problem:
     file, *keys = finding.path
     message = f"{dotted(tuple(keys))}: {finding.message}" if keys else finding.message
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]}…"
     return Problem(finding.rule, f"{file}:{line}" if line else str(file), message, finding.hint, finding.severity)

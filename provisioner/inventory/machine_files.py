@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
+from provisioner import bounded_yaml
 from provisioner.catalog.kubernetes import Release, rules_for
+from provisioner.inventory import places
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster
 
@@ -31,7 +33,7 @@ def contents(cluster: Cluster) -> dict[Path, str]:
     """The text of all of them; OSError when one has gone since it was checked."""
     settings = cluster.settings
     patches = _patch_files(settings.patches) if settings.patches else ()
-    return {path: path.read_text() for path in (settings.audit_policy, *patches) if path}
+    return {path: places.content(path).decode() for path in (settings.audit_policy, *patches) if path}
 
 
 def _policy(file: Path, path: KeyPath) -> Iterator[Finding]:
@@ -50,11 +52,14 @@ def _policy(file: Path, path: KeyPath) -> Iterator[Finding]:
 def _patches(directory: Path, release: Release, path: KeyPath) -> Iterator[Finding]:
     """kubeadm would pass over what is named otherwise, and fail in the middle of what is no YAML."""
     hint = _PATCH_HINT + ", ".join(release.kubeadm.patch_targets)
-    if not directory.is_dir():
-        yield Finding("missing-file", path, f"{directory} is not a directory of patches", "name one, or leave it out")
+    try:
+        files = _patch_files(directory)
+    except OSError as error:
+        message = f"{directory} is not a directory of patches: {error.strerror}"
+        yield Finding("missing-file", path, message, places.hint(error, directory) or "name one, or leave it out")
         return
     name = re.compile(rf"({'|'.join(release.kubeadm.patch_targets)})[^.+]*(\+(strategic|merge|json))?\.(yaml|json)")
-    for file in _patch_files(directory):
+    for file in files:
         told = _parsed(file)
         if not name.fullmatch(file.name):
             yield Finding("bad-patch", path, f"{file.name} is not a patch for Kubernetes {release.series}", hint)
@@ -64,14 +69,16 @@ def _patches(directory: Path, release: Release, path: KeyPath) -> Iterator[Findi
 
 def _patch_files(directory: Path) -> tuple[Path, ...]:
     """In the order of their names, in which kubeadm uses them."""
-    return tuple(sorted(file for file in directory.iterdir() if file.suffix in (".yaml", ".json")))
+    return tuple(file for file in places.entries(directory) if file.suffix in (".yaml", ".json"))
 
 
 def _parsed(file: Path) -> dict[str, Any] | str:
     """What the file says, as `document`; or why it says nothing."""
     try:
-        return {"document": yaml.safe_load(file.read_text())}
+        return {"document": bounded_yaml.load(places.content(file).decode())}
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    except bounded_yaml.TooMuchError as error:
+        return f"is not read: {error.problem}"
     except (UnicodeDecodeError, yaml.YAMLError):
         return "is not YAML"

@@ -37,7 +37,7 @@ def split_port(pattern: str) -> tuple[str, int | None]:
 def _size(choices: list[tuple[str, ...]]) -> int:
     size = 1
     for choice in choices:
-        size *= len(choice)
+        size = min(size * len(choice), MOST_HOSTS + 1)
     return size
 
 

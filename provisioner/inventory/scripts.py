@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
+import select
 import signal
 import subprocess
 import time
 from pathlib import Path
 
-from provisioner.inventory import from_script
+from provisioner.inventory import from_script, places, plain_values
 from provisioner.inventory.statements import Source, failure
 
 # For all calls of a script together: a cloud's answer takes seconds.
@@ -63,11 +63,34 @@ def _finished(argv: list[str], deadline_s: float) -> tuple[int, bytes, bytes]:
     )
     with process:
         try:
-            output, said = process.communicate(timeout=max(deadline_s - time.monotonic(), 0.01))
+            output, said = _printed(process, deadline_s)
+            process.wait(_left_s(deadline_s))
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
     return process.returncode, output, said
+
+
+def _printed(process: subprocess.Popen[bytes], deadline_s: float) -> list[bytes]:
+    """All of both outputs; ScriptError when that is too much to be an inventory."""
+    pipes = [pipe for pipe in (process.stdout, process.stderr) if pipe]
+    printed = {pipe: bytearray() for pipe in pipes}
+    while pipes:
+        ready, _, _ = select.select(pipes, [], [], _left_s(deadline_s))
+        if not ready:
+            raise subprocess.TimeoutExpired(process.args, 0)
+        for pipe in ready:
+            data = os.read(pipe.fileno(), 2**16)
+            printed[pipe] += data
+            if not data:
+                pipes.remove(pipe)
+            if len(printed[pipe]) > places.MOST_BYTES:
+                raise ScriptError(f"it prints more than {places.MOST_BYTES // 2**20} MiB", "run it yourself")
+    return [bytes(data) for data in printed.values()]
+
+
+def _left_s(deadline_s: float) -> float:
+    return max(deadline_s - time.monotonic(), 0.01)
 
 
 def _last_words(output: bytes) -> str:
@@ -78,8 +101,7 @@ def _json(output: bytes, call: str) -> object:
     if not output.strip() and "--host" in call:
         return {}
     try:
-        value: object = json.loads(output)
-    except (ValueError, RecursionError) as error:
+        return plain_values.from_json(output)
+    except ValueError as error:
         hint = "it has to print the inventory as JSON on standard output, and all else on standard error"
         raise ScriptError(f"`{call}` does not print JSON: {error}", hint) from None
-    return value

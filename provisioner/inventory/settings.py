@@ -93,5 +93,5 @@ def _absolute(source: Source, inventory: Path) -> Source:
 
 def _without(value: object, bad: set[Any]) -> ClusterSettings:
     given = value if isinstance(value, dict) else {}
-    good = {key: below for key, below in given.items() if key not in bad}
+    good = {key: below for key, below in given.items() if isinstance(key, str) and key not in bad}
     return ClusterSettings.model_validate({"kubernetes_version": fallback().kubernetes_version, **good})

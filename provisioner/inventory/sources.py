@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from provisioner.inventory import beside, files, from_ini, from_yaml, scripts, text_files, yaml_lines
+from provisioner.inventory import beside, files, from_ini, from_yaml, places, scripts, text_files, yaml_lines
 from provisioner.inventory.findings import Finding
 from provisioner.inventory.statements import Source, failure, join
 
@@ -18,13 +19,20 @@ _YAML = (".yaml", ".yml", ".json")
 _IGNORED = re.compile(
     r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)|~)$"
 )
+# Of inventories in one directory; those of people have a handful.
+MOST_FILES = 1_000
 # How a YAML inventory begins that is not valid; an INI file begins with a section or a host.
 _LIKE_YAML = re.compile(r"(---|\{|[^\s#;\[][^\s=]*:(\s|$))")
 
 
 def read(path: Path) -> Source:
     """All that an inventory says."""
-    found = tuple(_below(path)) if path.is_dir() else (path,)
+    try:
+        found = tuple(_below(path)) if places.kind(path) is places.Kind.DIRECTORY else (path,)
+    except OSError as error:
+        return Source(findings=(text_files.unreadable(Path(error.filename or path), error),), sound=False)
+    if len(found) > MOST_FILES:
+        return failure("too-much", str(path), f"has more than {MOST_FILES:,} files", "name the right directory")
     said = Source() if found else failure("unreadable", str(path), "has no inventory in it", "name a file")
     for file in found:
         said = join((said, _file(file, said.groups)))
@@ -32,15 +40,15 @@ def read(path: Path) -> Source:
 
 
 def _below(directory: Path) -> Iterator[Path]:
-    for entry in sorted(directory.iterdir(), key=lambda entry: os.fsencode(entry.name)):
-        if _IGNORED.search(entry.name):
-            continue
-        yield from _below(entry) if entry.is_dir() else (entry,)
+    """Links in a circle end in an OSError: the system follows 40 of them."""
+    for entry in places.entries(directory):
+        if not _IGNORED.search(entry.name):
+            yield from _below(entry) if places.kind(entry) is places.Kind.DIRECTORY else (entry,)
 
 
 def _file(path: Path, known: tuple[str, ...]) -> Source:
     file = str(path)
-    if not path.exists() and "," in path.name:
+    if "," in path.name and places.kind(path) is places.Kind.NOTHING:
         hint = "write the hosts into a file, see inventories/ for examples"
         return failure("unreadable", file, "a list of hosts has no groups that give them roles", hint)
     if path.suffix == ".toml":
@@ -69,10 +77,9 @@ def _any_format(text: str, file: str, known: tuple[str, ...]) -> Source:
 
 def is_program(path: Path) -> bool:
     """Whether an inventory is run and not read, by its first bytes: on some file systems every file is executable."""
-    # A pipe can be read only once.
-    if not path.is_file():
-        return False
     try:
+        if places.kind(path) is not places.Kind.FILE:  # a pipe can be read only once
+            return False
         with path.open("rb") as file:
             return file.read(4) == b"\x7fELF" or (file.seek(0) == 0 and file.read(2) == b"#!")
     except OSError:
@@ -82,5 +89,6 @@ def is_program(path: Path) -> bool:
 def _program(path: Path) -> Source:
     if os.access(path, os.X_OK):
         return scripts.read(path)
+    file = str(path)
     message = "this begins like a program (#!), and may not be executed"
-    return failure("script", str(path), message, f"chmod +x {path}")
+    return failure("script", file, message, f"chmod +x {shlex.quote(file)}")

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from provisioner.inventory.findings import Finding, KeyPath
+from provisioner.inventory.ranges import MOST_HOSTS
 from provisioner.inventory.variables import Variable
 
 # These two are always there: `all` above everything, and `ungrouped` for hosts that no other group has.
 ALL, UNGROUPED = "all", "ungrouped"
+# Twenty times the largest cluster: each host in many groups, with a line for each variable.
+MOST_STATEMENTS = 20 * MOST_HOSTS
+
+_Said = TypeVar("_Said")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,17 @@ def join(sources: Iterable[Source]) -> Source:
         {path: text for source in every for path, text in source.texts.items()},
         all(source.sound for source in every),
     )
+
+
+def within(said: Iterable[_Said], file: str) -> Iterator[_Said | Finding]:
+    """Not more than a file may say: a short line can name thousands of hosts, and a file has many lines."""
+    for number, entry in enumerate(said):
+        if number == MOST_STATEMENTS:
+            message = f"this says more than {MOST_STATEMENTS:,} things about hosts and groups, the rest is not read"
+            hint = f"are its ranges right? Kubernetes ends at {MOST_HOSTS} nodes"
+            yield Finding("too-much", (file,), message, hint)
+            return
+        yield entry
 
 
 def failure(rule: str, file: str, message: str, hint: str) -> Source:

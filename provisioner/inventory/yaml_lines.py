@@ -4,12 +4,13 @@ and the text as written. Equal keys in one mapping, which PyYAML lets pass, are 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import yaml
 
+from provisioner import bounded_yaml
+from provisioner.inventory import plain_values
 from provisioner.inventory.findings import Finding, KeyPath
 
 # What PyYAML says, and what people usually did.
@@ -20,11 +21,20 @@ _CAUSES = {
     "could not find expected ':'": "a key needs `: ` after it; check the indentation here and above",
     "unhashable": "a `{{ template }}` is not filled in here; other text that begins with { needs quotes",
     "<document start>": "is this Ansible's INI format? Then give the file another ending, such as .ini",
-    "recursion": "something in this file contains itself, or is nested without end",
+    "recursion": "take the alias out of what it names",
+    "nested deeper": "is it damaged, or made by a program? No inventory is nested like that",
+    "more than": "write what is really needed, without aliases of aliases",
+    "larger than": "split it: variables may stand in files in group_vars/ and host_vars/",
+    "not of the type": "correct it, or put it in quotes if it is text",
     "special characters": "remove the control characters: an editor can show them",
     "undefined alias": "define the anchor with `&name` before it is used with `*name`",
     "single document": "keep one inventory in one file: remove the second `---`",
 }
+
+# Reading a text again for the exact line of its error takes at most a few seconds, which is this many characters.
+_QUICKLY_READ = 2**19
+
+_USUALLY = "check this line and the one before it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +57,13 @@ class Document:
     findings: tuple[Finding, ...] = ()
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which keeps unknown tags as `Tagged` for whoever reads that value."""
+class _Loader(bounded_yaml.Loader):
+    """A safe loader, which keeps unknown tags as `Tagged` for whoever reads that value."""
 
 
 _Loader.add_constructor(None, lambda loader, node: Tagged(node.tag))
+# Ansible's own are refused only where the value is read: variables of others may be anything it takes.
+_KNOWN_TAGS = frozenset((*yaml.SafeLoader.yaml_constructors, "!vault", "!vault-encrypted", "!unsafe"))
 
 
 def read(text: str, file: str) -> Document:
@@ -63,12 +75,12 @@ def read(text: str, file: str) -> Document:
         node = loader.get_single_node()
         if node is None:
             return Document(None, top, {})
-        findings = tuple(_duplicates(node, file))
+        findings = tuple(_faults(node, file))
         value = loader.construct_document(node)
         places = tuple(_places(node, (file,)))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except yaml.YAMLError as error:
         # JSON may be indented with tabs: then lines are not known.
-        return Document(json_value, top, {}, () if json_value is not None else (_syntax(error, file),))
+        return Document(json_value, top, {}, () if json_value is not None else (_wrong(text, error, file),))
     return Document(
         value if json_value is None else json_value,
         {**top, **{path: line for path, line, _ in places}},
@@ -80,19 +92,31 @@ def read(text: str, file: str) -> Document:
 def _json(text: str) -> object:
     """Numbers and escapes have other rules in JSON; Ansible tries it first. None where it is none."""
     try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
+        return plain_values.from_json(text)
+    except ValueError:
         return None
-    return value
 
 
-def _syntax(error: Exception, file: str) -> Finding:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    hint = next((cause for words, cause in _CAUSES.items() if words in problem), "")
-    message = f"this is not valid YAML: {problem}"
-    line = mark.line + 1 if mark else 1
-    return Finding("yaml", (file,), message, hint or "check this line and the one before it", line=line)
+def _wrong(text: str, error: yaml.YAMLError, file: str) -> Finding:
+    """What is wrong with a text that is no YAML, or too much."""
+    too_much = isinstance(error, bounded_yaml.TooMuchError)
+    exact = error if too_much or len(text) > _QUICKLY_READ else _exact(text, error)
+    mark = getattr(exact, "problem_mark", None)
+    problem = getattr(exact, "problem", None) or getattr(exact, "reason", None) or str(exact)
+    hint = next((cause for words, cause in _CAUSES.items() if words in problem), _USUALLY)
+    line = (mark.line if mark else text[: getattr(exact, "position", 0)].count("\n")) + 1
+    if too_much:
+        return Finding("too-much", (file,), f"this is not read: {problem}", hint, line=line)
+    return Finding("yaml", (file,), f"this is not valid YAML: {problem}", hint, line=line)
+
+
+def _exact(text: str, error: yaml.YAMLError) -> yaml.YAMLError:
+    """The error with PyYAML's own words and line, which its users know; libyaml's is often a line further down."""
+    try:
+        bounded_yaml.ExactLoader(text).get_single_node()
+    except yaml.YAMLError as exact:
+        return exact
+    return error
 
 
 def _key(node: yaml.Node) -> str:
@@ -114,8 +138,8 @@ def _places(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int, str 
         yield from _places(below, (*path, key))
 
 
-def _duplicates(root: yaml.Node, file: str) -> Iterator[Finding]:
-    """Walks every node once, also where aliases make a loop."""
+def _faults(root: yaml.Node, file: str) -> Iterator[Finding]:
+    """Unknown tags and equal keys. Walks every node once, also where aliases make a loop."""
     seen: set[int] = set()
     ahead: list[tuple[yaml.Node, KeyPath]] = [(root, (file,))]
     while ahead:
@@ -124,6 +148,9 @@ def _duplicates(root: yaml.Node, file: str) -> Iterator[Finding]:
             continue
         seen.add(id(node))
         ahead += [(below, (*path, key)) for key, _, below in _children(node)]
+        if node.tag not in _KNOWN_TAGS:
+            hint = "write the plain value without a tag"
+            yield Finding("tag", path, f"the YAML tag {node.tag} is not known", hint)
         if isinstance(node, yaml.MappingNode):
             yield from _equal_keys(node, path)
 

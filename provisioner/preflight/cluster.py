@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-import yaml
-
 from provisioner.catalog.eras import NEW_REGISTRY, OLD_REGISTRY
+from provisioner.core.objects import configuration
 from provisioner.core.play import View
 from provisioner.derived import api_endpoint, images_of, joining, node_ip
 from provisioner.errors import Problem, Severity
@@ -35,7 +34,7 @@ def _live(view: View) -> Iterator[Problem]:
             message,
             "Changing the version of a running cluster is an upgrade, which this version does not do.",
         )
-    now = yaml.safe_load(view.live.configuration) or {}
+    now = configuration(view.live.configuration, view.leader.name)
     pairs = {
         "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(wished.pod_cidr)),
         "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(wished.service_cidr)),

@@ -12,14 +12,15 @@ import pytest
 ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
-    "errors", "causes", "paths", "mirror", "catalog", "inventory", "core", "templating", "bundle", "resources",
-    "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
-    "preflight", "transports", "guard", "fleet", "steps", "looking", "measuring", "asking", "planning", "work",
-    "engine", "wording", "marks", "holders", "lease", "session", "log", "plain", "tables", "output", "screen",
+    "errors", "causes", "paths", "bounded_yaml", "mirror", "catalog", "inventory", "core", "templating", "bundle",
+    "resources", "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays",
+    "playbooks", "preflight", "transports", "guard", "fleet", "steps", "looking", "measuring", "asking", "planning",
+    "work", "engine", "wording", "marks", "holders", "lease", "session", "log", "plain", "tables", "output", "screen",
     "console", "labs", "verification", "kubeconfig", "plan_file", "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "addressing",
+    "bounded_yaml",
     "core",
     "resources",
     "causes",
