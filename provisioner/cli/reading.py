@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import typer
-import yaml
 
 from provisioner import engine
 from provisioner import kubeconfig as kubeconfigs
