@@ -158,7 +158,7 @@ class Session:
         """
         holder = Holder(view.run, getuser(), gethostname(), "apply", int(view.now_s))
         with (
-            open_fleet(self.cluster, [host.name for host in view.cluster.control_planes]) as own,
+            open_fleet(self.cluster, [host.name for host in view.cluster.control_planes], self.run.listen) as own,
             held(own.transports, holder, self.run.listen) as lease,
         ):
             yield lease

@@ -25,7 +25,8 @@ from provisioner.inventory.model import Host
 from provisioner.inventory.ssh import Ssh
 from provisioner.transports.batch import Batch
 from provisioner.transports.channels import send, send_tar
-from provisioner.transports.connect import PATIENCE, close, connect
+from provisioner.transports.connect import close, connect
+from provisioner.transports.explaining import PATIENCE
 from provisioner.transports.protocol import Began, Heard, nobody
 
 # How long beyond the commands' own time limits an answer may take to arrive.

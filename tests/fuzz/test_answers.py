@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from provisioner.core import lock
+from provisioner.core.cluster import read_cluster
 from provisioner.core.command import Result
-from provisioner.core.facts import read_cluster, read_facts, read_lock, read_state
+from provisioner.core.facts import read_facts, read_lock, read_state
 from provisioner.core.marks import GarbledError, Stream
 from provisioner.core.measure import read_ways
 from provisioner.core.network import read_record, record
@@ -31,8 +33,15 @@ INPUTS = 12_000
 MARKS = 60_000
 
 FACTS = [path.read_text() for path in sorted((TESTS / "cases" / "facts").glob("*.txt"))]
-HELD = "age=4\nrun=0123456789abcdef\nowner=anna\nmachine=laptop\ndoing=apply\nbegan=1800000000\n"
+RECORD = "run=0123456789abcdef\nowner=anna\nmachine=laptop\ndoing=apply\nbegan=1800000000\n"
+HELD = f"held 4 {base64.b64encode(RECORD.encode()).decode()} regular file\n"
 DECIDED = [record(one) for one in (node_address(view(), host) for host in view().hosts) if one]
+
+
+def held_in(answer: str) -> str:
+    """A look at a control plane that somebody works on."""
+    mark = answer.partition("\n")[0]
+    return answer.replace(f"{mark} lock\n", f"{mark} lock\n{HELD}", 1)
 
 
 def looked() -> list[str]:
@@ -43,8 +52,8 @@ READERS: Mapping[str, tuple[Callable[[Result], Any], Callable[[], list[str]]]] =
     "facts": (read_facts, looked),
     "state": (read_state, looked),
     "cluster": (read_cluster, looked),
-    "lock in a look": (read_lock, lambda: [f"=== lock\n{HELD}"]),
-    "lock": (lambda seen: lock.read(seen.stdout), lambda: [HELD, *answers("take")]),
+    "lock in a look": (read_lock, lambda: [held_in(text) for text in answers("look_leader")]),
+    "lock": (lambda seen: lock.read(seen.stdout, *lock.Word), lambda: [HELD, *answers("take")]),
     "ways": (read_ways, lambda: answers("measure")),
     "decision": (lambda seen: read_record(seen.stdout), lambda: DECIDED),
     "sources": (

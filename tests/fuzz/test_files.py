@@ -10,23 +10,27 @@ from unittest.mock import MagicMock
 
 import paramiko
 import pytest
+import yaml
 
 from provisioner import kubeconfig, plan_file
 from provisioner.bundle import reading
 from provisioner.errors import ProvisionerError
 from provisioner.inventory import loader
-from provisioner.inventory.model import Ssh
+from provisioner.inventory.ssh import Ssh
+from provisioner.kubeconfig import access
 from provisioner.session import load_version_lock
 from provisioner.sources import openpgp
 from provisioner.sources.version_lock import lock_of, path_for
 from provisioner.transports.trust import offered_key
-from tests.builders import cluster, host
+from provisioner.transports.user_config import way_to
+from tests.builders import CA, cluster, host
 from tests.conftest import TESTS, Tally
 from tests.fuzz.mutating import SEED, dice, mutated
 from tests.scenarios.repositories import world_of
 from tests.scenarios.test_version_lock import looked
 from tests.unit.bundle.conftest import FILES, manifest_of
-from tests.unit.test_kubeconfig import ADMIN, OTHER
+from tests.unit.kubeconfig.given import SERVER, admin_conf
+from tests.unit.kubeconfig.test_saving import OTHER
 
 pytestmark = pytest.mark.fuzz
 
@@ -86,13 +90,17 @@ def test_a_lock_file_of_versions(tmp_path: Path, tally: Tally) -> None:
 
 def test_a_kubeconfig_and_the_one_beside_it(tmp_path: Path, tally: Tally) -> None:
     """admin.conf comes from a control plane, and what is merged into from the user or a tool of his."""
+    admin = yaml.safe_dump(admin_conf())
+    given = access.read(admin, SERVER, CA)
     chance = dice("which kubeconfig")
 
     def read(text: str) -> None:
-        path = written(tmp_path / "config", text if (theirs := chance.random() < 0.5) else OTHER)
-        kubeconfig.save(path, ADMIN if theirs else text, "lab", merge=chance.random() < 0.7)
+        if chance.random() < 0.5:
+            access.read(text, SERVER, CA)
+        else:
+            kubeconfig.save(written(tmp_path / "config", text), given, "lab", merge=chance.random() < 0.7)
 
-    tried(read, [ADMIN, OTHER], INPUTS // 4, "kubeconfig")
+    tried(read, [admin, OTHER], INPUTS // 4, "kubeconfig")
     tally("hostile inputs tried", INPUTS // 4)
 
 
@@ -106,7 +114,8 @@ def test_known_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tally: Tal
     begin = [line, f"# mine\n|1|x=|y= ssh-ed25519 AAAA\n@revoked {line}{line}", f"[10.0.0.21]:2222,w1 {line}"]
 
     def read(text: str) -> None:
-        offered_key(host("w1", "10.0.0.21"), Ssh(known_hosts=written(tmp_path / "known_hosts", text)))
+        ssh = Ssh(known_hosts=written(tmp_path / "known_hosts", text), user_config=False)
+        offered_key(way_to(host("w1", "10.0.0.21"), ssh), ssh)
 
     tried(read, begin, INPUTS // 2, "known_hosts")
     tally("hostile inputs tried", INPUTS // 2)

@@ -193,7 +193,7 @@ def test_signs_of_life_are_given_while_the_only_session_is_at_work(
     monkeypatch.setattr(lock, "BEAT_S", 0.01)
     said: list[Event] = []
     wished = sshd.cluster()
-    with open_fleet(wished, ["cp1"]) as fleet:
+    with open_fleet(wished, ["cp1"], said.append) as fleet:
         run = fleet.transports["cp1"]
         assert run.run([Command(("true",))])[0].ok
         assert sshd.logins == 1, "a run that changes nothing takes no lock, and connects once"

@@ -12,7 +12,7 @@ import pytest
 from provisioner.core.command import Command, Result, require_whole
 from provisioner.core.marks import PER_COMMAND
 from provisioner.errors import StepError, UnreachableError
-from provisioner.inventory.model import Ssh
+from provisioner.inventory.ssh import Ssh
 from provisioner.transports.batch import Batch
 from provisioner.transports.protocol import nobody
 from provisioner.transports.ssh import SshTransport

@@ -26,6 +26,7 @@ from provisioner.core.report import (
     StepEnded,
     Traced,
     Waiting,
+    ignore,
 )
 from provisioner.core.resource import Change
 from provisioner.errors import PreflightError, Problem
@@ -112,7 +113,7 @@ def test_lines_for_programs_are_lines(text: str) -> None:
 
 @pytest.mark.parametrize("text", [*STEERS, "\n2026-01-01T00:00:00.000+00:00 cp1: changed after 0.1 s: fine"], ids=ascii)
 def test_only_what_we_write_looks_like_a_line_of_the_log(text: str, tmp_path: Path, tally: Tally) -> None:
-    with Log(tmp_path / "log") as log:
+    with Log(tmp_path / "log", ignore) as log:
         for event in events(text):
             log(event)
         log.write(f"error: {text}\n{text}")
