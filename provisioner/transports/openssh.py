@@ -27,7 +27,7 @@ def options(way: Way, more: Options = ()) -> Options:
         ("Port", str(way.port)),
         *((("User", way.user),) if way.user else ()),
         *(("IdentityFile", quoted(key)) for key in way.keys),
-        *(() if way.agent else (("IdentitiesOnly", "yes"),)),
+        *((("IdentitiesOnly", "yes"),) if way.keys_only else ()),
         ("StrictHostKeyChecking", "yes"),
         ("UserKnownHostsFile", " ".join(quoted(path) for path in way.known_hosts)),
         # All files that count are named above.
