@@ -41,7 +41,7 @@ def _proxy_command(way: Way, more: Options) -> str:
     if not way.through:
         return _literal(way.proxy_command)
     argv = ssh_argv(way.through, more)
-    return _literal("exec " + shlex.join([*argv[:-1], "-W", f"[{way.address}]:{way.port}", argv[-1]]))
+    return _literal(shlex.join([*argv[:-1], "-W", f"[{way.address}]:{way.port}", argv[-1]]))
 
 
 def quoted(path: Path) -> str:

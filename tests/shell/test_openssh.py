@@ -28,7 +28,7 @@ def understood(*arguments: str) -> dict[str, str]:
 def argv_of_the_stop_before(options: dict[str, str]) -> list[str]:
     """The ssh that a ProxyCommand starts, as ssh and the shell hand it over."""
     command = options["proxycommand"].replace("%%", "%")
-    shown = ["sh", "-c", f"ssh() {{ printf '%s\\0' \"$@\"; }}; {command.removeprefix('exec ')}"]
+    shown = ["sh", "-c", f"ssh() {{ printf '%s\\0' \"$@\"; }}; {command}"]
     said = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
     return said.split("\0")[:-1]
 
