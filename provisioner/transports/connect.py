@@ -110,7 +110,10 @@ def dead_after_s(ssh: Ssh) -> int:
 
 
 def _login(way: Way, ssh: Ssh) -> dict[str, object]:
-    """How to log in: with the keys of the way, those of the agent if it may be asked, else the user's own."""
+    """How to log in: with the keys of the way, or else the user's own, and with the agent's if it may be asked.
+
+    It may where no key stands in the inventory: which of its keys are those of the way, only OpenSSH can tell.
+    """
     return {
         "banner_timeout": PATIENCE * ssh.connect_timeout_s,
         "auth_timeout": PATIENCE * ssh.connect_timeout_s,

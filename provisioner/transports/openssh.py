@@ -27,7 +27,7 @@ def options(way: Way, more: Options = ()) -> Options:
         ("Port", str(way.port)),
         *((("User", way.user),) if way.user else ()),
         *(("IdentityFile", quoted(key)) for key in way.keys),
-        *(() if way.agent else (("IdentitiesOnly", "yes"),)),
+        *((("IdentitiesOnly", "yes"),) if way.keys_only else ()),
         ("StrictHostKeyChecking", "yes"),
         ("UserKnownHostsFile", " ".join(quoted(path) for path in way.known_hosts)),
         # All files that count are named above.
@@ -41,7 +41,7 @@ def _proxy_command(way: Way, more: Options) -> str:
     if not way.through:
         return _literal(way.proxy_command)
     argv = ssh_argv(way.through, more)
-    return _literal("exec " + shlex.join([*argv[:-1], "-W", f"[{way.address}]:{way.port}", argv[-1]]))
+    return _literal(shlex.join([*argv[:-1], "-W", f"[{way.address}]:{way.port}", argv[-1]]))
 
 
 def quoted(path: Path) -> str:

@@ -46,8 +46,7 @@ def way_to(host: Host, ssh: Ssh) -> Way:
 
 @lru_cache(maxsize=4096)
 def _asked(stop: Stop, own: Path) -> Settings:
-    # ssh takes the home directory from the user database, and everything else from HOME.
-    usual = own == Path(pwd.getpwuid(os.getuid()).pw_dir, ".ssh", "config")
+    usual = own == _home() / ".ssh" / "config"
     file = [] if usual else ["-F", str(own) if own.exists() else str(_SYSTEM)]
     user = ["-l", stop.user] if stop.user else []
     port = ["-p", str(stop.port)] if stop.port else []
@@ -84,7 +83,7 @@ def settings(text: str, stop: Stop) -> Settings:
         port,
         user,
         keys=tuple(path for value in said["identityfile"] if (path := _path(value, tokens)).is_file()),
-        agent=one.get("identitiesonly") != "yes",
+        keys_only=one.get("identitiesonly") == "yes",
         known_hosts=_known_hosts(one),
         jumps=stops(one.get("proxyjump", "")),
         proxy_command="" if command == "none" else _filled_in(command, tokens),
@@ -93,9 +92,21 @@ def settings(text: str, stop: Stop) -> Settings:
 
 def _known_hosts(one: Mapping[str, str]) -> tuple[Path, ...]:
     """The files of the user and the system; ssh prints them in a row, without quotes."""
-    named = (one.get("userknownhostsfile", "none"), one.get("globalknownhostsfile", "none"))
-    files = [name for files in named for name in re.split(r" +(?=[/~])", files) if name not in _NO_FILES]
-    return tuple(Path(name).expanduser() for name in files) or default_known_hosts()
+    own, system = default_known_hosts()
+    mine, shared = (_files(one.get(key, "none")) for key in ("userknownhostsfile", "globalknownhostsfile"))
+    # What ssh takes for lack of anything else; the second ones are of the last century.
+    usual = _home() / ".ssh" / "known_hosts"
+    mine = (own,) if mine in ((), (usual, usual.with_name("known_hosts2"))) else mine
+    return (*mine, *((system,) if shared == (system, system.with_name("ssh_known_hosts2")) else shared))
+
+
+def _files(names: str) -> tuple[Path, ...]:
+    return tuple(Path(name).expanduser() for name in re.split(r" +(?=[/~])", names) if name not in _NO_FILES)
+
+
+def _home() -> Path:
+    """Where ssh looks for the user's files: it asks the user database, and everything else HOME."""
+    return Path(pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def _path(value: str, tokens: Mapping[str, str]) -> Path:

@@ -39,7 +39,7 @@ class Settings:
     port: int = SSH_PORT
     user: str | None = None
     keys: tuple[Path, ...] = ()
-    agent: bool = True
+    keys_only: bool = False
     known_hosts: tuple[Path, ...] = ()
     jumps: tuple[Stop, ...] = ()
     proxy_command: str = ""
@@ -54,7 +54,7 @@ class Way:
     """How one machine is reached: directly, through another one, or by a command that speaks for it.
 
     `proxy_command` is a line for the user's shell with nothing left to fill in. `known_hosts` are all files that count;
-    what is learnt is written into the first.
+    what is learnt is written into the first. `keys_only` is OpenSSH's IdentitiesOnly: of the agent, only these keys.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Way:
     port: int
     user: str | None
     keys: tuple[Path, ...]
+    keys_only: bool
     agent: bool
     known_hosts: tuple[Path, ...]
     proxy_command: str = ""
@@ -93,12 +94,12 @@ def way(host: Host, ssh: Ssh, ask: Ask) -> Way:
         command = "" if through else said.proxy_command
         keys = (*key, *said.keys)
         name = f"jump host {stop.name}"
-        return Way(name, said.address, said.port, said.user, keys, said.agent, known_hosts, command, through)
+        return Way(name, said.address, said.port, said.user, keys, said.keys_only, True, known_hosts, command, through)
 
     jumps = tuple(replace(jump, user=jump.user or host.user) for jump in stops(ssh.jump_host or ""))
     found = to(Stop(host.address, host.user, host.port), jumps, _MOST_STOPS)
     # A key in the inventory is the machine's only one; on the way to it, others may be needed as well.
-    return replace(found, name=host.name, keys=key or found.keys, agent=found.agent and not key)
+    return replace(found, name=host.name, keys=key or found.keys, keys_only=bool(key) or found.keys_only, agent=not key)
 
 
 def stops(text: str) -> tuple[Stop, ...]:

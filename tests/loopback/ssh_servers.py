@@ -83,7 +83,8 @@ def server(*keys: paramiko.PKey) -> Iterator[Server]:
                 open_ones.append(transport)
                 for key in shown:
                     transport.add_server_key(key)
-                with suppress(paramiko.SSHException, EOFError):
+                # Whoever hangs up early (a key that is refused, `trust`) is no reason to let in nobody else.
+                with suppress(paramiko.SSHException, EOFError, OSError):
                     transport.start_server(server=Gate(asked, transport))
 
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from provisioner.inventory.model import Host
 from provisioner.inventory.ssh import Ssh
 from provisioner.transports.connect import close, connect
 from provisioner.transports.host_keys import told
+from provisioner.transports.openssh import ssh_argv
 from provisioner.transports.trust import Offer, offers
+from provisioner.transports.user_config import way_to
 from tests.builders import host
 from tests.loopback.ssh_servers import Server, line, server
 
@@ -258,3 +261,18 @@ def test_jump_hosts_are_trusted_first_and_then_what_is_behind(home: Path, gate: 
 def test_known_hosts_that_cannot_be_read_are_named(home: Path, behind: Server) -> None:
     error = refused(at(behind, home), Ssh(known_hosts=home, connect_timeout_s=10))
     assert f"the known host keys cannot be read: Is a directory: {home}" in error.message
+
+
+@NAMED
+def test_provisioner_ssh_is_as_strict_as_the_others(home: Path, gate: Server, behind: Server, named: Named) -> None:
+    def by_hand(known: str) -> str:
+        ssh = settings(home, known, jump_host=named(home, gate) or None)
+        argv = [*ssh_argv(way_to(at(behind, home), ssh), (("BatchMode", "yes"),)), "true"]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stderr
+
+    assert "Host key verification failed" in by_hand(behind.known)
+    assert (gate.asked, behind.asked) == ([], [])
+    by_hand(gate.known + behind.known)
+    assert "login of ops" in gate.asked
+    assert gate.asked[-1] == ("127.0.0.1", behind.port)
+    assert "login of admin" in behind.asked

@@ -11,7 +11,7 @@ from provisioner.errors import UnreachableError
 from provisioner.inventory.ssh import Ssh
 from provisioner.transports.openssh import ssh_argv
 from provisioner.transports.user_config import way_to
-from provisioner.transports.way import Settings, way, without_configuration
+from provisioner.transports.way import Settings, default_known_hosts, way, without_configuration
 from provisioner.verification.connection import ssh_config
 from tests.builders import host
 from tests.unit.verification.conftest import a_cluster, a_host
@@ -28,7 +28,7 @@ def understood(*arguments: str) -> dict[str, str]:
 def argv_of_the_stop_before(options: dict[str, str]) -> list[str]:
     """The ssh that a ProxyCommand starts, as ssh and the shell hand it over."""
     command = options["proxycommand"].replace("%%", "%")
-    shown = ["sh", "-c", f"ssh() {{ printf '%s\\0' \"$@\"; }}; {command.removeprefix('exec ')}"]
+    shown = ["sh", "-c", f"ssh() {{ printf '%s\\0' \"$@\"; }}; {command}"]
     said = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
     return said.split("\0")[:-1]
 
@@ -93,7 +93,8 @@ def test_the_user_s_configuration_is_read_as_ssh_reads_it(tmp_path: Path, monkey
     monkeypatch.setenv("HOME", str(tmp_path))
     found = way_to(host("w1", "web1", user=None, port=None), Ssh())
     assert [(stop.address, stop.port) for stop in found.stops] == [("gate", 22), ("web1.example", 2222)]
-    assert found.user == "ops"
+    assert (found.user, found.known_hosts) == ("ops", default_known_hosts())
+    assert found.known_hosts[0] == tmp_path / ".ssh" / "known_hosts"
     # Each machine is asked for once.
     way_to(host("w2", "web1", user=None, port=None), Ssh())
     assert (tmp_path / "ran").read_text() == "ran\n"

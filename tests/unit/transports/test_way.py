@@ -28,7 +28,7 @@ def found(ssh: Ssh, configuration: dict[str, Settings], **variables: object) -> 
     def ask(stop: Stop) -> Settings:
         said = configuration.get(stop.name, Settings(stop.name, user="me", known_hosts=MINE))
         port, user = stop.port or said.port, stop.user or said.user
-        return Settings(said.address, port, user, said.keys, said.agent, MINE, said.jumps, said.proxy_command)
+        return Settings(said.address, port, user, said.keys, said.keys_only, MINE, said.jumps, said.proxy_command)
 
     return way(host("w1", "10.0.0.21", **{"user": None, "port": None, **variables}), ssh, ask)
 
@@ -36,15 +36,15 @@ def found(ssh: Ssh, configuration: dict[str, Settings], **variables: object) -> 
 def test_without_anything_ssh_s_own_choices_hold() -> None:
     direct = way(host("w1", "10.0.0.21", user=None, port=None), Ssh(), without_configuration)
     assert (direct.name, direct.address, direct.port, direct.user) == ("w1", "10.0.0.21", 22, None)
-    assert (direct.keys, direct.agent, direct.through, direct.proxy_command) == ((), True, None, "")
+    assert (direct.keys, direct.keys_only, direct.through, direct.proxy_command) == ((), False, None, "")
     assert [path.name for path in direct.known_hosts] == ["known_hosts", "ssh_known_hosts"]
 
 
 def test_the_user_s_configuration_says_how_a_machine_is_reached() -> None:
-    said = Settings("192.0.2.7", 2222, "ops", keys=(KEY,), agent=False)
+    said = Settings("192.0.2.7", 2222, "ops", keys=(KEY,), keys_only=True)
     direct = found(Ssh(), {"10.0.0.21": said})
     assert told(direct) == ["ops@192.0.2.7:2222"]
-    assert (direct.keys, direct.agent, direct.known_hosts) == ((KEY,), False, MINE)
+    assert (direct.keys, direct.keys_only, direct.agent, direct.known_hosts) == ((KEY,), True, True, MINE)
 
 
 def test_the_inventory_wins(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_the_inventory_wins(tmp_path: Path) -> None:
     ssh = Ssh(known_hosts=tmp_path / "known", jump_host="gate:2200")
     one = found(ssh, {"10.0.0.21": said}, user="admin", port=22, private_key_file=tmp_path / "id")
     assert told(one) == ["admin@gate:2200", "admin@192.0.2.7:22"]
-    assert (one.keys, one.agent) == ((tmp_path / "id",), False)
+    assert (one.keys, one.keys_only, one.agent) == ((tmp_path / "id",), True, False)
     assert {stop.known_hosts for stop in one.stops} == {(tmp_path / "known",)}
 
 
@@ -115,7 +115,7 @@ def test_what_ssh_prints_is_read(tmp_path: Path) -> None:
         2222,
         "ops",
         keys=(tmp_path / "192.0.2.7-key",),
-        agent=False,
+        keys_only=True,
         known_hosts=(Path("/home/me/a b/known_hosts"), Path("/etc/ssh/ssh_known_hosts")),
     )
 
@@ -142,9 +142,10 @@ def test_what_cannot_be_followed_is_no_guess(line: str) -> None:
 
 
 def test_no_files_of_known_hosts_are_the_usual_ones() -> None:
-    """Who has none to be asked nothing is asked all the same."""
-    text = G.replace("/home/me/a b/known_hosts /dev/null", "/dev/null").replace("/etc/ssh/ssh_known_hosts", "none")
-    assert settings(text.format(home="/none"), Stop("w1")).known_hosts[0].name == "known_hosts"
+    """Whoever names none, so that nothing is asked, gets no laxer checks, and `trust` writes into no system's file."""
+    text = G.replace("/home/me/a b/known_hosts /dev/null", "/dev/null").format(home="/none")
+    usual = (Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts"))
+    assert settings(text, Stop("w1")).known_hosts == usual
 
 
 def test_every_stop_of_an_ssh_call_is_strict() -> None:

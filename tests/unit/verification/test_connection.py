@@ -50,7 +50,7 @@ def test_host_keys_are_checked_and_nothing_is_asked() -> None:
 def test_the_jump_host_is_for_the_hosts_and_as_strict_as_they_are() -> None:
     found = blocks(ssh_config(a_cluster(jump_host="me@gate:2200"), Path("/tmp/x")))
     command = found["w1"]["ProxyCommand"]
-    assert command.startswith("exec ssh -F none -o Port=2200 -o User=me -o StrictHostKeyChecking=yes ")
+    assert command.startswith("ssh -F none -o Port=2200 -o User=me -o StrictHostKeyChecking=yes ")
     assert command.endswith("-o LogLevel=ERROR -W '[w1.example]:22' gate")
     assert "-o BatchMode=yes" in command
     assert "ProxyCommand" not in found["*"]
