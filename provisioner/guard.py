@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from provisioner.core.play import View
@@ -51,7 +52,7 @@ def sorted_out(found: Mapping[str, T | ProvisionerError], listen: Listener) -> A
 
 def for_each(hosts: Iterable[str], work: Callable[[str], T], listen: Listener) -> Answers[T]:
     """What is computed of each host by itself."""
-    return sorted_out({host: attempt(host, lambda host=host: work(host)) for host in hosts}, listen)  # type: ignore[misc]
+    return sorted_out({host: attempt(host, partial(work, host)) for host in hosts}, listen)
 
 
 def for_all(view: View, work: Callable[[View], T], listen: Listener) -> tuple[View, T, dict[str, ProvisionerError]]:
