@@ -19,9 +19,10 @@ import pytest
 TESTS = Path(__file__).parent
 
 # Where a red run stops a release the examples are the same every time; on a developer's machine they are new ones.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# How long one takes says how busy the machine is.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 # Folders whose tests compute; those that run programs are in `shell`, `ansible` and `e2e` (machines).
 PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract", "fuzz"})
 # Marks of tests that take long: they run when `-m` names them.

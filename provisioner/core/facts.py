@@ -189,12 +189,16 @@ def _half_written(text: str) -> str:
         return ""
 
 
+# Enough of what is no certificate to see that it is something.
+_NO_CA_LENGTH = 64
+
+
 def _kubelet_ca(text: str) -> str:
-    """The same of a kubelet's configuration, in base64 as it stands there."""
+    """What a kubelet's configuration trusts, in base64 as it stands there; what is no certificate is nobody's CA."""
     try:
-        certificate = _half_written(base64.b64decode(text.strip(), validate=True).decode("ascii"))
+        certificate = untrusted.certificates(base64.b64decode(text.strip(), validate=True).decode("ascii"))
     except ValueError:
-        return ""
+        return untrusted.visible(text.strip())[:_NO_CA_LENGTH]
     return base64.b64encode(certificate.encode()).decode()
 
 

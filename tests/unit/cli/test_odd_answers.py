@@ -54,8 +54,10 @@ def test_status_names_the_machine_and_shows_the_others(call: Call, world: World)
 def test_facts_of_the_others_are_shown(call: Call, world: World) -> None:
     telling(world, "w1", "memory_mib=", "memory_mib=x")
     said = call("facts", "--json")
-    assert said.code == 0
-    assert [json.loads(line)["host"] for line in said.out.splitlines()] == ["cp1", "w2"]
+    assert said.code == UnreachableError.exit_code
+    lines = [json.loads(line) for line in said.out.splitlines()]
+    assert [line["host"] for line in lines if "host" in line] == ["cp1", "w2"]
+    assert [line["message"] for line in lines if "message" in line] == ["w1: the machine could not be looked at"]
 
 
 def test_a_command_to_paste_holds_no_words_of_the_cluster(call: Call, world: World) -> None:

@@ -74,8 +74,10 @@ def test_the_state_of_a_worker() -> None:
 
 
 def test_what_an_earlier_cluster_has_left() -> None:
-    rest = "=== kubelet-server\nhttps://10.0.0.9:6443\n=== etcd\nmember\nlost+found\n"
-    fresh = recorded("fresh").stdout.replace("=== state\n", "=== state\nbootstrap-kubelet.conf\n")
+    fresh = recorded("fresh").stdout
+    mark = fresh.partition("\n")[0]
+    fresh = fresh.replace(f"{mark} state\n", f"{mark} state\nbootstrap-kubelet.conf\n")
+    rest = f"\n{mark} kubelet-server\nhttps://10.0.0.9:6443\n\n{mark} etcd\nmember\nlost+found\n"
     state = read_state(ok(f"{fresh}{rest}"))
     assert (state.kubelet_server, state.stray_etcd) == ("https://10.0.0.9:6443", ("member", "lost+found"))
     assert (state.has_bootstrap_conf, state.joined) == (True, False)

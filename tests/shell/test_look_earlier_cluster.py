@@ -21,12 +21,13 @@ clusters:
 
 def told(root: Path) -> dict[str, str]:
     """From the kubelet's CA on, with this test's places instead of the machine's."""
-    part = HOST_SCRIPT[HOST_SCRIPT.index('echo "=== kubelet-ca"') : HOST_SCRIPT.index('echo "=== listening"')]
+    begin = HOST_SCRIPT[HOST_SCRIPT.index("read -r mark") : HOST_SCRIPT.index("part host")]
+    part = begin + HOST_SCRIPT[HOST_SCRIPT.index("part kubelet-ca") : HOST_SCRIPT.index("part listening")]
     for place in ("/etc/kubernetes", "/var/lib/etcd"):
         part = part.replace(place, f"{root}{place}")
     done = subprocess.run(["/bin/sh", "-euc", part], capture_output=True, text=True, check=False, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
-    return sections(done.stdout)
+    return {name: text.removesuffix("\n") for name, text in sections(done.stdout).items()}
 
 
 def made(root: Path, *paths: str, text: str = "") -> None:
@@ -36,7 +37,7 @@ def made(root: Path, *paths: str, text: str = "") -> None:
 
 
 def test_a_machine_without_any(tmp_path: Path) -> None:
-    assert told(tmp_path) == {"host": "", "kubelet-ca": "", "kubelet-server": "", "etcd": ""}
+    assert told(tmp_path) == {"kubelet-ca": "", "kubelet-server": "", "etcd": ""}
 
 
 def test_which_cluster_a_kubelet_belongs_to(tmp_path: Path) -> None:
