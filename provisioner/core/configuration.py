@@ -30,10 +30,10 @@ class Configuration:
 def read_configuration(text: str) -> Configuration:
     """The configuration; UntrustedError when it is not as kubeadm writes it: plain YAML, whose parts are mappings."""
     whole = _loaded(text)
-    if not isinstance(whole, dict) or any(not isinstance(whole.get(part) or {}, dict) for part in _MAPPINGS):
+    if not isinstance(whole, dict) or any(not isinstance(whole.get(part, {}), dict) for part in _MAPPINGS):
         raise UntrustedError("a configuration of kubeadm", text)
     version = whole.get("kubernetesVersion")
-    subnets = str((whole.get("networking") or {}).get("podSubnet") or "").split(",")
+    subnets = str(whole.get("networking", {}).get("podSubnet") or "").split(",")
     known = [told("the cluster's podSubnet", untrusted.pod_network, one) for one in filter(None, subnets)]
     return Configuration(
         told("the cluster's version", untrusted.version, version).removeprefix("v") if version else "unknown",
@@ -45,10 +45,10 @@ def _loaded(text: str) -> object:
     try:
         # An alias may stand for a thing that grows without bound when it is written out.
         if len(text) <= _MOST_CHARACTERS and not any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)):
-            whole: object = yaml.safe_load(text) or {}
+            whole: object = yaml.safe_load(text)
             for said in _texts(whole):
                 untrusted.printable(said, lines=True)
-            return whole
+            return {} if whole is None else whole
     except (yaml.YAMLError, RecursionError):
         pass
     raise UntrustedError("a configuration of kubeadm", text)
