@@ -19,7 +19,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from provisioner.core.untrusted import UntrustedError, printable, visible
 from provisioner.errors import UsageError
 
-_WORD = re.compile(r"[A-Za-z0-9_.:/@=,+~*-]*")
+# Not an option, whatever reads it.
+_WORD = re.compile(r"(?!-)[A-Za-z0-9_.:/@=,+~*-]*")
 # One of several in a line, as systemd's EnvironmentFile and apt's sources take them without quotes: no blank ends it.
 _FIELD = re.compile(r"[^\s\"'\\$`#]*")
 # What a backslash stands before, between double quotes: in a shell, and in systemd's EnvironmentFile (systemd.exec(5)).
@@ -51,9 +52,8 @@ def render(name: str, **values: object) -> str:
 
     A value that is missing raises jinja2.UndefinedError; one that the file cannot hold, UsageError.
     """
-    write = next((kind for end, kind in _KINDS.items() if name.endswith(end)), _word)
     try:
-        return _environment(write).get_template(name).render(values)
+        return environment(kind(name)).get_template(name).render(values)
     except UntrustedError as error:
         raise UsageError(
             f"a value cannot be written into {name.removesuffix('.j2')}: {error}",
@@ -61,9 +61,15 @@ def render(name: str, **values: object) -> str:
         ) from error
 
 
+def kind(name: str) -> Callable[[object], str]:
+    """How values are written into the file that this template makes."""
+    return next((write for end, write in _KINDS.items() if name.endswith(end)), _word)
+
+
 @cache
-def _environment(write: Callable[[object], str]) -> Environment:
-    environment = Environment(
+def environment(write: Callable[[object], str]) -> Environment:
+    """Jinja, with that way to write a value."""
+    made = Environment(
         loader=FileSystemLoader(_root()),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -72,8 +78,8 @@ def _environment(write: Callable[[object], str]) -> Environment:
         autoescape=write is _page,  # noqa: S701 - on pages; other files are not HTML, and written by `finalize`
         finalize=write,
     )
-    environment.filters.update(field=_field, fields=_fields, in_quotes=_in_quotes)
-    return environment
+    made.filters.update(field=_field, fields=_fields, in_quotes=_in_quotes)
+    return made
 
 
 def _shell(value: object) -> str:

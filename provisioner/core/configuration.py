@@ -29,10 +29,10 @@ class Configuration:
 def read_configuration(text: str) -> Configuration:
     """The configuration; UntrustedError when it is not as kubeadm writes it: plain YAML, whose parts are mappings."""
     whole = _loaded(text)
-    if not isinstance(whole, dict) or any(not isinstance(whole.get(part) or {}, dict) for part in _MAPPINGS):
+    if not isinstance(whole, dict) or any(not isinstance(whole.get(part, {}), dict) for part in _MAPPINGS):
         raise UntrustedError("a configuration of kubeadm", text)
     version = whole.get("kubernetesVersion")
-    subnets = str((whole.get("networking") or {}).get("podSubnet") or "").split(",")
+    subnets = str(whole.get("networking", {}).get("podSubnet") or "").split(",")
     known = [told("the cluster's podSubnet", untrusted.pod_network, one) for one in filter(None, subnets)]
     return Configuration(
         told("the cluster's version", untrusted.version, version).removeprefix("v") if version else "unknown",
@@ -42,12 +42,12 @@ def read_configuration(text: str) -> Configuration:
 
 def _loaded(text: str) -> object:
     try:
-        whole: object = bounded_yaml.load(text) or {}
+        whole: object = bounded_yaml.load(text)
     except yaml.YAMLError:
         raise UntrustedError("a configuration of kubeadm", text) from None
     for said in _texts(whole):
         untrusted.printable(said, lines=True)
-    return whole
+    return {} if whole is None else whole
 
 
 def _texts(value: object) -> Iterator[str]:

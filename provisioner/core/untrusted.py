@@ -38,7 +38,8 @@ _DER_SEQUENCE = 0x30
 # What a terminal obeys or hides: C0 and C1 but tab and newline, DEL, separators of lines, directions of writing,
 # marks without width, lone surrogates (https://trojansource.codes).
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _SHOWN = 60
 
@@ -60,7 +61,8 @@ def visible(text: str) -> str:
 def shown(text: object) -> str:
     """The beginning of a value, quoted and made visible, for a message."""
     whole = text if isinstance(text, str) else repr(text)
-    return f'"{visible(whole[:_SHOWN]).replace(chr(10), chr(92) + "n")}{"…" if len(whole) > _SHOWN else ""}"'
+    line = visible(whole[:_SHOWN]).replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{line}{"…" if len(whole) > _SHOWN else ""}"'
 
 
 def address(text: object) -> IPv4Address:
@@ -216,7 +218,9 @@ def _armored(der: bytes) -> str:
 
 
 def _written(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _text(text: object) -> str:

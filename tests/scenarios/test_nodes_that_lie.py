@@ -106,6 +106,19 @@ def test_what_a_foreign_node_claims_of_others_is_not_believed(words: str, up: Wo
     assert up.machines["w2"].files[SCRIPT].text == before
 
 
+@pytest.mark.parametrize("field", FIELDS)
+def test_nothing_of_a_foreign_node_that_lies_reaches_a_machine(field: str, up: World, tally: Tally) -> None:
+    for text in BREAKOUTS:
+        guest = FakeNode("10.0.0.99", pod_cidr="10.244.77.0/24", ready=True)
+        FIELDS[field](guest, text)
+        up.cluster.nodes["guest"] = guest
+        up.heard.clear()
+        assert up.apply().errors == {}
+        assert {one.split(":")[0] for one in found(up)} == {"guest"}
+        assert lies(up) == []
+    tally("hostile inputs tried", len(BREAKOUTS))
+
+
 def test_a_foreign_node_that_is_as_it_should_be_has_its_route(up: World) -> None:
     up.cluster.nodes["guest"] = FakeNode("10.0.0.99", pod_cidr="10.244.77.0/24", ready=True)
     assert up.apply().errors == {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from provisioner.core.command import Command, Result
-from provisioner.errors import StepError
+from provisioner.errors import StepError, UnreachableError
 from provisioner.session import Session
 from tests import builders
 from tests.fake.world import World

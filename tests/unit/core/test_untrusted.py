@@ -7,6 +7,7 @@ import pytest
 
 from provisioner.core import untrusted
 from provisioner.core.untrusted import UntrustedError, shown, visible
+from tests.builders import CA
 
 GOOD = [
     (untrusted.address, "10.0.0.11", IPv4Address("10.0.0.11")),
@@ -31,6 +32,19 @@ BAD: list[tuple[Callable[[object], object], object]] = [
     (untrusted.version, 'v1.20.2","ready":"True'),
     (untrusted.version, "1.20.2 $(reboot)"),
     (untrusted.version, ["1"]),
+    (untrusted.node_address, "127.0.0.1"),
+    (untrusted.node_address, "fe80::1%$(reboot)"),
+    (untrusted.label, "a b"),
+    (untrusted.effect, "NoSchedule\n"),
+    (untrusted.interface, "eth0;reboot"),
+    (untrusted.interface, "-all"),
+    (untrusted.path, "/run/a b"),
+    (untrusted.package, "-y"),
+    (untrusted.package_version, "1.2 -y"),
+    (untrusted.sha256, "A" * 64),
+    (untrusted.certificates, ""),
+    (untrusted.certificates, "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"),
+    (untrusted.certificates, "-----BEGIN CERTIFICATE-----\nMII=A\n-----END CERTIFICATE-----\n"),
 ]
 
 
@@ -67,3 +81,15 @@ def test_what_people_write_stays() -> None:
 
 def test_a_long_value_is_shown_by_its_beginning() -> None:
     assert shown("a\x1b" + "b" * 1000) == f'"a\\x1b{"b" * 58}…"'
+
+
+def test_of_a_file_with_certificates_nothing_else_is_kept() -> None:
+    assert untrusted.certificates(CA) == CA
+    assert untrusted.certificates(f"subject=x\n=== api\n{CA}{CA}$(reboot)") == CA + CA
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\tb", "a\x1b", "a\u202e", "\U000e0041"])
+def test_what_is_printed_has_one_line_and_nothing_that_is_obeyed(text: str) -> None:
+    with pytest.raises(UntrustedError):
+        untrusted.printable(text)
+    assert untrusted.printable("Ä 1") == "Ä 1"
