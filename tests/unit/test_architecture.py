@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 # Each part may import those that stand before it.
 ORDER = (
     "errors", "causes", "paths", "bounded_yaml", "mirror", "templating", "catalog", "inventory", "core", "bundle",
-    "resources", "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays", "playbooks",
-    "preflight", "transports", "fleet", "steps", "looking", "measuring", "asking", "work", "engine",
+    "resources", "addressing", "derived", "sources", "upstream", "manifests", "networks", "runtimes", "plays",
+    "playbooks", "preflight", "transports", "fleet", "steps", "looking", "measuring", "asking", "work", "engine",
     "wording", "lease", "session", "log", "plain", "tables", "console", "labs", "verification", "kubeconfig",
     "plan_file", "cli", "__main__",
 )  # fmt: skip
