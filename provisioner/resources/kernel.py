@@ -123,7 +123,9 @@ class SysctlsAtBoot:
         if not undone:
             return None
         commands = tuple(shell(_COMMENT_OUT, path, *lines) for path, lines in undone.items())
-        shown = "".join(f"-{path}: {line}\n+{path}: # {line}\n" for path, lines in undone.items() for line in lines)
+        shown = "".join(
+            f"-{path}: {line}\n+{_changed(path)}: # {line}\n" for path, lines in undone.items() for line in lines
+        )
         what = "comment out kernel settings that Kubernetes needs otherwise"
         return Change(f"{what}, in {', '.join(undone)}", commands, diff=visible(shown))
 
@@ -145,6 +147,11 @@ class SysctlsAtBoot:
             path, *lines = part.splitlines()
             found.setdefault(PurePosixPath(path).name, (path, [line for line in lines if line]))
         return [found[name] for name in sorted(found) if name > PurePosixPath(self.ours).name]
+
+
+def _changed(path: str) -> str:
+    """The file that is written: a package's own is hidden by a copy."""
+    return path if path.startswith(("/etc/", "/run/")) else f"/etc/sysctl.d/{PurePosixPath(path).name}"
 
 
 def _setting(line: str) -> tuple[str, str]:
