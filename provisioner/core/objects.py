@@ -118,7 +118,8 @@ def _flat(document: object, origin: str) -> Iterator[Object]:
         message = f"{origin}: holds something that is no Kubernetes object (it has no apiVersion and kind)"
         raise PreflightError(message, hint="A manifest for kubectl is wanted.")
     if document["kind"] == "List":
-        for item in document.get("items") or ():
+        items = document.get("items") or []
+        for item in items if isinstance(items, list) else [items]:
             yield from _flat(item, origin)
     elif not isinstance(document.get("metadata"), dict) or not document["metadata"].get("name"):
         raise PreflightError(f"{origin}: has a {document['kind']} without a name", hint="Every object needs one.")

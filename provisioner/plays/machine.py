@@ -12,7 +12,8 @@ from provisioner.inventory.model import Host
 from provisioner.networks import hosts
 from provisioner.resources.files import File
 from provisioner.resources.hosts import Named
-from provisioner.resources.kernel import Modules, SwapOff, Sysctls
+from provisioner.resources.kernel import Modules, SwapOff, Sysctls, SysctlsAtBoot
+from provisioner.resources.modes import Modes
 from provisioner.sources.bundle_access import Leftovers
 from provisioner.sources.choice import package_database
 from provisioner.sources.proxies import machine_files
@@ -20,6 +21,7 @@ from provisioner.templating import render
 
 # kubernetes.io, "Container Runtimes", and the bridge plug-in's need for br_netfilter; see docs/explanation.
 MODULES = ("overlay", "br_netfilter")
+SYSCTL_FILE = "/etc/sysctl.d/99-provisioner.conf"
 SYSCTLS = (
     ("net.bridge.bridge-nf-call-ip6tables", "1"),
     ("net.bridge.bridge-nf-call-iptables", "1"),
@@ -39,11 +41,13 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         package_database(view, host),
         File("/etc/modules-load.d/provisioner.conf", render("machine/modules.conf.j2", modules=modules)),
         Modules(modules),
-        File("/etc/sysctl.d/99-provisioner.conf", render("machine/sysctl.conf.j2", settings=SYSCTLS)),
+        File(SYSCTL_FILE, render("machine/sysctl.conf.j2", settings=SYSCTLS)),
+        SysctlsAtBoot(SYSCTLS, SYSCTL_FILE),
         Sysctls(SYSCTLS),
         *swap,
         *hosts.files(view, host),
         *_names(view),
+        Modes(),
     )
 
 

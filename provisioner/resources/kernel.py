@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
+from provisioner.core.untrusted import visible
 
 # A module that is built into the kernel shows in one of these places only.
 _MODULES = """
@@ -16,6 +19,27 @@ for name in "$@"; do
   elif grep -qs "/$name\\.ko" "/lib/modules/$(uname -r)/modules.builtin"; then echo "$name"
   fi
 done
+"""
+
+# Each file in the order in which directories win, with its lines that match.
+_AT_BOOT = """
+for directory in /etc /run /usr/local/lib /usr/lib /lib; do
+  for file in "$directory"/sysctl.d/*.conf; do
+    if [ -e "$file" ]; then printf '\\nfile %s\\n' "$file"; grep -E -- "$1" "$file" || :; fi
+  done
+done
+"""
+# $1 is the file, the others are whole lines. A file of a package is left as it is: one of its name in /etc hides it.
+_COMMENT_OUT = """
+file=$(readlink -f -- "$1"); shift
+case $file in /etc/* | /run/*) to=$file ;; *) to=/etc/sysctl.d/$(basename -- "$file") ;; esac
+new="$(dirname -- "$to")/.$(basename -- "$to").provisioner"
+LINES_OUT=$(printf '%s\\n' "$@") awk '
+  BEGIN { count = split(ENVIRON["LINES_OUT"], lines, "\\n"); for (i = 1; i <= count; i++) out[lines[i]] = 1 }
+  $0 in out { $0 = "# " $0 "  # commented out by provisioner" }
+  { print }' "$file" >"$new" || { rm -f -- "$new"; exit 1; }
+chmod --reference="$file" -- "$new"
+mv -fT -- "$new" "$to"
 """
 
 
@@ -70,6 +94,70 @@ class Sysctls:
         diff = "".join(f"-{name} = {now.get(name, '(none)')}\n+{name} = {value}\n" for name, value in wrong)
         settings = tuple(f"{name}={value}" for name, value in wrong)
         return Change(f"set {', '.join(settings)}", (Command(("sysctl", "-w", *settings)),), diff=diff)
+
+
+@dataclass(frozen=True, slots=True)
+class SysctlsAtBoot:
+    """No file that is read after `ours` (in /etc/sysctl.d) gives these settings other values when the machine starts.
+
+    sysctl.d(5): files are read in the order of their names, whatever their directory; a file hides those of the same
+    name in directories that come later in this list. Debian reads /etc/sysctl.conf as 99-sysctl.conf.
+    """
+
+    wished: tuple[tuple[str, str], ...]
+    ours: str
+
+    @property
+    def key(self) -> str:
+        """`kernel settings at boot`."""
+        return "kernel settings at boot"
+
+    def probe(self) -> Command:
+        """All files that are read at boot, and their lines about these settings."""
+        names = "|".join(re.escape(name).replace(r"\.", "[./]") for name, _ in self.wished)
+        return shell(_AT_BOOT, f"^[[:space:]]*-?[[:space:]]*({names})[[:space:]]*=")
+
+    def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
+        """Comment out the lines that would undo ours; never a file of a package, which has a copy in /etc then."""
+        undone = self._undone(seen.stdout)
+        if not undone:
+            return None
+        commands = tuple(shell(_COMMENT_OUT, path, *lines) for path, lines in undone.items())
+        shown = "".join(
+            f"-{path}: {line}\n+{_changed(path)}: # {line}\n" for path, lines in undone.items() for line in lines
+        )
+        what = "comment out kernel settings that Kubernetes needs otherwise"
+        return Change(f"{what}, in {', '.join(undone)}", commands, diff=visible(shown))
+
+    def _undone(self, text: str) -> dict[str, list[str]]:
+        """By file, the lines that are read after ours and set what in the end is another value."""
+        later = [(path, line, *_setting(line)) for path, lines in self._read_later(text) for line in lines]
+        last = {name: value for _, _, name, value in later}
+        wished = dict(self.wished)
+        undone: dict[str, list[str]] = {}
+        for path, line, name, value in later:
+            if last[name] != wished.get(name) != value:
+                undone.setdefault(path, []).append(line)
+        return undone
+
+    def _read_later(self, text: str) -> list[tuple[str, list[str]]]:
+        """(path, lines) of the files that are read after ours, in that order."""
+        found: dict[str, tuple[str, list[str]]] = {}
+        for part in text.split("\nfile ")[1:]:
+            path, *lines = part.splitlines()
+            found.setdefault(PurePosixPath(path).name, (path, [line for line in lines if line]))
+        return [found[name] for name in sorted(found) if name > PurePosixPath(self.ours).name]
+
+
+def _changed(path: str) -> str:
+    """The file that is written: a package's own is hidden by a copy."""
+    return path if path.startswith(("/etc/", "/run/")) else f"/etc/sysctl.d/{PurePosixPath(path).name}"
+
+
+def _setting(line: str) -> tuple[str, str]:
+    """Name and value; `-` before the name lets errors pass, and `/` may stand for each `.`."""
+    name, _, value = line.partition("=")
+    return name.strip(" \t-").replace("/", "."), value.strip()
 
 
 @dataclass(frozen=True, slots=True)

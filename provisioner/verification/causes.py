@@ -65,7 +65,7 @@ def forwarding_off(situation: Situation) -> Iterator[Problem]:
     """The kernel is no router."""
     for name in situation.ends():
         if not situation.wirings[name].forwards:
-            hint = "`provisioner apply` sets it; look for a file in /etc/sysctl.d that says otherwise"
+            hint = "`provisioner apply` sets it, and comments out a line in /etc/sysctl.d that undoes it at boot"
             yield Problem("forwarding_off", name, "the kernel forwards nothing: net.ipv4.ip_forward is not 1", hint)
 
 

@@ -10,7 +10,7 @@ from _pytest.outcomes import Failed, OutcomeException
 from provisioner.errors import Problem
 
 ARROW = "\n→ "
-APPLY = "`provisioner plan` shows what `provisioner apply` would mend"
+APPLY = "`provisioner plan` shows what `provisioner apply` would fix"
 
 
 class Finding(Failed):

@@ -26,10 +26,11 @@ from provisioner.resources.draining import BEFORE, DRAINED, Drained, Reopened
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.hosts import Named
 from provisioner.resources.images import Image, PinnedImage
-from provisioner.resources.kernel import Modules, SwapOff, Sysctls
+from provisioner.resources.kernel import Modules, SwapOff, Sysctls, SysctlsAtBoot
 from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
 from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
+from provisioner.resources.modes import Modes
 from provisioner.resources.nodes import NodeMarks, NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages
@@ -93,6 +94,8 @@ FILES = (
 
 MODULES = Modules(("overlay", "br_netfilter"))
 SETTINGS = Sysctls((("net.ipv4.ip_forward", "1"), ("net.bridge.bridge-nf-call-iptables", "1")))
+AT_BOOT = SysctlsAtBoot(SETTINGS.wished, "/etc/sysctl.d/99-provisioner.conf")
+OURS = "\nfile /etc/sysctl.d/99-provisioner.conf\nnet.ipv4.ip_forward = 1\n"
 KERNEL = (
     Case("no module", MODULES, ""),
     Case("one module of two", MODULES, "overlay\n"),
@@ -100,6 +103,26 @@ KERNEL = (
     Case("settings as wished", SETTINGS, "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1\n"),
     Case("one setting wrong", SETTINGS, "net.ipv4.ip_forward = 0\nnet.bridge.bridge-nf-call-iptables = 1\n"),
     Case("a setting that is not there yet", SETTINGS, "net.ipv4.ip_forward = 1\n"),
+    Case(
+        "nothing undoes a setting at boot",
+        AT_BOOT,
+        OURS + "\nfile /usr/lib/sysctl.d/50-x.conf\nnet.ipv4.ip_forward=0\n",
+    ),
+    Case(
+        "two later files undo settings",
+        AT_BOOT,
+        f"{OURS}\nfile /etc/sysctl.d/99-zz.conf\nnet.ipv4.ip_forward=0\n\nfile /usr/lib/sysctl.d/99-zy.conf\n"
+        "-net/bridge/bridge-nf-call-iptables = 0\n\nfile /usr/lib/sysctl.d/99-zz.conf\nnet.ipv4.ip_forward=2\n",
+    ),
+    Case("all is closed", Modes(), "755 root:root d /etc/kubernetes\n600 root:root f /etc/kubernetes/admin.conf\n"),
+    Case("no Kubernetes yet", Modes(), ""),
+    Case(
+        "keys and directories are open",
+        Modes(),
+        "640 root:admin f /etc/kubernetes/kubelet.conf\n777 root:root d /etc/kubernetes/manifests\n"
+        "644 root:root f /etc/kubernetes/pki/ca.crt\n600 joe:joe f /etc/kubernetes/pki/sa.key\n"
+        "664 etcd:etcd f /var/lib/etcd/member\n600 root:root f /var/lib/kubelet/pki/kubelet.pem\n",
+    ),
     Case("no swap", SwapOff(), ""),
     Case("swap now and after a reboot", SwapOff(), "active /dev/vda2\nfstab UUID=0f3a\n"),
     Case("swap after a reboot only", SwapOff(), "fstab /swapfile\n"),

@@ -7,6 +7,8 @@ import pytest
 from provisioner.inventory.values import Secret
 from provisioner.resources.files import Absent, File, PrivateCopy
 from provisioner.resources.hosts import Named
+from provisioner.resources.kernel import SysctlsAtBoot
+from provisioner.resources.modes import Modes
 from tests.contract.subject import Subject
 
 FOLDER = "/etc/contract/deep"
@@ -91,3 +93,36 @@ def test_a_name_is_written_where_it_cannot_be_looked_up_or_leads_to_the_machine_
     assert subject.settle(Named("api.contract", "10.0.0.2")).endswith("(it cannot be looked up there)")
     assert subject.change(Named("api.contract", "10.9.9.9")) is None, "it leads elsewhere, which somebody has wished"
     subject.hands.put("/etc/hosts", before)
+
+
+def test_a_line_that_would_undo_a_setting_at_boot_is_commented_out(subject: Subject) -> None:
+    wish = SysctlsAtBoot((("net.ipv4.ip_forward", "1"),), "/etc/sysctl.d/99-contract.conf")
+    subject.hands.put("/etc/sysctl.d/99-contract.conf", "net.ipv4.ip_forward = 1\n")
+    subject.hands.put("/etc/sysctl.d/99-zz.conf", "net.ipv4.ip_forward=0\nkernel.panic = 5\n", "640")
+    assert subject.settle(wish).endswith("in /etc/sysctl.d/99-zz.conf")
+    text = "# net.ipv4.ip_forward=0  # commented out by provisioner\nkernel.panic = 5\n"
+    assert subject.hands.read("/etc/sysctl.d/99-zz.conf") == text
+    assert subject.hands.head("/etc/sysctl.d/99-zz.conf") == "640 root:root"
+    subject.hands.put("/usr/lib/sysctl.d/99-zy.conf", "net.ipv4.ip_forward=0\n")
+    subject.settle(wish)
+    assert subject.hands.read("/usr/lib/sysctl.d/99-zy.conf") == "net.ipv4.ip_forward=0\n"
+    for path in ("/etc/sysctl.d/99-contract.conf", "/etc/sysctl.d/99-zz.conf", "/etc/sysctl.d/99-zy.conf"):
+        subject.hands.remove(path)
+    subject.hands.remove("/usr/lib/sysctl.d/99-zy.conf")
+
+
+def test_what_is_too_open_is_closed(subject: Subject) -> None:
+    place = "/etc/kubernetes/contract"
+    wish = Modes((place,))
+    assert subject.change(wish) is None
+    for name, mode, owner in (
+        ("a.conf", "644", "root:root"),
+        ("b.key", "600", "admin:admin"),
+        ("c.crt", "666", "root:root"),
+    ):
+        subject.hands.put(f"{place}/{name}", "x", mode, owner)
+    assert subject.settle(wish) == f"close {place}/a.conf and 2 more to others than root"
+    heads = [subject.hands.head(f"{place}/{name}") for name in ("a.conf", "b.key", "c.crt")]
+    assert heads == ["600 root:root", "600 root:root", "644 root:root"]
+    for name in ("a.conf", "b.key", "c.crt"):
+        subject.hands.remove(f"{place}/{name}")

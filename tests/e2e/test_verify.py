@@ -121,6 +121,24 @@ def test_single_damages_are_named_with_their_machine(lab: World) -> None:
     assert named(result) == {(machine, rule) for machine, _, _, rule in damages}, result
 
 
+def test_what_verify_finds_and_a_step_can_fix_is_in_the_plan(lab: World) -> None:
+    damages = {
+        "settings_at_boot": "echo net.ipv4.ip_forward=0 >/etc/sysctl.d/99-zz.conf",
+        "secrets_are_closed": "chmod 644 /etc/kubernetes/kubelet.conf",
+    }
+    for damage in damages.values():
+        lab.shell("w2", damage)
+    try:
+        assert named(run(lab, "w2")[0]) == {("w2", rule) for rule in damages}
+        planned = [(machine, summary.split()[0]) for machine, summary in lab.json("plan").planned]
+        assert planned == [("w2", "comment"), ("w2", "close")]
+        assert lab.run("apply").code == 0
+        result, _ = run(lab, "w2")
+    finally:
+        lab.shell("w2", "rm -f /etc/sysctl.d/99-zz.conf; chmod 600 /etc/kubernetes/kubelet.conf")
+    assert result.ok, result
+
+
 def test_who_cannot_reach_whom_is_named(lab: World) -> None:
     own_pods = "$(ip -4 -o addr show cni0 | awk '{ print $4 }')"
     rule = f"FORWARD -s 10.244.0.0/16 -d {own_pods} -i eth0 -p tcp --dport 8080 -j DROP"

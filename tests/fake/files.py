@@ -44,6 +44,22 @@ def _chmod(machine: Machine, command: Command, path: str, mode: str, owner: str)
     return ""
 
 
+def _modes(machine: Machine, command: Command, *places: str) -> str:
+    """Files only: a directory is not remembered."""
+    names = [name for place in places for name in machine.below(place) if not name.endswith("/")]
+    return "".join(f"{machine.files[name].mode} {machine.files[name].owner} f {name}\n" for name in names)
+
+
+def _narrow(machine: Machine, command: Command, owner: str, how: str, *paths: str) -> Moments:
+    for path in paths:
+        file = machine.files[path]
+        file.owner = owner if ":" in owner else f"{owner}:{file.owner.partition(':')[2]}"
+        yield
+        file.mode = f"{int(file.mode, 8) & ~(0o077 if how == 'go-rwx' else 0o022):o}"
+        yield
+    return ""
+
+
 def _present(machine: Machine, command: Command, path: str) -> str:
     return "present\n" if machine.there(path) else ""
 
@@ -125,6 +141,8 @@ SCRIPTS: dict[str, Handler] = {
     "file": _probe,
     "write": _write,
     "chmod": _chmod,
+    "modes": _modes,
+    "narrow": _narrow,
     "present": _present,
     "remove": _remove,
     "copied": _copied,

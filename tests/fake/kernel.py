@@ -49,6 +49,28 @@ def set_settings(machine: Machine, *pairs: str) -> Moments:
     return ""
 
 
+def _at_boot(machine: Machine, command: Command, pattern: str) -> str:
+    """The files that are read at boot, and their lines about these settings."""
+    wanted = re.compile(pattern.replace("[[:space:]]", r"\s"))
+    told = ""
+    for directory in ("/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d"):
+        for path in sorted(machine.below(directory)):
+            lines = [line for line in machine.read(path).splitlines() if wanted.match(line)]
+            told += "\n".join(["", f"file {path}", *lines, ""])
+    return told
+
+
+def _comment_out(machine: Machine, command: Command, path: str, *lines: str) -> Moments:
+    to = path if path.startswith(("/etc/", "/run/")) else f"/etc/sysctl.d/{path.rpartition('/')[2]}"
+    new = f"{to.rpartition('/')[0]}/.{to.rpartition('/')[2]}.provisioner"
+    text = machine.read(path).splitlines()
+    marked = [f"# {line}  # commented out by provisioner" if line in lines else line for line in text]
+    machine.put(new, "".join(f"{line}\n" for line in marked), machine.files[path].mode)
+    yield
+    machine.move(new, to)
+    return ""
+
+
 def _swap(machine: Machine, command: Command) -> str:
     lines = [line.split() for line in machine.read(FSTAB).splitlines()]
     stored = [words[0] for words in lines if len(words) > 2 and words[0][0] != "#" and words[2] == "swap"]
@@ -74,7 +96,7 @@ def boot(machine: Machine) -> None:
     for path in machine.below("/etc/modules-load.d"):
         names = [line for line in machine.read(path).splitlines() if line in LOADABLE]
         list(load(machine, *names))
-    for path in machine.below("/etc/sysctl.d"):
+    for path in sorted(machine.below("/etc/sysctl.d")):
         pairs = [line.replace(" ", "") for line in machine.read(path).splitlines() if re.match(r"[a-z].*=", line)]
         list(set_settings(machine, *pairs))
     machine.swap = {line.split()[1] for line in _swap(machine, Command(("true",))).splitlines()}
@@ -83,6 +105,8 @@ def boot(machine: Machine) -> None:
 SCRIPTS: dict[str, Handler] = {
     "modules": _modules,
     "settings": _settings,
+    "at_boot": _at_boot,
+    "comment_out": _comment_out,
     "swap": _swap,
     "swap_off": _swap_off,
 }

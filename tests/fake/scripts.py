@@ -25,10 +25,11 @@ from provisioner.resources.draining import DRAINED, Reopened
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from provisioner.resources.hosts import Named
 from provisioner.resources.images import Image, PinnedImage
-from provisioner.resources.kernel import Modules, SwapOff, Sysctls
+from provisioner.resources.kernel import Modules, SwapOff, Sysctls, SysctlsAtBoot
 from provisioner.resources.kubeadm import Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
 from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
+from provisioner.resources.modes import Modes
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
@@ -53,6 +54,7 @@ _TOKEN = JoinToken(_SECRET, _SECRET, ())
 _SERVER = ApiServerCurrent("x", "/x")
 _OTHERS = OtherSources("x", "x", ())
 _DAEMON_SET = DaemonSetReady("x", "x", "x", ("x",))
+_AT_BOOT = SysctlsAtBoot((("x", "1"),), "x.conf")
 _LEFT = Leftovers("x")
 _PROGRAM = Program("x", "x", "x", "x")
 _VIEW = view(facts={"cp1": facts("cp1", "10.0.0.11")})
@@ -74,6 +76,8 @@ def _files() -> Iterator[tuple[str, Command]]:
     yield "make_directory", _fixing(Directory("/x"), "")[0]
     yield "listed", NothingElse("/x", ()).probe()
     yield "remove_names", _fixing(NothingElse("/x", ()), "y\n")[0]
+    yield "modes", Modes().probe()
+    yield "narrow", _fixing(Modes(), "644 root:root f /etc/kubernetes/x.conf\n")[0]
     yield "copied", _COPY.probe()
     yield "copy", _fixing(_COPY, "differs\n")[0]
 
@@ -81,6 +85,8 @@ def _files() -> Iterator[tuple[str, Command]]:
 def _machine() -> Iterator[tuple[str, Command]]:
     yield "modules", Modules(()).probe()
     yield "settings", Sysctls(()).probe()
+    yield "at_boot", _AT_BOOT.probe()
+    yield "comment_out", _fixing(_AT_BOOT, "\nfile /etc/sysctl.d/y.conf\nx=0\n")[0]
     yield "looked_up", Named("x", "x").probe()
     yield "name", _fixing(Named("x", "x"), "")[0]
     yield "swap", SwapOff().probe()
@@ -160,7 +166,7 @@ PARTS = (_files, _machine, _kubernetes, _api_server, _run)
 NAMES = {command.argv[2]: name for part in PARTS for name, command in part()}
 # Those that change something on the machine for good; what a run does for itself is not among them.
 CHANGING = frozenset({
-    "write", "other_sources_gone",
+    "write", "other_sources_gone", "comment_out", "narrow",
     "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
     "install_program", "pull", "containerd_pull", "delete_objects",

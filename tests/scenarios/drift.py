@@ -53,6 +53,19 @@ def _setting(machine: Machine) -> None:
     machine.settings["net.ipv4.ip_forward"] = "0"
 
 
+def _later_setting(machine: Machine) -> None:
+    machine.put("/etc/sysctl.d/99-zz.conf", "# a router is none of ours\nnet.ipv4.ip_forward = 0\nkernel.panic = 5\n")
+
+
+def _package_setting(machine: Machine) -> None:
+    machine.put("/usr/lib/sysctl.d/99-vendor.conf", "-net/ipv4/ip_forward=0\n")
+
+
+def _open(machine: Machine, path: str, mode: str = "644", owner: str = "root:root") -> None:
+    if path in machine.files:
+        machine.files[path].mode, machine.files[path].owner = mode, owner
+
+
 def _label(world: World, machine: Machine) -> None:
     if machine.name in world.cluster.nodes:
         world.cluster.nodes[machine.name].labels["disk"] = "lost"
@@ -96,10 +109,21 @@ DRIFTS: dict[str, Drift] = {
     "the routes are disabled": lambda world, machine: _disable(machine, UNIT),
     "a package is not held": lambda world, machine: _hold(machine, "kubectl"),
     "a package has another version": lambda world, machine: _version(machine, "kubectl"),
+    "kubectl is gone": lambda world, machine: machine.packages.pop("kubectl", None),
+    "the engine is gone": lambda world, machine: machine.packages.pop("docker.io", None),
+    "the plug-ins' package is gone": lambda world, machine: machine.packages.pop("kubernetes-cni", None),
+    "the kubelet is disabled": lambda world, machine: _disable(machine, services.KUBELET),
+    "the modules are unloaded": lambda world, machine: machine.modules.clear(),
+    "the modules' file is gone": lambda world, machine: machine.drop("/etc/modules-load.d/provisioner.conf"),
     "a package is gone": lambda world, machine: machine.packages.pop("socat", None),
     "a package is half-configured": lambda world, machine: _state(machine, "socat", "half-configured"),
     "a package is half-installed": lambda world, machine: _state(machine, "conntrack", "half-installed"),
     "a setting is another": lambda world, machine: _setting(machine),
+    "a later file undoes a setting": lambda world, machine: _later_setting(machine),
+    "a package's file undoes a setting": lambda world, machine: _package_setting(machine),
+    "a kubeconfig can be read by all": lambda world, machine: _open(machine, "/etc/kubernetes/kubelet.conf"),
+    "a key belongs to somebody": lambda world, machine: _open(machine, "/etc/kubernetes/pki/ca.key", "600", "joe:joe"),
+    "a certificate can be changed by all": lambda world, machine: _open(machine, "/etc/kubernetes/pki/ca.crt", "666"),
     "swap is on": lambda world, machine: _swap(machine),
     "an image is gone": lambda world, machine: machine.images.discard("k8s.gcr.io/kube-proxy:v1.20.2"),
     "a route is gone": lambda world, machine: machine.routes.clear(),

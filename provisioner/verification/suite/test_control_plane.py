@@ -18,27 +18,32 @@ _FILES = (
     *(f"/etc/kubernetes/pki/{name}" for name in ("ca.key", "apiserver.crt", "apiserver.key", "sa.key", "sa.pub")),
     "/var/lib/etcd/member",
 )
+# `apply` makes a cluster once, and never anew: that would be another cluster.
+_RESTORE = (
+    "put it back from a backup; `kubeadm init phase --help` lists what kubeadm makes anew without touching the rest"
+)
+_CONTAINERS = (
+    "`crictl ps -a` or `docker ps -a` there shows the part's container, `crictl logs` or `docker logs` what it says"
+)
 
 
 def test_manifests(seen: Seen) -> None:
     """The static pods' manifests are there"""
-    expect_none(findings.absent(seen.files, (f"/etc/kubernetes/manifests/{part}.yaml" for part in _PARTS)))
+    expect_none(findings.absent(seen.files, (f"/etc/kubernetes/manifests/{part}.yaml" for part in _PARTS)), _RESTORE)
 
 
 def test_keys(seen: Seen) -> None:
     """The cluster's keys, kubeconfigs and data are there"""
-    expect_none(findings.absent(seen.files, _FILES))
+    expect_none(findings.absent(seen.files, _FILES), _RESTORE)
 
 
 def test_ports(seen: Seen) -> None:
     """API server, etcd, controller manager and scheduler listen"""
     closed = [str(port) for port in _PORTS if port not in seen.listening]
-    expect_none([f"nothing listens on port {', '.join(closed)}"] if closed else [])
+    expect_none([f"nothing listens on port {', '.join(closed)}"] if closed else [], _CONTAINERS)
 
 
 def test_api_server(seen: Seen) -> None:
     """The machine's own API server is ready, and admin.conf opens it"""
     said = seen.readyz.splitlines()[-1] if seen.readyz else "nothing"
-    expect_none(
-        [] if seen.readyz == "ok" else [f"/readyz answers {said}"], "see the logs of the API server's container"
-    )
+    expect_none([] if seen.readyz == "ok" else [f"/readyz answers {said}"], _CONTAINERS)

@@ -13,17 +13,22 @@ _NODE_FILES = ("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt", "/v
 
 def test_node_files(seen: Seen) -> None:
     """The files that make a machine a node are there"""
-    expect_none(findings.absent(seen.files, _NODE_FILES))
+    hint = (
+        "a node is not repaired file by file: drain it, `kubeadm reset` there, and `provisioner apply` joins it again"
+    )
+    expect_none(findings.absent(seen.files, _NODE_FILES), hint)
 
 
 def test_secrets_are_closed(seen: Seen) -> None:
     """Private keys and kubeconfigs are root's alone"""
-    expect_none(findings.readable_secrets(seen.files), "chmod 600, chown root:root, and ask who has read it")
+    expect_none(findings.readable_secrets(seen.files), "`provisioner apply` closes them: find out who has read them")
 
 
 def test_nobody_else_may_write(seen: Seen) -> None:
     """Nobody but root can change what the node runs on"""
-    expect_none(findings.writable_by_others(seen.files), "chmod go-w, chown root")
+    expect_none(
+        findings.writable_by_others(seen.files), "`provisioner apply` takes that right away: find out who has used it"
+    )
 
 
 def test_certificates(seen: Seen) -> None:

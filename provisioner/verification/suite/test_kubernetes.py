@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.inventory.model import Cluster, Host
 from provisioner.verification import findings, objects
-from provisioner.verification.expect import expect_none
+from provisioner.verification.expect import APPLY, expect_none
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import Node
 from provisioner.verification.seen import Seen
@@ -19,6 +19,7 @@ _TOKENS = (
     "--output=go-template={{range .items}}{{.metadata.name}} "
     '{{with .data.description}}{{base64decode .}}{{end}}{{"\\n"}}{{end}}'
 )
+_DECIDED = "`provisioner network show` tells what was decided: give the machine that address and packet size again"
 _TOKEN_OF_A_RUN = "provisioner run"  # noqa: S105 - a description, not a secret
 
 
@@ -36,23 +37,26 @@ def test_nodes_are_the_inventory(nodes: Mapping[str, Node], cluster: Cluster, se
     """The cluster's nodes are the inventory's hosts"""
     wished = {host.name for host in cluster.hosts}
     missing = [f"{name} is not a node" for name in sorted(session.checked - set(nodes))]
-    expect_none(missing + [f"{name} is a node but not in the inventory" for name in sorted(set(nodes) - wished)])
+    hint = "`provisioner apply` joins what is missing; what is too many: `kubectl drain` and `kubectl delete node`"
+    expect_none(missing + [f"{name} is a node but not in the inventory" for name in sorted(set(nodes) - wished)], hint)
 
 
 @pytest.mark.network
 def test_node_is_ready(machine: Host, nodes: Mapping[str, Node], cluster: Cluster) -> None:
     """The node is Ready at the wished version"""
-    expect_none(objects.not_ready(nodes.get(machine.name), cluster.settings.kubernetes_version))
+    wrong = objects.not_ready(nodes.get(machine.name), cluster.settings.kubernetes_version)
+    expect_none(wrong, f"{APPLY}; else `kubectl describe node {machine.name}`, and journalctl -u kubelet there")
 
 
 def test_node_uses_the_engine(node: Node, cluster: Cluster) -> None:
     """The node runs its pods with the wished container engine"""
-    expect_none(objects.other_runtime(node, cluster.settings.runtime.type))
+    hint = "a node keeps its engine: drain it, `kubeadm reset` there, and `provisioner apply` joins it again"
+    expect_none(objects.other_runtime(node, cluster.settings.runtime.type), hint)
 
 
 def test_network_as_decided(seen: Seen, node: Node) -> None:
     """The node uses the address, interface and packet size that were decided"""
-    expect_none(findings.other_network(seen, node.address), "`provisioner network show` tells what was decided")
+    expect_none(findings.other_network(seen, node.address), _DECIDED)
 
 
 def test_labels_and_taints(machine: Host, node: Node) -> None:

@@ -10,7 +10,7 @@ import pytest
 from provisioner.inventory.model import Cluster, Host
 from provisioner.verification import findings
 from provisioner.verification.causes import of
-from provisioner.verification.expect import NotChecked, expect_no_problems, expect_none
+from provisioner.verification.expect import APPLY, NotChecked, expect_no_problems, expect_none
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import NameServers, Node, lacks_image
 from provisioner.verification.paths import CLUSTER, NetworkPath, sentences
@@ -21,7 +21,8 @@ from provisioner.verification.walk import Asked
 
 pytestmark = pytest.mark.network
 
-_ROUTES = "the pods' network of this node is not set up: `provisioner apply` mends it"
+_ROUTES = "the pods' network of this node is not set up: `provisioner apply` fixes it"
+_CONFIGURATION = f"{APPLY}; a file of another network: move it away, and find out what has put it there"
 _PROXY = "kube-proxy sets the Service's rules: kubectl -n kube-system logs -l k8s-app=kube-proxy"
 _FIREWALL = "check routes and the firewall between these nodes (iptables FORWARD, security groups)"
 _HAIRPIN = "the plug-in's bridge or links need hairpin mode, and kube-proxy has to masquerade (clusterCIDR)"
@@ -49,14 +50,14 @@ def test_plug_in_configuration(seen: Seen, node: Node, cluster: Cluster) -> None
     network = cluster.settings.network.type
     files = [path for path in seen.cni_files if path.endswith((".conf", ".conflist", ".json"))]
     if not files:
-        expect_none(["/etc/cni/net.d has no configuration"])
+        expect_none(["/etc/cni/net.d has no configuration"], _CONFIGURATION)
     kind = re.compile(f'"type"\\s*:\\s*"{_PLUG_INS.get(network, _ANY)}"')
     mine = [path for path in files if kind.search(seen.cni_files[path])]
     others = [f"{path} is another network's configuration" for path in files if path not in mine]
     # Only this one is told its part of the pods' network in the file itself.
     told = mine if network == "bridge" else []
     ranges = [f"{path} does not give out {node.pod_cidr}" for path in told if node.pod_cidr not in seen.cni_files[path]]
-    expect_none(others + ranges)
+    expect_none(others + ranges, _CONFIGURATION)
 
 
 def test_plug_in_runs(kubectl: Kubectl, cluster: Cluster) -> None:

@@ -8,6 +8,7 @@ from provisioner.verification.expect import expect_none
 from provisioner.verification.seen import Seen
 
 _KUBELET_PORT = 10250
+_KUBELET = "`provisioner apply` starts it; journalctl -u kubelet there tells why it does not run or is not well"
 
 
 def test_container_engine_runs(seen: Seen, cluster: Cluster) -> None:
@@ -23,15 +24,16 @@ def test_cgroup_driver(seen: Seen, cluster: Cluster) -> None:
 
 def test_kubelet_runs(seen: Seen) -> None:
     """The kubelet is running and enabled"""
-    expect_none(findings.unit_problems(seen.units, "kubelet.service"), "journalctl -u kubelet tells why it stopped")
+    expect_none(findings.unit_problems(seen.units, "kubelet.service"), _KUBELET)
 
 
 def test_kubelet_healthy(seen: Seen) -> None:
     """The kubelet says that it is well"""
     said = repr(seen.healthz) if seen.healthz else "nothing"
-    expect_none([] if seen.well else [f"localhost:10248/healthz answers {said}"])
+    expect_none([] if seen.well else [f"localhost:10248/healthz answers {said}"], _KUBELET)
 
 
 def test_kubelet_listens(seen: Seen) -> None:
     """The kubelet's port is open"""
-    expect_none([] if _KUBELET_PORT in seen.listening else [f"nothing listens on port {_KUBELET_PORT}"])
+    wrong = [] if _KUBELET_PORT in seen.listening else [f"nothing listens on port {_KUBELET_PORT}"]
+    expect_none(wrong, _KUBELET)
