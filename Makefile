@@ -35,19 +35,26 @@ test: check
 bench: $(VENV)/dev
 	python -m tests.bench
 
+# What users get with the tools that build provisioner itself, and what developers get. `make lock UPGRADE=--upgrade`
+# takes the newest versions; without it, only what pyproject.toml asks for changes.
+COMPILE := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+  --no-emit-find-links --no-emit-trusted-host
+
 lock: $(VENV)/dev
 	python -m pip --quiet install 'pip-tools>=7.4,<8'
-	pip-compile --quiet --extra dev pyproject.toml --strip-extras --no-header --no-emit-index-url \
-	  --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock
+	$(COMPILE) $(UPGRADE) --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --build-deps-for editable --constraint requirements-dev.lock \
+	  --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) build dist
 
 # An environment with what users get, and one with what developers need besides; made anew when they change.
-$(VENV)/ready: pyproject.toml requirements.lock
+$(VENV)/ready: pyproject.toml requirements.lock scripts/make-venv
 	PYTHON=$(PYTHON) ./scripts/make-venv $(VENV)
 	touch $@
 
-$(VENV)/dev: $(VENV)/ready
-	$(BIN)/python -m pip --quiet --disable-pip-version-check install --requirement requirements.lock
+$(VENV)/dev: $(VENV)/ready requirements-dev.lock
+	$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements-dev.lock
+	if ! (command -v gpg && command -v gpgv) >/dev/null; then ./scripts/install-system gnupg gpgv; fi
 	touch $@

@@ -21,7 +21,7 @@ from typing import IO, Any, BinaryIO, Protocol, cast
 IDLE_TIMEOUT_S = 60
 # apt's requests have some 200 bytes.
 MOST_REQUEST_BYTES = 16 * 1024
-# apt opens one for all packages of a bundle, and what loads images one for each.
+# A machine fetches with apt and apt-helper, one after the other: one or two at a time.
 MOST_CONNECTIONS = 16
 CHUNK_BYTES = 256 * 1024
 

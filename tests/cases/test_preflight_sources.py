@@ -53,6 +53,11 @@ CASES = (
     ),
     Case("a page in the key's place", Answer(keys=PAGE, trouble=NO_PUBKEY), ("source-key", "v1.20/deb/Release.key")),
     Case(
+        "something beside the right key",
+        Answer(keys=armored(openpgp.read(KEY)[0].data + b"\xc8\xe1\0\0\1\0")),
+        ("source-key", "has a packet in parts, which no OpenPGP public key has", f"it should be {FINGERPRINT}"),
+    ),
+    Case(
         "another key, and the inventory does not say which",
         Answer(keys=KEY, trouble=NO_PUBKEY),
         ("source-silent", f"{MIRROR}/v1.20/deb: The following signatures", "5F5FB547A6DF6C12, which was not given"),

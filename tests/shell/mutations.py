@@ -54,6 +54,18 @@ def _without_packet(dice: random.Random, data: bytes, others: Sequence[bytes]) -
     return b"".join(packet(*part) for part in parts)
 
 
+def _other_body(dice: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
+    """One packet changed, cut or longer, with a length that is right all the same."""
+    parts = list(packets(data))
+    at = dice.randrange(len(parts))
+    tag, body = parts[at]
+    parts[at] = (
+        tag,
+        dice.choice((body + dice.randbytes(dice.randrange(1, 9)), body[:-1], _exchange(dice, body, others))),
+    )
+    return b"".join(packet(*part) for part in parts)
+
+
 def _other_head(dice: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
     """One packet with another kind of head: partial and indeterminate lengths among them."""
     parts = list(packets(data))
@@ -75,7 +87,7 @@ def _other_head(dice: random.Random, data: bytes, others: Sequence[bytes]) -> by
 
 
 _OF_BYTES: tuple[Mutation, ...] = (_flip, _exchange, _insert, _cut_out, _cut_off, _append)
-_OF_PACKETS: tuple[Mutation, ...] = (_with_packet, _without_packet, _other_head)
+_OF_PACKETS: tuple[Mutation, ...] = (_with_packet, _without_packet, _other_body, _other_head)
 
 
 def mutated(dice: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:

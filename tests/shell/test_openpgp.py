@@ -24,12 +24,13 @@ from tests.shell import gpg as judge
 from tests.shell.gpg import Gpg
 from tests.shell.mutations import mutated, mutated_text
 
-CORPUS = tuple(
-    path.read_bytes()
+FILES = tuple(
+    path
     for folder in ("sources", "sources/openpgp")
     for path in sorted((TESTS / "cases" / folder).iterdir())
     if path.suffix in (".asc", ".gpg")
 )
+CORPUS = tuple(path.read_bytes() for path in FILES)
 # gpg takes 10 ms to start: it is asked of many at once, and of one alone to say which one differs.
 AT_ONCE, MUTATIONS, TEXTS = 250, 2400, 600
 CLOSED = re.compile(rb"=(\S{4})?\s*\n-----END")
@@ -55,7 +56,7 @@ def keys(data: bytes) -> tuple[openpgp.Key, ...]:
     return found(text_of(data))
 
 
-@pytest.mark.parametrize("data", CORPUS)
+@pytest.mark.parametrize("data", CORPUS, ids=[path.name for path in FILES])
 def test_keys_as_they_are_published(gpg: Gpg, data: bytes) -> None:
     assert ours(data)
     assert ours(data) == gpg.shown(data) == gpg.in_keyring(written(data))

@@ -115,6 +115,13 @@ def test_the_bundle_is_explained() -> None:
     assert {word for word in names if f"`{word}`" not in text} == set()
 
 
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    told = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/explanation/threat-model.md").read_text()))
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert told
+    assert {name for name in told if f"def {name}(" not in tests} == set()
+
+
 def test_every_fault_is_tried() -> None:
     """Under `fast` by a test that needs no machines, under `real` by one that has them."""
     rows = re.findall(r"^\| .+ \| (.+) \| (.+) \|$", (ROOT / "docs/explanation/faults.md").read_text(), re.MULTILINE)

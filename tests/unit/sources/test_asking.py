@@ -52,6 +52,11 @@ def test_a_binary_key_is_armored() -> None:
     assert openpgp.read(told.keys)[0].fingerprint == FINGERPRINT
 
 
+@pytest.mark.parametrize("said", ["é", "A", "AAAAA", "===="])
+def test_a_key_that_did_not_arrive_whole_is_none(said: str) -> None:
+    assert read_answer(Result(0, f"=== apt\n=== key\n{said}\n=== packages\n")).keys == ""
+
+
 def test_what_apt_says_is_the_trouble_where_nothing_is_offered() -> None:
     noise = "W: Download is performed unsandboxed as root\nN: a notice\n"
     assert answer(apt=f"{noise}E: Failed to fetch http://x  403  Forbidden\n").trouble == (

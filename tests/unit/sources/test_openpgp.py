@@ -163,6 +163,7 @@ NEITHER = "has more than an OpenPGP public key in it: "
         (KEY.data + packets.packet(13, b"x" * 2049), "a name of 2049 bytes"),
         (b"\xc6", "cut off or damaged"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_key_with_something_else_is_refused_altogether(data: bytes, why: str) -> None:
     assert why in refused(armored(data))
@@ -240,6 +241,7 @@ def test_a_file_that_is_named_is_written_anew_too(tmp_path: Path) -> None:
         (lambda path: None, "No such file"),
         (lambda path: path.mkdir(), "directory"),
     ],
+    ids=["in parts", "noise", "missing", "a directory"],
 )
 def test_a_file_that_is_not_understood_is_named(tmp_path: Path, spoil: Callable[[Path], None], why: str) -> None:
     path = tmp_path / "key"
