@@ -54,7 +54,7 @@ def test_what_an_earlier_cluster_has_left_on_a_control_plane(machine: World) -> 
     printf 'clusters:\n- cluster:\n    server: https://10.9.9.9:6443\n' >/etc/kubernetes/kubelet.conf
     ip link add cni0 type bridge; ip address add 10.244.9.1/24 dev cni0
     """
-    repair = "ip link delete cni0; rm -r /etc/kubernetes /var/lib/etcd"
+    repair = "ip link delete cni0; rm -r /etc/kubernetes /var/lib/etcd/member"
     words = (
         "cp1: is a worker of a cluster already (API server https://10.9.9.9:6443", "`kubeadm reset` on cp1",
         "cp1: /var/lib/etcd is not empty", "`mv /var/lib/etcd /var/lib/etcd.old`",
