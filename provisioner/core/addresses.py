@@ -44,28 +44,27 @@ _WORD = re.compile(r"[A-Za-z0-9_./\[\]-]{0,32}")
 
 def read_addresses(text: str) -> Iterator[Address]:
     """From what `ip -j addr show` says; ValueError when it is something else."""
-    for link in _entries(text):
+    for link in _entries(json.loads(text)):
         name = untrusted.interface(link.get("ifname"))
         mtu = untrusted.number(link.get("mtu"), 2**31)
         mac, kind = _matching(_LINK_ADDRESS, link.get("address", "")), _matching(_WORD, link.get("link_type", "ether"))
-        for entry in (entry for entry in link["addr_info"] if entry["family"] == "inet"):
+        for entry in (entry for entry in _entries(link["addr_info"]) if entry["family"] == "inet"):
             ip = untrusted.address(entry["local"])
             yield Address(name, IPv4Interface((ip, untrusted.number(entry["prefixlen"], 32))), mtu, mac, kind)
 
 
 def read_routes(text: str) -> Iterator[Route]:
     """From what `ip -j route show` says; where there is none, it may say nothing at all."""
-    for entry in _entries(text.strip() or "[]"):
+    for entry in _entries(json.loads(text.strip() or "[]")):
         if entry["dst"] != "default":
             device = untrusted.interface(entry["dev"]) if "dev" in entry else ""
             yield Route(_destination(entry["dst"]), device, _matching(_WORD, str(entry.get("protocol", ""))))
 
 
-def _entries(text: str) -> list[dict[str, Any]]:
-    told = json.loads(text)
+def _entries(told: object) -> list[dict[str, Any]]:
     if isinstance(told, list) and all(isinstance(entry, dict) for entry in told):
         return told
-    raise UntrustedError("what `ip` says", text)
+    raise UntrustedError("what `ip` says", told)
 
 
 def _destination(text: object) -> IPv4Network:
