@@ -136,7 +136,7 @@ def outsider() -> Iterator[Path]:
 
 
 def closed(path: Path) -> None:
-    path.mkdir()
+    path.mkdir(parents=True)
     (path / "all.yml").write_text("x: 1")
     path.chmod(0)
 
@@ -161,7 +161,7 @@ def pipe(path: Path) -> None:
     [
         ("group_vars", closed, "group_vars: cannot be read: Permission denied -> see who may read it"),
         ("host_vars", closed, "host_vars: cannot be read: Permission denied"),
-        ("group_vars/all", lambda path: (path.parent.mkdir(), closed(path)), "group_vars/all: cannot be read: Perm"),
+        ("group_vars/all", closed, "group_vars/all: cannot be read: Perm"),
         ("group_vars/all.yml", unreadable, "group_vars/all.yml: cannot be read: Permission denied"),
         ("group_vars/all.yml", lambda path: linked(path, "gone"), "all.yml: cannot be read: No such file or directory"),
         ("group_vars/all.yml", lambda path: linked(path, path.name), "all.yml: cannot be read: Too many levels of sy"),
