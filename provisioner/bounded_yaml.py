@@ -117,7 +117,8 @@ class _Bounded(_Composer, SafeConstructor, Resolver):  # type: ignore[misc]
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
             kind = node.tag.rpartition(":")[2]
-            problem = f"this is not of the type {kind} ({error})"
+            why = f" ({error})" if isinstance(error, ValueError) else ""
+            problem = f"this is not of the type {kind}{why}"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
 

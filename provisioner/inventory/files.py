@@ -91,4 +91,5 @@ def _missing(what: str, file: Path, path: KeyPath, hint: str, expected: Kind = K
         return
     if found is not expected:
         why = "does not exist" if found is Kind.NOTHING else f"is not {expected}"
-        yield Finding("missing-file", path, f"the {what} {file} {why}", hint)
+        name = hint if found is Kind.NOTHING else f"this is {found}: name {expected}"
+        yield Finding("missing-file", path, f"the {what} {file} {why}", name)

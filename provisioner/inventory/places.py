@@ -33,6 +33,7 @@ class Kind(StrEnum):
     OTHER = "a device or a socket"
 
 
+_ODD = (errno.EINVAL, errno.EFBIG, errno.EPIPE, errno.ETIMEDOUT)
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFIFO: Kind.PIPE}
 
 
@@ -84,6 +85,8 @@ def hint(error: OSError, path: Path) -> str:
         return f"see who may read it, and enter the directories above it: `namei -l {shlex.quote(str(path))}`"
     if error.errno == errno.ELOOP:
         return "remove the symbolic link that leads back to where it lies"
+    if error.errno in _ODD:
+        return "put an ordinary file there, of a size that people write"
     if isinstance(error, FileNotFoundError) and path.is_symlink():
         return f"this symbolic link leads nowhere: see `ls -l {shlex.quote(str(path))}`"
     return ""

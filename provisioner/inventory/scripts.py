@@ -77,7 +77,7 @@ def _printed(process: subprocess.Popen[bytes], deadline_s: float) -> list[bytes]
     printed = {pipe: bytearray() for pipe in pipes}
     while pipes:
         ready, _, _ = select.select(pipes, [], [], _left_s(deadline_s))
-        if not ready:
+        if not ready or time.monotonic() > deadline_s:
             raise subprocess.TimeoutExpired(process.args, 0)
         for pipe in ready:
             data = os.read(pipe.fileno(), 2**16)

@@ -68,6 +68,11 @@ def test_problems_name_the_program_and_what_it_printed(tmp_path: Path) -> None:
         ("echo '[]'", "`--list` has to print a mapping of groups, this is a list"),
         ('[ $1 = --list ] && echo \'{"workers": ["w1"]}\' || exit 4', "`cloud --host w1` failed with exit code 4"),
         ('echo \'{"_meta": {"hostvars": {}}, "workers": {}}\'', "a group has hosts, vars or children"),
+        ("yes", "it prints more than 16 MiB"),
+        ("yes >&2", "it prints more than 16 MiB"),
+        ("printf '%0101d' 0 | tr 0 9", "it has a number of more than 100 digits"),
+        ("head -c 100000 /dev/zero | tr '\\0' '['", "it is nested deeper than 100 levels"),
+        ("echo '\"\\\\ud800\"'", "it has half of a character"),
     ],
 )
 def test_what_can_go_wrong(script: str, says: str, tmp_path: Path) -> None:
@@ -89,6 +94,11 @@ def test_a_program_that_does_not_end_is_ended_with_all_it_began(tmp_path: Path) 
     began_s = time.monotonic()
     said = scripts.read(program(tmp_path, "sleep 60 & wait"), timeout_s=0.1)
     assert time.monotonic() - began_s < 30
+    assert [finding.message for finding in said.findings] == ["`cloud --list` did not end in time"]
+
+
+def test_a_program_that_goes_on_printing_is_ended_too(tmp_path: Path) -> None:
+    said = scripts.read(program(tmp_path, "while :; do echo '{}'; done"), timeout_s=0.1)
     assert [finding.message for finding in said.findings] == ["`cloud --list` did not end in time"]
 
 

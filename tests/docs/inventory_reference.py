@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from provisioner import bounded_yaml
 from provisioner.catalog import kubernetes
+from provisioner.inventory import places
+from provisioner.inventory.from_ini import LONGEST_LINE
 from provisioner.inventory.model import ClusterSettings, HostVariables
+from provisioner.inventory.ranges import MOST_HOSTS
 from provisioner.inventory.roles import ROLES
 from provisioner.inventory.variables import NAMES
 
@@ -43,6 +47,10 @@ stands best when the machines are listed in INI or by a program.
   refused, where Ansible would take the last one.
 * **Not read**: passwords and vault (nothing secret belongs here), Jinja templates, the configuration of inventory
   plug-ins (`plugin: ...`) and TOML. Each is refused with what to do instead.
+* **Limits**: {bytes_mib} MiB a file; {values:,} values in one of YAML or JSON, an alias (`*name`) counted as often as
+  it is used, {depth} levels deep; {line:,} characters in a line of INI, {number} in a number; {hosts:,} machines in a
+  range. Tags that make objects are refused. A pipe may be named with `-i`, and has a minute; a device, or what may not
+  be entered, is an error.
 
 That groups, members and variables are what Ansible makes of them is tested against `ansible-inventory`.
 
@@ -68,6 +76,14 @@ all:
 Kubernetes versions that the inventory accepts: {versions}. What can be installed
 is decided by the package source: a bundle made from Debian's sources has 1.20.2.
 """
+_LIMITS = {
+    "bytes_mib": places.MOST_BYTES // 2**20,
+    "values": bounded_yaml.MOST_VALUES,
+    "depth": bounded_yaml.MOST_DEPTH,
+    "line": LONGEST_LINE,
+    "number": bounded_yaml.LONGEST_NUMBER,
+    "hosts": MOST_HOSTS,
+}
 _CLUSTER = "The cluster: `all.vars.cluster`"
 _FORMATS = {"path": "file name", "ipv4network": "network", "ipv4": "IPv4 address"}
 
@@ -119,7 +135,7 @@ def _introduction() -> str:
     groups = "; ".join(f"{' or '.join(names)} for a {role}" for role, names in by_role.items())
     first, *_, last = kubernetes.releases()
     versions = f"{first.series}.0 to {last.series}.{last.last_patch} (`provisioner versions` lists them)"
-    return _INTRODUCTION.format(groups=groups, versions=versions)
+    return _INTRODUCTION.format(**_LIMITS, groups=groups, versions=versions)
 
 
 def _section(title: str, schema: Schema, definitions: Schema | None = None) -> str:

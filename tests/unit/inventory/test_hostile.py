@@ -136,7 +136,7 @@ def outsider() -> Iterator[Path]:
 
 
 def closed(path: Path) -> None:
-    path.mkdir()
+    path.mkdir(parents=True)
     (path / "all.yml").write_text("x: 1")
     path.chmod(0)
 
@@ -156,17 +156,12 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def closed_inside(path: Path) -> None:
-    path.parent.mkdir()
-    closed(path)
-
-
 @pytest.mark.parametrize(
     ("name", "make", "problem"),
     [
         ("group_vars", closed, "group_vars: cannot be read: Permission denied -> see who may read it"),
         ("host_vars", closed, "host_vars: cannot be read: Permission denied"),
-        ("group_vars/all", closed_inside, "group_vars/all: cannot be read: Perm"),
+        ("group_vars/all", closed, "group_vars/all: cannot be read: Perm"),
         ("group_vars/all.yml", unreadable, "group_vars/all.yml: cannot be read: Permission denied"),
         ("group_vars/all.yml", lambda path: linked(path, "gone"), "all.yml: cannot be read: No such file or directory"),
         ("group_vars/all.yml", lambda path: linked(path, path.name), "all.yml: cannot be read: Too many levels of sy"),
