@@ -95,7 +95,7 @@ def test_a_node_that_says_what_cannot_be_is_odd(changes: dict[str, str], tally: 
     tally("hostile inputs tried", 1)
 
 
-CLAIMS = (
+CLAIMS: tuple[tuple[dict[str, str], dict[str, str], set[str]], ...] = (
     ({}, {"pods": "10.244.1.0/24"}, {"w1", "w2"}),
     ({}, {"pods": "10.244.0.0/16"}, {"w1", "w2"}),
     ({}, {"pods": "10.244.1.128/25"}, {"w1", "w2"}),
