@@ -23,7 +23,9 @@ def _marks(view: View, node: Host) -> tuple[Resource, ...]:
     now = view.live.nodes.get(node.name) if view.live else None
     if now is None:
         what, unknown = f"label and taint {node.name}", "the node, which is not in the cluster yet"
-        # A node is born with its taints: kubeadm is told of them.
-        return (Later(f"labels and taints of {node.name}", what, unknown),) if node.node_labels else ()
+        # A node is born with its taints: kubeadm is told of them. Where the API server is silent it may be long there.
+        is_silent = view.live is None and view.states[view.leader.name].initialised
+        is_needed = node.node_labels or (is_silent and node.node_taints is not None)
+        return (Later(f"labels and taints of {node.name}", what, unknown),) if is_needed else ()
     taints = None if node.node_taints is None else tuple(str(taint) for taint in node.node_taints)
     return (NodeMarks(node.name, tuple(sorted(node.node_labels.items())), taints, now),)

@@ -36,10 +36,9 @@ BAD = (
     "networking: {podSubnet: anything}",
     'networking: {podSubnet: "10.244.0.0/16\\n"}',
     'dnsDomain: "\\e[2J"',
-    "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]",
+    "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(9)),
     "!!python/object/apply:os.system [reboot]",
     "[" * 5000,
-    "a: " + "b" * 200_000,
 )
 
 
