@@ -19,7 +19,7 @@ from provisioner import kubeconfig as kubeconfigs
 from provisioner.cli.common import Frame
 from provisioner.core.cluster import ClusterState
 from provisioner.core.command import shell
-from provisioner.core.objects import configuration
+from provisioner.core.configuration import configuration
 from provisioner.core.play import View
 from provisioner.core.report import Found, Note, Outcome, StepEnded
 from provisioner.core.selection import Selection
@@ -116,7 +116,7 @@ def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
     life_s = _seconds(ttl)
     with _looked(cluster, told, "") as (session, view):
         leader = view.leader.name
-        address = for_each([leader], lambda host: _where(_live(view), host), told)
+        address = for_each([leader], lambda _: _where(_live(view)), told)
         engine.stop_for(address.bad)
         token = new_token()
         expires = datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=life_s)
@@ -128,9 +128,9 @@ def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
     return f"kubeadm join {endpoint} --token {token.reveal()} --discovery-token-ca-cert-hash {pin}"
 
 
-def _where(live: ClusterState, leader: str) -> tuple[Endpoint, str]:
+def _where(live: ClusterState) -> tuple[Endpoint, str]:
     """Where the API server is and the pin of its CA, as the cluster tells them: they end in a command to paste."""
-    endpoint = configuration(live.configuration, leader)["controlPlaneEndpoint"]
+    endpoint = configuration(live.configuration)["controlPlaneEndpoint"]
     return Endpoint.parse(endpoint), ca_pin(live.ca_certificate)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network
+from typing import Any
 
 import yaml
 
@@ -27,10 +28,8 @@ class Configuration:
 # Several looks of a run bring the same text.
 @lru_cache(maxsize=8)
 def read_configuration(text: str) -> Configuration:
-    """The configuration; UntrustedError when it is not as kubeadm writes it: plain YAML, whose parts are mappings."""
-    whole = _loaded(text)
-    if not isinstance(whole, dict) or any(not isinstance(whole.get(part, {}), dict) for part in _MAPPINGS):
-        raise UntrustedError("a configuration of kubeadm", text)
+    """What of it has types of ours; UntrustedError when it is not as kubeadm writes it."""
+    whole = configuration(text)
     version = whole.get("kubernetesVersion")
     subnets = str(whole.get("networking", {}).get("podSubnet") or "").split(",")
     known = [told("the cluster's podSubnet", untrusted.pod_network, one) for one in filter(None, subnets)]
@@ -40,14 +39,19 @@ def read_configuration(text: str) -> Configuration:
     )
 
 
-def _loaded(text: str) -> object:
+@lru_cache(maxsize=8)
+def configuration(text: str) -> Mapping[str, Any]:
+    """All of it; UntrustedError when it is not as kubeadm writes it: plain YAML, whose parts are mappings."""
     try:
-        whole: object = bounded_yaml.load(text)
+        loaded: object = bounded_yaml.load(text)
     except yaml.YAMLError:
         raise UntrustedError("a configuration of kubeadm", text) from None
+    whole = {} if loaded is None else loaded
+    if not isinstance(whole, dict) or any(not isinstance(whole.get(part, {}), dict) for part in _MAPPINGS):
+        raise UntrustedError("a configuration of kubeadm", text)
     for said in _texts(whole):
         untrusted.printable(said, lines=True)
-    return {} if whole is None else whole
+    return whole
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -92,15 +92,6 @@ def parse(text: str, origin: str) -> Objects:
     return Objects(origin, items)
 
 
-def configuration(text: str, host: str) -> Object:
-    """The ClusterConfiguration of kubeadm that a machine told; PreflightError where it is none."""
-    found = _documents(text, f"{host}: what its cluster keeps as kubeadm-config") or [{}]
-    if not isinstance(found[0], dict) or not isinstance(found[0].get("networking", {}), dict):
-        hint = "See `kubectl --namespace kube-system get configmap kubeadm-config --output yaml` there."
-        raise PreflightError(f"{host}: what its cluster keeps as kubeadm-config is no such thing", hint=hint)
-    return found[0]
-
-
 def _documents(text: str, origin: str) -> list[Any]:
     try:
         return [document for document in bounded_yaml.load_all(text) if document]

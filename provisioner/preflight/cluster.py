@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from provisioner.catalog.eras import NEW_REGISTRY, OLD_REGISTRY
-from provisioner.core.objects import configuration
+from provisioner.core.configuration import configuration
 from provisioner.core.play import View
 from provisioner.derived import api_endpoint, images_of, joining, node_ip
 from provisioner.errors import Problem, Severity
@@ -34,7 +34,7 @@ def _live(view: View) -> Iterator[Problem]:
             message,
             "Changing the version of a running cluster is an upgrade, which this version does not do.",
         )
-    now = configuration(view.live.configuration, view.leader.name)
+    now = configuration(view.live.configuration)
     pairs = {
         "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(wished.pod_cidr)),
         "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(wished.service_cidr)),
@@ -58,7 +58,7 @@ def _repository(now: Mapping[str, object]) -> object:
     return None if there in (None, OLD_REGISTRY, NEW_REGISTRY) else there
 
 
-def _own(component: dict[str, object]) -> object:
+def _own(component: Mapping[str, object]) -> object:
     extra = component.get("extraArgs") or {}
     pairs = extra.items() if isinstance(extra, dict) else _listed(extra)
     # kubeadm writes its default into the API server's arguments.

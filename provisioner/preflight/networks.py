@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from provisioner.bundle.manifest import Kind
 from provisioner.catalog.rules import number
-from provisioner.core.objects import configuration
+from provisioner.core.configuration import configuration
 from provisioner.core.play import View
 from provisioner.errors import Problem
 from provisioner.inventory.model import Host
@@ -137,7 +137,7 @@ def _replaceable(view: View) -> Iterator[Problem]:
         hint = "`provisioner apply` brings it up; there is nothing to replace yet."
         yield Problem("no-cluster", view.leader.name, "no cluster is running there", hint)
         return
-    now = configuration(view.live.configuration, view.leader.name)
+    now = configuration(view.live.configuration)
     is_now, wish = now.get("networking", {}).get("podSubnet"), str(view.cluster.settings.pod_cidr)
     if is_now != wish:
         message = f"the pods' network is {is_now}, and the inventory wants {wish}: that cannot be changed"

@@ -27,6 +27,8 @@ def test_of_two_families_that_of_ipv4(text: str, pods: list[str]) -> None:
 
 
 BAD = (
+    "5",
+    "networking: 5",
     "[]",
     "a: [",
     "networking: []",

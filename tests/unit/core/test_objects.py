@@ -1,4 +1,4 @@
-"""Manifests and configurations from servers and machines: objects, or one sentence about what they are instead."""
+"""Manifests from servers and files: objects, or one sentence about what they are instead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from provisioner.core.objects import configuration, parse
+from provisioner.core.objects import parse
 from provisioner.errors import PreflightError
 from tests.conftest import Tally
 from tests.unit.inventory.test_hostile import BOMB, MERGED
@@ -27,13 +27,12 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize(("text", "says"), HOSTILE.values(), ids=HOSTILE)
-def test_manifests_and_configurations_have_bounds(text: str, says: str, tally: Tally) -> None:
-    for read in (lambda: parse(text, "it"), lambda: configuration(text, "it")):
-        with pytest.raises(PreflightError) as caught:
-            read()
-        assert says in caught.value.message
-        assert caught.value.hint
-    tally("hostile inputs tried", 2)
+def test_manifests_have_bounds(text: str, says: str, tally: Tally) -> None:
+    with pytest.raises(PreflightError) as caught:
+        parse(text, "it")
+    assert says in caught.value.message
+    assert caught.value.hint
+    tally("hostile inputs tried", 1)
 
 
 @pytest.mark.parametrize("value", ["2021-01-01", "!!set {a}", "!!binary aGk=", ".inf", "{2021-01-01: x}"])
@@ -46,17 +45,6 @@ def test_what_kubectl_would_not_take_is_said_before_it_is_sent(value: str) -> No
 def test_a_list_of_something_else(items: str) -> None:
     with pytest.raises(PreflightError, match="is no Kubernetes object"):
         parse(f"apiVersion: v1\nkind: List\nitems: {items}\n", "it")
-
-
-@pytest.mark.parametrize("text", ["5", "[a]", "networking: 5"])
-def test_a_configuration_that_is_none(text: str) -> None:
-    with pytest.raises(PreflightError, match="cp1: what its cluster keeps as kubeadm-config is no such thing"):
-        configuration(text, "cp1")
-
-
-def test_a_configuration() -> None:
-    assert configuration("", "cp1") == {}
-    assert configuration("networking: {podSubnet: 10.0.0.0/8}", "cp1")["networking"] == {"podSubnet": "10.0.0.0/8"}
 
 
 def test_one_place_reads_yaml() -> None:
