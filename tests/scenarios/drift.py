@@ -7,7 +7,7 @@ from collections.abc import Callable
 from provisioner.networks.bridge import CONFLIST, SCRIPT, UNIT
 from provisioner.plays.kubernetes_packages import KUBELET_DEFAULTS
 from provisioner.runtimes.docker import DAEMON_JSON
-from tests.fake import power, services
+from tests.fake import kernel, power, services
 from tests.fake.cluster import FakeToken
 from tests.fake.state import FakeUnit, Machine
 from tests.fake.world import World
@@ -51,6 +51,14 @@ def _swap(machine: Machine) -> None:
 
 def _setting(machine: Machine) -> None:
     machine.settings["net.ipv4.ip_forward"] = "0"
+
+
+def _unload(machine: Machine) -> None:
+    """A module's settings go with it."""
+    for module in list(machine.modules):
+        machine.modules.discard(module)
+        for name in kernel.LOADABLE[module]:
+            machine.settings.pop(name, None)
 
 
 def _later_setting(machine: Machine) -> None:
@@ -113,7 +121,7 @@ DRIFTS: dict[str, Drift] = {
     "the engine is gone": lambda world, machine: machine.packages.pop("docker.io", None),
     "the plug-ins' package is gone": lambda world, machine: machine.packages.pop("kubernetes-cni", None),
     "the kubelet is disabled": lambda world, machine: _disable(machine, services.KUBELET),
-    "the modules are unloaded": lambda world, machine: machine.modules.clear(),
+    "the modules are unloaded": lambda world, machine: _unload(machine),
     "the modules' file is gone": lambda world, machine: machine.drop("/etc/modules-load.d/provisioner.conf"),
     "a package is gone": lambda world, machine: machine.packages.pop("socat", None),
     "a package is half-configured": lambda world, machine: _state(machine, "socat", "half-configured"),
