@@ -25,11 +25,11 @@ types: $(VENV)/dev
 fast: $(VENV)/dev
 	pytest -q -n 3 --dist worksteal -m "not e2e" tests
 
-# Every crash point and hostile inputs before the real machines: the check tries a part of them. Two labs at a time, on different machines:
-# what needs one lab stays together (tests/conftest.py).
+# Every crash point and hostile inputs before the real machines: the check tries a part of them. Two labs at a time, on
+# different machines: what needs one lab stays together (tests/conftest.py).
 test: check
 	pytest -q -n 2 --dist worksteal -m sweep tests/scenarios
-	pytest -q -n 2 --dist worksteal -m fuzz tests/fuzz
+	pytest -q -n 2 --dist worksteal -m fuzz tests
 	pytest -n 2 --dist loadgroup --durations 30 -m e2e tests/contract tests/docs tests/e2e
 
 bench: $(VENV)/dev

@@ -26,6 +26,8 @@ BREAKOUTS = (
     "10.0.0.22 via 10.0.0.9 touch /hacked",
     "touch /hacked " * 1000,
 )
+# The fast tests try the first two of each field, `pytest -m fuzz` all.
+TEXTS = [pytest.param(BREAKOUTS[:2], id="some"), pytest.param(BREAKOUTS, id="all", marks=pytest.mark.fuzz)]
 FIELDS: dict[str, Callable[[FakeNode, str], object]] = {
     "InternalIP": lambda node, text: setattr(node, "address", text),
     "podCIDR": lambda node, text: setattr(node, "pod_cidr", text),
@@ -68,10 +70,13 @@ def found(world: World) -> list[str]:
     return [f"{problem.where}: {problem.message}" for problem in problems if problem.rule == "odd-answer"]
 
 
+@pytest.mark.parametrize("texts", TEXTS)
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_machine_whose_node_lies_drops_out_and_the_others_converge(field: str, up: World, tally: Tally) -> None:
+def test_a_machine_whose_node_lies_drops_out_and_the_others_converge(
+    field: str, texts: tuple[str, ...], up: World, tally: Tally
+) -> None:
     """A new worker makes every machine's script of routes a new one."""
-    for text in BREAKOUTS:
+    for text in texts:
         lie(up, FIELDS[field], text)
         up.grow(FOUR if "w3" not in up.machines else up.wished)
         up.heard.clear()
@@ -88,7 +93,7 @@ def test_a_machine_whose_node_lies_drops_out_and_the_others_converge(field: str,
         assert up.apply().report.changed == 0
         up.cluster.nodes["w2"].labels = {}
         up.cluster.nodes["w2"].taints = set()
-    tally("hostile inputs tried", len(BREAKOUTS))
+    tally("hostile inputs tried", len(texts))
 
 
 @pytest.mark.parametrize("words", CLAIMS)
@@ -106,9 +111,12 @@ def test_what_a_foreign_node_claims_of_others_is_not_believed(words: str, up: Wo
     assert up.machines["w2"].files[SCRIPT].text == before
 
 
+@pytest.mark.parametrize("texts", TEXTS)
 @pytest.mark.parametrize("field", FIELDS)
-def test_nothing_of_a_foreign_node_that_lies_reaches_a_machine(field: str, up: World, tally: Tally) -> None:
-    for text in BREAKOUTS:
+def test_nothing_of_a_foreign_node_that_lies_reaches_a_machine(
+    field: str, texts: tuple[str, ...], up: World, tally: Tally
+) -> None:
+    for text in texts:
         guest = FakeNode("10.0.0.99", pod_cidr="10.244.77.0/24", ready=True)
         FIELDS[field](guest, text)
         up.cluster.nodes["guest"] = guest
@@ -116,7 +124,7 @@ def test_nothing_of_a_foreign_node_that_lies_reaches_a_machine(field: str, up: W
         assert up.apply().errors == {}
         assert {one.split(":")[0] for one in found(up)} == {"guest"}
         assert lies(up) == []
-    tally("hostile inputs tried", len(BREAKOUTS))
+    tally("hostile inputs tried", len(texts))
 
 
 def test_a_foreign_node_that_is_as_it_should_be_has_its_route(up: World) -> None:

@@ -32,7 +32,9 @@ FILES = tuple(
 )
 CORPUS = tuple(path.read_bytes() for path in FILES)
 # gpg takes 10 ms to start: it is asked of many at once, and of one alone to say which one differs.
-AT_ONCE, MUTATIONS, TEXTS = 250, 2400, 600
+AT_ONCE, TEXTS = 250, 600
+# The fast tests try some, `pytest -m fuzz` many.
+MUTATIONS = [pytest.param(200, id="some"), pytest.param(2400, id="many", marks=pytest.mark.fuzz)]
 CLOSED = re.compile(rb"=(\S{4})?\s*\n-----END")
 SEED = int(os.environ.get("PROVISIONER_TEST_SEED", "1"))
 
@@ -79,12 +81,13 @@ def differs(gpg: Gpg, data: bytes) -> bool:
     return told != fingerprints(gpg.in_keyring(data)) or told != fingerprints(gpg.in_keyring(written(data)))
 
 
-def test_keys_that_were_changed(gpg: Gpg, tally: Tally) -> None:
+@pytest.mark.parametrize("number", MUTATIONS)
+def test_keys_that_were_changed(number: int, gpg: Gpg, tally: Tally) -> None:
     dice = random.Random(SEED)  # noqa: S311 - no secret comes of it
     seeds = [written(data) for data in CORPUS] + [data for data in CORPUS if data[0] > 0x7F]
-    tried = [mutated(dice, dice.choice(seeds), seeds) for _ in range(MUTATIONS)]
+    tried = [mutated(dice, dice.choice(seeds), seeds) for _ in range(number)]
     taken = [data for data in tried if ours(data)]
-    assert MUTATIONS / 10 < len(taken) < MUTATIONS / 2
+    assert number / 10 < len(taken) < number / 2
     for start in range(0, len(taken), AT_ONCE):
         some = taken[start : start + AT_ONCE]
         # What is written looks as what was published in most cases: gpg need not look twice.
@@ -93,7 +96,7 @@ def test_keys_that_were_changed(gpg: Gpg, tally: Tally) -> None:
             if told != fingerprints(gpg.in_keyring(b"".join(same))):
                 different = [data.hex() for data in some if differs(gpg, data)]
                 pytest.fail(f"seed {SEED}: gpg sees something else in {different or 'them together'}")
-    tally("hostile inputs tried", MUTATIONS)
+    tally("hostile inputs tried", number)
 
 
 def test_texts_that_were_changed(gpg: Gpg, tally: Tally) -> None:
