@@ -54,7 +54,9 @@ $(VENV)/ready: pyproject.toml requirements.lock scripts/make-venv
 	PYTHON=$(PYTHON) ./scripts/make-venv $(VENV)
 	touch $@
 
+# gpg and OpenSSH are what the tests compare with.
 $(VENV)/dev: $(VENV)/ready requirements-dev.lock
 	$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements-dev.lock
-	if ! (command -v gpg && command -v gpgv) >/dev/null; then ./scripts/install-system gnupg gpgv; fi
+	if ! (command -v gpg && command -v gpgv && command -v ssh && command -v ssh-keygen) >/dev/null; then \
+	  ./scripts/install-system gnupg gpgv openssh-client; fi
 	touch $@
