@@ -56,7 +56,7 @@ FAULTS = (
     ),
     Fault(
         "a page in the key's place",
-        ("source-key", "none that can be read", "v1.37/deb/Release.key"),
+        ("source-key", "is not an OpenPGP public key", "v1.37/deb/Release.key"),
         lambda here: (("kubernetes/*/Release.key", give(b"<html>Please log in</html>")),),
     ),
     Fault("no key", ("404",), lambda here: (("docker/linux/debian/gpg", refuse(HTTPStatus.NOT_FOUND)),)),
