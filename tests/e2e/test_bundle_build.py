@@ -23,8 +23,11 @@ pytestmark = [
 
 # A build of one stage that holds the lock, mounts something below its directory and takes very long.
 ENDLESS = """
+import signal
 import sys
 from pathlib import Path
+# Also when the tests were begun in the background of a script, where Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from provisioner.bundle.debian.workspace import Stage, finish, only_one
 from provisioner.core.report import ignore
 
