@@ -224,11 +224,11 @@ def processes() -> list[str]:
 def test_batches_that_change_something_do_not_run_beside_each_other(tmp_path: Path) -> None:
     """What a killed run has started goes on when its shell is gone, and is waited for all the same."""
     path, done = tmp_path / "busy", tmp_path / "done"
-    left_alone(path, Command(("/bin/sh", "-c", f"sleep 1.5; touch {done}")), "sleep 1.5")
+    left_alone(path, Command(("/bin/sh", "-c", f"sleep 5; touch {done}")), "sleep 5")
     wait = settled(path)
     assert wait.returncode == 0
     assert done.exists()
-    assert "an earlier run's command is still at work: sleep 1.5" in wait.stdout
+    assert "an earlier run's command is still at work: sleep 5" in wait.stdout
 
 
 def test_a_kubeadm_that_was_left_alone_is_ended_after_a_while(tmp_path: Path) -> None:
