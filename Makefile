@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 MIRROR ?=
 export PATH := $(abspath $(BIN)):$(PATH)
+# Where Python may not keep its bytecode, each of some thousand runs would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: up down check types fast test bench lock clean
 

@@ -77,6 +77,8 @@ def environment(write: Callable[[object], str]) -> Environment:
         lstrip_blocks=True,
         autoescape=write is _page,  # noqa: S701 - on pages; other files are not HTML, and written by `finalize`
         finalize=write,
+        # Templates do not change while a program runs: nobody looks at the disk again for each file.
+        auto_reload=False,
     )
     made.filters.update(field=_field, fields=_fields, in_quotes=_in_quotes)
     return made

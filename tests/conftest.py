@@ -68,12 +68,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     deselected = [item for item in items if any(map(item.get_closest_marker, left_out))]
     config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if item not in deselected]
-    shared = {item.path: lab for item in items if (lab := _shared_lab(item))}
+    shared = {item.path: lab for item in items if (lab := shared_lab(item))}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(shared.get(item.path, item.path.stem)))
 
 
-def _shared_lab(item: pytest.Item) -> str:
+def shared_lab(item: pytest.Item) -> str:
     """The lab of several files that a test uses, or nothing: its tests have to run in one process."""
     used = getattr(item, "fixturenames", ())
     return next((lab for lab in SHARED_LABS if lab in used and not hasattr(getattr(item, "module", None), lab)), "")

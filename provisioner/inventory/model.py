@@ -33,6 +33,10 @@ FLAG = r"^[a-z][-a-z0-9]*$"
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 
+# Where packages come from unless the inventory says otherwise.
+_BUNDLE = BundleSource()
+_DOCKER = DockerSource()
+
 DnsName = Annotated[str, StringConstraints(pattern=DNS_NAME, max_length=253)]
 # Inventories are YAML: addresses arrive as text, which strict mode would refuse.
 Network4 = Annotated[IPv4Network, Field(strict=False), text_only("a network such as 10.244.0.0/16")]
@@ -77,7 +81,7 @@ class ClusterSettings(Model):
     runtime: Runtime = Field(default=DockerRuntime(), description="What runs the containers.")
     network: Network = Field(default=BridgeNetwork(), description="The pods' network plug-in.")
     package_source: PackageSource = Field(
-        default=BundleSource(), description="Where Kubernetes' packages come from. Left out: a bundle."
+        default=_BUNDLE, description="Where Kubernetes' packages come from. Left out: a bundle."
     )
     proxy: Proxy | None = Field(default=None, description="How the machines reach the world, if not directly.")
     images: Literal["bundle", "registry"] | None = Field(
@@ -132,7 +136,7 @@ class ClusterSettings(Model):
     @property
     def runtime_source(self) -> RuntimeSource:
         """Where the container runtime's packages come from."""
-        other = BundleSource() if isinstance(self.runtime, CrioRuntime) else DockerSource()
+        other = _BUNDLE if isinstance(self.runtime, CrioRuntime) else _DOCKER
         same = self.package_source if isinstance(self.package_source, BundleSource) else other
         return self.runtime.source or same
 

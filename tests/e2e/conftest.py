@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.conftest import Tally
+from tests.conftest import Tally, shared_lab
 from tests.e2e.ground import Ground, ground
 from tests.e2e.machines import make, need_containers, room_for
 from tests.e2e.watching import ArgumentsWatcher, MachineWatcher
@@ -17,6 +18,8 @@ from tests.e2e.world import World, provisioner
 from tests.repositories.site import Site, make_site
 
 LAB = "e2e"
+# What is to be done when nobody needs the lab any more.
+_AFTER_THE_LAB = ExitStack()
 
 # What a machine has on its disk, without what changes by merely being logged in to or by time passing (sudo itself
 # notes in a user's home that they have used it once).
@@ -43,8 +46,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def lab() -> Iterator[World]:
     """One control plane and two workers with a verified cluster; `notes` tells what was seen on the way."""
-    with room_for(LAB):
+    with _AFTER_THE_LAB:
+        _AFTER_THE_LAB.enter_context(room_for(LAB))
         yield _brought_up()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """The lab goes with the last test that uses it: a cluster takes its time of the processor also while it is idle."""
+    users = [one for one in item.session.items if shared_lab(one) == "lab"]
+    if users and item is users[-1]:
+        _AFTER_THE_LAB.close()
 
 
 @pytest.fixture(scope="session")

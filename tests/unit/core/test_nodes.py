@@ -85,14 +85,13 @@ ODD = (
 )
 
 
-@pytest.mark.parametrize("changes", ODD, ids=range(len(ODD)))
-def test_a_node_that_says_what_cannot_be_is_odd(changes: dict[str, str], tally: Tally) -> None:
-    found = read(row(**changes), row(name="w2", pods="10.244.2.0/24", address="10.0.0.22"))
-    assert list(found.sound) == ["w2"]
-    assert list(found.odd) == ["w1"]
-    assert found.odd["w1"].isprintable()
-    assert len(found.odd["w1"]) < 250
-    tally("hostile inputs tried", 1)
+def test_a_node_that_says_what_cannot_be_is_odd(tally: Tally) -> None:
+    for changes in ODD:
+        found = read(row(**changes), row(name="w2", pods="10.244.2.0/24", address="10.0.0.22"))
+        assert (list(found.sound), list(found.odd)) == (["w2"], ["w1"]), changes
+        assert found.odd["w1"].isprintable(), changes
+        assert len(found.odd["w1"]) < 250, changes
+    tally("hostile inputs tried", len(ODD))
 
 
 CLAIMS: tuple[tuple[dict[str, str], dict[str, str], set[str]], ...] = (
