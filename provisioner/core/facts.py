@@ -15,7 +15,7 @@ from provisioner.core import untrusted
 from provisioner.core.addresses import Address, Route, read_addresses, read_routes
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.lock import Holder, Word, read
-from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, sections
+from provisioner.core.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, RUNTIME_FILES, sections
 from provisioner.core.network import Decision, read_record
 from provisioner.core.offers import Offer, read_offers
 from provisioner.core.untrusted import UntrustedError
@@ -63,7 +63,9 @@ class HostState:
     its kubelet reaches the container runtime, empty where kubeadm has not told it yet. `network` is what was decided of
     its address, None where nothing was. `cni_files` are the names in /etc/cni/net.d; `firewalls` drop packets there
     that they were not told of. `kubelet_ca` and `kubelet_server` are what its kubelet.conf trusts (base64) and calls.
-    `stray_etcd` are names in etcd's directory that belong neither to a control plane there nor to a try of ours.
+    `runtime_files` are the container runtimes' configuration by path, on a machine that is no node, where nothing was
+    kept of it yet. `stray_etcd` are names in etcd's directory that belong neither to a control plane there nor to a try
+    of ours.
     """
 
     init_begun: bool = False
@@ -86,6 +88,7 @@ class HostState:
     packages: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     programs: Mapping[str, Offer] = field(default_factory=dict)
+    runtime_files: Mapping[str, str] = field(default_factory=dict)
     network: Decision | None = None
 
     @property
@@ -165,6 +168,7 @@ def read_state(seen: Result) -> HostState:
         packages=dict(_packages(parts.get("packages", ""))),
         programs=read_offers(parts.get("programs", "")),
         keys={product: parts[path] for product, path in KEYS.items() if untrusted.is_text(parts.get(path, ""))},
+        runtime_files={path: parts[path] for path in RUNTIME_FILES if parts.get(path, "").strip()},
         network=read_record(parts.get("network", "")),
     )
 

@@ -18,6 +18,10 @@ _MARK = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 KEYS = {"kubernetes": "/etc/apt/keyrings/kubernetes.asc", "docker": "/etc/apt/keyrings/docker.asc"}
 # What is noted of each program that was installed without a package: its name, version and SHA-256 in the first line.
 PROGRAMS = "/var/lib/provisioner/programs"
+# The configuration of container runtimes that we put in place of another, whole.
+RUNTIME_FILES = ("/etc/docker/daemon.json", "/etc/containerd/config.toml")
+# How somebody else's file is named that is kept beside ours.
+KEPT = ".before-provisioner"
 # Packages whose versions decide whether a source has to be asked, and those that stand in each other's way.
 PACKAGES = (
     "containerd", "containerd.io", "cri-dockerd", "cri-o", "cri-tools", "docker-ce", "docker-ce-cli", "docker.io",
@@ -98,7 +102,14 @@ for key in KEYS; do
   part "$key"
   cat "$key" 2>/dev/null || :
 done
-""".replace("PACKAGES", " ".join(PACKAGES))
+# On a node they are ours; of those that are kept nothing is lost any more.
+for file in RUNTIME_FILES; do
+  part "$file"
+  if [ ! -e /etc/kubernetes/kubelet.conf ] && [ ! -e "${file}KEPT" ]; then head -c 65536 "$file" 2>/dev/null || :; fi
+done
+""".replace("RUNTIME_FILES", " ".join(RUNTIME_FILES))
+    .replace("KEPT", KEPT)
+    .replace("PACKAGES", " ".join(PACKAGES))
     .replace("PROGRAMS", PROGRAMS)
     .replace("KEYS", " ".join(KEYS.values()))
     .replace("RECORD", RECORD)

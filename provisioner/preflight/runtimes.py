@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 
 from provisioner.catalog import rules, runtimes
+from provisioner.core.look import KEPT
 from provisioner.core.play import View
+from provisioner.core.untrusted import visible
 from provisioner.derived import kubernetes, runtime
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import BundleSource
+from provisioner.runtimes.others import FILES, hidden, keeps, lost
 from provisioner.sources import bundle
 from provisioner.sources.choice import runtime_source
 from provisioner.sources.versions import upstream
@@ -23,6 +27,7 @@ _DOCKER_BESIDE = (
     "Stop it there (`systemctl disable --now docker.service docker.socket`); or set `runtime.beside_docker: true`, "
     "when it is needed for something else."
 )
+_NAMED, _NAME_LENGTH = 6, 60
 # Kubernetes 1.36 streams over another protocol, which cri-dockerd does not speak.
 _STREAMS_SINCE, _STREAMS_FLAG = 36, "ExtendWebSocketsToKubelet=false"
 
@@ -108,6 +113,34 @@ def _streams(view: View) -> Iterator[Problem]:
             yield Problem("cri-dockerd-streams", host.name, message, hint, Severity.WARNING)
 
 
+def _settings_of_others(view: View) -> Iterator[Problem]:
+    """What somebody has set who had the machine before: told before our configuration takes its place."""
+    file, mirrors = FILES.get(runtime(view).kind, ""), view.cluster.settings.runtime.registry_mirrors
+    found: dict[tuple[bool, str], list[str]] = defaultdict(list)
+    for host in (host for host in view.hosts if keeps(view, host, file)):
+        text = view.states[host.name].runtime_files[file]
+        for is_hidden, names in ((True, hidden(file, text)), (False, lost(file, text, mirrors))):
+            if names:
+                found[is_hidden, _some(names)].append(host.name)
+    for (is_hidden, some), hosts in found.items():
+        if is_hidden:
+            message = f"{file} sets {some}: with ours the images and containers that lie there are not found any more"
+            hint = f"If they are not needed: `mv {file} {file}.old` there, then run the same command again."
+            yield Problem("runtime-data", ", ".join(hosts), message, hint)
+        else:
+            message = f"{file} sets {some}, which ours does not: it is kept as {file}{KEPT}, and not read any more"
+            hint = (
+                "For mirrors there is `cluster.runtime.registry_mirrors`; look whether anything else is needed there."
+            )
+            yield Problem("runtime-settings", ", ".join(hosts), message, hint, Severity.WARNING)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names that somebody else has chosen, as many as a line holds."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(visible(name)[:_NAME_LENGTH] for name in names[:_NAMED]) + more
+
+
 RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _usable,
     _to_be_had,
@@ -115,4 +148,5 @@ RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _other,
     _docker_beside,
     _streams,
+    _settings_of_others,
 )

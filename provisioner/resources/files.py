@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
+from provisioner.core.look import KEPT
 from provisioner.core.resource import Change, text_diff
 from provisioner.core.untrusted import visible
 from provisioner.inventory.values import Secret
@@ -31,14 +32,30 @@ mv -fT -- "$new" "$1"
 """
 
 
+# The first that was there: whoever comes later, also a run that was killed here, leaves it alone.
+_KEEP = """
+kept="$1KEPT"
+if [ -e "$kept" ] || [ ! -e "$1" ]; then exit 0; fi
+new="$(dirname -- "$1")/.$(basename -- "$1").provisioner"
+rm -f -- "$new"
+cp -p -- "$1" "$new"
+sync -- "$new"
+mv -nT -- "$new" "$kept"
+""".replace("KEPT", KEPT)
+
+
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file with this content. A `Secret` content is never shown, compared by hash, and wants mode 0600."""
+    """A file with this content. A `Secret` content is never shown, compared by hash, and wants mode 0600.
+
+    `keeps`: what is there is somebody else's, and is kept beside it as `*.before-provisioner`, once.
+    """
 
     path: str
     content: str | Secret
     mode: int = 0o644
     owner: str = "root:root"
+    keeps: bool = False
 
     @property
     def key(self) -> str:
@@ -56,7 +73,8 @@ class File:
         if head.strip() == "absent":
             return self._write(f"create {self.path} ({self.mode:04o})", "")
         if body != self._comparable():
-            return self._write(f"change {self.path}", body)
+            kept = f", and keep what is there as {self.path.rpartition('/')[2]}{KEPT}" if self.keeps else ""
+            return self._write(f"change {self.path}{kept}", body)
         if head != wished_head:
             fix = shell('chown -- "$3" "$1"; chmod -- "$2" "$1"', self.path, f"{self.mode:o}", self.owner)
             return Change(f"set {self.path} to {wished_head} (is {head})", (fix,), diff=f"-{head}\n+{wished_head}\n")
@@ -70,9 +88,10 @@ class File:
 
     def _write(self, summary: str, before: str) -> Change:
         write = shell(_WRITE, self.path, f"{self.mode:o}", self.owner, stdin=self.content)
+        commands = (shell(_KEEP, self.path), write) if self.keeps else (write,)
         if isinstance(self.content, Secret):
-            return Change(summary, (write,), diff=f"(content not shown: {self.content})\n")
-        return Change(summary, (write,), diff=text_diff(before, self._comparable(), self.path))
+            return Change(summary, commands, diff=f"(content not shown: {self.content})\n")
+        return Change(summary, commands, diff=text_diff(before, self._comparable(), self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +171,22 @@ class Absent:
         return Change(f"remove {self.path}", (shell('rm -f -- "$1"', self.path),), diff=f"-{self.path}\n")
 
 
+# A kubeconfig of this cluster alone is an older copy of ours: all its authorities are one, and the one of the source.
+_PROBE_COPY = """
+if [ ! -e "$2" ]; then echo absent; exit 0; fi
+if cmp -s -- "$1" "$2"; then stat -c '%a %U' -- "$2"; exit 0; fi
+authority() { sed -nE 's/^[ -]*certificate-authority(-data)?: *//p' "$1" 2>/dev/null || :; }
+ours=$(authority "$1")
+if [ -e "$2KEPT" ] || [ "${ours:-none}" = "$(authority "$2")" ]; then echo differs; else echo other; fi
+""".replace("KEPT", KEPT)
+_COPY = """
+directory=$(dirname -- "$2")
+install -d -m 0700 -o "$3" -g "$(id -gn -- "$3")" -- "$directory"
+install -m 0600 -o "$3" -g "$(id -gn -- "$3")" -- "$1" "$2.provisioner"
+mv -fT -- "$2.provisioner" "$2"
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateCopy:
     """A copy, for `user` alone (0600), of a file that only the host knows, such as its admin.conf."""
@@ -166,25 +201,18 @@ class PrivateCopy:
         return f"copy {self.path}"
 
     def probe(self) -> Command:
-        """Is the copy equal, and its owner and mode right?"""
-        return shell(
-            'if ! cmp -s -- "$1" "$2"; then echo differs; exit 0; fi; stat -c "%a %U" -- "$2"',
-            self.source,
-            self.path,
-        )
+        """Is the copy equal, and its owner and mode right? Is what is there another cluster's, and not kept yet?"""
+        return shell(_PROBE_COPY, self.source, self.path)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Copy it again, through a closed temporary file."""
-        if seen.stdout.strip() == f"600 {self.user}":
+        """Copy it again, through a closed temporary file; what is another's is kept."""
+        now = seen.stdout.strip()
+        if now == f"600 {self.user}":
             return None
-        script = """
-        directory=$(dirname -- "$2")
-        install -d -m 0700 -o "$3" -g "$(id -gn -- "$3")" -- "$directory"
-        install -m 0600 -o "$3" -g "$(id -gn -- "$3")" -- "$1" "$2.provisioner"
-        mv -fT -- "$2.provisioner" "$2"
-        """
+        copy = shell(_COPY, self.source, self.path, self.user)
+        kept = f", and keep what is there as {self.path.rpartition('/')[2]}{KEPT}" if now == "other" else ""
         return Change(
-            f"copy {self.source} to {self.path} (0600, {self.user})",
-            (shell(script, self.source, self.path, self.user),),
-            diff=f"-{self.path}: {seen.stdout.strip()}\n+{self.path}: 600 {self.user}, as {self.source}\n",
+            f"copy {self.source} to {self.path} (0600, {self.user}){kept}",
+            (shell(_KEEP, self.path), copy) if kept else (copy,),
+            diff=f"-{self.path}: {now}\n+{self.path}: 600 {self.user}, as {self.source}\n",
         )

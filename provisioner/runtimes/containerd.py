@@ -15,6 +15,7 @@ from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAI
 from provisioner.resources.daemons import DaemonSettings, Setting
 from provisioner.resources.files import File
 from provisioner.runtimes import toml
+from provisioner.runtimes.others import keeps
 from provisioner.runtimes.runtime import NETWORKS, PLUG_INS, Runtime, pulling
 from provisioner.sources.choice import runtime_source
 from provisioner.sources.proxies import service_file
@@ -35,7 +36,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     mirrors = view.cluster.settings.runtime.registry_mirrors
     return (
         *source.resources,
-        File(CONFIG, config(line, pause_image(view))),
+        File(CONFIG, config(line, pause_image(view)), keeps=keeps(view, host, CONFIG)),
         *((File(HUB, hosts(mirrors)),) if mirrors else ()),
         service_file(view, UNIT),
         source.packages("container runtime"),

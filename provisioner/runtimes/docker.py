@@ -12,13 +12,13 @@ from provisioner.inventory.runtimes import DockerRuntime
 from provisioner.resources.docker import DOCKER_IMAGES, DockerDrivers
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
-from provisioner.runtimes.runtime import CGROUP_DRIVER, NETWORKS, PLUG_INS, Runtime, pulling
+from provisioner.runtimes.others import keeps
+from provisioner.runtimes.runtime import CGROUP_DRIVER, NETWORKS, PLUG_INS, STORAGE_DRIVER, Runtime, pulling
 from provisioner.sources.choice import runtime_source
 from provisioner.sources.proxies import service_file
 from provisioner.templating import render
 
 DAEMON_JSON = "/etc/docker/daemon.json"
-STORAGE_DRIVER = "overlay2"
 UNIT = "docker.service"
 BRIDGE, BRIDGE_SOCKET = "cri-docker.service", "cri-docker.socket"
 # Over the unit of cri-dockerd's own package (packaging/systemd in its repository), which names no network plug-ins.
@@ -30,7 +30,7 @@ def by_shim(view: View, host: Host) -> tuple[Resource, ...]:
     source = runtime_source(view, host)
     return (
         *source.resources,
-        File(DAEMON_JSON, daemon_json(view)),
+        File(DAEMON_JSON, daemon_json(view), keeps=keeps(view, host, DAEMON_JSON)),
         service_file(view, UNIT),
         source.packages("container runtime"),
         pulling(UNIT, DAEMON_JSON),

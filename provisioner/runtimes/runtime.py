@@ -15,6 +15,8 @@ from provisioner.sources.proxies import drop_in
 
 # The kubelet's as well: with two, its pods would be in two trees of control groups (templates/kubeadm).
 CGROUP_DRIVER = "systemd"
+# Where Docker keeps its images and containers depends on it.
+STORAGE_DRIVER = "overlay2"
 # Where the network plug-ins are, and their configuration: the kubelet's own places, and those of the plug-ins' authors.
 PLUG_INS = "/opt/cni/bin"
 NETWORKS = "/etc/cni/net.d"

@@ -9,12 +9,12 @@ import tomli_w
 
 from provisioner.resources.daemons import KeyPath
 
-_HEAD = "# Written by provisioner; `provisioner apply` restores it.\n"
+HEAD = "# Written by provisioner; `provisioner apply` restores it.\n"
 
 
 def text(tables: dict[str, Any]) -> str:
     """The file."""
-    return _HEAD + tomli_w.dumps(tables)
+    return HEAD + tomli_w.dumps(tables)
 
 
 def nested(pairs: Iterable[tuple[KeyPath, object]]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from provisioner.resources.files import Absent, File, PrivateCopy
 from provisioner.resources.hosts import Named
 from provisioner.resources.kernel import SysctlsAtBoot
 from provisioner.resources.modes import Modes
-from tests.contract.subject import Subject
+from provisioner.runtimes.others import FILES
+from tests.contract.subject import HOST, Subject
 
 FOLDER = "/etc/contract/deep"
 ODD = "".join(chr(code) for code in range(32, 0x250)) + "\n'\"$(touch /tmp/pwned)`\n\n"
@@ -64,17 +65,66 @@ def test_a_file_that_must_not_be_there_goes(subject: Subject) -> None:
     assert subject.hands.head(wish.path) == ""
 
 
+def test_somebody_else_s_file_is_kept_once(subject: Subject) -> None:
+    wish = File("/etc/contract/kept/daemon.json", "ours\n", keeps=True)
+    kept = f"{wish.path}.before-provisioner"
+    subject.hands.put(wish.path, "theirs\n", "640", "admin:root")
+    assert subject.settle(wish) == f"change {wish.path}, and keep what is there as daemon.json.before-provisioner"
+    assert (subject.hands.read(kept), subject.hands.head(kept)) == ("theirs\n", "640 admin:root")
+    subject.hands.put(wish.path, "changed later\n")
+    subject.settle(wish)
+    assert (subject.hands.read(wish.path), subject.hands.read(kept)) == ("ours\n", "theirs\n")
+    assert subject.hands.names("/etc/contract/kept") == {"daemon.json", "daemon.json.before-provisioner"}
+
+
+def test_a_runtime_s_configuration_is_told_until_it_is_kept(subject: Subject) -> None:
+    path = FILES["docker"]
+    subject.hands.put(path, '{"dns": []}\n')
+    assert subject.look().states[HOST].runtime_files[path].strip() == '{"dns": []}'
+    subject.hands.put(f"{path}.before-provisioner", "theirs")
+    assert path not in subject.look().states[HOST].runtime_files
+    for name in (path, f"{path}.before-provisioner"):
+        subject.hands.remove(name)
+
+
+CLUSTER = "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {}\n"
+
+
 def test_a_private_copy_is_its_user_s_alone(subject: Subject) -> None:
     wish = PrivateCopy("/etc/contract/conf", "/home/admin/.contract/conf", "admin")
-    subject.hands.put(wish.source, "one\n")
+    one, two = (CLUSTER.format("b3Vycw==") + f"users: [{name}]\n" for name in ("one", "two"))
+    subject.hands.put(wish.source, one)
     subject.settle(wish)
-    assert subject.hands.read(wish.path) == "one\n"
+    assert subject.hands.read(wish.path) == one
     assert subject.hands.head(wish.path) == "600 admin:admin"
-    subject.hands.put(wish.source, "two\n")
+    subject.hands.put(wish.source, two)
     subject.settle(wish)
-    subject.hands.put(wish.path, "two\n", "644", "admin:admin")
+    subject.hands.put(wish.path, two, "644", "admin:admin")
     subject.settle(wish)
     assert subject.hands.names("/home/admin/.contract") == {"conf"}
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        CLUSTER.format("dGhlaXJz"),
+        CLUSTER.format("b3Vycw==") + "- cluster:\n    certificate-authority: /elsewhere/ca.crt\n",
+        "apiVersion: v1\nclusters: []\n",
+    ],
+    ids=["of another cluster", "of this one and another", "of none"],
+)
+def test_a_kubeconfig_of_another_cluster_is_kept(subject: Subject, theirs: str) -> None:
+    wish = PrivateCopy("/etc/contract/conf", "/home/admin/.other/conf", "admin")
+    ours, kept = CLUSTER.format("b3Vycw=="), f"{wish.path}.before-provisioner"
+    for path in (wish.path, kept):
+        subject.hands.remove(path)
+    subject.hands.put(wish.source, ours)
+    subject.hands.put(wish.path, theirs, "600", "admin:admin")
+    assert subject.settle(wish).endswith(", and keep what is there as conf.before-provisioner")
+    assert (subject.hands.read(wish.path), subject.hands.read(kept)) == (ours, theirs)
+    assert subject.hands.head(kept) == "600 admin:admin"
+    subject.hands.put(wish.path, theirs, "600", "admin:admin")
+    assert "keep" not in subject.settle(wish)
 
 
 def test_a_copy_of_what_is_not_there_yet_is_wished_for(subject: Subject) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from provisioner.core.command import Command
+from provisioner.core.look import KEPT
 from provisioner.inventory.values import Secret
 from provisioner.resources.hosts import PATH as HOSTS
 from tests.fake.moments import Handler, Moments
 from tests.fake.state import Machine
+
+_AUTHORITY = r"(?m)^[ -]*certificate-authority(?:-data)?: *(.*)"
 
 
 def _probe(machine: Machine, command: Command, path: str, kind: str) -> str:
@@ -69,11 +73,27 @@ def _remove(machine: Machine, command: Command, path: str) -> str:
     return ""
 
 
+def _keep(machine: Machine, command: Command, path: str) -> Moments:
+    folder, _, name = path.rpartition("/")
+    if path not in machine.files or path + KEPT in machine.files:
+        return ""
+    file = machine.files[path]
+    machine.put(f"{folder}/.{name}.provisioner", file.text, file.mode, file.owner)
+    yield
+    machine.move(f"{folder}/.{name}.provisioner", path + KEPT)
+    return ""
+
+
 def _copied(machine: Machine, command: Command, source: str, path: str) -> str:
     one, other = machine.files.get(source), machine.files.get(path)
-    if one is None or other is None or one.text != other.text:
-        return "differs\n"
-    return f"{other.mode} {other.owner.partition(':')[0]}\n"
+    if other is None:
+        return "absent\n"
+    if one is not None and one.text == other.text:
+        return f"{other.mode} {other.owner.partition(':')[0]}\n"
+    ours = re.findall(_AUTHORITY, one.text if one else "")
+    return (
+        "differs\n" if path + KEPT in machine.files or ours == re.findall(_AUTHORITY, other.text) != [] else "other\n"
+    )
 
 
 def _copy(machine: Machine, command: Command, source: str, path: str, user: str) -> Moments:
@@ -145,6 +165,7 @@ SCRIPTS: dict[str, Handler] = {
     "narrow": _narrow,
     "present": _present,
     "remove": _remove,
+    "keep": _keep,
     "copied": _copied,
     "copy": _copy,
     "directory": _directory,

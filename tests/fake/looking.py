@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from provisioner.core.command import Command
-from provisioner.core.look import KEYS, PACKAGES, PROGRAMS
+from provisioner.core.look import KEPT, KEYS, PACKAGES, PROGRAMS, RUNTIME_FILES
 from provisioner.core.network import RECORD, Passage
 from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
@@ -61,6 +61,7 @@ def _look(machine: Machine, command: Command) -> str:
         "packages": "\n".join(_installed(machine)),
         "programs": "\n".join(_noted(machine)),
         **{path: machine.read(path) for path in KEYS.values()},
+        **{path: machine.read(path) for path in RUNTIME_FILES if _is_not_ours_yet(machine, path)},
     }
     return text + _marked(parts)
 
@@ -68,6 +69,10 @@ def _look(machine: Machine, command: Command) -> str:
 def _marked(parts: Mapping[str, str]) -> str:
     """Parts of an answer, each behind its mark."""
     return "".join(f"\n{_MARK} {name}\n{body}" for name, body in parts.items())
+
+
+def _is_not_ours_yet(machine: Machine, path: str) -> bool:
+    return KUBELET_CONF not in machine.files and path + KEPT not in machine.files
 
 
 def _stray_etcd(machine: Machine) -> list[str]:

@@ -78,6 +78,7 @@ def _files() -> Iterator[tuple[str, Command]]:
     yield "remove_names", _fixing(NothingElse("/x", ()), "y\n")[0]
     yield "modes", Modes().probe()
     yield "narrow", _fixing(Modes(), "644 root:root f /etc/kubernetes/x.conf\n")[0]
+    yield "keep", _fixing(File("/x", "x", keeps=True), "644 root:root\ny")[0]
     yield "copied", _COPY.probe()
     yield "copy", _fixing(_COPY, "differs\n")[0]
 
@@ -167,7 +168,7 @@ NAMES = {command.argv[2]: name for part in PARTS for name, command in part()}
 # Those that change something on the machine for good; what a run does for itself is not among them.
 CHANGING = frozenset({
     "write", "other_sources_gone", "comment_out", "narrow",
-    "chmod", "remove", "copy", "swap_off", "load", "containerd_load",
+    "chmod", "keep", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
     "install_program", "pull", "containerd_pull", "delete_objects",
     "name", "make_key", "make_directory", "restart_api", "remove_names",

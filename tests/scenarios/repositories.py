@@ -89,9 +89,10 @@ def world_of(*hosts: Host, **settings: Any) -> World:
 
 
 def with_leftovers() -> World:
-    """Machines that have had another Docker and a dead source before."""
+    """Machines that have had another Docker, set by somebody else, and a dead source before."""
     world = world_of()
     machine = world.machines["w1"]
+    machine.put("/etc/docker/daemon.json", '{"dns": ["10.0.0.1"]}\n', "640")
     machine.put("/etc/apt/sources.list.d/kubernetes.list", "deb https://apt.kubernetes.io/ kubernetes-xenial main")
     for name in ("containerd", "runc"):
         machine.packages[name] = FakePackage("1", held=True)

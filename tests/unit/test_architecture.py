@@ -119,7 +119,9 @@ def test_only_the_console_prints_and_only_the_command_line_exits() -> None:
         if name.split("/")[0] not in {"cli", "__main__"}:
             called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
             raised = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
-            exits = called & {"sys.exit", "exit", "quit", "os._exit"} | {line for line in raised if "SystemExit" in line}
+            exits = called & {"sys.exit", "exit", "quit", "os._exit"} | {
+                line for line in raised if "SystemExit" in line
+            }
             prints = called & {"print"} if name != "console" else set()
             found |= {f"{name}: {call}" for call in exits | prints}
     assert found == set()

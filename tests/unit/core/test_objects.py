@@ -10,7 +10,7 @@ from provisioner.core.objects import parse
 from provisioner.errors import PreflightError
 from tests.conftest import Tally
 from tests.unit.inventory.test_hostile import BOMB, MERGED
-from tests.unit.test_architecture import MODULES
+from tests.unit.test_architecture import modules
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"
 HOSTILE = {
@@ -50,7 +50,7 @@ def test_a_list_of_something_else(items: str) -> None:
 def test_one_place_reads_yaml() -> None:
     calls = {
         (name, ast.unparse(node.func))
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("yaml.")
     }
