@@ -32,7 +32,7 @@ fast: $(VENV)/dev
 test: check
 	pytest -q -n 2 --dist worksteal -m sweep tests/scenarios
 	pytest -q -n 2 --dist worksteal -m fuzz tests
-	pytest -n 2 --dist loadgroup --durations 30 -m e2e tests/contract tests/docs tests/e2e
+	pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 30 -m e2e tests/contract tests/docs tests/e2e
 
 bench: $(VENV)/dev
 	python -m tests.bench

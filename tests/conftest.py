@@ -28,6 +28,8 @@ PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract", "fuzz"})
 # Marks of tests that take long: they run when `-m` names them.
 WHEN_ASKED_FOR = ("sweep", "fuzz")
 
+# Groups of tests that take longest, in this order: they begin first, so that in the end no worker waits for another.
+LONGEST_FIRST = ("lab", "test_programs", "test_vagrant", "test_networks", "test_kills", "test_run")
 # Fixtures that are a lab which tests in several files use, by name.
 SHARED_LABS = ("lab", "sources", "subject")
 
@@ -69,8 +71,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=deselected)
     items[:] = [item for item in items if item not in deselected]
     shared = {item.path: lab for item in items if (lab := shared_lab(item))}
+    groups = {item: shared.get(item.path, item.path.stem) for item in items}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(shared.get(item.path, item.path.stem)))
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    if config.option.markexpr == "e2e":
+        items.sort(key=lambda item: (*LONGEST_FIRST, groups[item]).index(groups[item]))
 
 
 def shared_lab(item: pytest.Item) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from provisioner.catalog import rules, runtimes
 from provisioner.core.look import KEPT
 from provisioner.core.play import View
-from provisioner.core.untrusted import visible
+from provisioner.core.untrusted import shown
 from provisioner.derived import kubernetes, runtime
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
@@ -27,7 +27,7 @@ _DOCKER_BESIDE = (
     "Stop it there (`systemctl disable --now docker.service docker.socket`); or set `runtime.beside_docker: true`, "
     "when it is needed for something else."
 )
-_NAMED, _NAME_LENGTH = 6, 60
+_NAMED = 6
 # Kubernetes 1.36 streams over another protocol, which cri-dockerd does not speak.
 _STREAMS_SINCE, _STREAMS_FLAG = 36, "ExtendWebSocketsToKubelet=false"
 
@@ -138,7 +138,7 @@ def _settings_of_others(view: View) -> Iterator[Problem]:
 def _some(names: Sequence[str]) -> str:
     """Names that somebody else has chosen, as many as a line holds."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(visible(name)[:_NAME_LENGTH] for name in names[:_NAMED]) + more
+    return ", ".join(map(shown, names[:_NAMED])) + more
 
 
 RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (

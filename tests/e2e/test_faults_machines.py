@@ -181,7 +181,7 @@ def test_a_package_that_was_half_configured(grown: World) -> None:
 
 def test_packages_that_another_program_is_working_on(grown: World) -> None:
     """It is waited for, under its own name, and with a deadline (seen in the unit tests)."""
-    grown.shell("w2", "apt-mark unhold kubelet" + HOLD_LOCK.replace("SECONDS", "10"))
+    grown.shell("w2", "apt-mark unhold kubelet" + HOLD_LOCK.replace("SECONDS", "20"))
     with grown.other_inventory(without(grown, "w3", "w4")) as path:
         done = provisioner("apply", "-i", str(path), "--json")
     assert done.code == 0, done

@@ -121,24 +121,6 @@ def test_single_damages_are_named_with_their_machine(lab: World) -> None:
     assert named(result) == {(machine, rule) for machine, _, _, rule in damages}, result
 
 
-def test_what_verify_finds_and_a_step_can_fix_is_in_the_plan(lab: World) -> None:
-    damages = {
-        "settings_at_boot": "echo net.ipv4.ip_forward=0 >/etc/sysctl.d/99-zz.conf",
-        "secrets_are_closed": "chmod 644 /etc/kubernetes/kubelet.conf",
-    }
-    for damage in damages.values():
-        lab.shell("w2", damage)
-    try:
-        assert named(run(lab, "w2")[0]) == {("w2", rule) for rule in damages}
-        planned = [(machine, summary.split()[0]) for machine, summary in lab.json("plan").planned]
-        assert planned == [("w2", "comment"), ("w2", "close")]
-        assert lab.run("apply").code == 0
-        result, _ = run(lab, "w2")
-    finally:
-        lab.shell("w2", "rm -f /etc/sysctl.d/99-zz.conf; chmod 600 /etc/kubernetes/kubelet.conf")
-    assert result.ok, result
-
-
 def test_who_cannot_reach_whom_is_named(lab: World) -> None:
     own_pods = "$(ip -4 -o addr show cni0 | awk '{ print $4 }')"
     rule = f"FORWARD -s 10.244.0.0/16 -d {own_pods} -i eth0 -p tcp --dport 8080 -j DROP"
@@ -167,7 +149,14 @@ def test_a_dead_kubelet_is_named_and_not_waited_for(lab: World) -> None:
     assert result.seconds < LIMIT_S
 
 
-def test_only_the_hosts_asked_for_are_checked_and_leftovers_are_removed(lab: World) -> None:
+def test_only_the_hosts_asked_for_are_checked_and_leftovers_are_removed(
+    lab: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's own configuration of pytest is none of our business."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    (tmp_path / "conftest.py").write_text("raise SystemExit('not for the verification')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "PYTEST_ADDOPTS", "--no-such-option")
     lab.kubectl("create", "namespace", "provisioner-verify-left")
     lab.kubectl("label", "namespace", "provisioner-verify-left", LABEL)
     with damaged(lab, "w2", "apt-mark unhold kubectl", "apt-mark hold kubectl"):
@@ -224,13 +213,3 @@ def test_it_is_a_plug_in_of_a_users_own_pytest(lab: World, tmp_path: Path) -> No
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout
     assert "failed" not in said.stdout
-
-
-def test_a_users_pytest_configuration_is_none_of_our_business(
-    lab: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
-    (tmp_path / "conftest.py").write_text("raise SystemExit('not for the verification')\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(os.environ, "PYTEST_ADDOPTS", "--no-such-option")
-    assert run(lab, "w1")[0].ok

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from provisioner.core.report import Found
 from provisioner.errors import PreflightError, Problem, Severity
+from tests.conftest import Tally
 from tests.fake.world import World
+from tests.hostile import HOSTILE
 from tests.scenarios.sweep import ended, hosts
 
 DAEMON_JSON, CONTAINERD = "/etc/docker/daemon.json", "/etc/containerd/config.toml"
@@ -33,7 +37,7 @@ def test_what_is_there_is_kept_and_what_is_lost_is_told() -> None:
     (problem,) = told(world)
     assert (problem.where, problem.severity) == ("cp1, w1", Severity.WARNING)
     assert problem.message == (
-        f"{DAEMON_JSON} sets dns, insecure-registries, which ours does not: it is kept as {DAEMON_JSON}{KEPT}, "
+        f'{DAEMON_JSON} sets "dns", "insecure-registries", which ours does not: it is kept as {DAEMON_JSON}{KEPT}, '
         "and not read any more"
     )
     planned = [(step.host, step.change.summary) for step in outcome.plan.steps if "keep" in step.change.summary]
@@ -59,7 +63,7 @@ def test_data_that_would_not_be_found_any_more_stops_before_anything_is_changed(
     assert ended(world) == before
     (problem,) = [one for one in error.value.problems if one.severity is Severity.ERROR]
     assert (problem.rule, problem.where) == ("runtime-data", "w1")
-    assert problem.message.startswith(f"{DAEMON_JSON} sets data-root: with ours the images and containers")
+    assert problem.message.startswith(f'{DAEMON_JSON} sets "data-root": with ours the images and containers')
     assert f"`mv {DAEMON_JSON} {DAEMON_JSON}.old`" in problem.hint
     world.machines["w1"].move(DAEMON_JSON, f"{DAEMON_JSON}.old")
     assert world.apply().errors == {}
@@ -85,3 +89,17 @@ def test_a_killed_run_keeps_what_was_there_and_not_its_own() -> None:
     assert world.apply().errors == {}
     assert machine.read(DAEMON_JSON + KEPT) == SETTINGS
     assert "exec-opts" in machine.read(DAEMON_JSON)
+
+
+def test_names_in_such_a_file_are_shown_and_nothing_else(tally: Tally) -> None:
+    """A file with any keys, as long and as many as fit: one line that a terminal does not obey."""
+    world = World(hosts(1))
+    for text in HOSTILE:
+        world.machines["w1"].put(DAEMON_JSON, json.dumps({"dns": [], text: 1, f"{text}x" * 100: 2}))
+        (problem,) = told(world)
+        assert problem.message.isprintable(), problem.message
+        assert len(problem.message) < 700
+    world.machines["w1"].put(DAEMON_JSON, json.dumps({f"key{number}": 1 for number in range(1000)}))
+    (problem,) = told(world)
+    assert '"key0", "key1", "key10", "key100", "key101", "key102" and 994 more' in problem.message
+    tally("hostile inputs tried", len(HOSTILE) + 1)
