@@ -29,7 +29,7 @@ NEW, LONG = "one control plane and two workers", "one control plane and five wor
 # One in so many moments is tried.
 SHARES = [pytest.param(40, id="a fortieth"), pytest.param(1, id="all", marks=pytest.mark.sweep)]
 # How many are tried that chance has chosen; it is also the seed.
-SOME = 20
+SOME = 10
 NUMBERS = [pytest.param(SOME, id="some"), pytest.param(100, id="many", marks=pytest.mark.sweep)]
 
 
@@ -38,7 +38,7 @@ NUMBERS = [pytest.param(SOME, id="some"), pytest.param(100, id="many", marks=pyt
 def test_killed_at_any_moment(scenario: str, share: int, tally: Tally) -> None:
     run = whole(SCENARIOS[scenario]())
     # Of short runs a larger part, and of the longest, which repeats itself worker by worker, a smaller one.
-    step = min(share, len(run.points) // 20 + 1) * (3 if scenario == LONG else 1)
+    step = min(share, len(run.points) // 10 + 1) * (3 if scenario == LONG else 1)
     points = [*run.points.items()][::step]
     for frozen, point in points:
         must_recover(World.thawed(run.wished, frozen), run.end, point)
