@@ -10,6 +10,9 @@ from ipaddress import IPv4Interface
 from random import Random
 from unittest.mock import patch
 
+import pytest
+from _pytest.mark import ParameterSet
+
 from provisioner.core.plan import Step
 from provisioner.core.report import Listener
 from provisioner.engine import Outcome
@@ -27,7 +30,16 @@ from tests.scenarios.repositories import with_leftovers, world_of_programs
 # Files that a run has for its own sake: half of another file, its lock, its places, the marks of init and join.
 OF_A_RUN = r"\.(provisioner|new)$|/partial$|/lock$|^/run/provisioner/|^/var/lib/provisioner/run|-begun$|^/tmp/"
 
+# `make check` tries a sample of what `make test` goes through: each has a line of its own.
+SAMPLE = "crash points tried and survived, a sample of them"
+ALL = "crash points tried and survived"
+
 MANIFEST = {"type": "manifest", "manifest": "/net.yaml"}
+
+
+def shares(part: int) -> list[ParameterSet]:
+    """One in so many for `make check`, and all for `make test`: of what a test is parametrized with as `share`."""
+    return [pytest.param(part, id="some"), pytest.param(1, id="all", marks=pytest.mark.sweep)]
 
 
 @dataclass(frozen=True)

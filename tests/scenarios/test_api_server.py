@@ -16,7 +16,7 @@ from provisioner.plays.kubeadm_configuration import PATCHES
 from tests.builders import cluster, host
 from tests.fake.kubeadm import PKI
 from tests.fake.world import World
-from tests.scenarios.sweep import must_recover, whole
+from tests.scenarios.sweep import must_recover, shares, whole
 
 HOSTS = (host("cp1", "10.0.0.11"), host("w1", "10.0.0.21"))
 SETTINGS: dict[str, Any] = {"audit_policy": Path("/policy.yaml"), "encryption": "secretbox"}
@@ -59,20 +59,22 @@ def test_another_policy_is_read_by_a_new_api_server(up: World) -> None:
     assert up.apply().report.changed == 0
 
 
-def test_a_run_killed_between_the_policy_and_the_restart_is_made_good(up: World) -> None:
+@pytest.mark.parametrize("share", shares(4))
+def test_a_run_killed_between_the_policy_and_the_restart_is_made_good(up: World, share: int) -> None:
     up.policy += "omitStages: [RequestReceived]\n"
     run = whole(up)
-    for frozen, place in run.points.items():
+    for frozen, place in [*run.points.items()][::share]:
         again = World.thawed(run.wished, frozen)
         again.policy = up.policy
         must_recover(again, run.end, place)
 
 
-def test_a_killed_bring_up_makes_one_key_and_keeps_it(world: World) -> None:
+@pytest.mark.parametrize("share", shares(4))
+def test_a_killed_bring_up_makes_one_key_and_keeps_it(world: World, share: int) -> None:
     run = whole(world)
     points = [point for point in run.points.items() if "key" in str(point[1]) or "run " in str(point[1])]
     assert points
-    for frozen, place in points:
+    for frozen, place in points[::share]:
         again = World.thawed(run.wished, frozen)
         there = again.machines["cp1"].files.get(ENCRYPTION)
         must_recover(again, run.end, place)

@@ -1,6 +1,6 @@
 """A run may be killed at any moment: the same command goes on, and ends as if nothing had happened.
 
-Here a fortieth of all moments is tried, evenly spread, and some by chance; `pytest -m sweep` tries all of them (with
+Here a hundredth of all moments is tried, evenly spread, and some by chance; `pytest -m sweep` tries all of them (with
 five workers, every third).
 """
 
@@ -20,25 +20,20 @@ from tests.fake.cluster import FakeToken
 from tests.fake.power import reboot
 from tests.fake.turns import TakingTurns
 from tests.fake.world import World
-from tests.scenarios.sweep import SCENARIOS, Whole, dice, left_behind, must_recover, up, whole
+from tests.scenarios.sweep import ALL, SAMPLE, SCENARIOS, Whole, dice, left_behind, must_recover, shares, up, whole
 
-# `make check` tries a sample of what `make test` goes through: each has a line of its own.
-SAMPLE = "crash points tried and survived, a sample of them"
-ALL = "crash points tried and survived"
 NEW, LONG = "one control plane and two workers", "one control plane and five workers"
-# One in so many moments is tried.
-SHARES = [pytest.param(40, id="a fortieth"), pytest.param(1, id="all", marks=pytest.mark.sweep)]
 # How many are tried that chance has chosen; it is also the seed.
 SOME = 10
 NUMBERS = [pytest.param(SOME, id="some"), pytest.param(100, id="many", marks=pytest.mark.sweep)]
 
 
-@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("share", shares(100))
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_killed_at_any_moment(scenario: str, share: int, tally: Tally) -> None:
     run = whole(SCENARIOS[scenario]())
     # Of short runs a larger part, and of the longest, which repeats itself worker by worker, a smaller one.
-    step = min(share, len(run.points) // 10 + 1) * (3 if scenario == LONG else 1)
+    step = min(share, len(run.points) // 5 + 1) * (3 if scenario == LONG else 1)
     points = [*run.points.items()][::step]
     for frozen, point in points:
         must_recover(World.thawed(run.wished, frozen), run.end, point)

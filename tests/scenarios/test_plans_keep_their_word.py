@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import dropwhile
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -50,11 +51,15 @@ def _host(draw: st.DrawFn, name: str, number: int) -> Any:
 drifts_on = st.lists(st.tuples(st.sampled_from(sorted(DRIFTS)), st.integers(0, 3)), max_size=4)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize(
+    "examples", [pytest.param(12, id="some"), pytest.param(100, id="many", marks=pytest.mark.sweep)]
+)
+def test_apply_does_what_the_plan_says_and_then_the_plan_is_empty(examples: int) -> None:
+    settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow])(_whatever_was_asked_for)()
+
+
 @given(inventories(), inventories(), drifts_on)
-def test_apply_does_what_the_plan_says_and_then_the_plan_is_empty(
-    first: Cluster, second: Cluster, drifts: Sequence[tuple[str, int]]
-) -> None:
+def _whatever_was_asked_for(first: Cluster, second: Cluster, drifts: Sequence[tuple[str, int]]) -> None:
     world = World(first)
     keeps_its_word(world)
     world.grow(second)
