@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -52,6 +52,23 @@ def render(name: str, **values: object) -> str:
 
     A value that is missing raises jinja2.UndefinedError; one that the file cannot hold, UsageError.
     """
+    # Most machines get the same files: each is made once.
+    if all(map(_is_plain, values.values())):
+        return _remembered(name, tuple(values.items()))
+    return _rendered(name, values)
+
+
+def _is_plain(value: object) -> bool:
+    """Text, and tuples of it: those that are equal are written alike, which is not so of True and 1."""
+    return type(value) is str or (type(value) is tuple and all(map(_is_plain, value)))
+
+
+@lru_cache(maxsize=4096)
+def _remembered(name: str, values: tuple[tuple[str, object], ...]) -> str:
+    return _rendered(name, dict(values))
+
+
+def _rendered(name: str, values: Mapping[str, object]) -> str:
     try:
         return environment(kind(name)).get_template(name).render(values)
     except UntrustedError as error:

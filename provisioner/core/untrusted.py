@@ -10,7 +10,6 @@ import base64
 import re
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from textwrap import wrap
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -213,7 +212,8 @@ def fitting(read: Callable[[object], T], texts: Iterable[object]) -> list[T]:
 
 
 def _armored(der: bytes) -> str:
-    body = "".join(f"{line}\n" for line in wrap(base64.b64encode(der).decode(), 64))
+    text = base64.b64encode(der).decode()
+    body = "".join(f"{text[at : at + 64]}\n" for at in range(0, len(text), 64))
     return f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
 
 

@@ -146,3 +146,10 @@ def test_numbers_and_what_is_true_stay_what_they_are_in_yaml() -> None:
     components = list(yaml.safe_load_all(render("kubeadm/components.yaml.j2", settings=SimpleNamespace(nested=True))))
     assert components[0]["failSwapOn"] is False
     assert PLACE not in str(components)
+
+
+def test_what_is_made_once_for_all_machines_is_what_each_would_have_got() -> None:
+    """True equals 1, and a list cannot be looked up: none of them gets another's file."""
+    name = "machine/modules.conf.j2"
+    for modules in (("overlay",), (True,), (1,), ("1",), ("True",), ["overlay"], ("overlay",)):
+        assert render(name, modules=modules) == templating._rendered(name, {"modules": modules})
