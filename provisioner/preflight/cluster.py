@@ -12,6 +12,9 @@ from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Role
 from provisioner.plays import api_server
 
+# What every node and every pod has already.
+_FIXED = frozenset({"pod_cidr", "service_cidr", "dns_domain"})
+
 
 def _one_control_plane(view: View) -> Iterator[Problem]:
     planes = view.cluster.control_planes
@@ -48,8 +51,13 @@ def _live(view: View) -> Iterator[Problem]:
     for name, (is_now, wish) in pairs.items():
         if is_now != wish:
             message = f"the running cluster has {name} {is_now}, and the inventory wants {wish}"
-            hint = "This was decided when the cluster was made and stays; make the inventory say the same."
-            yield Problem("cluster-setting", view.leader.name, message, hint, Severity.WARNING)
+            # With another network on the nodes, their pods would be cut off from those that run already.
+            if name in _FIXED and is_now:
+                hint = f"It was decided when the cluster was made, and cannot be changed: set `{name}: {is_now}`."
+                yield Problem("cluster-setting", view.leader.name, message, hint)
+            else:
+                hint = "This was decided when the cluster was made and stays; make the inventory say the same."
+                yield Problem("cluster-setting", view.leader.name, message, hint, Severity.WARNING)
 
 
 def _repository(now: Mapping[str, object]) -> object:

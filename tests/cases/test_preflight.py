@@ -199,9 +199,13 @@ CASES = (
         ("upgrade at cp1: runs Kubernetes 1.19.11, and the inventory wants 1.20.2",),
     ),
     Case(
-        "another pod network",
-        configured(pod_cidr="10.200.0.0/16"),
-        ("(warning) cluster-setting at cp1: the running cluster has pod_cidr 10.244.0.0/16",),
+        "other networks and another domain",
+        configured(pod_cidr="10.200.0.0/16", service_cidr="10.112.0.0/12", dns_domain="other.example"),
+        (
+            "cluster-setting at cp1: the running cluster has pod_cidr 10.244.0.0/16",
+            "cluster-setting at cp1: the running cluster has service_cidr 10.96.0.0/12",
+            "cluster-setting at cp1: the running cluster has dns_domain cluster.local",
+        ),
     ),
     Case(
         "another endpoint",

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from provisioner.core.report import StepEnded
+from provisioner.errors import PreflightError, Severity
 from tests.builders import cluster, host
 from tests.fake.state import FakeUnit
 from tests.fake.world import World
+from tests.scenarios.sweep import ended
 
 
 def test_a_plan_changes_nothing(world: World) -> None:
@@ -122,3 +124,15 @@ def test_labels_and_taints_come_when_the_node_is_there() -> None:
 def test_no_event_holds_a_secret(world: World) -> None:
     world.apply()
     assert not [event for event in world.heard if "0123456789abcdef" in repr(event)]
+
+
+def test_another_pod_network_is_refused_and_no_node_gets_it(up: World) -> None:
+    """It was a warning, and the plan wrote the new network into every node."""
+    before = ended(up)
+    up.grow(cluster(*up.wished.hosts, pod_cidr="10.200.0.0/16"))
+    for run in (up.plan, up.apply):
+        with pytest.raises(PreflightError) as error:
+            run()
+        (problem,) = [one for one in error.value.problems if one.severity is Severity.ERROR]
+        assert problem.hint.endswith("set `pod_cidr: 10.244.0.0/16`.")
+    assert ended(up) == before
