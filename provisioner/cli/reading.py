@@ -20,6 +20,7 @@ from provisioner.cli.common import Frame
 from provisioner.core.cluster import ClusterState
 from provisioner.core.command import shell
 from provisioner.core.configuration import configuration
+from provisioner.core.nodes import NodeState
 from provisioner.core.play import View
 from provisioner.core.report import Found, Note, Outcome, StepEnded
 from provisioner.core.selection import Selection
@@ -43,12 +44,17 @@ _LONGEST_S = 30 * 86400
 
 
 def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
-    """A row per machine; exits 4 when one cannot be reached, 6 when a node is missing or not Ready."""
+    """A row per machine, and per node that is no machine of the inventory; exits 4 when a machine cannot be reached, 6
+    when a node is missing or not Ready.
+    """
     with open_session(cluster, told, only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
     if warning := at_work(view.lock):
         told(Found(warning))
-    rows = [_status_row(view, name, errors.get(name)) for name in session.run.fleet.transports]
+    machines = session.run.fleet.transports
+    rows = [_status_row(view, name, errors.get(name)) for name in machines]
+    nodes = view.live.nodes.values() if view.live else ()
+    rows += [_node_row(node, "not in the inventory") for node in nodes if node.name not in machines]
     if as_json:
         for row in rows:
             told.show.console.out(_json(dict(zip(_STATUS, row, strict=True))), highlight=False)
@@ -56,10 +62,18 @@ def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
         told.show.close()
         told.show.console.print(table(_STATUS, rows))
     _fail(told, errors)
-    if any(row[2] != "Ready" for row in rows):
+    if any(row[2].partition(",")[0] != "Ready" for row in rows):
         raise typer.Exit(6)
 
 
+# By what Kubernetes itself keeps new pods away, and why: https://kubernetes.io/docs/reference/labels-annotations-taints/
+_AWAY = {
+    "node.kubernetes.io/unschedulable:NoSchedule": "SchedulingDisabled",
+    "node.kubernetes.io/memory-pressure:NoSchedule": "MemoryPressure",
+    "node.kubernetes.io/disk-pressure:NoSchedule": "DiskPressure",
+    "node.kubernetes.io/pid-pressure:NoSchedule": "PIDPressure",
+    "node.kubernetes.io/network-unavailable:NoSchedule": "NetworkUnavailable",
+}
 _STATUS = ("machine", "role", "node", "version", "address", "pods")
 
 
@@ -75,8 +89,13 @@ def _status_row(view: View, name: str, error: ProvisionerError | None) -> tuple[
             "no API" if view.live is None and any(state.initialised for state in view.states.values()) else "not a node"
         )
         return (name, role, known, "", view.cluster.host(name).address, "")
-    ready, address, pods = "Ready" if node.ready else "NotReady", str(node.internal_ip or ""), str(node.pod_cidr or "")
-    return (name, role, ready, node.version, address, pods)
+    return _node_row(node, role)
+
+
+def _node_row(node: NodeState, role: str) -> tuple[str, ...]:
+    """The node as `kubectl get nodes` shows it, and what keeps pods away from it."""
+    words = ["Ready" if node.ready else "NotReady", *(word for taint, word in _AWAY.items() if taint in node.taints)]
+    return (node.name, role, ",".join(words), node.version, str(node.internal_ip or ""), str(node.pod_cidr or ""))
 
 
 def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:

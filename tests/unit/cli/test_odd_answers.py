@@ -14,6 +14,7 @@ from provisioner.core.command import Command, Result
 from provisioner.errors import StepError, UnreachableError
 from provisioner.session import Session
 from tests import builders
+from tests.fake.cluster import FakeNode
 from tests.fake.world import World
 from tests.unit.cli.conftest import GOOD, Call, write
 
@@ -49,6 +50,23 @@ def test_status_names_the_machine_and_shows_the_others(call: Call, world: World)
     assert "w1: the machine could not be looked at" in said.err
     assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["cp1", "w1", "w2"]
     assert "Traceback" not in said.out + said.err
+
+
+def test_status_shows_what_keeps_pods_away_and_nodes_of_no_machine(call: Call, world: World) -> None:
+    world.cluster.nodes["w1"].taints |= {
+        "node.kubernetes.io/unschedulable:NoSchedule",
+        "node.kubernetes.io/disk-pressure:NoSchedule",
+        "dedicated=db:NoSchedule",
+    }
+    world.cluster.nodes["guest"] = FakeNode("10.0.0.99", pod_cidr="10.244.77.0/24", ready=True)
+    said = call("status", "--json")
+    assert said.code == 0
+    rows = {row["machine"]: (row["role"], row["node"]) for row in map(json.loads, said.out.splitlines())}
+    assert rows["w1"] == ("worker", "Ready,SchedulingDisabled,DiskPressure")
+    assert rows["w2"] == ("worker", "Ready")
+    assert rows["guest"] == ("not in the inventory", "Ready")
+    world.cluster.nodes["guest"].ready = False
+    assert call("status").code == 6
 
 
 def test_facts_of_the_others_are_shown(call: Call, world: World) -> None:
