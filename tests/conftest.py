@@ -75,13 +75,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[item]))
     if config.option.markexpr == "e2e":
-        items.sort(key=lambda item: (*LONGEST_FIRST, groups[item]).index(groups[item]))
+        items.sort(key=lambda item: ((*LONGEST_FIRST, groups[item]).index(groups[item]), _wants_more(item)))
 
 
 def shared_lab(item: pytest.Item) -> str:
     """The lab of several files that a test uses, or nothing: its tests have to run in one process."""
     used = getattr(item, "fixturenames", ())
     return next((lab for lab in SHARED_LABS if lab in used and not hasattr(getattr(item, "module", None), lab)), "")
+
+
+def _wants_more(item: pytest.Item) -> bool:
+    """Whether the lab has to grow for it: three nodes are verified sooner than five."""
+    return "grown" in getattr(item, "fixturenames", ())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
