@@ -47,7 +47,9 @@ def _carry(one: socket.socket | paramiko.Channel, other: socket.socket | paramik
     with suppress(OSError):
         while data := one.recv(65536):
             other.sendall(data)
-    other.close()
+    # To close a channel is to say so, to somebody who may have hung up already.
+    with suppress(OSError, EOFError):
+        other.close()
 
 
 @dataclass(frozen=True)

@@ -85,13 +85,18 @@ class Connection(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         if self._sshd.silent == "exec":
             self._sshd.go.wait(LONG_S)
-        threading.Thread(target=self._run, args=(channel,), daemon=True).start()
+        threading.Thread(target=self._serve, args=(channel,), daemon=True).start()
         return True
 
     def check_port_forward_request(self, address: str, port: int) -> int:
         if self._sshd.silent == "forward":
             self._sshd.go.wait(LONG_S)
         return 40123
+
+    def _serve(self, channel: paramiko.Channel) -> None:
+        # A client may hang up before it has heard the end.
+        with suppress(OSError, EOFError):
+            self._run(channel)
 
     def _run(self, channel: paramiko.Channel) -> None:
         sshd = self._sshd

@@ -38,8 +38,13 @@ class Server(paramiko.ServerInterface):
         return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        threading.Thread(target=self._fail, args=(channel,), daemon=True).start()
+        threading.Thread(target=self._serve, args=(channel,), daemon=True).start()
         return True
+
+    def _serve(self, channel: paramiko.Channel) -> None:
+        # A client may hang up before it has heard the end.
+        with suppress(OSError, EOFError):
+            self._fail(channel)
 
     def _fail(self, channel: paramiko.Channel) -> None:
         # What is read comes after the answer to the request, which must not be overtaken.
