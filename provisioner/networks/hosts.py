@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
@@ -37,7 +35,6 @@ def files(view: View, host: Host) -> tuple[Resource, ...]:
     )
 
 
-@cache
 def _wished(path: str, devices: tuple[str, ...]) -> Resource:
     if not devices:
         return Absent(path)
