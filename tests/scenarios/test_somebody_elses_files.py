@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.core.report import Found
 from provisioner.errors import PreflightError, Problem, Severity
+from tests.builders import cluster
 from tests.conftest import Tally
 from tests.fake.world import World
 from tests.hostile import HOSTILE
@@ -103,3 +104,16 @@ def test_names_in_such_a_file_are_shown_and_nothing_else(tally: Tally) -> None:
     (problem,) = told(world)
     assert '"key0", "key1", "key10", "key100", "key101", "key102" and 994 more' in problem.message
     tally("hostile inputs tried", len(HOSTILE) + 1)
+
+
+def test_containerd_s_own_file_is_kept_and_its_logins_are_told() -> None:
+    world = World(cluster(*hosts(1).hosts, runtime={"type": "containerd"}))
+    theirs = '[plugins."io.containerd.grpc.v1.cri".registry.configs."r".auth]\npassword = "x"\n'
+    world.machines["w1"].put(CONTAINERD, theirs, "600")
+    (problem,) = told(world)
+    assert (problem.where, '"registry.configs"' in problem.message) == ("w1", True)
+    assert world.apply().errors == {}
+    file = world.machines["w1"].files[CONTAINERD + KEPT]
+    assert (file.text, file.mode) == (theirs, "600")
+    assert told(world) == []
+    assert world.apply().report.changed == 0
