@@ -25,7 +25,7 @@ from provisioner.fleet import Fleet
 from provisioner.guard import for_all
 from provisioner.looking import Seen, look_at, see
 from provisioner.measuring import measured
-from provisioner.planning import planned, wished
+from provisioner.planning import by_host, planned, wished
 from provisioner.work import Work
 
 Rules = Callable[[View], tuple[Problem, ...]]
@@ -186,16 +186,20 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
             run.listen(Found(problem))
     if wrong:
         raise PreflightError(f"{len(wrong)} finding(s) stand in the way; nothing was changed", wrong)
-    view, wishes, unwished = for_all(view, partial(wished, run.playbook), run.listen)
     seen: Seen = {}
-    errors |= unjudged | unwished | see(run.fleet, wishes, seen)
+    errors |= unjudged
     while True:
         _require_leaders(view, errors)
         view = replace(view, limit=view.limit - set(errors))
-        plan, left, odd = planned(run.playbook, run.left_out, view, seen, run.listen)
-        if not odd:
+        view, wishes, unseen = for_all(view, partial(wished, run.playbook), run.listen)
+        resources = {host: [one for wish in own for one in wish.resources] for host, own in by_host(wishes).items()}
+        unseen |= see(run.fleet, resources, seen)
+        # Without a host that has not answered, another may have to be asked something else.
+        if not unseen:
+            plan, left, unseen = planned(run.playbook, run.left_out, wishes, seen, run.listen)
+        if not unseen:
             break
-        errors |= odd
+        errors |= unseen
     require_needs(run.playbook, plan, left)
     require_cluster(run.playbook, plan, view)
     return _Looked(view, seen, plan, left, errors, problems)

@@ -2,57 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from functools import partial
 
 from provisioner.core.plan import Plan, PlayPlan, Step, fold
-from provisioner.core.play import Play, Playbook, View
+from provisioner.core.play import Playbook, View
 from provisioner.core.report import Listener
 from provisioner.core.resource import Resource
 from provisioner.errors import ProvisionerError
 from provisioner.guard import for_each
-from provisioner.inventory.model import Host
 from provisioner.looking import Seen, answers
 
-_Chosen = tuple[tuple[Play, tuple[Host, ...]], ...]
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one play wishes for one host."""
+
+    play: str
+    host: str
+    resources: tuple[Resource, ...]
 
 
-def wished(playbook: Playbook, view: View) -> dict[str, list[Resource]]:
-    """What all plays together wish for each host."""
-    found: dict[str, list[Resource]] = {host: [] for host in view.facts}
-    for play in playbook:
-        for host in play.hosts(view):
-            found[host.name] += play.desired(view, host)
+def wished(playbook: Playbook, view: View) -> tuple[Wish, ...]:
+    """What all plays wish, in their order. It is computed once per look: with every host's wish the work grows."""
+    return tuple(
+        Wish(play.title, host.name, play.desired(view, host)) for play in playbook for host in play.hosts(view)
+    )
+
+
+def by_host(wishes: Iterable[Wish]) -> dict[str, list[Wish]]:
+    """The same, host by host."""
+    found: dict[str, list[Wish]] = {}
+    for wish in wishes:
+        found.setdefault(wish.host, []).append(wish)
     return found
 
 
 def planned(
-    playbook: Playbook, left_out: AbstractSet[str], view: View, seen: Seen, listen: Listener
+    playbook: Playbook, left_out: AbstractSet[str], wishes: Iterable[Wish], seen: Seen, listen: Listener
 ) -> tuple[Plan, Plan, dict[str, ProvisionerError]]:
     """What is to be done, what would be in plays that are left out, and the hosts whose answers cannot be compared."""
-    chosen = tuple((play, play.hosts(view)) for play in playbook)
-    names = dict.fromkeys(host.name for _, hosts in chosen for host in hosts)
-    steps = for_each(names, partial(_steps, chosen, left_out, view, seen), listen)
-    plays = [
-        PlayPlan(
-            play.title, tuple(step for host in hosts for step in steps.good.get(host.name, {}).get(play.title, ()))
-        )
-        for play, hosts in chosen
-    ]
+    own = by_host(wishes)
+    steps = for_each(own, partial(_steps, own, left_out, seen), listen)
+    by_play: dict[str, list[Step]] = {play.title: [] for play in playbook}
+    for wish in wishes:
+        by_play[wish.play] += steps.good.get(wish.host, {}).get(wish.play, ())
+    plays = [PlayPlan(title, tuple(found)) for title, found in by_play.items()]
     kept = Plan(tuple(play for play in plays if play.title not in left_out))
     return kept, Plan(tuple(play for play in plays if play.title in left_out and play.steps)), steps.bad
 
 
 def _steps(
-    chosen: _Chosen, left_out: AbstractSet[str], view: View, seen: Seen, name: str
+    wishes: Mapping[str, list[Wish]], left_out: AbstractSet[str], seen: Seen, host: str
 ) -> dict[str, tuple[Step, ...]]:
     """The steps for one host by the title of their play."""
     changed: set[str] = set()
     found = {}
-    for play, hosts in chosen:
-        for host in (host for host in hosts if host.name == name):
-            resources = play.desired(view, host)
-            # What is not going to change makes nothing below it follow.
-            above = set(changed) if play.title in left_out else changed
-            found[play.title] = fold(name, resources, answers(resources, seen.get(name, {})), above)
+    for wish in wishes[host]:
+        # What is not going to change makes nothing below it follow.
+        above = set(changed) if wish.play in left_out else changed
+        found[wish.play] = fold(host, wish.resources, answers(wish.resources, seen.get(host, {})), above)
     return found

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core import lock
+from provisioner.core.command import Result
 from provisioner.core.report import Event, Found, StepBegan, StepEnded
 from provisioner.core.report import Outcome as Ended
 from provisioner.errors import LockHeldError, PreflightError, StepError, UnreachableError
+from provisioner.resources.files import File
+from provisioner.runtimes.docker import DAEMON_JSON
 from tests.builders import cluster, host
 from tests.fake.cluster import FakeToken
 from tests.fake.transport import FakeTransport
@@ -92,6 +95,18 @@ def test_a_worker_that_cannot_be_reached_is_left_out_and_named(world: World) -> 
     world.machines["w2"].up = True
     assert world.apply().report.result == "ok"
     assert list(world.cluster.nodes) == ["cp1", "w1", "w2"]
+
+
+def test_a_new_worker_that_does_not_answer_changes_what_the_others_are_asked(world: World) -> None:
+    """Their routes need not wait for it any more."""
+    assert world.apply().errors == {}
+    world.grow(cluster(*world.wished.hosts, host("w3", "10.0.0.23")))
+    probe = File(DAEMON_JSON, "").probe()
+    world.twist = lambda name, command, result: Result(9) if (name, command) == ("w3", probe) else result
+    outcome = world.apply()
+    assert list(outcome.errors) == ["w3"]
+    assert "could not look" in outcome.report.hosts["w3"].detail
+    assert {name for name, told in outcome.report.hosts.items() if told.failed} == {"w3"}
 
 
 def test_a_leader_that_cannot_be_reached_stops_the_run_before_any_change(world: World) -> None:
