@@ -143,12 +143,13 @@ def open_fleet(cluster: Cluster, names: Iterable[str], listen: Listener) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A cluster, ready to be planned and applied."""
+    """A cluster, ready to be planned and applied. `doing` is the command by its name, for those who find the lock."""
 
     cluster: Cluster
     bundle: Bundle | None
     run: Run
     view: View
+    doing: str = "apply"
 
     @contextmanager
     def lock(self, fleet: Fleet, view: View) -> Iterator[Lease]:
@@ -156,7 +157,7 @@ class Session:
 
         It has connections of its own: an sshd may allow one session per connection, and the run uses that one.
         """
-        holder = Holder(view.run, getuser(), gethostname(), "apply", int(view.now_s))
+        holder = Holder(view.run, getuser(), gethostname(), self.doing, int(view.now_s))
         with (
             open_fleet(self.cluster, [host.name for host in view.cluster.control_planes], self.run.listen) as own,
             held(own.transports, holder, self.run.listen) as lease,
@@ -215,6 +216,7 @@ def open_session(
     rules: Rules = preflight.rules,
     *,
     only_looks: bool = False,
+    doing: str = "apply",
 ) -> Iterator[Session]:
     """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on.
 
@@ -238,4 +240,4 @@ def open_session(
     )
     planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | planes, listen) as fleet:
-        yield Session(cluster, bundle, Run(playbook, fleet, rules, listen, skipped), view)
+        yield Session(cluster, bundle, Run(playbook, fleet, rules, listen, skipped), view, doing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
@@ -23,7 +24,9 @@ from provisioner.engine import Outcome
 from provisioner.errors import UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.playbooks import REPLACE_NETWORK
-from provisioner.session import open_session
+from provisioner.session import Session, open_session
+
+NAME = "network replace"
 
 
 def replace(
@@ -35,7 +38,7 @@ def replace(
     as_json: JsonOption = False,
 ) -> None:
     """Replace the network plug-in by the inventory's: drain the nodes, remove the old one, bring the new one."""
-    with frame("network replace", as_json=as_json, verbose=verbose) as told:
+    with frame(NAME, as_json=as_json, verbose=verbose) as told:
         cluster = load_cluster(inventory, told, untested=allow_untested)
         outcome = _planned(cluster, told)
         told.show.plan(outcome.plan, verbose=verbose)
@@ -49,12 +52,16 @@ def replace(
 
 
 def _planned(cluster: Cluster, told: Frame) -> Outcome:
-    with open_session(cluster, told, playbook=REPLACE_NETWORK, rules=preflight.replacing_rules) as session:
+    with _session(cluster, told) as session:
         return engine.plan(session.run, session.view)
 
 
+def _session(cluster: Cluster, told: Frame) -> AbstractContextManager[Session]:
+    return open_session(cluster, told, playbook=REPLACE_NETWORK, rules=preflight.replacing_rules, doing=NAME)
+
+
 def _applied(cluster: Cluster, told: Frame) -> Outcome:
-    with open_session(cluster, told, playbook=REPLACE_NETWORK, rules=preflight.replacing_rules) as session:
+    with _session(cluster, told) as session:
         outcome = engine.apply(session.run, session.view, session)
     if outcome.report.result == "interrupted":
         told.show.report(outcome.report)

@@ -23,6 +23,17 @@ from provisioner.templating import render
 
 # Long enough for the slowest join, short enough that a forgotten token is worth little.
 RUN_TOKEN_LIFE = timedelta(minutes=20)
+# kubeadm waits five minutes for the cluster's signed configuration, and five more for the kubelet's certificate
+# (TLSBootstrapTimeout): those who wait for their turn may wait that long for each that comes before them.
+_JOIN_AT_MOST = timedelta(minutes=10)
+# What kubeadm gives a token that nobody has said anything of.
+_LONGEST_LIFE = timedelta(hours=24)
+
+
+def token_life(joining: int, at_once: int) -> timedelta:
+    """How long a token lives with which so many machines join, so many at once."""
+    turns_before_the_last = max(joining - 1, 0) // at_once
+    return min(RUN_TOKEN_LIFE + turns_before_the_last * _JOIN_AT_MOST, _LONGEST_LIFE)
 
 
 def token(view: View, host: Host) -> tuple[Resource, ...]:
@@ -30,9 +41,10 @@ def token(view: View, host: Host) -> tuple[Resource, ...]:
     wanted_by = tuple(worker.name for worker in joining(view))
     if not wanted_by:
         return ()
+    life = token_life(len(wanted_by), view.cluster.settings.ssh.parallel)
     manifest = token_manifest(
         view.join_token,
-        expires=datetime.fromtimestamp(view.now_s, UTC) + RUN_TOKEN_LIFE,
+        expires=datetime.fromtimestamp(view.now_s, UTC) + life,
         description=f"{RUN_TOKEN}: join",
     )
     return (JoinToken(view.join_token, manifest, wanted_by),)

@@ -202,7 +202,7 @@ def test_signs_of_life_are_given_while_the_only_session_is_at_work(
         run = fleet.transports["cp1"]
         assert run.run([Command(("true",))])[0].ok
         assert sshd.logins == 1, "a run that changes nothing takes no lock, and connects once"
-        session = Session(wished, None, Run(BRING_UP, fleet, preflight.rules, said.append), view(wished))
+        session = Session(wished, None, Run(BRING_UP, fleet, preflight.rules, said.append), view(wished), "lab tour")
         work = threading.Thread(target=partial(run.run, [Command(("/bin/sh", "-c", HELD))]))
         with session.lock(fleet, view(wished, run="run1")):
             work.start()
@@ -211,7 +211,7 @@ def test_signs_of_life_are_given_while_the_only_session_is_at_work(
             assert sshd.renewed.wait(LONG_S)
             sshd.go.set()
             work.join()
-            assert (tmp_path / "lock").exists()
+            assert "doing=lab tour\n" in (tmp_path / "lock").read_text()
     assert not (tmp_path / "lock").exists()
     assert (said, sshd.logins, sshd.refused.is_set()) == ([], 2, False)
 
