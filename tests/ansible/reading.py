@@ -16,6 +16,7 @@ from typing import Any
 from provisioner.errors import Severity
 from provisioner.inventory import sources, tree
 from provisioner.inventory.findings import Finding
+from tests.patience import LONGEST_S
 
 ROOT = Path(__file__).parents[2]
 TALLY = "inventories compared with ansible-inventory"
@@ -56,7 +57,7 @@ class Ansible:
 
     def close(self) -> None:
         """No more questions."""
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=LONGEST_S)
 
     def run(self, path: Path) -> Reading:
         """The same from the real `ansible-inventory --list`, which leaves out groups without anything in them."""

@@ -12,6 +12,7 @@ from shlex import quote
 from provisioner.core.command import Command, settle
 from provisioner.transports.protocol import Transport
 from tests.e2e.faults import swallowing
+from tests.patience import LONGEST_S
 
 TRACE = "find /etc /usr /opt /home /root -newer /proc/1 -type f | sort | sha256sum; ls -A /var/lib"
 
@@ -26,7 +27,7 @@ class RealHands:
     def shell(self, script: str) -> str:
         """What the script prints; it must not fail."""
         argv = ["docker", "exec", "-i", self.container, "sh", "-eu"]
-        done = subprocess.run(argv, input=script, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(argv, input=script, capture_output=True, text=True, timeout=LONGEST_S, check=False)
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

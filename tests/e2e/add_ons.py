@@ -9,6 +9,7 @@ from typing import Any
 
 from provisioner.verification.probe_objects import IMAGE
 from tests.e2e.world import World
+from tests.patience import LONGEST_S
 
 Objects = dict[str, Any]
 
@@ -128,7 +129,7 @@ def apply(lab: World, objects: list[Objects]) -> None:
     for item in objects:
         if item["kind"] in ("Deployment", "DaemonSet"):
             place = f"{item['kind']}/{item['metadata']['name']}"
-            lab.kubectl("-n", "kube-system", "rollout", "status", place, "--timeout=60s")
+            lab.kubectl("-n", "kube-system", "rollout", "status", place, f"--timeout={LONGEST_S}s")
 
 
 def delete(lab: World, objects: list[Objects]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from provisioner.core.report import Reach
@@ -10,8 +9,6 @@ from provisioner.verification.paths import SERVICE
 from provisioner.verification.probe_objects import LABEL
 from tests.e2e.world import Said, World
 
-# Three nodes on the reference machine take 15 s, with a fault 10 s more; more nodes or a busy machine take longer.
-LIMIT_S = 90
 # What the checks say of the paths themselves, beside the causes that have names of their own.
 PATHS = {
     "pod_reaches_pods", "pod_reaches_service", "pod_reaches_itself", "pod_reaches_api_server", "machine_reaches_pods",
@@ -49,10 +46,7 @@ class Verified:
 
 
 def verify_network(lab: World, *arguments: str) -> Verified:
-    began_s = time.monotonic()
-    found = Verified(lab.json("verify", "network", *arguments))
-    assert time.monotonic() - began_s < LIMIT_S, found.said
-    return found
+    return Verified(lab.json("verify", "network", *arguments))
 
 
 def namespaces(lab: World) -> str:

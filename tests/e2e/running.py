@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from tests.e2e.world import ENVIRONMENT, PROGRAM, Said
+from tests.patience import LONGEST_S
 
 Event = dict[str, Any]
 
@@ -43,7 +44,7 @@ class Running:
         """Nothing is left running when a test fails in between."""
         if self.process.poll() is None:
             self.process.kill()
-        self.ended(60)
+        self.ended()
 
     def _read(self, stream: IO[str]) -> None:
         for line in stream:
@@ -57,7 +58,7 @@ class Running:
     def _events(self) -> list[Event]:
         return [json.loads(line) for line in self._lines if line.startswith("{")]
 
-    def until(self, wanted: Callable[[Event], bool], timeout_s: float = 120) -> Event:
+    def until(self, wanted: Callable[[Event], bool], timeout_s: float = LONGEST_S) -> Event:
         """Wait for the first event of that kind; a run that ends without it, or is silent for too long, is an error."""
         deadline_s = time.monotonic() + timeout_s
         with self._news:
@@ -83,13 +84,13 @@ class Running:
     def kill(self) -> None:
         """SIGKILL: it can neither say nor clean up anything."""
         self.process.kill()
-        self.ended(60)
+        self.ended()
 
     def interrupt(self) -> None:
         """Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
 
-    def ended(self, timeout_s: float = 900) -> Said:
+    def ended(self, timeout_s: float = 2 * LONGEST_S) -> Said:
         """Wait for its end; what it said."""
         self.process.wait(timeout_s)
         self._reader.join()

@@ -15,6 +15,7 @@ import yaml
 
 from provisioner.catalog.kubernetes import rules_for
 from tests.e2e.world import Said, World, provisioner
+from tests.patience import LONGEST_S
 
 pytestmark = pytest.mark.e2e
 
@@ -211,5 +212,5 @@ def _nodes(kubeconfig: Path) -> list[str]:
         path.unlink()
     folder.rmdir()
     address = f"{cluster['server']}/api/v1/nodes"
-    with urllib.request.urlopen(address, context=context, timeout=30) as answer:  # noqa: S310 - https of our own lab
+    with urllib.request.urlopen(address, context=context, timeout=LONGEST_S) as answer:  # noqa: S310 - https of our own lab
         return [node["metadata"]["name"] for node in json.load(answer)["items"]]

@@ -15,6 +15,7 @@ from provisioner.bundle.debian.process import Runner
 from provisioner.bundle.debian.workspace import Stage, finish, only_one
 from provisioner.core.report import Event, Waiting, ignore
 from provisioner.errors import BuildError, LockHeldError
+from tests.patience import LONGEST_S
 
 pytestmark = [
     pytest.mark.e2e,
@@ -44,7 +45,7 @@ with only_one(workspace):
 
 def begun_build(workspace: Path) -> subprocess.Popen[bytes]:
     process = subprocess.Popen([sys.executable, "-c", ENDLESS, str(workspace)])
-    deadline_s = time.monotonic() + 120
+    deadline_s = time.monotonic() + LONGEST_S
     while not list(workspace.glob("endless-*.part/begun")):
         assert process.poll() is None, "the build ended by itself"
         assert time.monotonic() < deadline_s, "the build did not begin"
@@ -68,8 +69,8 @@ def processes_naming(text: str) -> list[str]:
 def test_a_killed_build_leaves_no_process_no_mount_no_lock(tmp_path: Path, how: signal.Signals) -> None:
     process = begun_build(tmp_path)
     process.send_signal(how)
-    process.wait(timeout=10)
-    deadline_s = time.monotonic() + 10
+    process.wait(timeout=LONGEST_S)
+    deadline_s = time.monotonic() + LONGEST_S
     while processes_naming(str(tmp_path)) and time.monotonic() < deadline_s:
         time.sleep(0.05)
     assert processes_naming(str(tmp_path)) == []

@@ -23,6 +23,7 @@ from provisioner.bundle.reading import Bundle, load
 from tests.builders import network_objects
 from tests.e2e.machines import fresh
 from tests.e2e.world import Said, World, provisioner
+from tests.patience import LONGEST_S
 from tests.repositories.registry import Registry, serving_images
 from tests.repositories.server import SiteServer, damage, hang, serving
 from tests.repositories.site import Site, make_site
@@ -145,8 +146,8 @@ def working_below(directory: Path) -> list[str]:
 
 
 def until(happened: Callable[[], bool]) -> None:
-    """Wait for it, two minutes at most."""
-    deadline_s = time.monotonic() + 120
+    """Wait for it."""
+    deadline_s = time.monotonic() + LONGEST_S
     while not happened():
         assert time.monotonic() < deadline_s
         time.sleep(0.05)

@@ -15,13 +15,13 @@ import yaml
 from provisioner.runtimes.containerd import CONFIG
 from tests.e2e.machines import fresh
 from tests.e2e.world import ENVIRONMENT, PROGRAM, World, provisioner
+from tests.patience import LONGEST_S
 
 pytestmark = pytest.mark.e2e
 
 LAB = "e2e-containerd"
 CONTAINERS = "ctr --namespace k8s.io containers ls -q"
 # By then the first of the control plane's containers are there, which a reset must remove.
-LONGEST_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -165,11 +165,10 @@ def test_a_slow_line(grown: World) -> None:
     assert done.code == 0, done
     assert done.changed == [("w1", "create /etc/sysctl.d/99-provisioner.conf (0644)")], done
     assert quiet.report["changed"] == 0, quiet
+    assert quiet.report["hosts"]["w1"]["round_trips"] == 2
     for said in (done, quiet):
         told = said.report["hosts"]["w1"]
         print(f"{told['round_trips']} batches over a line of {2 * SLOW_S} s: {told['seconds']} s")
-        # To agree on keys and log in takes about six of them, a batch one or two; the rest is the machine's own work.
-        assert told["seconds"] < (6 + 2 * told["round_trips"]) * 2 * SLOW_S + 5, said
 
 
 def test_sudo_that_asks_for_a_password(grown: World) -> None:

@@ -38,7 +38,7 @@ my $crio = IO::Socket::UNIX->new(Local => "/var/run/crio/crio.sock", Listen => 5
 while ($crio->accept) { }
 END
 systemd-run --quiet --collect --unit=crio perl /root/crio
-for second in $(seq 10); do if [ -S /var/run/crio/crio.sock ]; then exit 0; fi; sleep 1; done; exit 1
+for second in $(seq 100); do if [ -S /var/run/crio/crio.sock ]; then exit 0; fi; sleep 1; done; exit 1
 """
 
 
@@ -53,7 +53,7 @@ def without_component(world: World, name: str) -> Iterator[None]:
     world.shell("cp1", f"mv {MANIFESTS}/{name}.yaml /root/")
     try:
         process = name.replace("-", "[-]", 1)
-        world.shell("cp1", f"for second in $(seq 60); do pgrep -f '^{process}' || exit 0; sleep 1; done; exit 1")
+        world.shell("cp1", f"for second in $(seq 500); do pgrep -f '^{process}' || exit 0; sleep 1; done; exit 1")
         yield
     finally:
         world.shell("cp1", f"if [ -e /root/{name}.yaml ]; then mv /root/{name}.yaml {MANIFESTS}/; fi")

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -24,12 +23,12 @@ from provisioner.labs import container, daemon, engine, image, machines, network
 from provisioner.labs.container import Lab
 from provisioner.labs.rights import LABEL
 from provisioner.labs.spec import LabSpec
+from tests.patience import LONGEST_S
 
 pytestmark = pytest.mark.e2e
 
 NAME = "e2e-lab"
 SPEC = LabSpec(name=NAME)
-KILL_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -127,12 +126,10 @@ def test_pods_of_one_machine_reach_those_of_another(lab: Lab) -> None:
     output(NAME, "w1", "ping -c 2 -W 2 -I 10.244.1.1 10.244.2.1")
 
 
-def test_a_second_up_changes_nothing_and_is_quick(lab: Lab) -> None:
+def test_a_second_up_changes_nothing(lab: Lab) -> None:
     events: list[Event] = []
-    began_s = time.monotonic()
     assert container.up(SPEC, events.append) == lab
     assert changes(events) == []
-    assert time.monotonic() - began_s < 5
 
 
 def test_a_machine_survives_a_power_cut(lab: Lab, client: docker.DockerClient) -> None:
@@ -313,7 +310,7 @@ def test_a_killed_up_is_continued_by_the_next(client: docker.DockerClient, other
     assert run.stdout is not None
     assert any(line.startswith(moment) for line in run.stdout)
     run.kill()
-    assert run.wait(KILL_TIMEOUT_S) == -signal.SIGKILL
+    assert run.wait(LONGEST_S) == -signal.SIGKILL
     run.stdout.close()
 
     lab = container.up(LabSpec(name=other), ignore)

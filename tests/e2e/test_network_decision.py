@@ -16,6 +16,7 @@ from provisioner.labs import container
 from provisioner.labs.spec import LabSpec
 from tests.e2e.machines import room_for
 from tests.e2e.world import Said, World, provisioner
+from tests.patience import LONGEST_S
 
 pytestmark = pytest.mark.e2e
 
@@ -97,7 +98,7 @@ def test_the_second_interface_is_chosen_and_everything_says_so(lab: World) -> No
 
 def test_pods_get_the_packets_that_pass_and_the_cluster_verifies(lab: World) -> None:
     lab.kubectl("run", "pod", "--image=provisioner/probe:1", "--restart=Never", "--", "sleep", "600")
-    lab.kubectl("wait", "pod/pod", "--for=condition=Ready", "--timeout=60s")
+    lab.kubectl("wait", "pod/pod", "--for=condition=Ready", f"--timeout={LONGEST_S}s")
     assert lab.kubectl("exec", "pod", "--", "cat", "/sys/class/net/eth0/mtu") == "1400\n"
     assert lab.shell("w1", "cat /sys/class/net/cni0/mtu") == "1400\n"
     lab.kubectl("delete", "pod", "pod", "--grace-period=1")
@@ -110,7 +111,7 @@ def test_a_service_that_nobody_stands_behind_refuses_pods(lab: World) -> None:
     lab.kubectl("create", "service", "clusterip", "nobody", "--tcp=80")
     lab.kubectl("run", "asker", "--image=provisioner/probe:1", "--restart=Never", "--", "sleep", "600")
     try:
-        lab.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=60s")
+        lab.kubectl("wait", "pod/asker", "--for=condition=Ready", f"--timeout={LONGEST_S}s")
         address = lab.kubectl("get", "service", "nobody", "-o", "jsonpath={.spec.clusterIP}")
         said = lab.kubectl("exec", "asker", "--", "sh", "-c", f"timeout 8 wget -q -O- http://{address} 2>&1 || :")
         assert "refused" in said

@@ -41,7 +41,7 @@ def lying(lab: World) -> Iterator[str]:
         tell = (
             f"{OWN} get node w2 -o jsonpath='{{.status.addresses}} {{.status.conditions[?(@.type==\"Ready\")].status}}'"
         )
-        wait = f"for i in $(seq 90); do case $({tell}) in *hacked*) ;; *True) exit 0 ;; esac; sleep 1; done; exit 1"
+        wait = f"for i in $(seq 500); do case $({tell}) in *hacked*) ;; *True) exit 0 ;; esac; sleep 1; done; exit 1"
         lab.shell("w2", wait)
 
 

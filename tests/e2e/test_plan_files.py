@@ -15,6 +15,7 @@ import pytest
 from provisioner.core.command import _BUSY
 from provisioner.core.lock import PATH, STALE_S
 from tests.e2e.world import ENVIRONMENT, PLANTED_KEY, PROGRAM, Said, World, provisioner, token_like
+from tests.patience import LONGEST_S
 
 pytestmark = pytest.mark.e2e
 
@@ -22,7 +23,6 @@ SYSCTL = "/etc/sysctl.d/99-provisioner.conf"
 CREATE = f"create {SYSCTL} (0644)"
 KUBELET = "/etc/default/kubelet"
 HOLD = "/run/hold-by-test"
-DEADLINE_S = 60
 
 
 @pytest.fixture
@@ -150,14 +150,14 @@ def test_of_two_at_once_the_second_is_told_and_the_first_goes_on(drifted: World)
         assert second.code == 7, second
         assert "another run works on this cluster" in second.stderr
         assert first.poll() is None
-    out, err = first.communicate(timeout=120)
+    out, err = first.communicate(timeout=LONGEST_S)
     done = Said(first.returncode, out, err)
     assert done.code == 0, done
     assert done.changed == [("w1", CREATE)]
 
 
 def wait_for_lock(lab: World) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
+    deadline_s = time.monotonic() + LONGEST_S
     while not lab.shell("cp1", f"ls {PATH} 2>/dev/null || :"):
         assert time.monotonic() < deadline_s, "the first run does not come to work"
         time.sleep(0.2)

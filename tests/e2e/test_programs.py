@@ -25,6 +25,7 @@ from provisioner.resources.images import PinnedImage
 from tests.conftest import Tally
 from tests.e2e.ground import PACKAGES_ONLY, Ground, Settings, ground
 from tests.e2e.world import ENVIRONMENT, PROGRAM, Said, provisioner
+from tests.patience import LONGEST_S
 from tests.repositories.binaries import (
     CRICTL_PLACE,
     OTHER_PLUG_INS,
@@ -154,7 +155,7 @@ def test_a_run_that_is_killed_while_it_fetches_goes_on_to_a_cluster(here: Ground
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        assert gate.reached.wait(120)
+        assert gate.reached.wait(LONGEST_S)
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
         gate.open.set()

@@ -20,6 +20,7 @@ from provisioner.labs.vagrant import checks
 from provisioner.labs.vagrant.troubles import explained
 from tests.conftest import Golden
 from tests.docs.markdown import ROOT
+from tests.patience import LONGEST_S
 
 pytestmark = pytest.mark.e2e
 
@@ -89,7 +90,9 @@ def run(folder: Path, *argv: str, **variables: str) -> subprocess.CompletedProce
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VAGRANT_", "PROVISIONER_"))}
     own = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_SERVER_URL": "http://127.0.0.1:9", "LC_ALL": "C.UTF-8"}
     environment = {**kept, **own, "HOME": str(folder), **variables}
-    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
+    )
 
 
 def told(folder: Path, *argv: str) -> str:

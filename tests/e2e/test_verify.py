@@ -20,11 +20,9 @@ from provisioner.inventory.loader import load
 from provisioner.verification.probe_objects import LABEL
 from provisioner.verification.run import Scope, VerificationResult, verify
 from tests.e2e.world import World
+from tests.patience import LONGEST_S
 
 pytestmark = pytest.mark.e2e
-
-# Three nodes on the reference machine take 20 s; a busy one may take longer, a hanging one not much.
-LIMIT_S = 120
 
 
 def run(lab: World, *names: str, junit: Path | None = None) -> tuple[VerificationResult, list[Event]]:
@@ -52,7 +50,6 @@ def damaged(lab: World, machine: str, damage: str, repair: str) -> Iterator[None
 def test_a_good_cluster_passes_and_every_check_is_told(lab: World, tmp_path: Path) -> None:
     result, heard = run(lab, junit=tmp_path / "report.xml")
     assert result.ok, result
-    assert result.seconds < LIMIT_S
     assert result.not_checked == 0
     began = Counter((event.host, event.title) for event in heard if isinstance(event, StepBegan))
     ended = Counter((event.host, event.title) for event in heard if isinstance(event, StepEnded))
@@ -143,10 +140,10 @@ def test_a_machine_that_does_not_answer_is_one_finding(lab: World) -> None:
 
 def test_a_dead_kubelet_is_named_and_not_waited_for(lab: World) -> None:
     with damaged(lab, "w1", "systemctl stop kubelet", "systemctl start kubelet"):
-        result, _ = run(lab)
+        result, heard = run(lab)
     assert {("w1", "kubelet_runs"), ("w1", "kubelet_healthy"), ("w1", "kubelet_listens")} <= named(result)
     assert {where for where, _ in named(result)} <= {"w1", "cluster"}
-    assert result.seconds < LIMIT_S
+    assert not [event.what for event in heard if isinstance(event, Waiting) and "w1" in event.what]
 
 
 def test_only_the_hosts_asked_for_are_checked_and_leftovers_are_removed(
@@ -195,7 +192,7 @@ def test_a_killed_verification_still_cleans_up(lab: World) -> None:
     """The suite notices that nobody listens any more."""
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(lab.inventory)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + LONGEST_S
     while namespaces(lab) and time.monotonic() < deadline:
         time.sleep(1)
     assert namespaces(lab) == ""

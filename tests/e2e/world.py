@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from tests.patience import LONGEST_S
+
 # A token in the form kubeadm wants, which can be recognised wherever it turns up.
 PLANTED_TOKEN = "plantd.plantedsecret001"
 PLANTED_KEY = PLANTED_TOKEN.partition(".")[2]
@@ -102,7 +104,7 @@ class World:
     def shell(self, machine: str, script: str, *, check: bool = True) -> str:
         """Run a script as root on a machine, over the engine and not over the product; what it prints."""
         argv = ["docker", "exec", "-i", f"provisioner-lab-{self.name}-{machine}", "sh", "-eu"]
-        done = subprocess.run(argv, input=script, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(argv, input=script, capture_output=True, text=True, timeout=LONGEST_S, check=False)
         assert not check or done.returncode == 0, f"{machine}: {script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

@@ -23,6 +23,7 @@ from provisioner.transports.trust import Offer, offers
 from provisioner.transports.user_config import way_to
 from tests.builders import host
 from tests.loopback.ssh_servers import Server, line, server
+from tests.patience import LONGEST_S
 
 ECDSA, OTHER, RSA = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate(), paramiko.RSAKey.generate(2048)
 
@@ -268,7 +269,7 @@ def test_provisioner_ssh_is_as_strict_as_the_others(home: Path, gate: Server, be
     def by_hand(known: str) -> str:
         ssh = settings(home, known, jump_host=named(home, gate) or None)
         argv = [*ssh_argv(way_to(at(behind, home), ssh), (("BatchMode", "yes"),)), "true"]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stderr
+        return subprocess.run(argv, capture_output=True, text=True, timeout=LONGEST_S, check=False).stderr
 
     assert "Host key verification failed" in by_hand(behind.known)
     assert (gate.asked, behind.asked) == ([], [])

@@ -10,6 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.patience import LONGEST_S
+
 
 @dataclass(frozen=True)
 class Gpg:
@@ -20,7 +22,7 @@ class Gpg:
     def run(self, *arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         options = ("--batch", "--no-tty", "--quiet", "--no-auto-check-trustdb")
         argv = ["gpg", "--homedir", str(self.home), *options, "--passphrase", "", *arguments]
-        return subprocess.run(argv, input=data, capture_output=True, check=False, timeout=60)
+        return subprocess.run(argv, input=data, capture_output=True, check=False, timeout=LONGEST_S)
 
     def in_keyring(self, data: bytes) -> list[tuple[str, str]]:
         """Fingerprint and end (seconds since 1970, or nothing) of each primary key that gpgv would look through."""

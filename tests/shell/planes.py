@@ -17,6 +17,7 @@ from provisioner.core.report import Event, Listener
 from provisioner.errors import UnreachableError
 from provisioner.lease import Lease, asked
 from provisioner.transports.protocol import Transport
+from tests.patience import LONGEST_S
 
 OURS = Holder("run1", "anna", "laptop", "apply", 1_800_000_000)
 THEIRS = Holder("run2", "ben", "tower", "apply", 1_800_000_100)
@@ -42,7 +43,7 @@ class Here:
     def _one(self, command: Command) -> Result:
         argv = [word.replace(lock.PATH, str(self.path)) for word in command.argv]
         done = subprocess.run(
-            argv, input=str(command.stdin), capture_output=True, text=True, check=False, timeout=20, cwd="/",
+            argv, input=str(command.stdin), capture_output=True, text=True, check=False, timeout=LONGEST_S, cwd="/",
             env={**os.environ, **self.environment},
         )  # fmt: skip
         return Result(done.returncode, done.stdout, done.stderr)

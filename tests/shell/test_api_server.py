@@ -15,10 +15,11 @@ from provisioner.core.command import Command
 from provisioner.core.resource import Resource
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from tests.builders import ok
+from tests.patience import LONGEST_S
 
 
 def run(command: Command) -> str:
-    done = subprocess.run(command.argv, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command.argv, capture_output=True, text=True, check=False, timeout=LONGEST_S)
     assert done.returncode == 0, done
     return done.stdout
 

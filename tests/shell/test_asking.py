@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.verification.questions import _ASK, LARGEST, LOOK_UP, PATIENCE_S, Answer, Target, arguments, heard
+from tests.patience import LONGEST_S
 
 # `get` answers with what lies in a file called like the address; none is a silence.
 GET = 'get() { cat "$PWD/$1" 2>/dev/null; }\n'
@@ -19,7 +20,9 @@ HTTP = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
 def ask(directory: Path, *targets: Target) -> dict[str, Answer]:
     script = GET + _ASK.replace(f"+ {PATIENCE_S}", "+ 1")
     argv = ["/bin/sh", "-c", script, "sh", *arguments(targets)]
-    return heard(subprocess.run(argv, capture_output=True, text=True, check=True, cwd=directory, timeout=20).stdout)
+    return heard(
+        subprocess.run(argv, capture_output=True, text=True, check=True, cwd=directory, timeout=LONGEST_S).stdout
+    )
 
 
 def test_each_target_is_heard_or_told_why_not(tmp_path: Path) -> None:
@@ -83,7 +86,7 @@ def pod(tmp_path: Path) -> Iterator[str]:
 
 def measure(path: str, *words: str) -> dict[str, Answer]:
     argv = ["/bin/bash", "-c", LARGEST, "largest", *words]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20, env={"PATH": path})
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=LONGEST_S, env={"PATH": path})
     return heard(done.stdout)
 
 
@@ -126,5 +129,5 @@ def test_a_name_has_the_address_that_it_must_have(tmp_path: Path, said: str, wis
     (tmp_path / "said").write_text(said)
     argv = ["/bin/sh", "-c", LOOK_UP, "sh", "dns", "a.example", wished]
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20, env=environment)
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=LONGEST_S, env=environment)
     assert heard(done.stdout)["dns"] == Answer("dns", ok, text.strip())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from provisioner.core.command import TIMED_OUT, Command, script, shell
 from provisioner.inventory.values import Secret
+from tests.patience import LONGEST_S
 from tests.unit.core.test_marks import split
 
 SEPARATOR = "f00dfeed"
@@ -19,7 +20,7 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 
 def run(text: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["/bin/sh", "-s"], input=text.encode(), capture_output=True, check=False, timeout=20)
+    return subprocess.run(["/bin/sh", "-s"], input=text.encode(), capture_output=True, check=False, timeout=LONGEST_S)
 
 
 def answers(*commands: Command, stop: bool = True) -> list[tuple[int, str, str]]:
@@ -94,7 +95,7 @@ def test_a_batch_that_arrives_cut_off_runs_nothing(tmp_path: Path) -> None:
     raw = batch.encode()
     # All but the last line end, without which the closing brace is there already.
     for length in range(len(raw) - 1):
-        subprocess.run(["/bin/sh", "-s"], input=raw[:length], capture_output=True, check=False, timeout=20)
+        subprocess.run(["/bin/sh", "-s"], input=raw[:length], capture_output=True, check=False, timeout=LONGEST_S)
         assert not touched.exists(), f"ran something after {length} of {len(raw)} bytes"
     run(batch)
     assert touched.exists()

@@ -9,6 +9,7 @@ from provisioner.core.command import Command
 from provisioner.resources.images import SCRATCH
 from provisioner.sources.bundle_access import APT_MIRRORS, PLACE, Leftovers, closed, opened
 from tests.builders import ok
+from tests.patience import LONGEST_S
 
 ADDRESS = "http://127.0.0.1:7642"
 
@@ -17,7 +18,7 @@ def run(root: Path, command: Command) -> str:
     argv = [
         word.replace(SCRATCH, f"{root}/scratch").replace("/run/provisioner", f"{root}/run") for word in command.argv
     ]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=LONGEST_S)
     assert done.returncode == 0, done
     return done.stdout
 

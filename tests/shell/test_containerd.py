@@ -11,6 +11,7 @@ from provisioner.core.command import Result, shell
 from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAINERD_SETTINGS
 from provisioner.resources.daemons import DaemonSettings
 from provisioner.resources.images import Image
+from tests.patience import LONGEST_S
 
 # Containers are files in $STATE/containers, those that run in $STATE/tasks; `stuck` ones need their shim's end.
 CTR = r"""
@@ -46,7 +47,7 @@ def state(tmp_path: Path) -> Path:
 
 def run(state: Path, argv: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": f"{state}/bin:/usr/bin:/bin", "STATE": str(state)}
-    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30, env=environment)
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=LONGEST_S, env=environment)
 
 
 def cleared(state: Path, *containers: str) -> subprocess.CompletedProcess[str]:

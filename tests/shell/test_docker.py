@@ -8,6 +8,7 @@ from pathlib import Path
 from provisioner.core.command import Result
 from provisioner.resources.docker import DOCKER_IMAGES, DockerDrivers
 from provisioner.resources.images import Image
+from tests.patience import LONGEST_S
 
 INFO = 'if [ "$1" = info ]; then sleep 0.2; echo "drivers: systemd overlay2"; else echo "k8s.gcr.io/pause:3.2"; fi'
 
@@ -18,7 +19,7 @@ def asked(directory: Path, docker: str) -> str:
     program.chmod(0o755)
     path = {"PATH": f"{directory}:/usr/bin:/bin"}
     words = DockerDrivers("x").probe().argv
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20, env=path)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=LONGEST_S, env=path)
     assert done.returncode == 0, done
     return done.stdout
 

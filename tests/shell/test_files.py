@@ -16,6 +16,7 @@ from provisioner.core.resource import Change, Resource
 from provisioner.inventory.values import Secret
 from provisioner.resources.files import Absent, Directory, File, NothingElse, PrivateCopy
 from tests.builders import ok
+from tests.patience import LONGEST_S
 
 OWNER = subprocess.run(["stat", "-c", "%U:%G", "/proc/self"], capture_output=True, text=True, check=True).stdout.strip()
 USER = OWNER.partition(":")[0]
@@ -25,7 +26,7 @@ def run(command: Command, before: str = "") -> subprocess.CompletedProcess[str]:
     """The command with its input, as a batch runs it; `before` prepares its shell."""
     text = command.stdin.reveal() if isinstance(command.stdin, Secret) else command.stdin
     argv = ["/bin/sh", "-c", f"umask 022; {before} exec {shlex.join(command.argv)}"]
-    return subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=20)
+    return subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=LONGEST_S)
 
 
 def change(wish: Resource) -> Change | None:
@@ -88,7 +89,7 @@ def test_a_file_is_closed_to_others_before_it_has_content(tmp_path: Path, left: 
         assert writing.stdin
         writing.stdin.write(b"hunter2")
         writing.stdin.flush()
-        until = time.monotonic() + 10
+        until = time.monotonic() + LONGEST_S
         while not (half.exists() and half.read_text() == "hunter2"):
             assert time.monotonic() < until, "nothing is written"
             time.sleep(0.01)

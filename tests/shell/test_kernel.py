@@ -14,6 +14,7 @@ from provisioner.core.resource import Change
 from provisioner.resources.kernel import SysctlsAtBoot
 from provisioner.resources.modes import Modes
 from tests.builders import ok
+from tests.patience import LONGEST_S
 
 FORWARD = "net.ipv4.ip_forward"
 WISH = SysctlsAtBoot(((FORWARD, "1"), ("net.bridge.bridge-nf-call-iptables", "1")), "/etc/sysctl.d/99-provisioner.conf")
@@ -22,7 +23,7 @@ WISH = SysctlsAtBoot(((FORWARD, "1"), ("net.bridge.bridge-nf-call-iptables", "1"
 def run(command: Command, root: Path) -> str:
     """A command whose directories lie below `root`."""
     words = [_below(word, root) for word in command.argv]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=LONGEST_S)
     assert done.returncode == 0, done
     return done.stdout
 

@@ -14,6 +14,7 @@ from provisioner.core.command import Command
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import INIT_MARKER, JOIN_MARKER, PROXY_ENVIRONMENT, Init, Join
 from tests.builders import ok
+from tests.patience import LONGEST_S
 
 CONFIGURATION = Secret("token: abcdef.0123456789abcdef\n", "kubeadm configuration")
 KUBEADM = """#!/bin/sh
@@ -53,7 +54,9 @@ def run(machine: Path, command: Command) -> subprocess.CompletedProcess[str]:
     text = command.stdin.reveal() if isinstance(command.stdin, Secret) else command.stdin
     argv = [here(machine, word) for word in command.argv]
     environment = {"PATH": f"{machine}/bin:/usr/bin:/bin"}
-    return subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=20, env=environment)
+    return subprocess.run(
+        argv, input=text, capture_output=True, text=True, check=False, timeout=LONGEST_S, env=environment
+    )
 
 
 def commands(wish: Init | Join, seen: str = "") -> tuple[Command, ...]:

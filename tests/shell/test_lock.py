@@ -23,6 +23,7 @@ from provisioner.holders import at_work
 from provisioner.lease import Lease, held
 from provisioner.marks import is_over
 from provisioner.transports.protocol import Transport
+from tests.patience import LONGEST_S
 from tests.shell.planes import OURS, THEIRS, Here, known, lease, quiet
 
 LONG_S = 60
@@ -134,7 +135,7 @@ def eventually(lease: Lease) -> None:
 
 def must_beat(here: Here) -> None:
     here.age(30)
-    until = time.monotonic() + 5
+    until = time.monotonic() + LONGEST_S
     while time.time() - here.path.stat().st_mtime > 5:
         assert time.monotonic() < until, "no sign of life"
         time.sleep(0.01)

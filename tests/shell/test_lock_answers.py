@@ -25,6 +25,7 @@ from provisioner.holders import described, is_alive, judged
 from provisioner.lease import Lease, asked
 from provisioner.transports.protocol import Transport
 from tests.conftest import Tally
+from tests.patience import LONGEST_S
 from tests.shell.planes import OURS, THEIRS, Here, known, lease, quiet
 
 
@@ -328,7 +329,7 @@ def test_a_sign_of_life_that_hangs_does_not_keep_a_run_from_its_end(
     monkeypatch.setattr(here, "_one", hanging)
     monkeypatch.setattr(here, "close", cut.set)
     with lease(here, OURS) as ours, ours.beating():
-        assert hangs.wait(60)
+        assert hangs.wait(LONGEST_S)
     assert not here.path.exists()
 
 

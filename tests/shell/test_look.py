@@ -18,6 +18,7 @@ from provisioner.core.look import KEYS, PROGRAMS, sections
 from provisioner.core.network import RECORD
 from tests.builders import CA, CONFIGURATION
 from tests.conftest import Tally
+from tests.patience import LONGEST_S
 
 LINK = {"ifname": "eth0", "mtu": 1500, "addr_info": [{"family": "inet", "local": "10.0.0.11", "prefixlen": 24}]}
 NODE = "node cp1 True v1.20.2  10.244.0.0%2F24, 10.0.0.11,  "
@@ -66,7 +67,12 @@ class Machine:
             script = script.replace(place, f"{self.root}{place}")
         script = script.replace(". /etc/os-release\n", "ID=debian VERSION_ID=12 VERSION_CODENAME=bookworm\n")
         done = subprocess.run(
-            ["/bin/sh", "-c", script], capture_output=True, text=True, check=True, timeout=30, env={"PATH": self.path}
+            ["/bin/sh", "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=LONGEST_S,
+            env={"PATH": self.path},
         )
         return Result(0, done.stdout)
 

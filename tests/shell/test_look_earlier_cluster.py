@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.look import HOST_SCRIPT, sections
+from tests.patience import LONGEST_S
 
 KUBELET_CONF = """\
 apiVersion: v1
@@ -25,7 +26,7 @@ def told(root: Path) -> dict[str, str]:
     part = begin + HOST_SCRIPT[HOST_SCRIPT.index("part kubelet-ca") : HOST_SCRIPT.index("part listening")]
     for place in ("/etc/kubernetes", "/var/lib/etcd"):
         part = part.replace(place, f"{root}{place}")
-    done = subprocess.run(["/bin/sh", "-euc", part], capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(["/bin/sh", "-euc", part], capture_output=True, text=True, check=False, timeout=LONGEST_S)
     assert (done.returncode, done.stderr) == (0, "")
     return {name: text.removesuffix("\n") for name, text in sections(done.stdout).items()}
 

@@ -13,6 +13,7 @@ from provisioner.catalog.networks import Port
 from provisioner.core.command import Result
 from provisioner.core.measure import Target, measure, read_ways
 from provisioner.core.network import Passage, Way
+from tests.patience import LONGEST_S
 
 PING = """#!/bin/sh
 echo "$*" >>"$(dirname "$0")/asked"
@@ -29,7 +30,7 @@ def found(folder: Path, *targets: Target) -> dict[IPv4Address, Way]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=LONGEST_S,
         env={"PATH": f"{folder}:/usr/bin:/bin"},
     )
     return read_ways(Result(0, done.stdout))

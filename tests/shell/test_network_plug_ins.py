@@ -12,6 +12,7 @@ from provisioner.resources import daemon_sets
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.leftovers import LeftoversGone
 from tests.builders import ok
+from tests.patience import LONGEST_S
 
 READY = DaemonSetReady("kube-system", "net", "app=net", ("cp1", "w1"), deadline_s=3)
 # Answers to the three questions that are asked: of the set, of its pods, and what they wait for.
@@ -40,7 +41,9 @@ def program(folder: Path, name: str, text: str) -> None:
 
 def run(folder: Path, command: Command) -> subprocess.CompletedProcess[str]:
     path = f"{folder}:/usr/bin:/bin"
-    return subprocess.run(command.argv, capture_output=True, text=True, check=False, timeout=20, env={"PATH": path})
+    return subprocess.run(
+        command.argv, capture_output=True, text=True, check=False, timeout=LONGEST_S, env={"PATH": path}
+    )
 
 
 def wait(folder: Path) -> subprocess.CompletedProcess[str]:

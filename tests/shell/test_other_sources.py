@@ -11,6 +11,7 @@ from provisioner.core.command import Command
 from provisioner.core.resource import Change
 from provisioner.resources.other_sources import OtherSources
 from tests.builders import ok
+from tests.patience import LONGEST_S
 
 LEGACY = "deb https://apt.kubernetes.io/ kubernetes-xenial main"
 DEBIAN = "deb http://mirror.example/debian bookworm main"
@@ -28,7 +29,7 @@ def etc(tmp_path: Path) -> Path:
 
 def do(etc: Path, command: Command) -> str:
     words = [word.replace("/etc/apt", str(etc)) for word in command.argv]
-    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=20).stdout
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=LONGEST_S).stdout
 
 
 def cleaned(etc: Path) -> Change | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import LONGEST_S
 from tests.unit.cli.conftest import GOOD
 
 PROVISIONER = f"{shlex.quote(sys.executable)} -m provisioner"
@@ -27,7 +28,7 @@ def sh(here: Path, script: str, state: Path | None = None) -> subprocess.Complet
     environment = {**os.environ, "PROVISIONER_STATE_DIR": str(state or here / "state"), "PROVISIONER_INVENTORY": ""}
     return subprocess.run(
         ["/bin/sh", "-c", script.replace("$P", PROVISIONER)],
-        cwd=here, env=environment, capture_output=True, text=True, check=False, timeout=60,
+        cwd=here, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST_S,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from provisioner.core.command import Command
 from provisioner.resources.packages import LOCKS, PackageDatabase, Packages, packages_free
+from tests.patience import LONGEST_S
 
 # Holds the lock as apt does (fcntl), says so, and lets go when its input ends.
 HOLD = "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print('held', flush=True)"
@@ -47,7 +48,7 @@ def asked(command: Command, lock: Path, *arguments: str) -> subprocess.Completed
         text = text.replace(f"/var/lib/{own}", f"{lock.parent}/{other}")
     text = text.replace("dpkg-query", "echo iF docker.io")
     words = [shell, flags, text, rest[0], *(arguments or rest[1:])]
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=LONGEST_S)
 
 
 def test_nobody_holds_it(lock: Path) -> None:

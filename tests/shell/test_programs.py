@@ -18,6 +18,7 @@ from provisioner.resources.programs import Program
 from provisioner.sources.asking import read_answer
 from provisioner.sources.programs import question
 from tests.builders import cluster, ok, view
+from tests.patience import LONGEST_S
 from tests.scenarios.repositories import BINARIES
 
 URLS = {"url": BINARIES, "cni_url": f"{BINARIES}-cni", "crictl_url": f"{BINARIES}-crictl"}
@@ -60,7 +61,7 @@ class Ground:
         words = [word.replace(PROGRAMS, f"{self.root}/programs") for word in command.argv[3:]]
         argv = [*command.argv[:2], script.replace("root:root", owner.strip()), *words]
         environment = {"PATH": os.environ["PATH"], "SERVERS": str(self.servers)}
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30, env=environment)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=LONGEST_S, env=environment)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def ask(self, version: str = "1.20.2") -> Answer:

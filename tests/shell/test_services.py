@@ -10,6 +10,7 @@ import pytest
 
 from provisioner.core.command import Result
 from provisioner.resources.services import Service
+from tests.patience import LONGEST_S
 
 # Says its states one after the other, and the last one from then on; and when it was asked.
 SYSTEMCTL = r"""#!/bin/sh
@@ -31,7 +32,7 @@ def look(state: Path, service: Service, *states: str) -> Result:
     (state / "states").write_text("\n".join(states) + "\n")
     environment = {**os.environ, "PATH": f"{state}:/usr/bin:/bin", "STATE": str(state)}
     argv = service.probe().argv
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, env=environment)
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=LONGEST_S, env=environment)
     return Result(0, done.stdout, done.stderr, 0.0)
 
 

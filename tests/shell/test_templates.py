@@ -11,6 +11,7 @@ from provisioner.errors import UsageError
 from provisioner.templating import render
 from tests.conftest import Tally
 from tests.hostile import CONTEXTS, HOSTILE, PLACE, placed, put
+from tests.patience import LONGEST_S
 
 SCRIPT = "network/bridge/pod-network.sh.j2"
 # Each call with its arguments; no rule is there yet, and of routes one of an earlier time.
@@ -50,7 +51,7 @@ def run(place: Path, script: str, *arguments: str) -> str:
         text=True,
         check=True,
         cwd=place / "empty",
-        timeout=20,
+        timeout=LONGEST_S,
         env={"PATH": path},
     )
     return done.stdout + done.stderr + (place / "log").read_text()

@@ -16,6 +16,7 @@ from provisioner.inventory.model import Cluster
 from provisioner.labs import engine
 from provisioner.labs.vagrant import access, checks, driver, program
 from provisioner.labs.vagrant.program import Environment
+from tests.patience import LONGEST_S
 
 SAID = Path(__file__).parents[1] / "cases" / "vagrant"
 INVENTORY = """
@@ -181,7 +182,7 @@ def test_containers_shut_down_side_by_side(fake: Fake, tmp_path: Path, monkeypat
     for name in ("cp1", "w1"):
         (tmp_path / ".vagrant" / "machines" / name / "docker").mkdir(parents=True)
         (tmp_path / ".vagrant" / "machines" / name / "docker" / "id").write_text(f"id-{name}")
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=LONGEST_S)
 
     def stop(timeout: int) -> None:
         assert timeout

@@ -16,6 +16,7 @@ from provisioner.resources.kubectl import ApiReady, JoinToken
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.waiting import until
 from tests.builders import TOKEN, ok
+from tests.patience import LONGEST_S
 
 SECRET = Secret("apiVersion: v1\ntoken: hunter2\n", "kubeconfig")
 
@@ -23,7 +24,7 @@ SECRET = Secret("apiVersion: v1\ntoken: hunter2\n", "kubeconfig")
 def said(text: str, *arguments: str, path: str = "/usr/bin:/bin", stdin: str = "") -> subprocess.CompletedProcess[str]:
     words = ["/bin/sh", "-euc", text, "sh", *arguments]
     return subprocess.run(
-        words, input=stdin, capture_output=True, text=True, check=False, timeout=20, env={"PATH": path}
+        words, input=stdin, capture_output=True, text=True, check=False, timeout=LONGEST_S, env={"PATH": path}
     )
 
 

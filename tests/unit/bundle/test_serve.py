@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.bundle.serve import IDLE_TIMEOUT_S, MOST_CONNECTIONS, MOST_REQUEST_BYTES, Server, serve_connection
+from tests.patience import LONGEST_S
 
 
 class FakeChannel:
@@ -69,7 +70,7 @@ class WaitingChannel(FakeChannel):
         self.hang_up = threading.Event()
 
     def recv(self, size: int, /) -> bytes:
-        self.hang_up.wait(60)
+        self.hang_up.wait(LONGEST_S)
         return b""
 
 
