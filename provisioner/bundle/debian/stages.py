@@ -9,7 +9,7 @@ from functools import partial
 from provisioner.bundle.debian.assembly import make_bundle
 from provisioner.bundle.debian.debs import cni_deb, kubernetes_debs, make_debs, shipped
 from provisioner.bundle.debian.images import PROXY_TOOLS, make_images
-from provisioner.bundle.debian.programs import FETCH, GO, PREPARE, linker_flags, make_programs, make_source
+from provisioner.bundle.debian.programs import FETCH, GO, PREPARE, TAGS, linker_flags, make_programs, make_source
 from provisioner.bundle.debian.recipe import (
     BUILD_TOOLS,
     CRI_TOOLS,
@@ -47,7 +47,7 @@ def stages(recipe: Recipe, sources: tuple[Source, ...] = ()) -> tuple[Stage, ...
         "programs",
         f"compile Kubernetes {recipe.kubernetes_version} (about 7 minutes from nothing)",
         partial(make_programs, recipe),
-        (REVISIONS["programs"], linker_flags(recipe.kubernetes_version), PROGRAMS),
+        (REVISIONS["programs"], TAGS, linker_flags(recipe.kubernetes_version), PROGRAMS),
         (root, source),
     )
     return root, source, programs, *_results(recipe, root, source, programs)
