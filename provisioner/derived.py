@@ -66,8 +66,9 @@ def needs_joining(view: View, host: Host) -> bool:
     """
     if host.role is not Role.WORKER:
         return False
-    known = host.name in view.live.nodes if view.live else view.states[view.leader.name].initialised
-    return not (view.states[host.name].joined and known)
+    if not view.states[host.name].joined:
+        return True
+    return host.name not in view.live.nodes if view.live else not view.states[view.leader.name].initialised
 
 
 def joining(view: View) -> tuple[Host, ...]:
