@@ -35,7 +35,7 @@ from provisioner.core.report import (
 from provisioner.core.untrusted import visible
 from provisioner.errors import ProblemsError, ProvisionerError, Severity
 from provisioner.plain import error_fields, event_fields, report_fields
-from provisioner.wording import duration, one_line, unfinished, words
+from provisioner.wording import duration, finding, one_line, unfinished, words
 
 _MARKS = {Outcome.OK: "[green]✓[/]", Outcome.CHANGED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.SKIPPED: "-"}
 # What is well already is counted in the end and not worth a line each.
@@ -101,7 +101,7 @@ class Human:
                 self._said(host, line)
             case Found(problem):
                 colour = "red" if problem.severity is Severity.ERROR else "yellow"
-                self.console.print(f"[{colour}]{problem.severity.value}[/] {escape(str(problem))}", highlight=False)
+                self.console.print(f"[{colour}]{problem.severity.value}[/] {escape(finding(problem))}", highlight=False)
             case Note(text):
                 self.console.print(escape(text), highlight=False)
             case CommandRan() if self._verbose:
@@ -242,7 +242,7 @@ def show_error(console: Console, error: ProvisionerError, log: str) -> None:
         console.print(f"    [dim]{escape(line)}[/]", highlight=False)
     for problem in error.problems if isinstance(error, ProblemsError) else ():
         colour = "red" if problem.severity is Severity.ERROR else "yellow"
-        console.print(f"  [{colour}]•[/] {escape(str(problem))}", highlight=False)
+        console.print(f"  [{colour}]•[/] {escape(finding(problem))}", highlight=False)
     if error.hint:
         console.print(f"  → {escape(error.hint)}", highlight=False)
     if log:

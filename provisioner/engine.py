@@ -16,6 +16,7 @@ from typing import Protocol
 
 from provisioner.asking import ask
 from provisioner.core.lock import Holder
+from provisioner.core.names import some
 from provisioner.core.plan import Plan, differences
 from provisioner.core.play import Playbook, View
 from provisioner.core.report import Found, Listener, PhaseBegan, Report
@@ -220,7 +221,7 @@ def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
         raise next(iter(errors.values()))
     first = next(iter(errors.values()))
     text = "\n".join(f"{error.message}\n  {error.details}".rstrip() for error in errors.values())
-    raise type(first)(f"{len(errors)} machines failed: {', '.join(errors)}", details=text, hint=first.hint)
+    raise type(first)(f"{len(errors)} machines failed: {some(errors)}", details=text, hint=first.hint)
 
 
 def _outcome(result: str, looked: _Looked, work: Work, began_s: float) -> Outcome:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from provisioner.core.names import some
 from provisioner.core.report import HostReport, Report
 from provisioner.core.untrusted import visible
-from provisioner.errors import ProblemsError, ProvisionerError
+from provisioner.errors import Problem, ProblemsError, ProvisionerError
 
 
 def words(report: Report) -> str:
@@ -29,6 +31,11 @@ def _went(report: Report) -> str:
     if report.left_out:
         return "Nothing to do in the plays that were asked for."
     return "Nothing to do: everything is as the inventory says."
+
+
+def finding(problem: Problem) -> str:
+    """What was found, on how many machines ever; who wants all their names finds them in JSON and in the log."""
+    return str(replace(problem, where=some(problem.where.split(", "))))
 
 
 def unfinished(host: str, told: HostReport) -> str:

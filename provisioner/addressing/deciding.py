@@ -8,13 +8,13 @@ from ipaddress import IPv4Address
 
 from provisioner.addressing.options import Option, Owners, candidates, options, owners, settled
 from provisioner.core.addresses import Address
+from provisioner.core.names import some
 from provisioner.core.network import Decision, Way, Ways
 from provisioner.core.play import View
 from provisioner.inventory.model import Host
 
 # What was found out about each address, by the machine that tried it.
 Heard = Mapping[IPv4Address, Mapping[str, Way]]
-_NAMED = 3
 
 
 def decide(view: View) -> dict[str, Decision]:
@@ -58,12 +58,6 @@ def by_address(ways: Ways) -> Heard:
 def lost(ways: Mapping[str, Way]) -> tuple[str, ...]:
     """Who has tried and not reached it."""
     return tuple(sorted(name for name, way in ways.items() if not way.reached))
-
-
-def some(names: tuple[str, ...]) -> str:
-    """A few of the names, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _best(found: tuple[Option, ...], heard: Heard) -> Option | None:

@@ -10,6 +10,7 @@ import typer
 
 from provisioner import engine, kubeconfig, plan_file
 from provisioner.cli.common import Frame, load_cluster
+from provisioner.core.names import some
 from provisioner.core.plan import Plan, done_already
 from provisioner.core.report import Found, Note
 from provisioner.core.selection import Selection
@@ -102,7 +103,7 @@ def _tell_done_already(agreed: Plan, outcome: Outcome, told: Frame) -> None:
     if not agreed.steps:
         told(Note("the plan is empty"))
     elif done:
-        hosts = ", ".join(dict.fromkeys(step.host for step in done))
+        hosts = some(dict.fromkeys(step.host for step in done))
         told(Note(f"{len(done)} of the plan's {len(agreed.steps)} step(s) had been done already, on {hosts}"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from provisioner.core.names import some
 from provisioner.core.plan import Plan, PlayPlan
 from provisioner.core.play import Playbook, View
 from provisioner.errors import PreflightError, Problem, UsageError
@@ -93,7 +94,7 @@ def _needed(playbook: Playbook, title: str) -> set[str]:
 
 def _to_do(play: PlayPlan) -> str:
     hosts = dict.fromkeys(step.host for step in play.steps)
-    return f"{len(play.steps)} step(s) on {', '.join(hosts)}"
+    return f"{len(play.steps)} step(s) on {some(hosts)}"
 
 
 def _word(title: str) -> str:

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
 
-from provisioner.addressing.deciding import by_address, lost, some
+from provisioner.addressing.deciding import by_address, lost
 from provisioner.addressing.options import PLUGINS, is_bound
 from provisioner.catalog.networks import added_bytes
 from provisioner.core.facts import HostFacts
+from provisioner.core.names import some
 from provisioner.core.network import RECORD
 from provisioner.core.play import View
 from provisioner.derived import node_address

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from provisioner.addressing.deciding import by_address, some
+from provisioner.addressing.deciding import by_address
 from provisioner.catalog.networks import KUBERNETES_PORTS, PORTS, Port, ports
+from provisioner.core.names import some
 from provisioner.core.network import Passage
 from provisioner.core.play import View
 from provisioner.derived import node_address

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from provisioner.catalog import rules, runtimes
 from provisioner.core.look import KEPT
+from provisioner.core.names import some
 from provisioner.core.play import View
 from provisioner.core.untrusted import shown
 from provisioner.derived import kubernetes, runtime
@@ -27,7 +28,6 @@ _DOCKER_BESIDE = (
     "Stop it there (`systemctl disable --now docker.service docker.socket`); or set `runtime.beside_docker: true`, "
     "when it is needed for something else."
 )
-_NAMED = 6
 # Kubernetes 1.36 streams over another protocol, which cri-dockerd does not speak.
 _STREAMS_SINCE, _STREAMS_FLAG = 36, "ExtendWebSocketsToKubelet=false"
 
@@ -121,24 +121,18 @@ def _settings_of_others(view: View) -> Iterator[Problem]:
         text = view.states[host.name].runtime_files[file]
         for is_hidden, names in ((True, hidden(file, text)), (False, lost(file, text, mirrors))):
             if names:
-                found[is_hidden, _some(names)].append(host.name)
-    for (is_hidden, some), hosts in found.items():
+                found[is_hidden, some(map(shown, names))].append(host.name)
+    for (is_hidden, what), hosts in found.items():
         if is_hidden:
-            message = f"{file} sets {some}: with ours the images and containers that lie there are not found any more"
+            message = f"{file} sets {what}: with ours the images and containers that lie there are not found any more"
             hint = f"If they are not needed: `mv {file} {file}.old` there, then run the same command again."
             yield Problem("runtime-data", ", ".join(hosts), message, hint)
         else:
-            message = f"{file} sets {some}, which ours does not: it is kept as {file}{KEPT}, and not read any more"
+            message = f"{file} sets {what}, which ours does not: it is kept as {file}{KEPT}, and not read any more"
             hint = (
                 "For mirrors there is `cluster.runtime.registry_mirrors`; look whether anything else is needed there."
             )
             yield Problem("runtime-settings", ", ".join(hosts), message, hint, Severity.WARNING)
-
-
-def _some(names: Sequence[str]) -> str:
-    """Names that somebody else has chosen, as many as a line holds."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(map(shown, names[:_NAMED])) + more
 
 
 RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (

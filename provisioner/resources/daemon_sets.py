@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
+from provisioner.core.names import some
 from provisioner.core.resource import Change
 from provisioner.resources.kubectl import ENV, READY
 from provisioner.resources.waiting import until
@@ -107,4 +108,4 @@ class DaemonSetReady:
         arguments = (str(self.deadline_s), self.namespace, self.name, self.selector, *self.nodes)
         wait = shell(_WAIT, *arguments, timeout_s=self.deadline_s + 30)
         lines = "".join(f"-{node}: {self.name} not ready\n+{node}: {self.name} ready\n" for node in late)
-        return Change(f"wait until {self.name} is ready on {', '.join(late)}", (wait,), diff=lines, own=True)
+        return Change(f"wait until {self.name} is ready on {some(late)}", (wait,), diff=lines, own=True)

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
+from provisioner.core.names import some
 from provisioner.core.resource import Change
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
@@ -149,7 +150,7 @@ class JoinToken:
             kubectl("apply", "-f", "-", stdin=self.manifest),
             shell(_WAIT_SIGNED, ADMIN_CONF, self.id, timeout_s=2 * _SIGNED_DEADLINE_S),
         )
-        names = ", ".join(self.wanted_by)
+        names = some(self.wanted_by)
         lines = f"+join token for {names} (not shown)\n"
         return Change(f"make a join token for {names}", commands, diff=lines, own=True)
 

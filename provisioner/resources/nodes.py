@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
+from provisioner.core.names import some
 from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Change
 from provisioner.resources.kubectl import ENV, READY, kubectl
@@ -108,6 +109,6 @@ class NodesReady:
         if not missing:
             return None
         wait = shell(_WAIT_READY, str(self.deadline_s), *missing, timeout_s=self.deadline_s + 30)
-        summary = f"wait until {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} Ready"
+        summary = f"wait until {some(missing)} {'is' if len(missing) == 1 else 'are'} Ready"
         lines = "".join(f"-{node} not Ready\n+{node} Ready\n" for node in missing)
         return Change(summary, (wait,), diff=lines, own=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from provisioner.catalog.runtimes import FIRST_KUBEADM_WITHOUT_CRICTL, Name
+from provisioner.core.names import some
 from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.derived import kubernetes, runtime
@@ -35,7 +36,7 @@ def skipped_phases(view: View, host: Host) -> tuple[str, ...]:
 
 def left_out(view: View) -> tuple[str, ...]:
     """The same in words for the plan and the report."""
-    names = ", ".join(host.name for host in view.hosts if skipped_phases(view, host))
+    names = some(host.name for host in view.hosts if skipped_phases(view, host))
     if not names:
         return ()
     return (f"kubeadm's own preflight is left out on {names}: it fails without crictl, which the packages lack",)

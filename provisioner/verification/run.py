@@ -21,6 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
+from provisioner.core.names import some
 from provisioner.core.report import Listener, NetworkSeen, Outcome, PhaseBegan, Reach, StepBegan, StepEnded, Waiting
 from provisioner.core.untrusted import visible
 from provisioner.errors import Problem, ProvisionerError, Severity, UsageError
@@ -104,16 +105,8 @@ def require_writable(path: Path | None) -> None:
 def _command(cluster: Cluster, names: Sequence[str], scope: Scope) -> list[str]:
     """Call pytest without anyone's configuration, conftest or plug-ins but testinfra's and ours."""
     suite = str(files(SUITE))
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--pyargs",
-        SUITE,
-        f"--rootdir={suite}",
-        f"-c{os.devnull}",
-        "--noconftest",
-    ]
+    command = [sys.executable, "-m", "pytest", "--pyargs", SUITE]
+    command += [f"--rootdir={suite}", f"-c{os.devnull}", "--noconftest"]
     command += ["-pno:cacheprovider", "-ppytest11.testinfra", f"-p{_PLUGIN}", f"--inventory={cluster.path}", "-q"]
     command += [f"--limit={','.join(names)}"] if names else []
     command += ["-mnetwork"] if scope.network else []
@@ -232,7 +225,7 @@ def _skipped(events: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     hosts: dict[tuple[str, str], list[str]] = {}
     for event in events:
         hosts.setdefault((event["title"], event["message"]), []).append(event["host"])
-    return tuple(f"{title} ({reason}): {', '.join(names)}" for (title, reason), names in hosts.items())
+    return tuple(f"{title} ({reason}): {some(names)}" for (title, reason), names in hosts.items())
 
 
 def _named(event: dict[str, Any]) -> list[Problem]:
