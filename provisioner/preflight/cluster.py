@@ -101,6 +101,16 @@ def _namesakes(view: View) -> Iterator[Problem]:
             yield Problem("namesake", host.name, message, hint)
 
 
+def _others(view: View) -> Iterator[Problem]:
+    """Nodes that the inventory does not name run pods all the same, and nobody looks after them."""
+    known = {host.name for host in view.cluster.hosts}
+    if names := sorted(set(view.live.nodes if view.live else ()) - known):
+        message = "a node of the cluster and not in the inventory: nothing is done about it"
+        away = f"`kubectl drain {names[0]} --ignore-daemonsets`, then `kubectl delete node {names[0]}`"
+        hint = f"Add it to the inventory; or take it out of the cluster: {away}."
+        yield Problem("other-node", ", ".join(names), message, hint, Severity.WARNING)
+
+
 def _images(view: View) -> Iterator[Problem]:
     """What kubeadm will ask for is in the bundle; nodes may have no internet to look for it elsewhere."""
     if view.bundle is None or not view.cluster.settings.images_in_bundle:
@@ -124,6 +134,7 @@ def _untagged(image: str) -> str:
 RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _one_control_plane,
     _namesakes,
+    _others,
     _images,
     _live,
     _known_api,

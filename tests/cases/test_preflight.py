@@ -167,6 +167,11 @@ CASES = (
         ("namesake at w1: the cluster has a Ready node of that name already, at 10.0.0.99: another machine",),
     ),
     Case(
+        "a node that the inventory does not name",
+        running(live=live(*(node(name, number) for number, name in enumerate(("cp1", "w1", "w2", "old"))))),
+        ("(warning) other-node at old: a node of the cluster and not in the inventory: nothing is done about it",),
+    ),
+    Case(
         "an image is missing",
         stocked(*(name for name in ALL if "scheduler" not in name)),
         ("image-missing at every control plane: image k8s.gcr.io/kube-scheduler:v1.20.2 is not in the bundle",),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.faults import without
 from tests.e2e.world import World, provisioner
 
 pytestmark = pytest.mark.e2e
@@ -35,6 +36,16 @@ def test_a_command_runs_on_all_machines_and_says_where_it_failed(grown: World) -
     assert said.code == 5, said
     assert "failed on w2 (1)" in said.stderr
     assert all(name in said.stdout for name in ("cp1", "w1", "w2"))
+
+
+def test_a_node_that_the_inventory_does_not_name_is_mentioned(grown: World) -> None:
+    with grown.other_inventory(without(grown, "w4")) as path:
+        plan = provisioner("plan", "-i", str(path), "--json", "--exit-code")
+        status = provisioner("status", "-i", str(path))
+    assert (plan.code, plan.planned) == (0, []), plan
+    (problem,) = [event["problem"] for event in plan.events if event.get("event") == "found"]
+    assert (problem["rule"], problem["where"], problem["severity"]) == ("other-node", "w4", "warning")
+    assert re.search(r"w4 +not in the inventory +Ready", status.stdout), status
 
 
 def test_limit_works_on_the_chosen_machines_only(grown: World) -> None:
