@@ -13,6 +13,7 @@ import typer
 
 from provisioner import plan_file
 from provisioner.cli import reading, verifying, version_lock, work
+from provisioner.cli import status as statuses
 from provisioner.cli.common import (
     OWN_OPTIONS_FIRST,
     InventoryOption,
@@ -160,9 +161,9 @@ def lock(
 
 
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
-    """Show every machine: can it be reached, is it a node, is the node Ready."""
+    """Show every machine: can it be reached, is it a node, is the node Ready; and the pods that do not run."""
     with frame("status", as_json=as_json) as told:
-        reading.status(load_cluster(inventory, told), told, as_json=as_json)
+        statuses.status(load_cluster(inventory, told), told, as_json=as_json)
 
 
 def unlock(

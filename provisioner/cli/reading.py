@@ -1,4 +1,4 @@
-"""The commands that only look, or do one small thing: status, facts, token, kubeconfig, run, trust."""
+"""The commands that only look, or do one small thing: facts, token, kubeconfig, run, trust."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ from provisioner.cli.common import Frame
 from provisioner.core.cluster import ClusterState
 from provisioner.core.command import shell
 from provisioner.core.configuration import configuration
-from provisioner.core.nodes import NodeState
 from provisioner.core.play import View
-from provisioner.core.report import Found, Note, Outcome, StepEnded
+from provisioner.core.report import Note, Outcome, StepEnded
 from provisioner.core.selection import Selection
 from provisioner.derived import ca_pin
 from provisioner.errors import ProvisionerError, StepError, UsageError
 from provisioner.guard import for_each
-from provisioner.holders import at_work
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.values import Endpoint
 from provisioner.looking import look_at
@@ -43,61 +41,6 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 30 * 86400
 
 
-def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
-    """A row per machine, and per node that is no machine of the inventory; exits 4 when a machine cannot be reached, 6
-    when a node is missing or not Ready.
-    """
-    with open_session(cluster, told, only_looks=True) as session:
-        view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
-    if warning := at_work(view.lock):
-        told(Found(warning))
-    machines = session.run.fleet.transports
-    rows = [_status_row(view, name, errors.get(name)) for name in machines]
-    nodes = view.live.nodes.values() if view.live else ()
-    rows += [_node_row(node, "not in the inventory") for node in nodes if node.name not in machines]
-    if as_json:
-        for row in rows:
-            told.show.console.out(_json(dict(zip(_STATUS, row, strict=True))), highlight=False)
-    else:
-        told.show.close()
-        told.show.console.print(table(_STATUS, rows))
-    _fail(told, errors)
-    if any(row[2].partition(",")[0] != "Ready" for row in rows):
-        raise typer.Exit(6)
-
-
-# By what Kubernetes itself keeps new pods away, and why: https://kubernetes.io/docs/reference/labels-annotations-taints/
-_AWAY = {
-    "node.kubernetes.io/unschedulable:NoSchedule": "SchedulingDisabled",
-    "node.kubernetes.io/memory-pressure:NoSchedule": "MemoryPressure",
-    "node.kubernetes.io/disk-pressure:NoSchedule": "DiskPressure",
-    "node.kubernetes.io/pid-pressure:NoSchedule": "PIDPressure",
-    "node.kubernetes.io/network-unavailable:NoSchedule": "NetworkUnavailable",
-}
-_STATUS = ("machine", "role", "node", "version", "address", "pods")
-
-
-def _status_row(view: View, name: str, error: ProvisionerError | None) -> tuple[str, ...]:
-    role = view.cluster.host(name).role.value.replace("_", " ")
-    node = view.live.nodes.get(name) if view.live else None
-    if view.live and name in view.live.odd:
-        return (name, role, "odd", "", view.cluster.host(name).address, "")
-    if error is not None:
-        return (name, role, "unreachable", "", view.cluster.host(name).address, "")
-    if node is None:
-        known = (
-            "no API" if view.live is None and any(state.initialised for state in view.states.values()) else "not a node"
-        )
-        return (name, role, known, "", view.cluster.host(name).address, "")
-    return _node_row(node, role)
-
-
-def _node_row(node: NodeState, role: str) -> tuple[str, ...]:
-    """The node as `kubectl get nodes` shows it, and what keeps pods away from it."""
-    words = ["Ready" if node.ready else "NotReady", *(word for taint, word in _AWAY.items() if taint in node.taints)]
-    return (node.name, role, ",".join(words), node.version, str(node.internal_ip or ""), str(node.pod_cidr or ""))
-
-
 def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:
     """What each machine is; those that did not answer are named at the end, and the exit code is theirs."""
     with open_session(cluster, told, Selection(limit), only_looks=True) as session:
@@ -105,17 +48,17 @@ def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:
     names = [name for name in view.facts if name in view.limit]
     if as_json:
         for name in names:
-            told.show.console.out(_json({"host": name, **dataclasses.asdict(view.facts[name])}), highlight=False)
+            told.show.console.out(as_line({"host": name, **dataclasses.asdict(view.facts[name])}), highlight=False)
     else:
         rows = ((name, *_fact_row(view, name)) for name in names)
         told.show.close()
         told.show.console.print(
             table(("machine", "system", "kernel", "cpus", "memory", "free disk", "addresses"), rows)
         )
-    _fail(told, {host: error for host, error in errors.items() if host in view.limit})
+    fail_for(told, {host: error for host, error in errors.items() if host in view.limit})
 
 
-def _fail(told: Frame, errors: Mapping[str, ProvisionerError]) -> None:
+def fail_for(told: Frame, errors: Mapping[str, ProvisionerError]) -> None:
     """Name what each machine failed at; exits with the code of the first."""
     for error in errors.values():
         told.fail(error)
@@ -223,5 +166,6 @@ def _live(view: View) -> ClusterState:
     return view.live
 
 
-def _json(value: object) -> str:
+def as_line(value: object) -> str:
+    """A value as a line of JSON."""
     return json.dumps(value, default=str)

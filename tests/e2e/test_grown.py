@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.faults import without
 from tests.e2e.world import World, provisioner
+from tests.patience import LONGEST_S
 
 pytestmark = pytest.mark.e2e
 
@@ -46,6 +48,17 @@ def test_a_node_that_the_inventory_does_not_name_is_mentioned(grown: World) -> N
     (problem,) = [event["problem"] for event in plan.events if event.get("event") == "found"]
     assert (problem["rule"], problem["where"], problem["severity"]) == ("other-node", "w4", "warning")
     assert re.search(r"w4 +not in the inventory +Ready", status.stdout), status
+
+
+def test_a_pod_that_does_not_run_is_shown(grown: World) -> None:
+    grown.kubectl("run", "broken", "--image=nowhere.example/none:1", "--image-pull-policy=Never")
+    try:
+        deadline_s = time.monotonic() + LONGEST_S
+        while not re.search(r"default/broken +w\d +ErrImageNeverPull", grown.run("status").stdout):
+            assert time.monotonic() < deadline_s, grown.run("status")
+    finally:
+        grown.kubectl("delete", "pod", "broken", "--grace-period=1")
+    assert "pods that do not run" not in grown.run("status").stdout
 
 
 def test_limit_works_on_the_chosen_machines_only(grown: World) -> None:

@@ -48,7 +48,8 @@ class FakeCluster:
     """What etcd holds, and how far the API server is: `down`, `starting` or `up`.
 
     `objects` are what was applied, as JSON by kind and name. `life` counts its certificate authorities; `given` counts
-    the parts of the pods' network; `api_started_s` is when the API server was started last.
+    the parts of the pods' network; `api_started_s` is when the API server was started last; `idle_pods` are the lines
+    that kubectl prints of pods that do not run.
     """
 
     api: str = "down"
@@ -62,6 +63,7 @@ class FakeCluster:
     kube_proxy: bool = False
     objects: dict[str, str] = field(default_factory=dict)
     api_started_s: float = 0.0
+    idle_pods: list[str] = field(default_factory=list)
 
     def born(self) -> None:
         """A new cluster, without anything of the one before."""

@@ -30,7 +30,8 @@ def world(call: Call, monkeypatch: pytest.MonkeyPatch) -> World:
     def session(*arguments: Any, **more: Any) -> Iterator[Session]:
         yield made.begin()
 
-    monkeypatch.setattr("provisioner.cli.reading.open_session", session)
+    for place in ("reading", "status"):
+        monkeypatch.setattr(f"provisioner.cli.{place}.open_session", session)
     return made
 
 
@@ -67,6 +68,35 @@ def test_status_shows_what_keeps_pods_away_and_nodes_of_no_machine(call: Call, w
     assert rows["guest"] == ("not in the inventory", "Ready")
     world.cluster.nodes["guest"].ready = False
     assert call("status").code == 6
+
+
+def test_status_shows_pods_that_do_not_run(call: Call, world: World) -> None:
+    world.cluster.idle_pods = ["default web-1 w1 CrashLoopBackOff", "team web-2  Pending"]
+    said = call("status")
+    assert said.code == 0
+    assert [line.rstrip() for line in said.out.splitlines()[-4:]] == [
+        "pods that do not run: 2",
+        "pod            on  state",
+        "default/web-1  w1  CrashLoopBackOff",
+        "team/web-2         Pending",
+    ]
+    rows = [json.loads(line) for line in call("status", "--json").out.splitlines()]
+    assert rows[-1] == {"pod": "team/web-2", "on": "", "state": "Pending"}
+    world.cluster.idle_pods = [f"default web-{number} w1 ImagePullBackOff" for number in range(500)]
+    lines = call("status").out.splitlines()
+    assert "pods that do not run: 500; the first 20" in lines
+    assert len(lines) < 30
+
+
+@pytest.mark.parametrize(
+    "line", ["default web", "default web w1 a%0Ab", "default %1b[2J w1 Pending", "default web-1 w1 "]
+)
+def test_a_pod_that_cannot_be_is_not_shown(call: Call, world: World, line: str) -> None:
+    world.cluster.idle_pods = [line]
+    said = call("status")
+    assert said.code == 0
+    assert "cp1: which pods do not run is not known" in said.out + said.err
+    assert "\x1b" not in said.out + said.err
 
 
 def test_facts_of_the_others_are_shown(call: Call, world: World) -> None:
