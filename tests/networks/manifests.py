@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ def file_of(row: NetworkRelease) -> Path:
     return path
 
 
+@cache
 def objects_of(row: NetworkRelease) -> Objects:
-    """The manifest as its authors publish it."""
+    """The manifest as its authors publish it; read once, as nobody changes such values."""
     return parse(file_of(row).read_text(), row.file)
 
 
