@@ -192,15 +192,15 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     while True:
         _require_leaders(view, errors)
         view = replace(view, limit=view.limit - set(errors))
-        view, wishes, unseen = for_all(view, partial(wished, run.playbook), run.listen)
+        view, wishes, dropped = for_all(view, partial(wished, run.playbook), run.listen)
         resources = {host: [one for wish in own for one in wish.resources] for host, own in by_host(wishes).items()}
-        unseen |= see(run.fleet, resources, seen)
+        dropped |= see(run.fleet, resources, seen)
         # Without a host that has not answered, another may have to be asked something else.
-        if not unseen:
-            plan, left, unseen = planned(run.playbook, run.left_out, wishes, seen, run.listen)
-        if not unseen:
+        if not dropped:
+            plan, left, dropped = planned(run.playbook, run.left_out, wishes, seen, run.listen)
+        if not dropped:
             break
-        errors |= unseen
+        errors |= dropped
     require_needs(run.playbook, plan, left)
     require_cluster(run.playbook, plan, view)
     return _Looked(view, seen, plan, left, errors, problems)

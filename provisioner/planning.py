@@ -26,7 +26,7 @@ class Wish:
 
 
 def wished(playbook: Playbook, view: View) -> tuple[Wish, ...]:
-    """What all plays wish, in their order. It is computed once per look: with every host's wish the work grows."""
+    """What all plays wish, in their order. Computed once per look, as it costs most of a plan."""
     return tuple(
         Wish(play.title, host.name, play.desired(view, host)) for play in playbook for host in play.hosts(view)
     )

@@ -11,12 +11,13 @@ from provisioner.core.command import Command, Result
 from provisioner.core.nodes import decoded
 from provisioner.core.untrusted import UntrustedError, shown
 
-# One line for each pod that neither runs nor has done its work: why is the phase, or what a container waits for, as
-# `kubectl get pods` has it. One that runs and is not ready yet is none of them. Whatever a kubelet says goes through
-# `urlquery`, so that it separates nothing.
+# One line for each pod that neither runs nor has done its work: why is the phase, or what a container waits for or has
+# ended with, as `kubectl get pods` has it. One that is not ready yet, or of which a container has done its work, runs.
+# Whatever a kubelet says goes through `urlquery`, so that it separates nothing.
 TEMPLATE = "".join([
     '{{range .items}}{{$why := ""}}',
-    "{{range .status.containerStatuses}}{{with .state.terminated}}{{with .reason}}{{$why = .}}{{end}}{{end}}",
+    "{{range .status.containerStatuses}}{{with .state.terminated}}{{with .reason}}",
+    '{{if ne . "Completed"}}{{$why = .}}{{end}}{{end}}{{end}}',
     "{{with .state.waiting}}{{with .reason}}{{$why = .}}{{end}}{{end}}{{end}}",
     "{{range .status.initContainerStatuses}}{{with .state.waiting}}{{with .reason}}",
     '{{if ne . "PodInitializing"}}{{$why = .}}{{end}}{{end}}{{end}}{{end}}',

@@ -280,5 +280,5 @@ class Gate:
     def __call__(self, handler: Handler) -> BytesIO | None:
         """Note that somebody has come, and wait."""
         self.reached.set()
-        self.open.wait(60)
+        self.open.wait(LONGEST_S)
         return damage(handler)
