@@ -11,11 +11,18 @@ from pathlib import Path
 
 import platformdirs
 
+STATE_VARIABLE = "PROVISIONER_STATE_DIR"
+
 
 def state_directory() -> Path:
     """Labs and logs; the environment variable PROVISIONER_STATE_DIR overrides the platform's place."""
-    override = os.environ.get("PROVISIONER_STATE_DIR")
-    return Path(override) if override else platformdirs.user_state_path("provisioner")
+    override = os.environ.get(STATE_VARIABLE)
+    return Path(override).absolute() if override else platformdirs.user_state_path("provisioner")
+
+
+def labs_directory() -> Path:
+    """Each lab has a directory of its name there, with its inventory in it."""
+    return state_directory() / "labs"
 
 
 def cache_directory() -> Path:

@@ -11,18 +11,27 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from provisioner.bundle.manifest import CONTROL_PLANE, EVERYWHERE, Content, Distribution, Kind, Manifest, Missing, Role
-from provisioner.bundle.reading import Bundle
-from provisioner.core.addresses import Address
-from provisioner.core.cluster import ClusterState
+from provisioner.bundle.common.manifest import (
+    CONTROL_PLANE,
+    EVERYWHERE,
+    Content,
+    Distribution,
+    Kind,
+    Manifest,
+    Missing,
+    Role,
+)
+from provisioner.bundle.common.reading import Bundle
 from provisioner.core.command import Result
-from provisioner.core.facts import HostFacts, HostState
-from provisioner.core.nodes import NodeState
 from provisioner.core.objects import Objects
-from provisioner.core.play import View
 from provisioner.inventory import model
 from provisioner.inventory.model import Cluster, ClusterSettings, Host
 from provisioner.inventory.values import Secret
+from provisioner.world.addresses import Address
+from provisioner.world.cluster import ClusterState
+from provisioner.world.facts import HostFacts, HostState
+from provisioner.world.nodes import NodeState
+from provisioner.world.view import View
 
 VERSION = "1.20.2"
 NOW_S = 1_800_000_000.0
@@ -166,17 +175,24 @@ def view(wished: Cluster | None = None, **changes: Any) -> View:
     names = frozenset(one.name for one in wished.hosts)
     states: Mapping[str, HostState] = changes.pop("states", {})
     measured: Mapping[str, HostFacts] = changes.pop("facts", {})
-    usual = View(
-        wished,
-        bundle(),
+    usual = changed(
+        View(wished, names),
+        bundle=bundle(),
         bundle_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
         facts={one.name: measured.get(one.name) or facts(one.name, one.address) for one in wished.hosts},
         states={name: states.get(name, HostState()) for name in names},
         join_token=Secret(TOKEN, "join token"),
         now_s=NOW_S,
-        limit=names,
     )
-    return replace(usual, **changes)
+    return changed(usual, **changes)
+
+
+def changed(view: View, **changes: Any) -> View:
+    """The same view with other values, in whatever part of it they are."""
+    for part in ("materials", "observed", "decided"):
+        own = {name: changes.pop(name) for name in [*changes] if name in getattr(view, part).__dataclass_fields__}
+        view = replace(view, **{part: replace(getattr(view, part), **own)})
+    return replace(view, **changes)
 
 
 def running(wished: Cluster | None = None, **changes: Any) -> View:

@@ -181,7 +181,7 @@ def versions(plug_in: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.version for row in releases(plug_in)))
 
 
-def chosen(plug_in: str, version: str | None, variant: str, minor: int) -> NetworkRelease | None:
+def release_of(plug_in: str, version: str | None, variant: str, minor: int) -> NetworkRelease | None:
     """The manifest of that version; without a version the newest for that Kubernetes, else the newest there is.
 
     None when there is no such version.

@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
-from provisioner.bundle import reading
-from provisioner.bundle import table as bundle_table
+from provisioner.bundle.common import reading
+from provisioner.bundle.common import table as bundle_table
+from provisioner.bundle.common.machine import default_cache, machine_architecture
 from provisioner.bundle.debian.build import build as build_bundle
-from provisioner.bundle.debian.build import default_cache, machine_architecture
 from provisioner.bundle.debian.recipe import KUBERNETES_VERSION
+from provisioner.bundle.upstream import build as upstream
+from provisioner.bundle.upstream.request import KUBERNETES_URL, Addresses, Request
 from provisioner.catalog.kubernetes import releases
 from provisioner.cli.common import Frame, JsonOption, frame
 from provisioner.core.report import Note
 from provisioner.errors import UsageError
 from provisioner.inventory.values import Version
+from provisioner.output.tables import table
 from provisioner.sources.repository import DOCKER_CE
-from provisioner.tables import table
-from provisioner.upstream import build as upstream
-from provisioner.upstream.request import KUBERNETES_URL, Addresses, Request
 
 app = typer.Typer(help="Offline bundles: packages and images for machines without a network.", no_args_is_help=True)
 

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from provisioner import plan_file
 from provisioner.cli import reading, verifying, version_lock, work
 from provisioner.cli import status as statuses
 from provisioner.cli.common import (
@@ -32,7 +31,8 @@ from provisioner.cli.common import (
 )
 from provisioner.cli.unlock import unlock as take_lock_away
 from provisioner.core.report import Note
-from provisioner.core.selection import Selection
+from provisioner.engine import plan_file
+from provisioner.engine.selection import Selection
 from provisioner.inventory import loader
 from provisioner.transports.openssh import ssh_argv
 from provisioner.transports.user_config import way_to

@@ -13,17 +13,16 @@ from typing import IO, Annotated, cast
 
 import typer
 
-from provisioner.console import Human, Machine, show_error
 from provisioner.core.report import Event, Found, Listener, Note
 from provisioner.core.untrusted import shown
 from provisioner.errors import ProblemsError, ProvisionerError, UsageError
 from provisioner.inventory import loader
-from provisioner.inventory.model import Cluster, Host
-from provisioner.inventory.vagrant_rules import machines
+from provisioner.inventory.model import Cluster, Host, Origin
 from provisioner.labs import state
-from provisioner.log import Log, describe, new_log
-from provisioner.output import Output
-from provisioner.screen import Screen
+from provisioner.output.console import Human, Machine, show_error
+from provisioner.output.log import Log, describe, new_log
+from provisioner.output.screen import Screen
+from provisioner.output.streams import Output
 
 InventoryOption = Annotated[
     Path | None,
@@ -154,7 +153,7 @@ def load_cluster(path: Path | None, told: Frame, *, untested: bool = True) -> Cl
 
 def reached(cluster: Cluster, told: Listener) -> Cluster:
     """The same cluster with what Vagrant says of how its machines are reached; others as they are."""
-    if not machines(cluster):
+    if cluster.origin is not Origin.VAGRANT:
         return cluster
     from provisioner.labs.vagrant.access import located  # noqa: PLC0415 - Docker's client would cost 0.1 s
 

@@ -26,14 +26,14 @@ from provisioner.cli.lab_choice import (
     vagrant_cluster,
 )
 from provisioner.cli.lab_farewell import farewell
-from provisioner.console import Human
 from provisioner.core.report import Note, PhaseBegan
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.labs import state
 from provisioner.labs.spec import KUBERNETES_VERSION, LabSpec, Machine
+from provisioner.output.console import Human
+from provisioner.output.tables import table
 from provisioner.paths import write_atomic
-from provisioner.tables import table
 from provisioner.transports.openssh import ssh_argv
 from provisioner.transports.user_config import way_to
 

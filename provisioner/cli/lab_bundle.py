@@ -6,21 +6,22 @@ import os
 import subprocess
 import sys
 
-from provisioner.bundle.debian.build import absent_packages, build, default_cache, machine_architecture
+from provisioner.bundle.common.machine import default_cache, machine_architecture
+from provisioner.bundle.common.reading import verify
+from provisioner.bundle.debian.build import absent_packages, build
 from provisioner.bundle.debian.recipe import KUBERNETES_VERSION, MINOR, Recipe
 from provisioner.bundle.debian.stages import stages
-from provisioner.bundle.reading import verify
+from provisioner.bundle.upstream import answering
+from provisioner.bundle.upstream import build as upstream
+from provisioner.bundle.upstream.request import Addresses, Request, check
 from provisioner.core.report import Listener, Note
+from provisioner.engine.session import find_bundle
 from provisioner.errors import BuildError, BundleError, ProvisionerError, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import AnyNetwork, Foreign, Released, is_address
 from provisioner.labs import packages
 from provisioner.labs.spec import RELEASES
 from provisioner.paths import cache_directory, state_directory
-from provisioner.session import find_bundle
-from provisioner.upstream import answering
-from provisioner.upstream import build as upstream
-from provisioner.upstream.request import Addresses, Request, check
 
 
 def have_bundle(cluster: Cluster, release: str, told: Listener, mirror: str) -> None:

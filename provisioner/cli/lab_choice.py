@@ -13,7 +13,7 @@ from provisioner.cli.common import Frame, is_typed, read_cluster
 from provisioner.errors import UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.vagrant_rules import machines
-from provisioner.labs import state
+from provisioner.paths import labs_directory
 
 HERE = Path("inventory.yaml")
 NameOption = Annotated[str, typer.Option("--name", help="The lab's name; several can be up side by side.")]
@@ -48,7 +48,7 @@ def choose(context: typer.Context, name: str, inventory: Path | None, told: Fram
     if inventory is None and (is_typed(context, "name") or not _speaks_of_vagrant(HERE)):
         return Choice(name)
     path = (inventory or HERE).absolute()
-    if path.parent.parent == state.base() / "labs":
+    if path.parent.parent == labs_directory():
         return Choice(path.parent.name)
     if (cluster := read_cluster(path, told)) and machines(cluster):
         return Choice(cluster.settings.name, cluster)

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from provisioner.cli.common import Frame
-from provisioner.console import Human
 from provisioner.core.report import Note
-from provisioner.engine import Outcome
+from provisioner.engine.loop import Outcome
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.vagrant_rules import machines
 from provisioner.kubeconfig import default_path
-from provisioner.tables import table
+from provisioner.output.console import Human
+from provisioner.output.tables import table
 
 
 def program(argv0: str, directory: Path) -> str:
@@ -28,7 +28,7 @@ def shown(path: Path, directory: Path) -> str:
 
 def farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
     """What one wants to know now: the nodes, the kubeconfig, what to try, how to take it down."""
-    live = outcome.view.live
+    live = outcome.view.observed.live
     path = default_path(cluster)
     if live and isinstance(told.show, Human):
         rows = (

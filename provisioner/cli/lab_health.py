@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator, Mapping
 
 from provisioner.cli.common import Frame
-from provisioner.core.play import View
 from provisioner.core.report import Note, Waiting, step
-from provisioner.engine import stop_for
+from provisioner.engine.gathering import look_at
+from provisioner.engine.loop import stop_for
+from provisioner.engine.session import Session, open_session
 from provisioner.errors import ProvisionerError, StepError
 from provisioner.inventory.model import Cluster
-from provisioner.looking import look_at
 from provisioner.preflight.machines import MOST_CLOCK_SKEW_S
 from provisioner.resources.kubectl import kubectl
-from provisioner.session import Session, open_session
+from provisioner.world.view import View
 
 HOST = "cluster"
 DEADLINE_S = 300.0
@@ -48,7 +48,7 @@ def wait_until_healthy(cluster: Cluster, told: Frame) -> None:
                 raise StepError(f"after {DEADLINE_S:.0f} s not well yet: {'; '.join(left)}", hint=hint)
             told(Waiting(HOST, "; ".join(left)))
             time.sleep(POLL_S)
-    if view.live is None:
+    if view.observed.live is None:
         told(Note("there is no cluster on these machines yet; `provisioner apply` makes it"))
 
 
@@ -56,16 +56,16 @@ def unwell(view: View, errors: Mapping[str, ProvisionerError], first: Leases, no
     """What is not as it should be, in words. A node whose lease has not been renewed is Ready only on paper. Pure."""
     for error in errors.values():
         yield error.message
-    for host, facts in view.facts.items():
-        skew_s = facts.clock_s - view.now_s
+    for host, facts in view.observed.facts.items():
+        skew_s = facts.clock_s - view.observed.now_s
         if host not in errors and abs(skew_s) > MOST_CLOCK_SKEW_S:
             yield f"{host}: its clock is {abs(skew_s):.0f} s {'ahead' if skew_s > 0 else 'behind'}"
-    joined = [name for name, state in view.states.items() if state.joined]
-    if joined and view.live is None:
+    joined = [name for name, state in view.observed.states.items() if state.joined]
+    if joined and view.observed.live is None:
         yield "the API server does not answer"
         return
     for name in joined:
-        node = view.live.nodes.get(name) if view.live else None
+        node = view.observed.live.nodes.get(name) if view.observed.live else None
         if node is None or not node.ready:
             yield f"{name} is not Ready"
         elif now.get(name, "") == first.get(name, ""):
@@ -74,7 +74,7 @@ def unwell(view: View, errors: Mapping[str, ProvisionerError], first: Leases, no
 
 def _leases(session: Session, view: View) -> Leases:
     """When each node's kubelet has last been heard of, as the cluster has it; empty while it does not answer."""
-    if view.live is None:
+    if view.observed.live is None:
         return {}
     command = kubectl("get", "leases", "-n", "kube-node-lease", "-o", _LEASES)
     (result,) = session.run.fleet.transports[view.leader.name].run([command])

@@ -7,23 +7,23 @@ from typing import Annotated
 
 import typer
 
-from provisioner.addressing.options import is_bound
 from provisioner.cli.common import Frame, InventoryOption, JsonOption, LimitOption, frame, load_cluster
 from provisioner.cli.network_replace import replace
-from provisioner.console import Machine
-from provisioner.core.network import Passage, Way
-from provisioner.core.play import View
 from provisioner.core.report import Found, Note
-from provisioner.core.selection import Selection
-from provisioner.derived import network_mtu, node_address, plug_in_mtu
+from provisioner.engine.gathering import look_at
+from provisioner.engine.measuring import measured
+from provisioner.engine.selection import Selection
+from provisioner.engine.session import open_session
 from provisioner.errors import PreflightError, Severity
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import CiliumNetwork, ManifestNetwork, NoNetwork
-from provisioner.looking import look_at
-from provisioner.measuring import measured
+from provisioner.output.console import Machine
+from provisioner.output.tables import table
 from provisioner.preflight import addresses, ports
-from provisioner.session import open_session
-from provisioner.tables import table
+from provisioner.world.addressing.options import is_bound
+from provisioner.world.derived import network_mtu, node_address, plug_in_mtu
+from provisioner.world.network import Passage, Way
+from provisioner.world.view import View
 
 app = typer.Typer(help="The network that the nodes use, and why; another plug-in for it.", no_args_is_help=True)
 app.command(epilog="Example: provisioner network replace -i inventory.yaml --plan")(replace)
@@ -59,17 +59,17 @@ def _look(cluster: Cluster, told: Frame, limit: str, *, everything: bool) -> Vie
 
 def _tell(view: View, told: Frame) -> None:
     told.show.console.print(table(_COLUMNS, _rows(view)))
-    for name in view.facts:
+    for name in view.observed.facts:
         decided = node_address(view, view.cluster.host(name))
         for reason in decided.reasons if decided else ():
             told(Note(f"{name}: {reason}"))
     told.show.console.print(f"Pods get packets of {_pods(view)}.", highlight=False)
-    if view.ways:
+    if view.observed.ways:
         told.show.console.print(table(("from", "to", "largest packet", "ports"), _ways(view)))
 
 
 def _rows(view: View) -> Iterator[tuple[str, ...]]:
-    for name in view.facts:
+    for name in view.observed.facts:
         decided = node_address(view, view.cluster.host(name))
         if decided:
             yield (name, str(decided.ip), decided.interface, str(decided.mtu), _state(view, name))
@@ -79,9 +79,9 @@ def _rows(view: View) -> Iterator[tuple[str, ...]]:
 
 def _state(view: View, name: str) -> str:
     """How firm it is: only looked at so far, written down, or built upon."""
-    if view.states[name].network is None:
+    if view.observed.states[name].network is None:
         return "not written down yet"
-    return "in use" if is_bound(view.states[name]) else "written down"
+    return "in use" if is_bound(view.observed.states[name]) else "written down"
 
 
 def _pods(view: View) -> str:
@@ -95,7 +95,7 @@ def _pods(view: View) -> str:
 
 
 def _ways(view: View) -> Iterable[tuple[str, ...]]:
-    for (name, ip), way in sorted(view.ways.items()):
+    for (name, ip), way in sorted(view.observed.ways.items()):
         size = str(way.mtu or "not measured") if way.reached else "not reached"
         yield name, str(ip), size, _ports(way)
 
@@ -117,7 +117,7 @@ def _tell_json(view: View, told: Frame) -> None:
             "host": name, "address": address if decided else None, "interface": interface, "mtu": int(mtu or 0),
             "state": state, "reasons": list(decided.reasons) if decided else [],
         })  # fmt: skip
-    for (name, ip), way in sorted(view.ways.items()):
+    for (name, ip), way in sorted(view.observed.ways.items()):
         passages = dict(sorted(way.ports.items()))
         told.show.line({"from": name, "to": str(ip), "reached": way.reached, "mtu": way.mtu, "ports": passages})
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from provisioner import engine, preflight
+from provisioner import preflight
 from provisioner.cli.common import (
     Frame,
     InventoryOption,
@@ -20,11 +20,12 @@ from provisioner.cli.common import (
 )
 from provisioner.cli.work import stop_for_errors
 from provisioner.core.report import Note
-from provisioner.engine import Outcome
+from provisioner.engine import loop
+from provisioner.engine.loop import Outcome
+from provisioner.engine.session import Session, open_session
 from provisioner.errors import UsageError
 from provisioner.inventory.model import Cluster
-from provisioner.playbooks import REPLACE_NETWORK
-from provisioner.session import Session, open_session
+from provisioner.plays.playbooks import REPLACE_NETWORK
 
 NAME = "network replace"
 
@@ -53,7 +54,7 @@ def replace(
 
 def _planned(cluster: Cluster, told: Frame) -> Outcome:
     with _session(cluster, told) as session:
-        return engine.plan(session.run, session.view)
+        return loop.plan(session.run, session.view)
 
 
 def _session(cluster: Cluster, told: Frame) -> AbstractContextManager[Session]:
@@ -62,7 +63,7 @@ def _session(cluster: Cluster, told: Frame) -> AbstractContextManager[Session]:
 
 def _applied(cluster: Cluster, told: Frame) -> Outcome:
     with _session(cluster, told) as session:
-        outcome = engine.apply(session.run, session.view, session)
+        outcome = loop.apply(session.run, session.view, session)
     if outcome.report.result == "interrupted":
         told.show.report(outcome.report)
         raise KeyboardInterrupt

@@ -14,27 +14,27 @@ from pathlib import Path
 
 import typer
 
-from provisioner import engine
 from provisioner import kubeconfig as kubeconfigs
 from provisioner.cli.common import Frame
-from provisioner.core.cluster import ClusterState
 from provisioner.core.command import shell
-from provisioner.core.configuration import configuration
-from provisioner.core.play import View
 from provisioner.core.report import Note, Outcome, StepEnded
-from provisioner.core.selection import Selection
-from provisioner.derived import ca_pin
+from provisioner.engine import loop
+from provisioner.engine.gathering import look_at
+from provisioner.engine.guard import for_each
+from provisioner.engine.selection import Selection
+from provisioner.engine.session import Session, limited_to, new_token, open_fleet, open_session
 from provisioner.errors import ProvisionerError, StepError, UsageError
-from provisioner.guard import for_each
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.values import Endpoint
-from provisioner.looking import look_at
+from provisioner.output.tables import table
 from provisioner.plays.workers import token_manifest
 from provisioner.resources.kubectl import kubectl
-from provisioner.session import Session, chosen, new_token, open_fleet, open_session
-from provisioner.tables import table
 from provisioner.transports.protocol import Transport
 from provisioner.transports.trust import Offer, offers
+from provisioner.world.cluster import ClusterState
+from provisioner.world.configuration import configuration
+from provisioner.world.derived import ca_pin
+from provisioner.world.view import View
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # A token is a key to the cluster: nobody needs one that outlives a month.
@@ -45,10 +45,12 @@ def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:
     """What each machine is; those that did not answer are named at the end, and the exit code is theirs."""
     with open_session(cluster, told, Selection(limit), only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
-    names = [name for name in view.facts if name in view.limit]
+    names = [name for name in view.observed.facts if name in view.limit]
     if as_json:
         for name in names:
-            told.show.console.out(as_line({"host": name, **dataclasses.asdict(view.facts[name])}), highlight=False)
+            told.show.console.out(
+                as_line({"host": name, **dataclasses.asdict(view.observed.facts[name])}), highlight=False
+            )
     else:
         rows = ((name, *_fact_row(view, name)) for name in names)
         told.show.close()
@@ -67,7 +69,7 @@ def fail_for(told: Frame, errors: Mapping[str, ProvisionerError]) -> None:
 
 
 def _fact_row(view: View, name: str) -> tuple[str, ...]:
-    told = view.facts[name]
+    told = view.observed.facts[name]
     addresses = ", ".join(f"{a.interface} {a.ip}" for a in told.addresses if not a.ip.is_loopback)
     system = f"{told.distribution} {told.codename} {told.architecture}"
     return (system, told.kernel, str(told.cpus), f"{told.memory_mib} MiB", f"{told.disk_free_mib} MiB", addresses)
@@ -79,7 +81,7 @@ def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
     with _looked(cluster, told, "") as (session, view):
         leader = view.leader.name
         address = for_each([leader], lambda _: _where(_live(view)), told)
-        engine.stop_for(address.bad)
+        loop.stop_for(address.bad)
         token = new_token()
         expires = datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=life_s)
         manifest = token_manifest(token, expires=expires, description="made by provisioner token")
@@ -121,7 +123,7 @@ def kubeconfig(cluster: Cluster, told: Frame, output: Path | None, *, merge: boo
 
 def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None:
     """Run a shell command on the chosen machines, show what each says; StepError names those where it failed."""
-    names = chosen(cluster, limit)
+    names = limited_to(cluster, limit)
     command = shell(text, timeout_s=3600)
     with open_fleet(cluster, names, told) as fleet:
 
@@ -132,7 +134,7 @@ def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None
             return result.exit_code
 
         answers = fleet.each([host.name for host in cluster.hosts if host.name in names], work)
-    engine.stop_for(answers.bad)
+    loop.stop_for(answers.bad)
     failed = [f"{host} ({code})" for host, code in answers.good.items() if code]
     if failed:
         raise StepError(f"the command failed on {', '.join(failed)}")
@@ -140,7 +142,7 @@ def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None
 
 def unknown_keys(cluster: Cluster, limit: str) -> Iterator[tuple[str, Offer]]:
     """The host keys that machines show and nobody has confirmed yet, each asked for when its turn comes."""
-    names = chosen(cluster, limit)
+    names = limited_to(cluster, limit)
     hosts = [host for host in cluster.hosts if host.name in names]
     return ((name, offer) for name, offer in offers(hosts, cluster.settings.ssh) if not offer.known)
 
@@ -149,21 +151,21 @@ def unknown_keys(cluster: Cluster, limit: str) -> Iterator[tuple[str, Offer]]:
 def _looked(cluster: Cluster, told: Frame, limit: str) -> Iterator[tuple[Session, View]]:
     with open_session(cluster, told, Selection(limit), only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
-        engine.stop_for({host: error for host, error in errors.items() if host in _needed(cluster, limit)})
+        loop.stop_for({host: error for host, error in errors.items() if host in _needed(cluster, limit)})
         yield session, view
 
 
 def _needed(cluster: Cluster, limit: str) -> frozenset[str]:
     """Without a limit the leader alone has to answer; a limit names who must."""
-    return chosen(cluster, limit) if limit else frozenset(host.name for host in cluster.control_planes)
+    return limited_to(cluster, limit) if limit else frozenset(host.name for host in cluster.control_planes)
 
 
 def _live(view: View) -> ClusterState:
-    if view.live is None:
+    if view.observed.live is None:
         raise StepError(
             "there is no cluster that answers", hint="`provisioner status` shows more; `provisioner apply` makes it."
         )
-    return view.live
+    return view.observed.live
 
 
 def as_line(value: object) -> str:

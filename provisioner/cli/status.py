@@ -8,17 +8,17 @@ import typer
 
 from provisioner.cli.common import Frame
 from provisioner.cli.reading import as_line, fail_for
-from provisioner.core.nodes import NodeState
-from provisioner.core.play import View
-from provisioner.core.pods import PodState, question, read_pods
 from provisioner.core.report import Found, Note
+from provisioner.engine.gathering import look_at
+from provisioner.engine.holders import at_work
+from provisioner.engine.session import Session, open_session
 from provisioner.errors import ProvisionerError
-from provisioner.holders import at_work
 from provisioner.inventory.model import Cluster
-from provisioner.looking import look_at
-from provisioner.session import Session, open_session
-from provisioner.tables import table
-from provisioner.wording import one_line
+from provisioner.output.tables import table
+from provisioner.output.wording import one_line
+from provisioner.world.nodes import NodeState
+from provisioner.world.pods import PodState, question, read_pods
+from provisioner.world.view import View
 
 
 def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
@@ -29,12 +29,12 @@ def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
     with open_session(cluster, told, only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
         pods = _pods(session, view, errors, told)
-    if warning := at_work(view.lock):
+    if warning := at_work(view.observed.lock):
         told(Found(warning))
     pod_rows = [(f"{pod.namespace}/{pod.name}", pod.node, pod.why) for pod in pods]
     machines = session.run.fleet.transports
     rows = [_status_row(view, name, errors.get(name)) for name in machines]
-    nodes = view.live.nodes.values() if view.live else ()
+    nodes = view.observed.live.nodes.values() if view.observed.live else ()
     rows += [_node_row(node, "not in the inventory") for node in nodes if node.name not in machines]
     if as_json:
         objects = [
@@ -65,16 +65,14 @@ _STATUS = ("machine", "role", "node", "version", "address", "pods")
 
 def _status_row(view: View, name: str, error: ProvisionerError | None) -> tuple[str, ...]:
     role = view.cluster.host(name).role.value.replace("_", " ")
-    node = view.live.nodes.get(name) if view.live else None
-    if view.live and name in view.live.odd:
+    node = view.observed.live.nodes.get(name) if view.observed.live else None
+    if view.observed.live and name in view.observed.live.odd:
         return (name, role, "odd", "", view.cluster.host(name).address, "")
     if error is not None:
         return (name, role, "unreachable", "", view.cluster.host(name).address, "")
     if node is None:
-        known = (
-            "no API" if view.live is None and any(state.initialised for state in view.states.values()) else "not a node"
-        )
-        return (name, role, known, "", view.cluster.host(name).address, "")
+        is_silent = view.observed.live is None and any(state.initialised for state in view.observed.states.values())
+        return (name, role, "no API" if is_silent else "not a node", "", view.cluster.host(name).address, "")
     return _node_row(node, role)
 
 
@@ -91,7 +89,7 @@ _PODS = ("pod", "on", "state")
 
 def _pods(session: Session, view: View, errors: Mapping[str, ProvisionerError], told: Frame) -> tuple[PodState, ...]:
     """Those that do not run; none when there is no cluster, or the API server does not tell."""
-    if view.live is None or view.leader.name in errors:
+    if view.observed.live is None or view.leader.name in errors:
         return ()
     leader = view.leader.name
     try:

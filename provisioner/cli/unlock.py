@@ -7,17 +7,17 @@ from functools import partial
 
 import typer
 
-from provisioner import engine
-from provisioner.core import lock
-from provisioner.core.lock import Holder, Word
 from provisioner.core.report import Listener, Note
+from provisioner.engine import loop
+from provisioner.engine.fleet import Fleet
+from provisioner.engine.holders import described, is_alive, judged
+from provisioner.engine.run_lock import asked
+from provisioner.engine.session import open_fleet
 from provisioner.errors import LockHeldError, UsageError
-from provisioner.fleet import Fleet
-from provisioner.holders import described, is_alive, judged
 from provisioner.inventory.model import Cluster
-from provisioner.lease import asked
-from provisioner.session import open_fleet
 from provisioner.transports.protocol import Transport
+from provisioner.world import lock
+from provisioner.world.lock import Holder, Word
 
 
 def unlock(cluster: Cluster, told: Listener, *, yes: bool, may_ask: bool) -> None:
@@ -39,8 +39,8 @@ def unlock_on(fleet: Fleet, planes: Iterable[str], told: Listener, *, yes: bool,
         removed = fleet.each(found, partial(_remove, found))
         for host, word in removed.good.items():
             told(Note(f"{host}: the lock is {'removed' if word is Word.REMOVED else 'gone already'}"))
-        engine.stop_for(removed.bad)
-    engine.stop_for(answers.bad)
+        loop.stop_for(removed.bad)
+    loop.stop_for(answers.bad)
 
 
 def _ask(host: str, transport: Transport) -> Holder | Word:

@@ -10,12 +10,12 @@ import typer
 
 from provisioner.cli import work
 from provisioner.cli.common import Frame
-from provisioner.console import Human
 from provisioner.core.report import Found, HostReport, Note, PhaseBegan, Report
-from provisioner.core.selection import Selection
+from provisioner.engine.selection import Selection
+from provisioner.engine.session import limited_to as find_hosts
 from provisioner.errors import Problem, Severity, VerificationError
 from provisioner.inventory.model import Cluster
-from provisioner.session import chosen as find_hosts
+from provisioner.output.console import Human
 from provisioner.verification import page
 from provisioner.verification.run import EVERYTHING, Scope, VerificationResult, require_writable
 from provisioner.verification.run import verify as verify_by_testinfra

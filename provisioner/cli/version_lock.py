@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from provisioner import engine
-from provisioner.asking import ask
+from provisioner.bundle.upstream.registry import Registry
 from provisioner.cli.common import Frame
-from provisioner.core.play import View
 from provisioner.core.report import Listener, Note
+from provisioner.engine import loop
+from provisioner.engine.gathering import look_at
+from provisioner.engine.repositories import ask
+from provisioner.engine.session import load_version_lock, open_session
 from provisioner.errors import BuildError, PreflightError, UsageError
 from provisioner.inventory.model import Cluster
-from provisioner.looking import look_at
 from provisioner.paths import write_atomic
 from provisioner.preflight import sources
-from provisioner.session import load_version_lock, open_session
 from provisioner.sources.version_lock import (
     VersionLock,
     changes,
@@ -26,7 +26,7 @@ from provisioner.sources.version_lock import (
     lock_of,
     path_for,
 )
-from provisioner.upstream.registry import Registry
+from provisioner.world.view import View
 
 
 def write(cluster: Cluster, told: Frame) -> None:
@@ -89,11 +89,16 @@ def _asked(cluster: Cluster, told: Frame, *, judge: bool = True) -> View:
     """What all sources offer now to every machine; PreflightError when it is not what is wished."""
     with open_session(cluster, told) as session:
         fleet = session.run.fleet
-        view, errors = look_at(fleet, replace(session.view, pinned={}), tuple(fleet.transports))
-        engine.stop_for(errors)
+        view, errors = look_at(fleet, _unpinned(session.view), tuple(fleet.transports))
+        loop.stop_for(errors)
         view, errors = ask(fleet, view, told, everything=True)
-        engine.stop_for(errors)
+        loop.stop_for(errors)
     problems = tuple(problem for rule in sources.RULES for problem in rule(view)) if judge else ()
     if problems:
         raise PreflightError(f"{len(problems)} finding(s) stand in the way; nothing was written", problems)
     return view
+
+
+def _unpinned(view: View) -> View:
+    """As if there were no lock file yet: it is about to be written, or to be compared with."""
+    return replace(view, materials=replace(view.materials, pinned={}))

@@ -13,7 +13,7 @@ from provisioner.catalog import binaries, containerd, networks, packages, runtim
 from provisioner.catalog.kubernetes import Release, releases
 from provisioner.cli.common import JsonOption, frame
 from provisioner.core.report import Note
-from provisioner.tables import table
+from provisioner.output.tables import table
 
 _TABLES: dict[str, Iterable[Any]] = {
     "kubernetes": releases(),

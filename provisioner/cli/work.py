@@ -8,22 +8,23 @@ from pathlib import Path
 
 import typer
 
-from provisioner import engine, kubeconfig, plan_file
+from provisioner import kubeconfig
 from provisioner.cli.common import Frame, load_cluster
 from provisioner.core.names import some
 from provisioner.core.plan import Plan, done_already
 from provisioner.core.report import Found, Note
-from provisioner.core.selection import Selection
-from provisioner.derived import skipped
-from provisioner.engine import Outcome
+from provisioner.engine import loop, plan_file
+from provisioner.engine.holders import at_work
+from provisioner.engine.loop import Outcome
+from provisioner.engine.plan_file import PlanFile
+from provisioner.engine.selection import Selection
+from provisioner.engine.session import Session, find_bundle, open_session
 from provisioner.errors import Problem, ProvisionerError, Severity, UsageError
-from provisioner.holders import at_work
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.sources import is_program
-from provisioner.plan_file import PlanFile
+from provisioner.output.wording import together
 from provisioner.runtimes.crictl import left_out
-from provisioner.session import Session, find_bundle, open_session
-from provisioner.wording import together
+from provisioner.world.derived import skipped
 
 _ALL = Selection()
 
@@ -31,8 +32,8 @@ _ALL = Selection()
 def plan(cluster: Cluster, told: Frame, selection: Selection) -> Outcome:
     """Look and compare; nothing is changed."""
     with open_session(cluster, told, selection) as session:
-        outcome = _with_skipped(engine.plan(session.run, session.view))
-    if warning := at_work(outcome.view.lock):
+        outcome = _with_skipped(loop.plan(session.run, session.view))
+    if warning := at_work(outcome.view.observed.lock):
         told(Found(warning))
     return outcome
 
@@ -78,9 +79,9 @@ def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, saved: Pla
 
 def _applied(session: Session, saved: PlanFile | None) -> Outcome:
     if saved is None:
-        return engine.apply(session.run, session.view, session, None)
+        return loop.apply(session.run, session.view, session, None)
     run = dataclasses.replace(session.run, rules=partial(plan_file.same_cluster, saved, session.run.rules))
-    return engine.apply(run, session.view, session, saved.plan)
+    return loop.apply(run, session.view, session, saved.plan)
 
 
 def stop_for_errors(outcome: Outcome, told: Frame) -> None:
@@ -117,7 +118,7 @@ def _bring_home(session: Session, outcome: Outcome, told: Frame) -> Outcome:
     leader = view.leader.name
     try:
         path = kubeconfig.default_path(session.cluster)
-        if view.live is None or kubeconfig.is_current(path, view):
+        if view.observed.live is None or kubeconfig.is_current(path, view):
             return outcome
         given = kubeconfig.fetch(session.run.fleet.transports[leader], view)
         if kubeconfig.save(path, given, session.cluster.settings.name, merge=False):

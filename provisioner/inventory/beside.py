@@ -10,7 +10,7 @@ from provisioner.inventory import places, text_files, yaml_lines
 from provisioner.inventory.findings import Finding, nearest
 from provisioner.inventory.from_yaml import variables_in
 from provisioner.inventory.places import Kind
-from provisioner.inventory.statements import GroupFile, HostFile, Source, join
+from provisioner.inventory.statements import Contents, GroupFile, HostFile, join
 from provisioner.inventory.tree import PRIORITY
 from provisioner.inventory.variables import Variable
 
@@ -20,12 +20,12 @@ Entries = Mapping[str, Path]
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 
 
-def read(directory: Path, said: Source) -> Source:
+def read(directory: Path, said: Contents) -> Contents:
     """The variables that lie beside an inventory which says `said`."""
     of_groups, hidden_groups = _entries(directory / "group_vars")
     of_hosts, hidden_hosts = _entries(directory / "host_vars")
     groups = join(_folder(of_groups, said.groups, GroupFile))
-    traps = Source(findings=(*hidden_groups, *hidden_hosts, *_misspelt(of_groups, said.groups), *_no_effect(groups)))
+    traps = Contents(findings=(*hidden_groups, *hidden_hosts, *_misspelt(of_groups, said.groups), *_no_effect(groups)))
     return join((groups, traps, *_folder(of_hosts, said.hosts, HostFile)))
 
 
@@ -40,11 +40,11 @@ def _entries(folder: Path) -> tuple[Entries, tuple[Finding, ...]]:
 
 def _folder(
     entries: Entries, names: tuple[str, ...], statement: Callable[[str, Owned], GroupFile | HostFile]
-) -> Iterator[Source]:
+) -> Iterator[Contents]:
     for name in names:
         found = [entries[name + ending] for ending in _ENDINGS if name + ending in entries]
         yield from (_file(path, name, statement) for first in found[:1] for path in _files(first))
-        yield Source(findings=tuple(_hidden(found)))
+        yield Contents(findings=tuple(_hidden(found)))
 
 
 def _files(path: Path) -> Iterator[Path | Finding]:
@@ -67,18 +67,18 @@ def _is_read(path: Path) -> bool:
     return path.suffix in _ENDINGS and not (path.suffix and places.is_directory(path))
 
 
-def _file(path: Path | Finding, name: str, statement: Callable[[str, Owned], GroupFile | HostFile]) -> Source:
+def _file(path: Path | Finding, name: str, statement: Callable[[str, Owned], GroupFile | HostFile]) -> Contents:
     text = path if isinstance(path, Finding) else text_files.read(path)
     if isinstance(text, Finding):
-        return Source(findings=(text,))
+        return Contents(findings=(text,))
     file = str(path)
     document = yaml_lines.read(text, file)
     if document.findings and document.value is None:
-        return Source(findings=document.findings, lines=document.lines)
+        return Contents(findings=document.findings, lines=document.lines)
     said = tuple(variables_in(document.value or {}, (file,), "variables are a mapping of names and values"))
     wrong = (*document.findings, *(entry for entry in said if isinstance(entry, Finding)))
     own = tuple(entry for entry in said if isinstance(entry, Variable))
-    return Source((statement(name, own),), wrong, document.lines, document.texts)
+    return Contents((statement(name, own),), wrong, document.lines, document.texts)
 
 
 def _hidden(found: list[Path]) -> Iterator[Finding]:
@@ -97,7 +97,7 @@ def _misspelt(entries: Entries, groups: tuple[str, ...]) -> Iterator[Finding]:
             yield Finding("not-read", (str(path),), message, f"did you mean `{match}`?", Severity.WARNING)
 
 
-def _no_effect(groups: Source) -> Iterator[Finding]:
+def _no_effect(groups: Contents) -> Iterator[Finding]:
     for said in groups.statements:
         for entry in said.variables if isinstance(said, GroupFile) else ():
             if entry.name == PRIORITY:

@@ -9,9 +9,10 @@ from pathlib import Path
 from provisioner.errors import Severity
 from provisioner.inventory import files, hosts, machine_files, roles, rules, settings, tree
 from provisioner.inventory.findings import Finding, KeyPath
-from provisioner.inventory.model import Cluster
-from provisioner.inventory.statements import Source, variables
+from provisioner.inventory.model import Cluster, Host, Origin
+from provisioner.inventory.statements import Contents, variables
 from provisioner.inventory.tree import Tree
+from provisioner.paths import labs_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Draft:
     findings: tuple[Finding, ...]
 
 
-def build(source: Source, inventory: Path) -> Draft:
+def build(source: Contents, inventory: Path) -> Draft:
     """The draft of what an inventory says; `inventory` is where it lies. Looks at the files it names."""
     grown, shape = tree.grow(source.statements)
     given = tuple(variables(source.statements))
@@ -30,16 +31,24 @@ def build(source: Source, inventory: Path) -> Draft:
     wish, unsettled = settings.find(source.statements, place)
     chosen, wrong = settings.read(wish, source.texts) if wish else (settings.fallback(), ())
     values, unread = hosts.read(given, source.texts)
+    machines = tuple(host for entry in grown.hosts if (host := hosts.build(entry, values, inventory)))
     cluster = Cluster.model_construct(
         path=inventory.absolute(),
         settings=settings.absolute(chosen, inventory),
-        hosts=tuple(host for entry in grown.hosts if (host := hosts.build(entry, values, inventory))),
+        hosts=machines,
+        origin=_origin(inventory.absolute(), machines),
     )
     broken = {finding.path for finding in (*source.findings, *shape) if _is_gap(finding)}
     names = tuple(finding for finding in hosts.misnamed(grown.hosts) if finding.path not in broken)
     found = (*source.findings, *shape, *roles.without_role(grown), *names, *unsettled, *wrong, *unread)
     places = _Places(grown, wish.path if wish else place)
     return Draft(cluster, (*found, *_concluded(cluster, places, found, bool(broken))))
+
+
+def _origin(inventory: Path, machines: tuple[Host, ...]) -> Origin:
+    if any(machine.vagrant for machine in machines):
+        return Origin.VAGRANT
+    return Origin.LAB if inventory.parent.parent == labs_directory() else Origin.FILE
 
 
 def _is_gap(finding: Finding) -> bool:

@@ -19,10 +19,10 @@ from provisioner.inventory.statements import (
     ALL,
     UNGROUPED,
     Child,
+    Contents,
     GroupVariables,
     Member,
     Named,
-    Source,
     Statement,
     within,
 )
@@ -55,7 +55,7 @@ class _Read:
     entry: Statement | Finding
 
 
-def read(text: str, file: str, known: Collection[str] = ()) -> Source:
+def read(text: str, file: str, known: Collection[str] = ()) -> Contents:
     """All statements, and what is wrong with the lines that make none; `known` are groups of files before it."""
     lines = tuple(within(_lines(text, file), file))
     good = tuple(line for line in lines if isinstance(line, _Line))
@@ -65,7 +65,7 @@ def read(text: str, file: str, known: Collection[str] = ()) -> Source:
     bad = (entry for entry in (*lines, *(said.entry for said in every)) if isinstance(entry, Finding))
     findings = (*bad, *_unknown_groups(good, statements, file, known), *_twice(every))
     written = {entry.path: entry.written for said in statements for entry in _own(said) if entry.written}
-    return Source(statements, findings, {(file,): 1, **_places(good, every, file)}, written)
+    return Contents(statements, findings, {(file,): 1, **_places(good, every, file)}, written)
 
 
 def _lines(text: str, file: str) -> Iterator[_Line | Finding]:

@@ -11,7 +11,7 @@ from provisioner.errors import Severity
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean
 from provisioner.inventory.from_yaml import variables_in
 from provisioner.inventory.messages import found
-from provisioner.inventory.statements import Child, GroupVariables, Member, Named, Source, Statement, failure
+from provisioner.inventory.statements import Child, Contents, GroupVariables, Member, Named, Statement, failure
 from provisioner.inventory.variables import Variable
 
 META = "_meta"
@@ -25,7 +25,7 @@ def hosts(listing: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.host for entry in said if isinstance(entry, Member)))
 
 
-def read(listing: object, file: str) -> Source:
+def read(listing: object, file: str) -> Contents:
     """All statements of a listing that has `_meta.hostvars`; `file` is the script."""
     if not isinstance(listing, dict):
         message = f"`--list` has to print a mapping of groups, this is {found(listing)}"
@@ -36,7 +36,7 @@ def read(listing: object, file: str) -> Source:
     said = tuple(entry for name, content in groups.items() for entry in _group(name, content, (file, name), known))
     bad = (entry for entry in said if isinstance(entry, Finding))
     good = tuple(entry for entry in said if not isinstance(entry, Finding))
-    return Source(good, (*wrong, *bad, *_left_out(known, hosts(listing), place)))
+    return Contents(good, (*wrong, *bad, *_left_out(known, hosts(listing), place)))
 
 
 def _hostvars(meta: object, place: KeyPath) -> tuple[dict[str, tuple[Variable, ...]], tuple[Finding, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from provisioner.inventory import ranges
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean
 from provisioner.inventory.messages import found
-from provisioner.inventory.statements import Child, GroupVariables, Member, Named, Source, Statement, within
+from provisioner.inventory.statements import Child, Contents, GroupVariables, Member, Named, Statement, within
 from provisioner.inventory.variables import Variable
 from provisioner.inventory.yaml_lines import Document
 
@@ -16,15 +16,15 @@ _SECTIONS = ("vars", "hosts", "children")
 LONGEST_PATTERN = 1_000
 
 
-def read(document: Document, file: str) -> Source:
+def read(document: Document, file: str) -> Contents:
     """All statements of an inventory, and what is wrong where there is none to make."""
     value = document.value
     if not isinstance(value, dict) or "plugin" in value:
         wrong = document.findings or (_no_inventory(value, file),)
-        return Source(findings=wrong, lines=document.lines, sound=False)
+        return Contents(findings=wrong, lines=document.lines, sound=False)
     every = (entry for name, content in value.items() for entry in _group(name, content, (file, str(name))))
     said = tuple(within(every, file))
-    return Source(
+    return Contents(
         tuple(entry for entry in said if not isinstance(entry, Finding)),
         (*document.findings, *(entry for entry in said if isinstance(entry, Finding))),
         document.lines,

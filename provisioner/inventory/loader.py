@@ -9,7 +9,7 @@ from provisioner.errors import InventoryError, Problem, Severity
 from provisioner.inventory import building, rules, sources
 from provisioner.inventory.findings import Finding, KeyPath, dotted
 from provisioner.inventory.model import Cluster
-from provisioner.inventory.statements import Source
+from provisioner.inventory.statements import Contents
 
 # A name in a file may have megabytes, and messages repeat names.
 LONGEST_MESSAGE = 1_000
@@ -44,7 +44,7 @@ def check(path: Path, *, untested: bool = False) -> tuple[Cluster | None, tuple[
     return (Cluster.model_validate(draft.cluster) if sound else None), problems
 
 
-def _problems(found: Iterable[Finding], source: Source) -> tuple[Problem, ...]:
+def _problems(found: Iterable[Finding], source: Contents) -> tuple[Problem, ...]:
     """One finding is enough for the same rule at the same place, such as a range of misnamed hosts."""
     once = {(finding.rule, finding.path, finding.line): finding for finding in reversed(tuple(found))}
     lines = {finding: finding.line or _line(finding.path, source) for finding in reversed(once.values())}
@@ -53,7 +53,7 @@ def _problems(found: Iterable[Finding], source: Source) -> tuple[Problem, ...]:
     return tuple(_problem(finding, lines[finding]) for finding in order)
 
 
-def _line(path: KeyPath, source: Source) -> int:
+def _line(path: KeyPath, source: Contents) -> int:
     """The line of the value, or of the nearest thing around it that is in the file; 0 where there are no lines."""
     around = (path[:length] for length in range(len(path), 0, -1))
     return next((source.lines[part] for part in around if part in source.lines), 0)

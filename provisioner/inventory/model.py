@@ -214,12 +214,21 @@ class Host(Model):
     groups: tuple[str, ...] = ()
 
 
+class Origin(StrEnum):
+    """Where the machines come from: somebody has them, a lab of containers has made them, or Vagrant makes them."""
+
+    FILE = "file"
+    LAB = "lab"
+    VAGRANT = "vagrant"
+
+
 class Cluster(Model):
     """What the user asked for. `path` is the inventory file; all file names are absolute already."""
 
     path: Path
     settings: ClusterSettings
     hosts: tuple[Host, ...]
+    origin: Origin = Origin.FILE
 
     @property
     def control_planes(self) -> tuple[Host, ...]:

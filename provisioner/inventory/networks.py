@@ -170,7 +170,7 @@ def release(network: AnyNetwork, minor: int) -> NetworkRelease | None:
     if not isinstance(network, Released):
         return None
     one = {"flannel": "kube-flannel", "weave": "weave-daemonset"}
-    return catalog.chosen(network.type, network.version, one.get(network.type, variant(network)), minor)
+    return catalog.release_of(network.type, network.version, one.get(network.type, variant(network)), minor)
 
 
 def wished_mtu(network: AnyNetwork) -> int | None:

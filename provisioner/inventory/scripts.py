@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from provisioner.inventory import from_script, places, plain_values
-from provisioner.inventory.statements import Source, failure
+from provisioner.inventory.statements import Contents, failure
 
 # For all calls of a script together: a cloud's answer takes seconds.
 TIMEOUT_S = 60.0
@@ -26,7 +26,7 @@ class ScriptError(Exception):
         self.message, self.hint = message, hint
 
 
-def read(script: Path, timeout_s: float = TIMEOUT_S) -> Source:
+def read(script: Path, timeout_s: float = TIMEOUT_S) -> Contents:
     """All that a script says."""
     deadline_s = time.monotonic() + timeout_s
     try:

@@ -7,13 +7,7 @@ from collections.abc import Callable, Iterator
 from provisioner.errors import Severity
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster
-from provisioner.inventory.package_sources import (
-    DockerMirrorSource,
-    LegacySource,
-    MirrorSource,
-    Source,
-    UpstreamSource,
-)
+from provisioner.inventory.package_sources import DockerMirrorSource, LegacySource, MirrorSource, Source, UpstreamSource
 
 # The first minor release at pkgs.k8s.io; older ones were never moved there.
 FIRST_UPSTREAM_MINOR = 24

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from provisioner.inventory import beside, files, from_ini, from_yaml, places, scripts, text_files, yaml_lines
 from provisioner.inventory.findings import Finding
-from provisioner.inventory.statements import Source, failure, join
+from provisioner.inventory.statements import Contents, failure, join
 
 _YAML = (".yaml", ".yml", ".json")
 # What Ansible passes over in a directory: INVENTORY_IGNORE_EXTS and IGNORED_ALWAYS of ansible-core 2.19.
@@ -25,15 +25,15 @@ MOST_FILES = 1_000
 _LIKE_YAML = re.compile(r"(---|\{|[^\s#;\[][^\s=]*:(\s|$))")
 
 
-def read(path: Path) -> Source:
+def read(path: Path) -> Contents:
     """All that an inventory says."""
     try:
         found = tuple(_below(path)) if places.kind(path) is places.Kind.DIRECTORY else (path,)
     except OSError as error:
-        return Source(findings=(text_files.unreadable(Path(error.filename or path), error),), sound=False)
+        return Contents(findings=(text_files.unreadable(Path(error.filename or path), error),), sound=False)
     if len(found) > MOST_FILES:
         return failure("too-much", str(path), f"has more than {MOST_FILES:,} files", "name the right directory")
-    said = Source() if found else failure("unreadable", str(path), "has no inventory in it", "name a file")
+    said = Contents() if found else failure("unreadable", str(path), "has no inventory in it", "name a file")
     for file in found:
         said = join((said, _file(file, said.groups)))
     return join((said, beside.read(files.directory(path), said))) if said.sound else said
@@ -46,7 +46,7 @@ def _below(directory: Path) -> Iterator[Path]:
             yield from _below(entry) if places.kind(entry) is places.Kind.DIRECTORY else (entry,)
 
 
-def _file(path: Path, known: tuple[str, ...]) -> Source:
+def _file(path: Path, known: tuple[str, ...]) -> Contents:
     file = str(path)
     if "," in path.name and places.kind(path) is places.Kind.NOTHING:
         hint = "write the hosts into a file, see inventories/ for examples"
@@ -60,13 +60,13 @@ def _file(path: Path, known: tuple[str, ...]) -> Source:
         return _program(path)
     text = text_files.read(path)
     if isinstance(text, Finding):
-        return Source(findings=(text,), sound=False)
+        return Contents(findings=(text,), sound=False)
     if path.suffix in _YAML:
         return from_yaml.read(yaml_lines.read(text, file), file)
     return _any_format(text, file, known) if not path.suffix else from_ini.read(text, file, known)
 
 
-def _any_format(text: str, file: str, known: tuple[str, ...]) -> Source:
+def _any_format(text: str, file: str, known: tuple[str, ...]) -> Contents:
     """A file without an ending may be either: YAML when it is a mapping, or was meant to be one."""
     document = yaml_lines.read(text, file)
     lines = (line for line in text.splitlines() if line.strip() and line.strip()[0] not in "#;")
@@ -86,7 +86,7 @@ def is_program(path: Path) -> bool:
         return False
 
 
-def _program(path: Path) -> Source:
+def _program(path: Path) -> Contents:
     if os.access(path, os.X_OK):
         return scripts.read(path)
     file = str(path)

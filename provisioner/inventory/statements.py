@@ -80,7 +80,7 @@ Statement = Named | Child | GroupVariables | Member | GroupFile | HostFile
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Contents:
     """What one file says, or several one after the other.
 
     `lines` and `texts` are the line (from 1) and, for scalars, the text as written of what stands at a path.
@@ -105,10 +105,10 @@ class Source:
         return tuple(dict.fromkeys(said.host for said in self.statements if isinstance(said, Member)))
 
 
-def join(sources: Iterable[Source]) -> Source:
+def join(sources: Iterable[Contents]) -> Contents:
     """What several files say, one after the other."""
     every = tuple(sources)
-    return Source(
+    return Contents(
         tuple(said for source in every for said in source.statements),
         tuple(finding for source in every for finding in source.findings),
         {path: line for source in every for path, line in source.lines.items()},
@@ -128,9 +128,9 @@ def within(said: Iterable[_Said], file: str) -> Iterator[_Said | Finding]:
         yield entry
 
 
-def failure(rule: str, file: str, message: str, hint: str) -> Source:
+def failure(rule: str, file: str, message: str, hint: str) -> Contents:
     """A file that cannot be read as an inventory."""
-    return Source(findings=(Finding(rule, (file,), message, hint),), sound=False)
+    return Contents(findings=(Finding(rule, (file,), message, hint),), sound=False)
 
 
 def variables(statements: Iterable[Statement]) -> Iterator[Variable]:

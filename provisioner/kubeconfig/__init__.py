@@ -9,23 +9,22 @@ from datetime import datetime
 from pathlib import Path
 
 from provisioner.core.command import Command
-from provisioner.core.play import View
-from provisioner.derived import api_endpoint
 from provisioner.errors import StepError, UsageError
-from provisioner.inventory.model import Cluster
+from provisioner.inventory.model import Cluster, Origin
 from provisioner.kubeconfig import access, merging
 from provisioner.kubeconfig.access import Access
-from provisioner.labs import state
 from provisioner.paths import write_private
 from provisioner.resources.kubeadm import ADMIN_CONF
 from provisioner.transports.protocol import Transport
+from provisioner.world.derived import api_endpoint
+from provisioner.world.view import View
 
 _OTHER_FILE = "write to another file with -o FILE"
 
 
 def default_path(cluster: Cluster) -> Path:
     """A lab's kubeconfig lies beside its inventory and goes with it; another's in ~/.kube, under its own name."""
-    if cluster.path.parent.parent == state.base() / "labs":
+    if cluster.origin is Origin.LAB:
         return cluster.path.parent / "kubeconfig"
     return home() / f"{cluster.settings.name}.yaml"
 
@@ -49,7 +48,7 @@ def fetch(transport: Transport, view: View) -> Access:
     if not result.ok:
         raise StepError(f"{host}: there is no {ADMIN_CONF}", hint="Has `provisioner apply` made the cluster?")
     try:
-        return access.read(result.stdout, _server(view), view.states[host].ca_certificate)
+        return access.read(result.stdout, _server(view), view.observed.states[host].ca_certificate)
     except ValueError as error:
         raise StepError(f"{host}: {ADMIN_CONF} is not taken over: {error}", hint=_anew(view)) from None
 
@@ -60,8 +59,8 @@ def is_current(path: Path, view: View) -> bool:
         text = path.read_bytes().decode() if path.is_file() else ""
     except (OSError, UnicodeDecodeError):
         return False
-    now = datetime.fromtimestamp(view.now_s).astimezone()
-    ca = view.states[view.leader.name].ca_certificate
+    now = datetime.fromtimestamp(view.observed.now_s).astimezone()
+    ca = view.observed.states[view.leader.name].ca_certificate
     return merging.is_current(text, view.cluster.settings.name, _server(view), ca, now)
 
 

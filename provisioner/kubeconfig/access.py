@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from provisioner.core.untrusted import shown, visible
-from provisioner.derived import ca_fingerprint, certificates, same_ca
 from provisioner.inventory.findings import dotted
 from provisioner.inventory.values import Secret
 from provisioner.kubeconfig import plain_yaml
+from provisioner.world.derived import ca_fingerprint, certificates, same_ca
 
 # kubeadm's has 6 KiB; keys of 16384 bits would make it 40.
 MOST_BYTES = 64 * 1024

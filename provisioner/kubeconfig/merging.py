@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from provisioner.core.untrusted import shown
-from provisioner.derived import ca_fingerprint, same_ca
 from provisioner.kubeconfig import access, plain_yaml
 from provisioner.kubeconfig.access import Access
+from provisioner.world.derived import ca_fingerprint, same_ca
 
 Config = dict[str, Any]
 

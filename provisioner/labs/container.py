@@ -21,6 +21,7 @@ from provisioner.labs.record import Record
 from provisioner.labs.rights import LABEL, granted
 from provisioner.labs.spec import LabSpec, Machine, check, grown
 from provisioner.labs.spec import machines as planned
+from provisioner.paths import state_directory
 
 HOST = "lab"
 PARALLEL = 8
@@ -81,7 +82,7 @@ def _refuse_what_is_in_the_way(client: docker.DockerClient, spec: LabSpec, old: 
     existing = machines.find(client, spec.name)
     if existing and old is None:
         raise LabError(
-            f"the engine has machines of a lab {spec.name} that {state.base()} knows nothing of",
+            f"the engine has machines of a lab {spec.name} that {state_directory()} knows nothing of",
             hint="choose another name, or remove them (lab down) if nobody else uses them",
         )
     running = {name for name, container in existing.items() if container.status == "running"}

@@ -18,7 +18,8 @@ import platformdirs
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import BuildError as ImageBuildError
 
-from provisioner import mirror, templating
+from provisioner import templating
+from provisioner.bundle.common import mirror
 from provisioner.core.report import Listener, Waiting, step
 from provisioner.errors import BuildError
 from provisioner.labs import packages, state, ubuntu

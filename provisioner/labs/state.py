@@ -15,26 +15,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from provisioner.errors import LabError, LockHeldError
-from provisioner.paths import write_private
+from provisioner.paths import labs_directory, state_directory, write_private
 
-STATE_VARIABLE = "PROVISIONER_STATE_DIR"
 KEY, KNOWN_HOSTS, INVENTORY, RECORD = "id_ed25519", "known_hosts", "inventory.yaml", "lab.json"
 # The inventory as it was made, to tell whether the user has edited theirs.
 INVENTORY_MADE = ".inventory.made.yaml"
 # It becomes part of the names of containers and of a network.
 POLL_S = 0.2
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
-
-
-def base() -> Path:
-    """Where everything is kept: $PROVISIONER_STATE_DIR, else the user's state directory."""
-    given = os.environ.get(STATE_VARIABLE)
-    return Path(given).absolute() if given else platformdirs.user_state_path("provisioner")
 
 
 def directory(name: str) -> Path:
@@ -44,17 +36,17 @@ def directory(name: str) -> Path:
             f"{name!r} cannot be the name of a lab",
             hint="use lower-case letters, digits and dashes, a letter first, at most 31 characters",
         )
-    return base() / "labs" / name
+    return labs_directory() / name
 
 
 def engine_directory() -> Path:
     """Log and pid file of an engine that was started by hand."""
-    return base() / "engine"
+    return state_directory() / "engine"
 
 
 def names() -> tuple[str, ...]:
     """Labs that have a state directory, sorted."""
-    return tuple(sorted(path.name for path in (base() / "labs").glob("*/")))
+    return tuple(sorted(path.name for path in labs_directory().glob("*/")))
 
 
 def public_key(home: Path) -> str:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.play import View
 from provisioner.core.resource import Change, Later, Resource
-from provisioner.derived import joining, needs_joining, plug_in_mtu
 from provisioner.inventory.model import Host
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
 from provisioner.templating import render
+from provisioner.world.derived import joining, needs_joining, plug_in_mtu
+from provisioner.world.view import View
 
 CONFLIST = f"{CNI_DIRECTORY}/10-bridge.conflist"
 SCRIPT = "/usr/local/sbin/provisioner-pod-network"
@@ -75,13 +75,13 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 def _parts(view: View) -> dict[str, tuple[IPv4Network, IPv4Address]]:
     """By node, its part of the pods' network and the address behind which that is."""
-    nodes = view.live.nodes.values() if view.live else ()
+    nodes = view.observed.live.nodes.values() if view.observed.live else ()
     return {node.name: (node.pod_cidr, node.internal_ip) for node in nodes if node.pod_cidr and node.internal_ip}
 
 
 def _coming(view: View, host: Host) -> set[str]:
     """Other nodes that this run will make; one that joins again may have kept its part of the network."""
-    leader = set() if view.live else {view.leader.name}
+    leader = set() if view.observed.live else {view.leader.name}
     return ({worker.name for worker in joining(view)} | leader) - {host.name}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from provisioner.core.objects import Objects
-from provisioner.core.play import View
-from provisioner.derived import plug_in_mtu
 from provisioner.inventory.networks import CalicoNetwork
-from provisioner.networks.patching import draft, missing, set_variable, wished
+from provisioner.manifests.patching import draft, missing, set_variable, wished
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
+from provisioner.world.derived import plug_in_mtu
+from provisioner.world.view import View
 
 _BACKENDS = {"vxlan": "vxlan", "ipip": "bird"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.networks.bridge import BRIDGE
 from provisioner.networks.calico import CALICO
 from provisioner.networks.cilium import CILIUM
@@ -12,11 +11,12 @@ from provisioner.networks.manifest import MANIFEST
 from provisioner.networks.none import NONE
 from provisioner.networks.plug_in import PlugIn
 from provisioner.networks.weave import WEAVE
+from provisioner.world.view import View
 
 PLUG_INS = {plug_in.name: plug_in for plug_in in (BRIDGE, CALICO, FLANNEL, KUBE_ROUTER, WEAVE, CILIUM, MANIFEST, NONE)}
 
 
-def chosen(view: View) -> PlugIn:
+def plug_in_of(view: View) -> PlugIn:
     """The one for all machines of the cluster."""
     return PLUG_INS[view.cluster.settings.network.type]
 

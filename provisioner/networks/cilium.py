@@ -6,11 +6,11 @@ Only what has to agree with the cluster is looked after here; all else is as it 
 from __future__ import annotations
 
 from provisioner.core.objects import Objects
-from provisioner.core.play import View
-from provisioner.derived import plug_in_mtu
 from provisioner.inventory.networks import CiliumNetwork
-from provisioner.networks.patching import draft, missing, wished
+from provisioner.manifests.patching import draft, missing, wished
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
+from provisioner.world.derived import plug_in_mtu
+from provisioner.world.view import View
 
 # Its own modes of handing out addresses that know of the pods' network; others belong to clouds.
 _OWN, _OF_NODES = "cluster-pool", "kubernetes"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from provisioner.catalog.networks import added_bytes
 from provisioner.core.objects import Objects
-from provisioner.core.play import View
-from provisioner.derived import plug_in_mtu
 from provisioner.inventory.networks import FlannelNetwork
-from provisioner.networks.patching import draft, set_argument, set_json, wished
+from provisioner.manifests.patching import draft, set_argument, set_json, wished
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
+from provisioner.world.derived import plug_in_mtu
+from provisioner.world.view import View
 
 _NODE_ADDRESS = "NODE_ADDRESS"
 

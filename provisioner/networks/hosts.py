@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
-from provisioner.networks.choice import chosen
+from provisioner.networks.choice import plug_in_of
 from provisioner.resources.files import Absent, File
 from provisioner.resources.services import Service
 from provisioner.templating import render
+from provisioner.world.view import View
 
 LINK = "/etc/systemd/network/10-provisioner-network.link"
 UNMANAGED = "/etc/systemd/network/10-provisioner-network.network"
@@ -18,14 +18,14 @@ NETWORK_MANAGER = "/etc/NetworkManager/conf.d/provisioner-network.conf"
 
 def modules(view: View) -> tuple[str, ...]:
     """The kernel modules that the plug-in needs besides those of every network."""
-    return chosen(view).needs.modules(view)
+    return plug_in_of(view).needs.modules(view)
 
 
 def files(view: View, host: Host) -> tuple[Resource, ...]:
     """What other managers of networks are told there. What the last plug-in needed and this one does not, goes."""
-    needs = chosen(view).needs
+    needs = plug_in_of(view).needs
     devices = needs.devices
-    manager = "network-manager" in view.states[host.name].packages
+    manager = "network-manager" in view.observed.states[host.name].packages
     return (
         _wished(LINK, devices),
         _wished(UNMANAGED, devices),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from provisioner.core.objects import Object, Objects
-from provisioner.core.play import View
-from provisioner.derived import api_endpoint, plug_in_mtu
 from provisioner.inventory.networks import KubeRouterNetwork
-from provisioner.networks.patching import Draft, draft, missing, set_argument, set_json, wished
+from provisioner.manifests.patching import Draft, draft, missing, set_argument, set_json, wished
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
+from provisioner.world.derived import api_endpoint, plug_in_mtu
+from provisioner.world.view import View
 
 # Of its own, as there is no kube-proxy whose file it could read. In its pod are both, put there by Kubernetes.
 _KUBECONFIG = "provisioner-kube-router"

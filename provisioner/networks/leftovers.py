@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from provisioner.core.addresses import Address
 from provisioner.core.command import Command
-from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.inventory.networks import ManifestNetwork, NoNetwork
-from provisioner.networks.choice import PLUG_INS, chosen, owner_of_daemon_set, owner_of_file
+from provisioner.networks.choice import PLUG_INS, owner_of_daemon_set, owner_of_file, plug_in_of
 from provisioner.resources.leftovers import LeftoversGone
+from provisioner.world.addresses import Address
+from provisioner.world.view import View
 
 _BRIDGES = tuple(dict.fromkeys(name for plug_in in PLUG_INS.values() for name in plug_in.leaves.bridges))
 
@@ -21,15 +21,15 @@ def others(view: View) -> tuple[str, ...]:
 
 def other_files(view: View, host: Host) -> tuple[tuple[str, str], ...]:
     """Files in /etc/cni/net.d of another plug-in than the wished one, each with whose it is."""
-    network, mine = view.cluster.settings.network, chosen(view)
+    network, mine = view.cluster.settings.network, plug_in_of(view)
     if isinstance(network, NoNetwork):
         return ()
     own = {*mine.files, *((network.cni_file,) if isinstance(network, ManifestNetwork) and network.cni_file else ())}
-    found = ((name, owner_of_file(name)) for name in view.states[host.name].cni_files if name not in own)
+    found = ((name, owner_of_file(name)) for name in view.observed.states[host.name].cni_files if name not in own)
     return tuple(
         (name, owner.name)
         for name, owner in found
-        if owner and owner != mine and not (view.network and view.network.mentions(name))
+        if owner and owner != mine and not (view.materials.network and view.materials.network.mentions(name))
     )
 
 
@@ -37,19 +37,19 @@ def old_links(view: View, host: Host) -> tuple[Address, ...]:
     """Addresses on interfaces of plug-ins that no new node may find there: on a bridge, also of the same plug-in's, and
     on whatever another plug-in makes, with its routes.
     """
-    network, mine = view.cluster.settings.network, chosen(view)
+    network, mine = view.cluster.settings.network, plug_in_of(view)
     if isinstance(network, NoNetwork):
         return ()
     of_others = {name for plug_in in PLUG_INS.values() for name in plug_in.leaves.links} - {*mine.leaves.links}
     names = _BRIDGES if isinstance(network, ManifestNetwork) else {*_BRIDGES, *of_others}
-    return tuple(address for address in view.facts[host.name].addresses if address.interface in names)
+    return tuple(address for address in view.observed.facts[host.name].addresses if address.interface in names)
 
 
 def after_reset(view: View) -> tuple[Command, ...]:
     """What `kubeadm reset` leaves of the plug-in, and the next node may not find: interfaces, addresses that are given
     away, and a configuration by which pods would start before its own is there.
     """
-    plug_in = chosen(view)
+    plug_in = plug_in_of(view)
     if isinstance(view.cluster.settings.network, NoNetwork):
         return ()
     links = dict.fromkeys((*plug_in.leaves.links, *_BRIDGES))
@@ -59,8 +59,8 @@ def after_reset(view: View) -> tuple[Command, ...]:
 
 def other_daemon_sets(view: View) -> tuple[tuple[str, str], ...]:
     """DaemonSets of another plug-in than the wished one (`namespace/name`), each with whose it is."""
-    mine = chosen(view).name
-    found = view.live.daemon_sets if view.live else {}
+    mine = plug_in_of(view).name
+    found = view.observed.live.daemon_sets if view.observed.live else {}
     owners = ((name, network, owner_of_daemon_set(name)) for name, network in found.items())
     named = ((name, network or (owner.name if owner else "")) for name, network, owner in owners)
     applied = _applied(view) if mine == "manifest" else ()
@@ -68,5 +68,5 @@ def other_daemon_sets(view: View) -> tuple[tuple[str, str], ...]:
 
 
 def _applied(view: View) -> tuple[str, ...]:
-    items = view.network.of_kind("DaemonSet") if view.network else ()
+    items = view.materials.network.of_kind("DaemonSet") if view.materials.network else ()
     return tuple(f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}" for item in items)

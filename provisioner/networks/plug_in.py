@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from provisioner.core.objects import Objects
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
+from provisioner.world.view import View
 
 # Where the kubelet looks for its configuration: the file that is first by name counts, and no other.
 CNI_DIRECTORY = "/etc/cni/net.d"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from provisioner.core.objects import Objects
-from provisioner.core.play import View
-from provisioner.derived import plug_in_mtu
-from provisioner.networks.patching import draft, set_variable
+from provisioner.manifests.patching import draft, set_variable
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
+from provisioner.world.derived import plug_in_mtu
+from provisioner.world.view import View
 
 
 def patch(objects: Objects, view: View) -> Objects:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import ClusterSettings, Host
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.files import Directory, File
+from provisioner.world.view import View
 
 AUDIT_POLICY = "/etc/kubernetes/audit/policy.yaml"
 AUDIT_LOGS = "/var/log/kubernetes/audit"
@@ -53,15 +53,15 @@ def files(view: View, host: Host) -> tuple[Resource, ...]:
     settings = view.cluster.settings
     policy = settings.audit_policy
     # Who did what, and with what: not every API server closes its log to others.
-    audit = (Directory(AUDIT_LOGS, 0o700), File(AUDIT_POLICY, view.files[policy], 0o600)) if policy else ()
+    audit = (Directory(AUDIT_LOGS, 0o700), File(AUDIT_POLICY, view.materials.files[policy], 0o600)) if policy else ()
     # A second key could not read what the first has written.
-    new = not view.states[host.name].initialised and view.live is None
+    new = not view.observed.states[host.name].initialised and view.observed.live is None
     return (*audit, *((EncryptionKey(ENCRYPTION),) if settings.encryption and new else ()))
 
 
 def current(view: View, host: Host) -> tuple[Resource, ...]:
     """A running API server has read the policy that is there now."""
-    audited = view.cluster.settings.audit_policy and view.states[host.name].initialised
+    audited = view.cluster.settings.audit_policy and view.observed.states[host.name].initialised
     return (ApiServerCurrent("audit-policy-file", AUDIT_POLICY),) if audited else ()
 
 

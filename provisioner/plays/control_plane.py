@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import cri_socket, kubernetes, missing_dns
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Secret
 from provisioner.networks.kube_router import replaces_kube_proxy
@@ -14,15 +12,17 @@ from provisioner.resources.files import PrivateCopy
 from provisioner.resources.kubeadm import ADMIN_CONF, Init
 from provisioner.resources.kubectl import ApiReady
 from provisioner.runtimes import crictl
-from provisioner.runtimes.choice import chosen
+from provisioner.runtimes.choice import runtime_of
+from provisioner.world.derived import cri_socket, kubernetes, missing_dns
+from provisioner.world.view import View
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """The cluster, and its administrator's kubeconfig in the login user's home."""
-    facts = view.facts[host.name]
-    silent = view.states[host.name].initialised and view.live is None
+    facts = view.observed.facts[host.name]
+    silent = view.observed.states[host.name].initialised and view.observed.live is None
     socket = cri_socket(view)
-    configuration = kubeadm_configuration.initial(view, host, view.join_token.reveal(), socket)
+    configuration = kubeadm_configuration.initial(view, host, view.materials.join_token.reveal(), socket)
     return (
         *api_server.files(view, host),
         *kubeadm_configuration.patch_files(view, host),
@@ -30,13 +30,13 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         Init(
             node=host.name,
             configuration=Secret(configuration, "kubeadm configuration"),
-            shown=kubeadm_configuration.initial(view, host, str(view.join_token), socket),
+            shown=kubeadm_configuration.initial(view, host, str(view.materials.join_token), socket),
             cri_socket=socket,
             skip_phases=(*_left_to_others(view), *crictl.skipped_phases(view, host)),
             ignored_checks=ignored_checks(view),
             flags=kubeadm_configuration.patch_flags(view, host),
             validates=kubernetes(view).kubeadm.validates,
-            clearing=chosen(view).clearing,
+            clearing=runtime_of(view).clearing,
             after_reset=after_reset(view),
         ),
         *api_server.current(view, host),

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.catalog.kubernetes import Release
-from provisioner.core.cluster import RUN_TOKEN
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import api_endpoint, ca_pin, kubernetes, node_ip
 from provisioner.inventory.model import Host, Role
 from provisioner.plays import api_server
 from provisioner.resources.files import File, NothingElse
 from provisioner.templating import render
+from provisioner.world.cluster import RUN_TOKEN
+from provisioner.world.derived import api_endpoint, ca_pin, kubernetes, node_ip
+from provisioner.world.view import View
 
 PATCHES = "/etc/kubernetes/provisioner/patches"
 
@@ -58,7 +58,7 @@ def joining(view: View, host: Host, token: str, cri_socket: str, plane: AsContro
         _template(kubernetes(view), "join"),
         endpoint=api_endpoint(view),
         token=token,
-        ca_pin=ca_pin(view.live.ca_certificate) if view.live else "",
+        ca_pin=ca_pin(view.observed.live.ca_certificate) if view.observed.live else "",
         node=host.name,
         taints=host.node_taints,
         cri_socket=cri_socket,
@@ -70,7 +70,7 @@ def joining(view: View, host: Host, token: str, cri_socket: str, plane: AsContro
 def patch_files(view: View, host: Host) -> tuple[Resource, ...]:
     """kubeadm's patches, on a machine that it has not made a node of yet: it looks at them only then."""
     found = _patches(view, host)
-    if not found or view.states[host.name].joined:
+    if not found or view.observed.states[host.name].joined:
         return ()
     names = tuple(path.name for path in found)
     return (
@@ -89,7 +89,11 @@ def _patches(view: View, host: Host) -> dict[Path, str]:
     """Those that concern a machine: on a worker there is nothing but the kubelet to patch."""
     directory = view.cluster.settings.patches
     mine = "" if host.role is Role.CONTROL_PLANE else "kubeletconfiguration"
-    return {path: text for path, text in view.files.items() if path.parent == directory and path.name.startswith(mine)}
+    return {
+        path: text
+        for path, text in view.materials.files.items()
+        if path.parent == directory and path.name.startswith(mine)
+    }
 
 
 def arguments(release: Release, given: Mapping[str, str]) -> object:

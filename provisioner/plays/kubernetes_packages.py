@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import needs_joining, node_ip
 from provisioner.inventory.model import Host
 from provisioner.resources.files import File
 from provisioner.resources.kubeadm import PROXY_ENVIRONMENT
@@ -12,6 +10,8 @@ from provisioner.resources.services import Service
 from provisioner.sources.choice import kubernetes_source
 from provisioner.sources.proxies import drop_in, service_file
 from provisioner.templating import render
+from provisioner.world.derived import needs_joining, node_ip
+from provisioner.world.view import View
 
 KUBELET_DEFAULTS = "/etc/default/kubelet"
 _UNIT = "kubelet.service"
@@ -21,7 +21,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """A kubelet that is not a node yet has nothing to do: it is enabled here and started by kubeadm."""
     source = kubernetes_source(view, host)
     # One that is to be reset and joined again would come back by itself when it is started, beside what the plan says.
-    joined = view.states[host.name].joined and not needs_joining(view, host)
+    joined = view.observed.states[host.name].joined and not needs_joining(view, host)
     files = (KUBELET_DEFAULTS, drop_in(_UNIT), PROXY_ENVIRONMENT)
     return (
         *source.resources,

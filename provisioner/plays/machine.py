@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-from provisioner.core.network import RECORD, record
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import api_endpoint, node_address, node_ip
 from provisioner.inventory.model import Host
 from provisioner.networks import hosts
 from provisioner.resources.files import File
@@ -18,6 +15,9 @@ from provisioner.sources.bundle_access import Leftovers
 from provisioner.sources.choice import package_database
 from provisioner.sources.proxies import machine_files
 from provisioner.templating import render
+from provisioner.world.derived import api_endpoint, node_address, node_ip
+from provisioner.world.network import RECORD, record
+from provisioner.world.view import View
 
 # kubernetes.io, "Container Runtimes", and the bridge plug-in's need for br_netfilter; see docs/explanation.
 MODULES = ("overlay", "br_netfilter")
@@ -35,7 +35,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     decided = node_address(view, host)
     modules = (*MODULES, *hosts.modules(view))
     return (
-        Leftovers(view.run),
+        Leftovers(view.materials.run),
         *((File(RECORD, record(decided)),) if decided else ()),
         *machine_files(view, host),
         package_database(view, host),

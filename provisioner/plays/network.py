@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from provisioner.core.objects import Object, Objects
-from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory import networks as wishes
 from provisioner.inventory.model import Host
-from provisioner.networks.choice import chosen
-from provisioner.networks.patching import finished
+from provisioner.manifests.patching import finished
+from provisioner.networks.choice import plug_in_of
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.kubectl import Manifest
+from provisioner.world.view import View
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """On every host what is the plug-in's there; on the leader its objects, and that they run on every node."""
-    plug_in = chosen(view)
+    plug_in = plug_in_of(view)
     if not plug_in.has_manifest:
         return plug_in.on_hosts(view, host)
-    if host != view.leader or view.network is None:
+    if host != view.leader or view.materials.network is None:
         return ()
     title = network_title(view)
-    if view.live is None:
+    if view.observed.live is None:
         later = "the API server, which answers after kubeadm init"
-        return (Later(f"manifest {title}", f"apply {title} ({len(view.network.items)} objects)", later),)
-    objects = patched(view, view.network)
+        return (Later(f"manifest {title}", f"apply {title} ({len(view.materials.network.items)} objects)", later),)
+    objects = patched(view, view.materials.network)
     manifest = Manifest(title, objects.as_json(), objects.namespaces)
-    nodes = tuple(one.name for one in view.hosts if one.name in view.live.nodes)
+    nodes = tuple(one.name for one in view.hosts if one.name in view.observed.live.nodes)
     return (
         manifest,
         *(_ready(item, nodes, manifest.key) for item in objects.of_kind("DaemonSet")),
@@ -35,7 +35,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 def patched(view: View, objects: Objects) -> Objects:
     """The objects as they are applied."""
-    return finished(chosen(view).patch(objects, view), view)
+    return finished(plug_in_of(view).patch(objects, view), view)
 
 
 def network_title(view: View) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.model import Host
 from provisioner.inventory.networks import NoNetwork
 from provisioner.resources.nodes import NodeMarks, NodesReady
+from provisioner.world.view import View
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """On the leader, for every node of this run. Without a network plug-in nodes do not become Ready."""
     marks = tuple(mark for node in view.hosts for mark in _marks(view, node))
-    known = view.live.nodes.values() if view.live else ()
+    known = view.observed.live.nodes.values() if view.observed.live else ()
     ready = frozenset(node.name for node in known if node.ready)
     if isinstance(view.cluster.settings.network, NoNetwork):
         return marks
@@ -20,11 +20,11 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def _marks(view: View, node: Host) -> tuple[Resource, ...]:
-    now = view.live.nodes.get(node.name) if view.live else None
+    now = view.observed.live.nodes.get(node.name) if view.observed.live else None
     if now is None:
         what, unknown = f"label and taint {node.name}", "the node, which is not in the cluster yet"
         # A node is born with its taints: kubeadm is told of them. Where the API server is silent it may be long there.
-        is_silent = view.live is None and view.states[view.leader.name].initialised
+        is_silent = view.observed.live is None and view.observed.states[view.leader.name].initialised
         is_needed = node.node_labels or (is_silent and node.node_taints is not None)
         return (Later(f"labels and taints of {node.name}", what, unknown),) if is_needed else ()
     taints = None if node.node_taints is None else tuple(str(taint) for taint in node.node_taints)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
-from provisioner.derived import kubernetes
 from provisioner.inventory.model import Host, Role
+from provisioner.manifests.patching import LABEL
 from provisioner.networks.choice import PLUG_INS
 from provisioner.networks.leftovers import other_files, others
-from provisioner.networks.patching import LABEL
 from provisioner.networks.plug_in import CNI_DIRECTORY, PlugIn
 from provisioner.resources.draining import BEFORE, Drained, Reopened
 from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
+from provisioner.world.derived import kubernetes
+from provisioner.world.view import View
 
 
 def drained(view: View, host: Host) -> tuple[Resource, ...]:
     """On the leader, one node after the other, control planes last: as long as there is something to take away."""
-    nodes = view.live.nodes if view.live and others(view) else {}
+    nodes = view.observed.live.nodes if view.observed.live and others(view) else {}
     minor = kubernetes(view).minor
     order = sorted(view.hosts, key=lambda one: one.role is Role.CONTROL_PLANE)
     return tuple(Drained(one.name, nodes[one.name], minor) for one in order if one.name in nodes)
@@ -48,7 +48,7 @@ def _parts(plug_in: PlugIn) -> tuple[tuple[str, str], ...]:
 
 def reopened(view: View, host: Host) -> tuple[Resource, ...]:
     """On the leader: nodes that were drained for this, by this run or by one that was killed."""
-    nodes = view.live.nodes if view.live else {}
+    nodes = view.observed.live.nodes if view.observed.live else {}
     mine = [one.name for one in view.hosts if one.name in nodes]
     if others(view):
         unknown = "the new network, which is there when the old one is gone"

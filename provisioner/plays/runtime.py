@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import images, images_of
 from provisioner.inventory.model import Host
 from provisioner.resources.images import Image, PinnedImage
 from provisioner.runtimes import crictl
-from provisioner.runtimes.choice import chosen
+from provisioner.runtimes.choice import runtime_of
 from provisioner.sources.bundle_access import PLACE
+from provisioner.world.derived import images, images_of
+from provisioner.world.view import View
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """Images come last: the runtime has to run to take them."""
-    runtime = chosen(view)
-    bundled = view.bundle.images_for(host.role.value) if view.bundle and view.cluster.settings.images_in_bundle else ()
+    runtime = runtime_of(view)
+    bundle = view.materials.bundle if view.cluster.settings.images_in_bundle else None
+    bundled = bundle.images_for(host.role.value) if bundle else ()
     return (
         *runtime.desired(view, host),
         *crictl.configured(view, host),
@@ -27,4 +28,4 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 def _pinned(view: View, host: Host) -> tuple[tuple[str, str], ...]:
     """What the versions' lock file says of the images of this host, and of CoreDNS, which any node may be given."""
     names = () if view.cluster.settings.images_in_bundle else (*images_of(view, host.role), images(view)["coredns"])
-    return tuple((name, view.image_digests[name]) for name in names if name in view.image_digests)
+    return tuple((name, view.materials.image_digests[name]) for name in names if name in view.materials.image_digests)

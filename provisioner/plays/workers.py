@@ -5,11 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 
-from provisioner.core.cluster import RUN_TOKEN
-from provisioner.core.facts import HostState
-from provisioner.core.play import View
 from provisioner.core.resource import Later, Resource
-from provisioner.derived import api_endpoint, cri_socket, joining, kubernetes, needs_joining
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Secret
 from provisioner.networks.leftovers import after_reset
@@ -18,8 +14,12 @@ from provisioner.plays.control_plane import ignored_checks
 from provisioner.resources.kubeadm import AFTER_TRY, UNKNOWN_THERE, Join, without
 from provisioner.resources.kubectl import JoinToken, RunTokensGone
 from provisioner.runtimes import crictl
-from provisioner.runtimes.choice import chosen
+from provisioner.runtimes.choice import runtime_of
 from provisioner.templating import render
+from provisioner.world.cluster import RUN_TOKEN
+from provisioner.world.derived import api_endpoint, cri_socket, joining, kubernetes, needs_joining
+from provisioner.world.facts import HostState
+from provisioner.world.view import View
 
 # Long enough for the slowest join, short enough that a forgotten token is worth little.
 RUN_TOKEN_LIFE = timedelta(minutes=20)
@@ -43,11 +43,11 @@ def token(view: View, host: Host) -> tuple[Resource, ...]:
         return ()
     life = token_life(len(wanted_by), view.cluster.settings.ssh.parallel)
     manifest = token_manifest(
-        view.join_token,
-        expires=datetime.fromtimestamp(view.now_s, UTC) + life,
+        view.materials.join_token,
+        expires=datetime.fromtimestamp(view.observed.now_s, UTC) + life,
         description=f"{RUN_TOKEN}: join",
     )
-    return (JoinToken(view.join_token, manifest, wanted_by),)
+    return (JoinToken(view.materials.join_token, manifest, wanted_by),)
 
 
 def token_manifest(token: Secret, *, expires: datetime, description: str) -> Secret:
@@ -66,8 +66,8 @@ def token_manifest(token: Secret, *, expires: datetime, description: str) -> Sec
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """On each worker that is not in the cluster: join it."""
     skipped = crictl.skipped_phases(view, host)
-    if view.live is None:
-        summary = f"kubeadm join{_after(view.states[host.name])}{without(skipped)}"
+    if view.observed.live is None:
+        summary = f"kubeadm join{_after(view.observed.states[host.name])}{without(skipped)}"
         unknown = "the CA's hash, known after kubeadm init"
         return (Later("kubeadm join", summary, unknown),) if needs_joining(view, host) else ()
     socket = cri_socket(view)
@@ -76,17 +76,18 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         Join(
             node=host.name,
             configuration=Secret(
-                kubeadm_configuration.joining(view, host, view.join_token.reveal(), socket), "join configuration"
+                kubeadm_configuration.joining(view, host, view.materials.join_token.reveal(), socket),
+                "join configuration",
             ),
-            shown=kubeadm_configuration.joining(view, host, str(view.join_token), socket),
+            shown=kubeadm_configuration.joining(view, host, str(view.materials.join_token), socket),
             cri_socket=socket,
-            present=host.name in view.live.nodes,
+            present=host.name in view.observed.live.nodes,
             access=access(view),
             ignored_checks=ignored_checks(view),
             flags=kubeadm_configuration.patch_flags(view, host),
             validates=kubernetes(view).kubeadm.validates,
             skip_phases=skipped,
-            clearing=chosen(view).clearing,
+            clearing=runtime_of(view).clearing,
             after_reset=after_reset(view),
         ),
     )
@@ -104,12 +105,12 @@ def access(view: View) -> Secret:
     text = render(
         "kubernetes/bootstrap-kubeconfig.yaml.j2",
         endpoint=str(api_endpoint(view)),
-        ca=base64.b64encode((view.live.ca_certificate if view.live else "").encode()).decode(),
-        token=view.join_token.reveal(),
+        ca=base64.b64encode((view.observed.live.ca_certificate if view.observed.live else "").encode()).decode(),
+        token=view.materials.join_token.reveal(),
     )
     return Secret(text, "kubeconfig")
 
 
 def token_gone(view: View, host: Host) -> tuple[Resource, ...]:
     """On the leader: neither this run's token nor one that a killed run has left."""
-    return (RunTokensGone(view.live.run_tokens if view.live else ()),)
+    return (RunTokensGone(view.observed.live.run_tokens if view.observed.live else ()),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.errors import Problem
 from provisioner.preflight import (
     addresses,
@@ -16,6 +15,7 @@ from provisioner.preflight import (
     sources,
     versions,
 )
+from provisioner.world.view import View
 
 _OF_MACHINES = (*machines.RULES, *versions.RULES, *runtimes.RULES)
 _ALWAYS = (

@@ -6,14 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
 
-from provisioner.addressing.deciding import by_address, lost
-from provisioner.addressing.options import PLUGINS, is_bound
 from provisioner.catalog.networks import added_bytes
-from provisioner.core.facts import HostFacts
 from provisioner.core.names import some
-from provisioner.core.network import RECORD
-from provisioner.core.play import View
-from provisioner.derived import node_address
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.free_networks import suggestion
 from provisioner.inventory.model import Host
@@ -21,6 +15,12 @@ from provisioner.inventory.network_rules import networks, room, too_small
 from provisioner.inventory.networks import variant, wished_mtu
 from provisioner.inventory.ssh import SSH_PORT
 from provisioner.networks.bridge import PROTOCOL
+from provisioner.world.addressing.deciding import by_address, lost
+from provisioner.world.addressing.options import PLUGINS, is_bound
+from provisioner.world.derived import node_address
+from provisioner.world.facts import HostFacts
+from provisioner.world.network import RECORD
+from provisioner.world.view import View
 
 # VPNs write the way to everywhere as two halves, which are a little better than the way that was there.
 _HALF = 1
@@ -34,11 +34,11 @@ def _named_interface(view: View) -> Iterator[Problem]:
     """An interface that the inventory names is there."""
     missing: dict[str, list[str]] = defaultdict(list)
     for host in view.hosts:
-        if host.node_interface and host.node_interface not in _interfaces(view.facts[host.name]):
+        if host.node_interface and host.node_interface not in _interfaces(view.observed.facts[host.name]):
             missing[host.node_interface].append(host.name)
     for name, hosts in missing.items():
-        there = sorted({one for host in hosts for one in _interfaces(view.facts[host])})
-        nobody = not any(name in _interfaces(facts) for facts in view.facts.values())
+        there = sorted({one for host in hosts for one in _interfaces(view.observed.facts[host])})
+        nobody = not any(name in _interfaces(facts) for facts in view.observed.facts.values())
         message = f"no machine has an interface {name}" if nobody else f"there is no interface {name} with an address"
         hint = f"There is {', '.join(there)}: correct node_interface, or leave it out to have it measured."
         yield Problem("node-interface", some(tuple(hosts)), message, hint)
@@ -51,7 +51,7 @@ def _interfaces(facts: HostFacts) -> tuple[str, ...]:
 
 def _no_address(view: View) -> Iterator[Problem]:
     for host in view.hosts:
-        named = host.node_interface and host.node_interface not in _interfaces(view.facts[host.name])
+        named = host.node_interface and host.node_interface not in _interfaces(view.observed.facts[host.name])
         if node_address(view, host) is None and not named:
             wish = f"has no interface with its node_ip {host.node_ip}" if host.node_ip else "has no address of its own"
             yield Problem(
@@ -62,11 +62,11 @@ def _no_address(view: View) -> Iterator[Problem]:
 def _contradictions(view: View) -> Iterator[Problem]:
     """What was decided and built upon still holds; nothing of it is changed behind anybody's back."""
     for host in view.hosts:
-        decided = view.states[host.name].network
-        if decided is None or not is_bound(view.states[host.name]):
+        decided = view.observed.states[host.name].network
+        if decided is None or not is_bound(view.observed.states[host.name]):
             continue
         was = f"was made with {decided.ip.ip} on {decided.interface}"
-        facts = view.facts[host.name]
+        facts = view.observed.facts[host.name]
         now = facts.interface_of(decided.ip.ip)
         if now is None:
             rest = [str(address.ip.ip) for address in facts.addresses if address.interface == decided.interface]
@@ -84,7 +84,7 @@ def _other_wishes(view: View) -> Iterator[Problem]:
     """What the inventory says now is what the node was made with."""
     for host in view.hosts:
         decided = node_address(view, host)
-        if decided is None or not is_bound(view.states[host.name]):
+        if decided is None or not is_bound(view.observed.states[host.name]):
             continue
         pairs = (("node_ip", host.node_ip, decided.ip.ip), ("node_interface", host.node_interface, decided.interface))
         for name, wish, is_now in pairs:
@@ -107,9 +107,9 @@ def _shared(view: View) -> Iterator[Problem]:
 
 def _unreached(view: View) -> Iterator[Problem]:
     """The others reach the node where they will look for it; who says so by hand may know better than a ping."""
-    heard = by_address(view.ways)
+    heard = by_address(view.observed.ways)
     for host in view.cluster.hosts:
-        decided = node_address(view, host) if host.name in view.facts else None
+        decided = node_address(view, host) if host.name in view.observed.facts else None
         missing = lost(heard.get(decided.ip.ip, {})) if decided else ()
         if decided and missing:
             message = f"{some(missing)} cannot reach it at {decided.ip.ip} ({decided.interface})"
@@ -140,15 +140,15 @@ def _packets(view: View) -> Iterator[Problem]:
 
 def _made_for(view: View) -> int:
     """The largest packet that the nodes were made for, in bytes; 0 where there are none."""
-    states = (state for state in view.states.values() if state.network and is_bound(state))
+    states = (state for state in view.observed.states.values() if state.network and is_bound(state))
     return min((state.network.mtu for state in states if state.network), default=0)
 
 
 def _overlaps(view: View) -> Iterator[Problem]:
     """Pods and Services have networks that a machine which becomes a node reaches nothing else in."""
-    known = {host.name: tuple(_known(view.facts[host.name])) for host in view.hosts}
+    known = {host.name: tuple(_known(view.observed.facts[host.name])) for host in view.hosts}
     taken = [network for found in known.values() for network, _ in found]
-    fresh = [host for host in view.hosts if not is_bound(view.states[host.name])]
+    fresh = [host for host in view.hosts if not is_bound(view.observed.states[host.name])]
     for name, network in networks(view.cluster):
         others = [other for setting, other in networks(view.cluster) if setting != name]
         hint = f"In the inventory, {suggestion(name, network, [*taken, *others])}."
@@ -184,7 +184,7 @@ def _known(facts: HostFacts) -> Iterator[tuple[IPv4Network, str]]:
 def _room(view: View) -> Iterator[Problem]:
     """The pods' network has a part for every node, those besides the inventory's included."""
     pods = view.cluster.settings.pod_cidr
-    nodes = {host.name for host in view.cluster.hosts} | set(view.live.nodes if view.live else ())
+    nodes = {host.name for host in view.cluster.hosts} | set(view.observed.live.nodes if view.observed.live else ())
     if len(view.cluster.hosts) <= room(pods) < len(nodes):
         message, hint = too_small(pods, len(nodes))
         yield Problem("small-network", "pod_cidr", message, f"The cluster is full; a new one should {hint}.")

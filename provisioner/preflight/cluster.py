@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from provisioner.catalog.eras import NEW_REGISTRY, OLD_REGISTRY
-from provisioner.core.configuration import configuration
-from provisioner.core.play import View
-from provisioner.derived import api_endpoint, images_of, joining, node_ip
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Role
 from provisioner.plays import api_server
+from provisioner.world.configuration import configuration
+from provisioner.world.derived import api_endpoint, images_of, joining, node_ip
+from provisioner.world.view import View
 
 # What every node and every pod has already.
 _FIXED = frozenset({"pod_cidr", "service_cidr", "dns_domain"})
@@ -26,18 +26,18 @@ def _one_control_plane(view: View) -> Iterator[Problem]:
 
 def _live(view: View) -> Iterator[Problem]:
     """A running cluster is not re-made: what cannot change in place is said, not 'fixed'."""
-    if view.live is None:
+    if view.observed.live is None:
         return
     wished = view.cluster.settings
-    if view.live.version != str(wished.kubernetes_version):
-        message = f"runs Kubernetes {view.live.version}, and the inventory wants {wished.kubernetes_version}"
+    if view.observed.live.version != str(wished.kubernetes_version):
+        message = f"runs Kubernetes {view.observed.live.version}, and the inventory wants {wished.kubernetes_version}"
         yield Problem(
             "upgrade",
             view.leader.name,
             message,
             "Changing the version of a running cluster is an upgrade, which this version does not do.",
         )
-    now = configuration(view.live.configuration)
+    now = configuration(view.observed.live.configuration)
     pairs = {
         "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(wished.pod_cidr)),
         "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(wished.service_cidr)),
@@ -81,7 +81,7 @@ def _listed(extra: object) -> Iterator[tuple[object, object]]:
 
 def _known_api(view: View) -> Iterator[Problem]:
     """Joining needs the API server; a cluster that is there but silent is waited for by the run itself."""
-    if joining(view) and view.states[view.leader.name].init_begun:
+    if joining(view) and view.observed.states[view.leader.name].init_begun:
         yield Problem(
             "init-unfinished",
             view.leader.name,
@@ -92,7 +92,7 @@ def _known_api(view: View) -> Iterator[Problem]:
 
 def _namesakes(view: View) -> Iterator[Problem]:
     """A Ready node of that name elsewhere is another machine; at the same address it is this one, reinstalled."""
-    nodes = view.live.nodes if view.live else {}
+    nodes = view.observed.live.nodes if view.observed.live else {}
     for host in joining(view):
         node = nodes.get(host.name)
         if node and node.ready and str(node.internal_ip) != node_ip(view, host):
@@ -104,7 +104,7 @@ def _namesakes(view: View) -> Iterator[Problem]:
 def _others(view: View) -> Iterator[Problem]:
     """Nodes that the inventory does not name run pods all the same, and nobody looks after them."""
     known = {host.name for host in view.cluster.hosts}
-    if names := sorted(set(view.live.nodes if view.live else ()) - known):
+    if names := sorted(set(view.observed.live.nodes if view.observed.live else ()) - known):
         message = "a node of the cluster and not in the inventory: nothing is done about it"
         away = f"`kubectl drain {names[0]} --ignore-daemonsets`, then `kubectl delete node {names[0]}`"
         hint = f"Add it to the inventory; or take it out of the cluster: {away}."
@@ -113,11 +113,11 @@ def _others(view: View) -> Iterator[Problem]:
 
 def _images(view: View) -> Iterator[Problem]:
     """What kubeadm will ask for is in the bundle; nodes may have no internet to look for it elsewhere."""
-    if view.bundle is None or not view.cluster.settings.images_in_bundle:
+    if view.materials.bundle is None or not view.cluster.settings.images_in_bundle:
         return
-    new = {host.role for host in view.hosts if not view.states[host.name].joined}
+    new = {host.role for host in view.hosts if not view.observed.states[host.name].joined}
     for role in (role for role in Role if role in new):
-        has = {image.name for image in view.bundle.images_for(role.value)}
+        has = {image.name for image in view.materials.bundle.images_for(role.value)}
         for wished in (wished for wished in images_of(view, role) if wished not in has):
             other = next((image for image in sorted(has) if _untagged(image) == _untagged(wished)), "")
             # The catalogue knows the last patch; an earlier one may want another etcd or pause.

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from ipaddress import IPv4Network
 
-from provisioner.core.addresses import Address
-from provisioner.core.facts import HostState
-from provisioner.core.play import View
 from provisioner.core.untrusted import shown, visible
-from provisioner.derived import certificates, trusted
 from provisioner.errors import Problem
 from provisioner.inventory.model import Host, Role
 from provisioner.networks.leftovers import old_links
+from provisioner.world.addresses import Address
+from provisioner.world.derived import certificates, trusted
+from provisioner.world.facts import HostState
+from provisioner.world.view import View
 
 _AGAIN = "Then run the same command again."
 _RESET = "If nothing there is needed: `kubeadm reset` on {}, then run the same command again."
@@ -27,10 +27,10 @@ _SERVER_LENGTH = 100
 def _other_cluster(view: View) -> Iterator[Problem]:
     """A node of another cluster, also where no cluster answers that it could be compared with."""
     leader = view.leader.name
-    which = "another cluster" if view.states[leader].initialised else f"a cluster that {leader} does not carry"
+    which = "another cluster" if view.observed.states[leader].initialised else f"a cluster that {leader} does not carry"
     found: dict[str, list[str]] = defaultdict(list)
     for host in view.hosts:
-        state = view.states[host.name]
+        state = view.observed.states[host.name]
         if state.joined and host.role is Role.WORKER and not _is_ours(view, host):
             what = "control plane" if state.has_admin_conf or state.has_manifests else "node"
             found[f"is a {what} of {which} ({_whose(state)})"].append(host.name)
@@ -40,11 +40,11 @@ def _other_cluster(view: View) -> Iterator[Problem]:
 
 def _is_ours(view: View, host: Host) -> bool:
     """By its CA: where a kubelet finds the API server may change. Of one that does not tell, the cluster knows."""
-    leader, theirs = view.states[view.leader.name], trusted(view.states[host.name])
-    ours = certificates(view.live.ca_certificate if view.live else leader.ca_certificate)
+    leader, theirs = view.observed.states[view.leader.name], trusted(view.observed.states[host.name])
+    ours = certificates(view.observed.live.ca_certificate if view.observed.live else leader.ca_certificate)
     if theirs:
         return bool(theirs & ours) or (leader.initialised and not ours)
-    return view.live is not None and host.name in view.live.nodes
+    return view.observed.live is not None and host.name in view.observed.live.nodes
 
 
 def _whose(state: HostState) -> str:
@@ -54,12 +54,15 @@ def _whose(state: HostState) -> str:
     return f"API server {server}, CA {', '.join(marks) or 'not told'}"
 
 
+_LOST = " Has {} lost it: bring it back there from a backup first."
+
+
 def _way_out(view: View, names: Sequence[str]) -> str:
     first, every, leader = names[0], ", ".join(names), view.leader.name
-    lost = f" Has {leader} lost it: bring it back there from a backup first."
+    lost = "" if view.observed.states[leader].initialised else _LOST.format(leader)
     return (
         f"Is that cluster alive? On {first}: `kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node {first}`. "
-        f"If it is needed: take {every} out of the inventory.{'' if view.states[leader].initialised else lost} "
+        f"If it is needed: take {every} out of the inventory.{lost} "
         f"{_RESET.format(every)} Pods and their local data are lost with it."
     )
 
@@ -67,7 +70,7 @@ def _way_out(view: View, names: Sequence[str]) -> str:
 def _other_plane(view: View) -> Iterator[Problem]:
     """A machine that is to become a control plane is a node already, or has an administrator's file of elsewhere."""
     for host in _to_init(view):
-        state = view.states[host.name]
+        state = view.observed.states[host.name]
         if state.has_kubelet_conf and state.has_manifests:
             message = f"is a control plane without /etc/kubernetes/admin.conf ({_whose(state)})"
             hint = f"If its cluster is to go on: `kubeadm init phase kubeconfig admin` on {host.name} writes it again."
@@ -76,7 +79,7 @@ def _other_plane(view: View) -> Iterator[Problem]:
             message = f"is a worker of a cluster already ({_whose(state)}), and the inventory makes it a control plane"
             yield Problem("other-cluster", host.name, message, f"Correct the inventory. {_RESET.format(host.name)}")
     for host in view.cluster.control_planes:
-        state = view.states.get(host.name, HostState())
+        state = view.observed.states.get(host.name, HostState())
         if state.initialised and not state.has_kubelet_conf and not state.has_manifests:
             message = "has /etc/kubernetes/admin.conf and nothing else of a control plane: of which cluster is it?"
             hint = f"On {host.name}: `mkdir -p ~/.kube && mv /etc/kubernetes/admin.conf ~/.kube/other.conf`. {_AGAIN}"
@@ -86,7 +89,7 @@ def _other_plane(view: View) -> Iterator[Problem]:
 def _etcd(view: View) -> Iterator[Problem]:
     """kubeadm init refuses to begin on data that is there, in every further run."""
     for host in _to_init(view, begun=True):
-        names = view.states[host.name].stray_etcd
+        names = view.observed.states[host.name].stray_etcd
         if names:
             message = f"/var/lib/etcd is not empty ({', '.join(map(shown, names))}): kubeadm init refuses to begin"
             data = "It is the data of an earlier cluster: every object and Secret. " if "member" in names else ""
@@ -98,7 +101,7 @@ def _etcd(view: View) -> Iterator[Problem]:
 
 def _half_made(view: View) -> Iterator[Problem]:
     for host in view.hosts:
-        state = view.states[host.name]
+        state = view.observed.states[host.name]
         if state.has_kubelet_conf or state.init_begun or state.join_begun or state.initialised:
             continue
         if state.has_manifests:
@@ -115,7 +118,7 @@ def _half_made(view: View) -> Iterator[Problem]:
 def _other_role(view: View) -> Iterator[Problem]:
     """What we have begun is continued, unless the inventory wants something else there now."""
     for host in view.hosts:
-        is_worker, state = host.role is Role.WORKER, view.states[host.name]
+        is_worker, state = host.role is Role.WORKER, view.observed.states[host.name]
         if state.init_begun if is_worker else state.join_begun:
             verb, role = ("init", "a worker") if is_worker else ("join", "a control plane")
             message = f"our kubeadm {verb} was not made to its end there, and the inventory makes it {role} now"
@@ -146,21 +149,21 @@ def _links(view: View) -> Iterator[Problem]:
 
 def _starts_clean(view: View, host: Host) -> bool:
     """Whether it becomes a node without a reset of ours before."""
-    state = view.states[host.name]
+    state = view.observed.states[host.name]
     begun = state.init_begun or state.join_begun
     return not (begun or state.initialised or (state.joined and _is_ours(view, host)))
 
 
 def _fits(view: View, host: Host, link: Address) -> bool:
     """Whether it is of the part of the pods' network that the node has kept in the cluster."""
-    node = view.live.nodes.get(host.name) if view.live else None
+    node = view.observed.live.nodes.get(host.name) if view.observed.live else None
     return node is not None and bool(node.pod_cidr) and link.ip.ip in IPv4Network(node.pod_cidr)
 
 
 def _to_init(view: View, *, begun: bool = False) -> tuple[Host, ...]:
     """The control planes that `kubeadm init` is still to run on; with `begun`, also after a try of ours."""
     planes = (host for host in view.hosts if host.role is Role.CONTROL_PLANE)
-    states = ((host, view.states[host.name]) for host in planes)
+    states = ((host, view.observed.states[host.name]) for host in planes)
     return tuple(host for host, state in states if not state.initialised and (begun or not state.init_begun))
 
 

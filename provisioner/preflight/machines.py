@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from provisioner.bundle.manifest import Distribution
-from provisioner.core.facts import HostFacts
-from provisioner.core.play import View
-from provisioner.derived import node_address
+from provisioner.bundle.common.manifest import Distribution
 from provisioner.errors import Problem
 from provisioner.inventory.model import Host, Role
+from provisioner.world.derived import node_address
+from provisioner.world.facts import HostFacts
+from provisioner.world.view import View
 
 # kubeadm's own minimum for a control plane; see kubernetes.io, "Installing kubeadm".
 LEAST_MEMORY_MIB = {Role.CONTROL_PLANE: 1700, Role.WORKER: 700}
@@ -24,14 +24,14 @@ KUBELET_PORT = 10250
 
 
 def _each(view: View) -> Iterator[tuple[Host, HostFacts]]:
-    return ((host, view.facts[host.name]) for host in view.hosts)
+    return ((host, view.observed.facts[host.name]) for host in view.hosts)
 
 
 def _system(view: View) -> Iterator[Problem]:
     for host, facts in _each(view):
-        if view.bundle:
+        if view.materials.bundle:
             packages = bool(view.cluster.settings.bundles)
-            yield from _fits(host, facts, view.bundle.manifest.distribution, packages=packages)
+            yield from _fits(host, facts, view.materials.bundle.manifest.distribution, packages=packages)
         if facts.init != "systemd":
             yield Problem(
                 "init",
@@ -74,7 +74,7 @@ def _size(view: View) -> Iterator[Problem]:
         if facts.cpus < LEAST_CPUS[host.role]:
             message = f"has {facts.cpus} processor(s), and a {host.role.value} needs {LEAST_CPUS[host.role]}"
             yield Problem("processors", host.name, message, "Give the machine more processors.")
-        if facts.disk_free_mib < LEAST_DISK_MIB and not view.states[host.name].joined:
+        if facts.disk_free_mib < LEAST_DISK_MIB and not view.observed.states[host.name].joined:
             message = f"has {facts.disk_free_mib} MiB free below /var, and a new node needs {LEAST_DISK_MIB}"
             yield Problem(
                 "disk", host.name, message, "Make room, for example with `apt-get clean`, or give it a larger disk."
@@ -83,7 +83,7 @@ def _size(view: View) -> Iterator[Problem]:
 
 def _clocks(view: View) -> Iterator[Problem]:
     for host, facts in _each(view):
-        skew_s = facts.clock_s - view.now_s
+        skew_s = facts.clock_s - view.observed.now_s
         if abs(skew_s) > MOST_CLOCK_SKEW_S:
             message = f"its clock is {abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
             yield Problem(
@@ -117,7 +117,7 @@ def _unique(view: View) -> Iterator[Problem]:
 
 def _ports(view: View) -> Iterator[Problem]:
     for host, _ in _each(view):
-        state = view.states[host.name]
+        state = view.observed.states[host.name]
         if state.joined or state.init_begun or state.join_begun:
             continue
         wanted = (KUBELET_PORT, *(CONTROL_PLANE_PORTS if host.role is Role.CONTROL_PLANE else ()))

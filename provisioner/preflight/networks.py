@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from provisioner.bundle.manifest import Kind
+from provisioner.bundle.common.manifest import Kind
 from provisioner.catalog.rules import number
-from provisioner.core.configuration import configuration
-from provisioner.core.play import View
 from provisioner.errors import Problem
 from provisioner.inventory.model import Host
-from provisioner.inventory.networks import (
-    CalicoNetwork,
-    CiliumNetwork,
-    FlannelNetwork,
-    NoNetwork,
-    release,
-)
-from provisioner.networks.choice import chosen
+from provisioner.inventory.networks import CalicoNetwork, CiliumNetwork, FlannelNetwork, NoNetwork, release
+from provisioner.networks.choice import plug_in_of
 from provisioner.networks.kube_router import replaces_kube_proxy
 from provisioner.networks.leftovers import other_daemon_sets, other_files, others
 from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.plays.network import patched
 from provisioner.sources import wanted as sources
 from provisioner.sources.repository import KUBERNETES
+from provisioner.world.configuration import configuration
+from provisioner.world.view import View
 
 # Since containernetworking-plugins 1.0 it is Flannel's own matter; https://github.com/containernetworking/plugins/releases
 _WITHOUT_FLANNEL = "1.0"
@@ -35,33 +29,33 @@ _REPLACE = "`provisioner network replace` takes the old one away and brings the 
 def _one_plug_in(view: View) -> Iterator[Problem]:
     if isinstance(view.cluster.settings.network, NoNetwork):
         return
-    mine = chosen(view).name
+    mine = plug_in_of(view).name
     for name, owner in other_daemon_sets(view):
         message = f"the cluster's network is {owner} (DaemonSet {name}), and the inventory wants {mine}"
         yield Problem("other-network", view.leader.name, f"{message}: two would fight over pods and routes", _REPLACE)
     for host in view.hosts:
         for name, owner in other_files(view, host):
             message = f"{CNI_DIRECTORY}/{name} is left of {owner}, and the inventory wants {mine}: the kubelet would"
-            hint = _REPLACE if view.live else f"If nothing there needs it any more: rm {CNI_DIRECTORY}/{name}"
+            hint = _REPLACE if view.observed.live else f"If nothing there needs it any more: rm {CNI_DIRECTORY}/{name}"
             yield Problem("other-network", host.name, f"{message} use the file that is first by name", hint)
 
 
 def _images(view: View) -> Iterator[Problem]:
     """An image that cannot be had would end in a time-out on every node."""
-    if view.bundle is None or not view.cluster.settings.images_in_bundle:
+    if view.materials.bundle is None or not view.cluster.settings.images_in_bundle:
         return
-    has = {content.name for content in view.bundle.of_kind(Kind.IMAGE)}
+    has = {content.name for content in view.materials.bundle.of_kind(Kind.IMAGE)}
     for image in wished_images(view):
         if image not in has:
-            message = f"image {image} is not in the bundle, and {chosen(view).name} runs it"
+            message = f"image {image} is not in the bundle, and {plug_in_of(view).name} runs it"
             hint = "A bundle that has it: `provisioner bundle build --from upstream --network NAME`. Or take another "
             yield Problem("image-missing", "every node", message, f"{hint}network, or `images: registry`.")
 
 
 def wished_images(view: View) -> tuple[str, ...]:
     """What the plug-in runs: as its objects say, or the catalogue where there are none yet."""
-    if view.network:
-        return patched(view, view.network).images
+    if view.materials.network:
+        return patched(view, view.materials.network).images
     settings = view.cluster.settings
     row = release(settings.network, settings.kubernetes_version.minor)
     return row.images if row else ()
@@ -69,8 +63,8 @@ def wished_images(view: View) -> tuple[str, ...]:
 
 def _daemon_set(view: View) -> Iterator[Problem]:
     """A network plug-in runs on every node; a manifest that does not bring that is another thing."""
-    if view.network and not view.network.of_kind("DaemonSet"):
-        message = f"{view.network.origin}: has no DaemonSet, and a network plug-in runs as one on every node"
+    if view.materials.network and not view.materials.network.of_kind("DaemonSet"):
+        message = f"{view.materials.network.origin}: has no DaemonSet, and a network plug-in runs as one on every node"
         yield Problem("no-daemon-set", "", message, "Is it the right file? An operator's manifest is not enough.")
 
 
@@ -87,7 +81,7 @@ def _interface(view: View) -> Iterator[Problem]:
 
 
 def _interfaces(view: View, host: Host) -> set[str]:
-    return {address.interface for address in view.facts[host.name].addresses}
+    return {address.interface for address in view.observed.facts[host.name].addresses}
 
 
 def _flannel_binary(view: View) -> Iterator[Problem]:
@@ -96,7 +90,7 @@ def _flannel_binary(view: View) -> Iterator[Problem]:
     if not isinstance(settings.network, FlannelNetwork) or row is None or row.version == _FLANNEL_BRINGS_IT:
         return
     for host in view.hosts:
-        named = sources.chosen(view, host, KUBERNETES).get("kubernetes-cni", "")
+        named = sources.versions_for(view, host, KUBERNETES).get("kubernetes-cni", "")
         version = named or _bundled(view, "kubernetes-cni")
         if version and number(version) >= number(_WITHOUT_FLANNEL):
             message = f"kubernetes-cni {version} has no plug-in `flannel` any more, which Flannel {row.version} needs"
@@ -105,16 +99,18 @@ def _flannel_binary(view: View) -> Iterator[Problem]:
 
 
 def _bundled(view: View, name: str) -> str:
-    packages = view.bundle.of_kind(Kind.PACKAGE) if view.bundle and view.cluster.settings.bundles else ()
+    packages = (
+        view.materials.bundle.of_kind(Kind.PACKAGE) if view.materials.bundle and view.cluster.settings.bundles else ()
+    )
     return next((package.version for package in packages if package.name == name), "")
 
 
 def _kube_proxy(view: View) -> Iterator[Problem]:
     """Who looks after Services was decided by `kubeadm init`; two of them would fight."""
-    if view.live is None or isinstance(view.cluster.settings.network, NoNetwork):
+    if view.observed.live is None or isinstance(view.cluster.settings.network, NoNetwork):
         return
-    has, replaced = _KUBE_PROXY in view.live.daemon_sets, replaces_kube_proxy(view)
-    if view.live.daemon_sets and has == replaced:
+    has, replaced = _KUBE_PROXY in view.observed.live.daemon_sets, replaces_kube_proxy(view)
+    if view.observed.live.daemon_sets and has == replaced:
         now = "has kube-proxy" if has else "has no kube-proxy"
         message = (
             f"the running cluster {now}, and the inventory wants it {'replaced by kube-router' if has else 'back'}"
@@ -133,11 +129,11 @@ def _unreached(view: View) -> Iterator[Problem]:
 
 def _replaceable(view: View) -> Iterator[Problem]:
     """Where a network cannot be replaced, it is said plainly."""
-    if view.live is None:
+    if view.observed.live is None:
         hint = "`provisioner apply` brings it up; there is nothing to replace yet."
         yield Problem("no-cluster", view.leader.name, "no cluster is running there", hint)
         return
-    now = configuration(view.live.configuration)
+    now = configuration(view.observed.live.configuration)
     is_now, wish = now.get("networking", {}).get("podSubnet"), str(view.cluster.settings.pod_cidr)
     if is_now != wish:
         message = f"the pods' network is {is_now}, and the inventory wants {wish}: that cannot be changed"
@@ -148,7 +144,7 @@ def _replaceable(view: View) -> Iterator[Problem]:
             message = "the old network is from a manifest of your own, and what it has made on the hosts is not known"
             yield Problem("unknown-network", view.leader.name, message, "Remove it as its authors say, then `apply`.")
     for name, owner in other_daemon_sets(view):
-        if not view.live.daemon_sets.get(name):
+        if not view.observed.live.daemon_sets.get(name):
             message = f"{owner} (DaemonSet {name}) was not installed by provisioner"
             yield Problem("foreign-network", view.leader.name, message, "Remove it the way it came, then `apply`.")
 

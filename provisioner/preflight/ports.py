@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from provisioner.addressing.deciding import by_address
 from provisioner.catalog.networks import KUBERNETES_PORTS, PORTS, Port, ports
 from provisioner.core.names import some
-from provisioner.core.network import Passage
-from provisioner.core.play import View
-from provisioner.derived import node_address
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
 from provisioner.inventory.networks import variant
 from provisioner.networks.leftovers import others
+from provisioner.world.addressing.deciding import by_address
+from provisioner.world.derived import node_address
+from provisioner.world.network import Passage
+from provisioner.world.view import View
 
 # Who has knocked, and at whom.
 Pairs = tuple[tuple[str, str], ...]
@@ -24,7 +24,8 @@ def _taken(view: View) -> Iterator[Problem]:
     network = view.cluster.settings.network
     mine = {one.number for one in _of_network(view) if one.protocol == "TCP"}
     for host in _fresh(view):
-        for port, owner in {port: owner for port, owner in view.states[host.name].listening if port in mine}.items():
+        listening = view.observed.states[host.name].listening
+        for port, owner in {port: owner for port, owner in listening if port in mine}.items():
             message = f"port {port} is taken by {owner or 'another program'}"
             yield Problem("port-taken", host.name, message, f"{network.type} needs it: move that program.")
 
@@ -33,7 +34,7 @@ def _firewall(view: View) -> Iterator[Problem]:
     """One on the machine itself that needs to be told, where nobody has tried all that it has to let through."""
     network, heard = view.cluster.settings.network, _heard(view)
     for host in _fresh(view):
-        firewalls = view.states[host.name].firewalls
+        firewalls = view.observed.states[host.name].firewalls
         unproved = [port for port in _of_network(view) if not _all_pass(heard[port], host.name)]
         if firewalls and unproved:
             message = f"its firewall ({', '.join(firewalls)}) drops what it was not told of"
@@ -61,7 +62,7 @@ def _unproved(view: View) -> Iterator[Problem]:
     old = {(row.protocol, row.number) for name in others(view) for row in PORTS if row.plug_in == name}
     for port, found in _heard(view).items():
         new = bool(others(view)) and (port.protocol, port.number) not in old
-        silent = tuple(pair for pair in found[Passage.SILENT] if new or not view.states[pair[1]].joined)
+        silent = tuple(pair for pair in found[Passage.SILENT] if new or not view.observed.states[pair[1]].joined)
         if silent:
             message = f"whether {port} ({port.why}) passes could not be proved: there was no answer, not even a refusal"
             hint = (
@@ -77,14 +78,14 @@ def _of_network(view: View) -> tuple[Port, ...]:
 
 
 def _fresh(view: View) -> tuple[Host, ...]:
-    return tuple(host for host in view.hosts if not view.states[host.name].joined)
+    return tuple(host for host in view.hosts if not view.observed.states[host.name].joined)
 
 
 def _heard(view: View) -> dict[Port, dict[Passage, Pairs]]:
     """What came of the knocks at the addresses that are used; a way that is lost wholly is another finding."""
     found: dict[str, dict[Passage, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
-    ways = by_address(view.ways)
-    for name in sorted(view.facts):
+    ways = by_address(view.observed.ways)
+    for name in sorted(view.observed.facts):
         decided = node_address(view, view.cluster.host(name))
         for asker, way in sorted(ways.get(decided.ip.ip, {}).items()) if decided else ():
             for port, passage in way.ports.items() if way.reached else ():

@@ -6,11 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from provisioner.catalog import rules, runtimes
-from provisioner.core.look import KEPT
 from provisioner.core.names import some
-from provisioner.core.play import View
 from provisioner.core.untrusted import shown
-from provisioner.derived import kubernetes, runtime
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import BundleSource
@@ -18,6 +15,9 @@ from provisioner.runtimes.others import FILES, hidden, keeps, lost
 from provisioner.sources import bundle
 from provisioner.sources.choice import runtime_source
 from provisioner.sources.versions import upstream
+from provisioner.world.derived import kubernetes, runtime
+from provisioner.world.look import KEPT
+from provisioner.world.view import View
 
 _PACKAGES = {
     "docker": ("docker-ce", "docker.io"),
@@ -59,7 +59,7 @@ def _in_no_repository(view: View) -> Iterator[Problem]:
     if isinstance(settings.runtime_source, BundleSource) or runtime(view).name is not bridge:
         return
     for host in view.hosts:
-        if bridge not in view.states[host.name].packages:
+        if bridge not in view.observed.states[host.name].packages:
             message = f"has no {bridge}, through which Kubernetes {kubernetes(view).series} reaches Docker"
             hint = "No repository has it: install its package there first, use a bundle that has it, or containerd."
             yield Problem("runtime-missing", host.name, message, hint)
@@ -81,10 +81,10 @@ def _other(view: View) -> Iterator[Problem]:
 
 def _now(view: View, host: Host) -> str:
     """What runs its pods: as its node says, or as its kubelet was told; empty where it is no node nor half of one."""
-    state = view.states[host.name]
+    state = view.observed.states[host.name]
     if not (state.joined or state.init_begun or state.join_begun):
         return ""
-    node = view.live.nodes.get(host.name) if view.live else None
+    node = view.observed.live.nodes.get(host.name) if view.observed.live else None
     if node and node.runtime and state.joined:
         return node.runtime.partition("://")[0]
     found = runtimes.runtime_at(state.runtime_endpoint)
@@ -98,7 +98,7 @@ def _docker_beside(view: View) -> Iterator[Problem]:
         return
     for host in view.hosts:
         # A node of Docker's is another finding.
-        if view.states[host.name].docker_runs and _now(view, host) != "docker":
+        if view.observed.states[host.name].docker_runs and _now(view, host) != "docker":
             message = f"Docker runs here, and the node's runtime will be {settings.type}"
             yield Problem("second-runtime", host.name, message, _DOCKER_BESIDE)
 
@@ -118,7 +118,7 @@ def _settings_of_others(view: View) -> Iterator[Problem]:
     file, mirrors = FILES.get(runtime(view).kind, ""), view.cluster.settings.runtime.registry_mirrors
     found: dict[tuple[bool, str], list[str]] = defaultdict(list)
     for host in (host for host in view.hosts if keeps(view, host, file)):
-        text = view.states[host.name].runtime_files[file]
+        text = view.observed.states[host.name].runtime_files[file]
         for is_hidden, names in ((True, hidden(file, text)), (False, lost(file, text, mirrors))):
             if names:
                 found[is_hidden, some(map(shown, names))].append(host.name)

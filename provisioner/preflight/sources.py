@@ -7,9 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from provisioner import causes
-from provisioner.core.offers import Answer
-from provisioner.core.play import View
+from provisioner import failures
 from provisioner.errors import Problem, Severity
 from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import BinariesSource, BundleSource
@@ -19,6 +17,8 @@ from provisioner.sources.repository import DOCKER, DOCKER_DISTRIBUTIONS, PRODUCT
 from provisioner.sources.version_lock import from_registries
 from provisioner.sources.versions import is_of, nearest, newest
 from provisioner.sources.wanted import Want, is_there, lacking
+from provisioner.world.offers import Answer
+from provisioner.world.view import View
 
 LOCK_AGAIN = "`provisioner lock` writes it anew; without that file the newest that fits is taken."
 # The package whose version is the runtime's, by the runtime's type.
@@ -43,13 +43,13 @@ def _sources(view: View) -> Iterator[Problem]:
 
 
 def _of(view: View, host: Host, one: Repository) -> Iterator[Problem]:
-    facts = view.facts[host.name]
-    answer = view.answers.get((host.name, one.product))
+    facts = view.observed.facts[host.name]
+    answer = view.observed.answers.get((host.name, one.product))
     if one.product == DOCKER and one.uri and facts.distribution not in DOCKER_DISTRIBUTIONS:
         message = f"Docker's repository has nothing for {facts.distribution} {facts.codename or facts.release}"
         yield Problem("no-packages", host.name, message, "Take `distribution` or a bundle as runtime.source.")
     elif answer is None:
-        if view.pinned:
+        if view.materials.pinned:
             message = f"the versions' lock file has nothing for {facts.platform}"
             yield Problem("lock-mismatch", host.name, message, LOCK_AGAIN)
     elif answer.pinned and answer.pinned != one.place:
@@ -80,10 +80,10 @@ def _is_other_key(view: View, host: Host, one: Repository, answer: Answer) -> bo
 def _silent(host: Host, one: Repository, answer: Answer) -> Problem:
     told = next(filter(None, (re.search(words, answer.trouble, re.MULTILINE) for words in _TOLD)), None)
     what = f"{told[1]}: {' '.join(told[2].split())}" if told else answer.trouble.splitlines()[-1]
-    hint = causes.hint(answer.trouble).partition(" Then run the same")[0]
+    hint = failures.hint(answer.trouble).partition(" Then run the same")[0]
     if "does not have a Release file" in answer.trouble:
         hint = f"There is no repository for {one.suite} at that address: is it right, is that release still there?"
-    elif hint == causes.UNKNOWN:
+    elif hint == failures.UNKNOWN:
         hint = "Is its address right? Does the machine need a proxy (cluster.proxy), or a bundle instead?"
     return Problem("source-silent", host.name, f"the package source cannot be used: {what}", hint)
 
@@ -120,7 +120,7 @@ def _other_docker(view: View) -> Iterator[Problem]:
     """Fresh machines get rid of it; under a running node it would take all containers with it."""
     for host in view.hosts:
         present = in_the_way(view, host)
-        if present and view.states[host.name].joined:
+        if present and view.observed.states[host.name].joined:
             message = (
                 f"is a node that runs with {', '.join(present)}, and it should run with Docker from another source"
             )
@@ -132,7 +132,7 @@ def _packaged_kubernetes(view: View) -> Iterator[Problem]:
     """As with Docker: fresh machines get rid of the packages; a running node would lose its kubelet."""
     for host in view.hosts:
         present = packaged(view, host)
-        if present and view.states[host.name].joined:
+        if present and view.observed.states[host.name].joined:
             message = f"is a node whose {', '.join(present)} are packages, in the way of programs without one"
             hint = (
                 "Keep taking packages, or take the node out of the cluster first (drain, reset) and let it join anew."
@@ -142,7 +142,7 @@ def _packaged_kubernetes(view: View) -> Iterator[Problem]:
 
 def _unprotected_checksums(view: View) -> Iterator[Problem]:
     source = view.cluster.settings.package_source
-    if view.pinned or not isinstance(source, BinariesSource):
+    if view.materials.pinned or not isinstance(source, BinariesSource):
         return
     for url in dict.fromkeys((source.url, source.cni_url, source.crictl_url)):
         if url.startswith("http://"):
@@ -153,9 +153,9 @@ def _unprotected_checksums(view: View) -> Iterator[Problem]:
 
 def _unpinned_images(view: View) -> Iterator[Problem]:
     """The lock file knows images by digest, and not those that this inventory comes to."""
-    if not view.image_digests:
+    if not view.materials.image_digests:
         return
-    missing = [name for name in from_registries(view) if name not in view.image_digests]
+    missing = [name for name in from_registries(view) if name not in view.materials.image_digests]
     if missing:
         message = f"the versions' lock file has nothing for {', '.join(missing)}"
         yield Problem("lock-mismatch", "every machine", message, LOCK_AGAIN)
@@ -169,8 +169,8 @@ def _bundled_runtime(view: View) -> Iterator[Problem]:
     """A bundle has one version of it, whatever the inventory wishes."""
     settings = view.cluster.settings
     wished, package = settings.runtime.version, _BUNDLED.get(settings.runtime.type, "")
-    if view.bundle and wished and package and isinstance(settings.runtime_source, BundleSource):
-        there = view.bundle.package_version(package)
+    if view.materials.bundle and wished and package and isinstance(settings.runtime_source, BundleSource):
+        there = view.materials.bundle.package_version(package)
         if not is_of(there, wished):
             message = f"the bundle has {package} {there}, and the inventory wants {wished}"
             hint = "Leave runtime.version out, or take the runtime from another source (runtime.source)."

@@ -8,9 +8,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Change
 from provisioner.resources.kubectl import ENV, kubectl
+from provisioner.world.nodes import NodeState
 
 BEFORE = "provisioner/before-draining"
 DRAINED = "provisioner/drained"

@@ -7,10 +7,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.look import KEPT
 from provisioner.core.resource import Change, text_diff
 from provisioner.core.untrusted import visible
 from provisioner.inventory.values import Secret
+from provisioner.world.look import KEPT
 
 # A secret's content stays on the host: only its hash is asked for.
 _PROBE = """

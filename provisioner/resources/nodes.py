@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.names import some
-from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Change
 from provisioner.resources.kubectl import ENV, READY, kubectl
 from provisioner.resources.waiting import until
+from provisioner.world.nodes import NodeState
 
 # One question for all of them, however many they are.
 _WAIT_READY = until(

@@ -6,8 +6,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.look import PROGRAMS
 from provisioner.core.resource import Change
+from provisioner.world.look import PROGRAMS
 
 _FETCH_TIMEOUT_S = 1200
 _ABSENT = "absent"

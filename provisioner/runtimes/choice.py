@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from provisioner.catalog.runtimes import Name
-from provisioner.core.play import View
-from provisioner.derived import runtime
 from provisioner.runtimes.containerd import CONTAINERD
 from provisioner.runtimes.crio import CRI_O
 from provisioner.runtimes.docker import CRI_DOCKERD, DOCKERSHIM
 from provisioner.runtimes.runtime import Runtime
+from provisioner.world.derived import runtime
+from provisioner.world.view import View
 
 _RUNTIMES = {
     Name.DOCKERSHIM: DOCKERSHIM,
@@ -18,6 +18,6 @@ _RUNTIMES = {
 }
 
 
-def chosen(view: View) -> Runtime:
+def runtime_of(view: View) -> Runtime:
     """The one for all machines of the cluster."""
     return _RUNTIMES[runtime(view).name]

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from provisioner.catalog import containerd as catalog
 from provisioner.catalog.containerd import Keys, Line
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import pause_image
 from provisioner.inventory.model import Host
 from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAINERD_SETTINGS
 from provisioner.resources.daemons import DaemonSettings, Setting
@@ -20,6 +18,8 @@ from provisioner.runtimes.runtime import NETWORKS, PLUG_INS, Runtime, pulling
 from provisioner.sources.choice import runtime_source
 from provisioner.sources.proxies import service_file
 from provisioner.sources.versions import upstream
+from provisioner.world.derived import pause_image
+from provisioner.world.view import View
 
 CONFIG = "/etc/containerd/config.toml"
 REGISTRIES = "/etc/containerd/certs.d"

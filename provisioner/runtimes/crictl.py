@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from provisioner.catalog.runtimes import FIRST_KUBEADM_WITHOUT_CRICTL, Name
 from provisioner.core.names import some
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import kubernetes, runtime
 from provisioner.inventory.model import Host
 from provisioner.resources.files import File
 from provisioner.sources.choice import kubernetes_source
+from provisioner.world.derived import kubernetes, runtime
+from provisioner.world.view import View
 
 CONFIG = "/etc/crictl.yaml"
 PACKAGE = "cri-tools"
@@ -17,7 +17,7 @@ PACKAGE = "cri-tools"
 
 def is_there(view: View, host: Host) -> bool:
     """It is on the machine, or comes with Kubernetes' packages."""
-    return view.states[host.name].has_crictl or PACKAGE in kubernetes_source(view, host).versions
+    return view.observed.states[host.name].has_crictl or PACKAGE in kubernetes_source(view, host).versions
 
 
 def configured(view: View, host: Host) -> tuple[Resource, ...]:

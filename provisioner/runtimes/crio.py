@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import pause_image
 from provisioner.inventory.model import Host
 from provisioner.resources.crio import CRIO_IMAGES, CRIO_SETTINGS
 from provisioner.resources.daemons import DaemonSettings, Setting
@@ -18,6 +16,8 @@ from provisioner.runtimes import toml
 from provisioner.runtimes.runtime import CGROUP_DRIVER, NETWORKS, PLUG_INS, Runtime, pulling
 from provisioner.sources.choice import runtime_source
 from provisioner.sources.proxies import service_file
+from provisioner.world.derived import pause_image
+from provisioner.world.view import View
 
 CONFIG = "/etc/crio/crio.conf.d/90-provisioner.conf"
 REGISTRIES = "/etc/containers/registries.conf.d/90-provisioner.conf"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import pause_image
 from provisioner.inventory.model import Host
 from provisioner.inventory.runtimes import DockerRuntime
 from provisioner.resources.docker import DOCKER_IMAGES, DockerDrivers
@@ -17,6 +15,8 @@ from provisioner.runtimes.runtime import CGROUP_DRIVER, NETWORKS, PLUG_INS, STOR
 from provisioner.sources.choice import runtime_source
 from provisioner.sources.proxies import service_file
 from provisioner.templating import render
+from provisioner.world.derived import pause_image
+from provisioner.world.view import View
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 UNIT = "docker.service"

@@ -9,10 +9,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.runtimes.runtime import CGROUP_DRIVER, STORAGE_DRIVER
 from provisioner.runtimes.toml import HEAD
+from provisioner.world.view import View
 
 # Whose configuration we write whole, by the runtime's kind.
 FILES = {"docker": "/etc/docker/daemon.json", "containerd": "/etc/containerd/config.toml"}
@@ -43,7 +43,7 @@ def keeps(view: View, host: Host, path: str) -> bool:
 
     On a node it is ours, whoever has changed it since.
     """
-    state = view.states[host.name]
+    state = view.observed.states[host.name]
     text = state.runtime_files.get(path, "")
     return bool(text) and not state.joined and not _is_ours(text)
 

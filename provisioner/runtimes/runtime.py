@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
 from provisioner.resources.images import Store
 from provisioner.resources.kubeadm import PROXY_ENVIRONMENT
 from provisioner.resources.services import Service
 from provisioner.sources.proxies import drop_in
+from provisioner.world.view import View
 
 # The kubelet's as well: with two, its pods would be in two trees of control groups (templates/kubeadm).
 CGROUP_DRIVER = "systemd"

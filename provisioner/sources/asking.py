@@ -9,14 +9,14 @@ import base64
 import re
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.offers import Answer, Answers, Offer
-from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.sources import armor, programs
 from provisioner.sources.keys import is_valid, key_of
 from provisioner.sources.proxies import apt_options
 from provisioner.sources.repository import PRODUCTS, Repository, repository
 from provisioner.sources.wanted import is_there, names, wanted
+from provisioner.world.offers import Answer, Answers, Offer
+from provisioner.world.view import View
 
 # The key is printed as base64: it may be binary. What others have hooked into apt's update is not run.
 _ASK = """
@@ -91,17 +91,17 @@ def questions(view: View, host: Host, *, everything: bool = False) -> dict[str, 
 def _question(view: View, host: Host, one: Repository) -> Command:
     if one.programs:
         return programs.question(view, host, {want.package: want.version for want in wanted(view, one.product)})
-    return question(one, view.source_keys.get(one.product, ""), names(view, one.product), apt_options(view))
+    return question(one, view.materials.source_keys.get(one.product, ""), names(view, one.product), apt_options(view))
 
 
 def _is_needed(view: View, host: Host, one: Repository) -> bool:
     # Where versions are locked, what the lock file does not say is a finding.
-    if view.pinned or (host.name, one.product) in view.answers:
+    if view.materials.pinned or (host.name, one.product) in view.observed.answers:
         return False
     if not is_there(view, host, one.product):
         return True
     # A key that has expired stands in the way of every `apt-get update` there, and its successor is at the source.
-    return one.signed and not is_valid(key_of(view, host, one), view.now_s)
+    return one.signed and not is_valid(key_of(view, host, one), view.observed.now_s)
 
 
 def pinned_answers(view: View) -> Answers:
@@ -110,7 +110,7 @@ def pinned_answers(view: View) -> Answers:
         (host.name, product): answer
         for host in view.hosts
         for product in PRODUCTS
-        if (answer := view.pinned.get((view.facts[host.name].platform, product)))
+        if (answer := view.materials.pinned.get((view.observed.facts[host.name].platform, product)))
     }
 
 

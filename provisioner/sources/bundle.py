@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from provisioner.bundle.manifest import Kind
+from provisioner.bundle.common.manifest import Kind
 from provisioner.catalog.runtimes import Name
-from provisioner.core.play import View
-from provisioner.derived import runtime as wished_runtime
 from provisioner.errors import BundleError
 from provisioner.resources.packages import PackageDatabase
 from provisioner.sources.bundle_access import repository
 from provisioner.sources.source import Source
+from provisioner.world.derived import runtime as wished_runtime
+from provisioner.world.view import View
 
 # As Debian calls them; cri-dockerd as its makers do. CRI-O takes images from archives by skopeo alone.
 _RUNTIMES = {
@@ -60,7 +60,9 @@ def is_dockers(view: View) -> bool:
 
 def has(view: View, name: str) -> bool:
     """Whether there is a bundle with a package of that name."""
-    return view.bundle is not None and any(package.name == name for package in view.bundle.of_kind(Kind.PACKAGE))
+    return view.materials.bundle is not None and any(
+        package.name == name for package in view.materials.bundle.of_kind(Kind.PACKAGE)
+    )
 
 
 def _wished(view: View) -> tuple[str, ...]:
@@ -69,15 +71,15 @@ def _wished(view: View) -> tuple[str, ...]:
 
 
 def _source(view: View, names: tuple[str, ...]) -> Source:
-    if view.bundle is None:
+    if view.materials.bundle is None:
         raise BundleError("packages are wished from a bundle, and this run has none")
     source = repository(view)
-    return Source(source.files, source.options, {name: view.bundle.package_version(name) for name in names})
+    return Source(source.files, source.options, {name: view.materials.bundle.package_version(name) for name in names})
 
 
 def package_database(view: View) -> PackageDatabase:
     """A package database in order; what was interrupted while it was unpacked comes from the bundle once more."""
-    if view.bundle is None:
+    if view.materials.bundle is None:
         return PackageDatabase()
     source = repository(view)
     return PackageDatabase(source.files[-1].path, source.options)

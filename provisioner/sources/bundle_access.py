@@ -10,10 +10,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from provisioner.core.command import Command, Result, shell
-from provisioner.core.play import View
 from provisioner.core.resource import Change
 from provisioner.resources.images import SCRATCH
 from provisioner.resources.repositories import AptRepository
+from provisioner.world.view import View
 
 # A line `http://127.0.0.1:7642` or `file:/var/lib/provisioner/run/bundle`; gone after the run and after a reboot.
 PLACE = "/run/provisioner/bundle"
@@ -72,4 +72,6 @@ class Leftovers:
 
 def repository(view: View) -> AptRepository:
     """The bundle's apt repository as a node sees it."""
-    return AptRepository("bundle", f"mirror+file:{APT_MIRRORS}", view.bundle_key, directory="/etc/provisioner/apt")
+    return AptRepository(
+        "bundle", f"mirror+file:{APT_MIRRORS}", view.materials.bundle_key, directory="/etc/provisioner/apt"
+    )

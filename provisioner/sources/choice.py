@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
 from provisioner.resources.distribution import PackagesGone, Tools
@@ -15,7 +14,8 @@ from provisioner.sources import bundle, programs
 from provisioner.sources.keys import key_of
 from provisioner.sources.repository import DOCKER, KUBERNETES, PRODUCTS, Repository, repository
 from provisioner.sources.source import Source
-from provisioner.sources.wanted import chosen
+from provisioner.sources.wanted import versions_for
+from provisioner.world.view import View
 
 # What kubelet and kubeadm call; which of them its packages pull in by themselves has changed over time.
 _TOOLS = ("conntrack", "ebtables", "ethtool", "iproute2", "iptables", "socat")
@@ -40,7 +40,7 @@ def kubernetes_source(view: View, host: Host) -> Source:
 
 def _programs(view: View, host: Host) -> Source:
     """What packages of the same names have there goes first: they own the files that the programs come to."""
-    versions = chosen(view, host, KUBERNETES)
+    versions = versions_for(view, host, KUBERNETES)
     present = packaged(view, host)
     gone = (PackagesGone(present, "programs without a package"),) if present else ()
     return Source(
@@ -55,7 +55,7 @@ def packaged(view: View, host: Host) -> tuple[str, ...]:
     """Packages of Kubernetes that are on a machine whose programs shall come without."""
     found = repository(view, host, KUBERNETES)
     names = _KUBERNETES if found and found.programs else ()
-    return tuple(name for name in names if name in view.states[host.name].packages)
+    return tuple(name for name in names if name in view.observed.states[host.name].packages)
 
 
 def runtime_source(view: View, host: Host) -> Source:
@@ -69,7 +69,7 @@ def package_database(view: View, host: Host) -> PackageDatabase:
     """A package database in order; what was interrupted while it was unpacked comes from its source once more."""
     found = (repository(view, host, product) for product in PRODUCTS)
     from_repositories = [one.product for one in found if one and not one.programs]
-    versions = tuple(pair for product in from_repositories for pair in chosen(view, host, product).items())
+    versions = tuple(pair for product in from_repositories for pair in versions_for(view, host, product).items())
     return replace(bundle.package_database(view), versions=versions)
 
 
@@ -78,7 +78,7 @@ def in_the_way(view: View, host: Host) -> tuple[str, ...]:
     found = repository(view, host, DOCKER)
     of_docker = bool(found.uri) if found else bundle.is_dockers(view)
     others = _DISTRIBUTION if of_docker else _DOCKER_CE
-    return tuple(name for name in others if name in view.states[host.name].packages)
+    return tuple(name for name in others if name in view.observed.states[host.name].packages)
 
 
 def _in_the_way(view: View, host: Host, source: Source) -> tuple[Resource, ...]:
@@ -87,8 +87,8 @@ def _in_the_way(view: View, host: Host, source: Source) -> tuple[Resource, ...]:
 
 
 def _from(view: View, host: Host, found: Repository) -> Source:
-    versions = chosen(view, host, found.product)
-    answer = view.answers.get((host.name, found.product))
+    versions = versions_for(view, host, found.product)
+    answer = view.observed.answers.get((host.name, found.product))
     hashes = tuple(
         (f"{name}={version}", digest)
         for name, version in versions.items()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.sources import armor, openpgp
 from provisioner.sources.repository import Repository
+from provisioner.world.view import View
 
 
 def key_of(view: View, host: Host, repository: Repository) -> str:
@@ -52,7 +52,8 @@ def _read(text: str) -> tuple[tuple[openpgp.Key, ...], str]:
 
 
 def _text(view: View, host: Host, repository: Repository) -> str:
-    answer = view.answers.get((host.name, repository.product))
+    answer = view.observed.answers.get((host.name, repository.product))
     if answer and answer.keys:
         return answer.keys
-    return view.source_keys.get(repository.product) or view.states[host.name].keys.get(repository.product, "")
+    there = view.observed.states[host.name].keys.get(repository.product, "")
+    return view.materials.source_keys.get(repository.product) or there

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from provisioner.catalog import binaries
 from provisioner.core.command import Command, shell
-from provisioner.core.offers import Answer
-from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import BinariesSource
 from provisioner.resources.files import Absent, Directory, File
@@ -19,6 +17,8 @@ from provisioner.resources.programs import Program
 from provisioner.sources.proxies import apt_options
 from provisioner.sources.repository import KUBERNETES
 from provisioner.templating import render
+from provisioner.world.offers import Answer
+from provisioner.world.view import View
 
 if TYPE_CHECKING:
     from provisioner.core.resource import Resource
@@ -116,7 +116,7 @@ def question(view: View, host: Host, versions: Mapping[str, str]) -> Command:
     """Which of these programs there are and what their checksums are, asked on a machine that stays as it is."""
     source = _source(view)
     version = view.cluster.settings.kubernetes_version
-    debian = view.facts[host.name].architecture
+    debian = view.observed.facts[host.name].architecture
     cpu = binaries.architecture(debian)
     rows = "\n".join(f"{one.name} {one.version} {one.url}" for one in downloads(source, versions, debian))
     others = " ".join(other for other in binaries.ARCHITECTURES if other != cpu)
@@ -142,8 +142,9 @@ def units() -> tuple[Resource, ...]:
 
 def wished(view: View, host: Host, versions: Mapping[str, str]) -> tuple[Program, ...]:
     """What is to be installed, each with its SHA-256: as the source says, or as it is noted on the machine."""
-    found = downloads(_source(view), versions, view.facts[host.name].architecture)
-    answer, noted = view.answers.get((host.name, KUBERNETES), Answer()), view.states[host.name].programs
+    found = downloads(_source(view), versions, view.observed.facts[host.name].architecture)
+    answer = view.observed.answers.get((host.name, KUBERNETES), Answer())
+    noted = view.observed.states[host.name].programs
     known = {name: answer.sha256(name, version) for name, version in versions.items()}
     hashes = {name: digest or noted[name].sha256 for name, digest in known.items() if digest or name in noted}
     return tuple(

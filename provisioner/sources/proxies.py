@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from provisioner.core.play import View
 from provisioner.core.resource import Resource
-from provisioner.derived import api_endpoint, node_ip
 from provisioner.inventory.model import Host
 from provisioner.resources.files import Absent, File
 from provisioner.resources.kubeadm import PROXY_ENVIRONMENT
 from provisioner.templating import render
+from provisioner.world.derived import api_endpoint, node_ip
+from provisioner.world.view import View
 
 APT_CONF = "/etc/apt/apt.conf.d/90provisioner-proxy"
 # apt knows names and addresses here, and neither networks nor domains. The bundle is served at this one.

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from provisioner.catalog import kubernetes, packages
-from provisioner.core.facts import HostFacts
-from provisioner.core.look import KEYS
-from provisioner.core.play import View
 from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import (
     BinariesSource,
@@ -21,6 +18,9 @@ from provisioner.inventory.package_sources import (
 )
 from provisioner.sources.openpgp import normal
 from provisioner.templating import render
+from provisioner.world.facts import HostFacts
+from provisioner.world.look import KEYS
+from provisioner.world.view import View
 
 KUBERNETES, DOCKER = "kubernetes", "docker"
 PRODUCTS = (KUBERNETES, DOCKER)
@@ -87,7 +87,7 @@ class Repository:
 
 def repository(view: View, host: Host, product: str) -> Repository | None:
     """The repository of a product for this host; None when it comes from a bundle."""
-    facts, settings = view.facts[host.name], view.cluster.settings
+    facts, settings = view.observed.facts[host.name], view.cluster.settings
     if product == KUBERNETES:
         return _kubernetes(settings.package_source, settings.kubernetes_version.series, facts.architecture)
     return _docker(settings.runtime_source, facts)

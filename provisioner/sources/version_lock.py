@@ -11,15 +11,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from provisioner.bundle.manifest import Kind
+from provisioner.bundle.common.manifest import Kind
 from provisioner.catalog.kubernetes import release
-from provisioner.core.offers import Answer, Offer
-from provisioner.core.play import View
-from provisioner.derived import images
 from provisioner.inventory.model import Host
 from provisioner.sources.keys import found, key_of
 from provisioner.sources.repository import PRODUCTS, repository
-from provisioner.sources.wanted import chosen
+from provisioner.sources.wanted import versions_for
+from provisioner.world.derived import images
+from provisioner.world.offers import Answer, Offer
+from provisioner.world.view import View
 
 
 class _Value(BaseModel):
@@ -89,14 +89,14 @@ def _products(view: View, host: Host) -> Iterator[LockedProduct]:
         one = repository(view, host, product)
         if one is None:
             continue
-        answer = view.answers.get((host.name, product), Answer())
+        answer = view.observed.answers.get((host.name, product), Answer())
         key = key_of(view, host, one)
         packages = [
             LockedPackage(name=name, version=version, sha256=answer.sha256(name, version))
-            for name, version in sorted(chosen(view, host, product).items())
+            for name, version in sorted(versions_for(view, host, product).items())
         ]
         yield LockedProduct(
-            platform=view.facts[host.name].platform,
+            platform=view.observed.facts[host.name].platform,
             product=product,
             source=one.place,
             fingerprints=[each.fingerprint for each in found(key)],
@@ -106,8 +106,8 @@ def _products(view: View, host: Host) -> Iterator[LockedProduct]:
 
 
 def _images(view: View, digests: Mapping[str, str]) -> Iterator[LockedImage]:
-    if view.bundle and view.cluster.settings.images_in_bundle:
-        names = {image.name: image.sha256 for image in view.bundle.of_kind(Kind.IMAGE)}
+    if view.materials.bundle and view.cluster.settings.images_in_bundle:
+        names = {image.name: image.sha256 for image in view.materials.bundle.of_kind(Kind.IMAGE)}
     else:
         names = dict.fromkeys(from_registries(view), "")
     return (
@@ -163,8 +163,8 @@ def drift(lock: VersionLock, view: View) -> tuple[str, ...]:
     lines: dict[str, None] = {}
     for host in view.hosts:
         for one in lock.products:
-            answer = view.answers.get((host.name, one.product))
-            if answer and one.platform == view.facts[host.name].platform:
+            answer = view.observed.answers.get((host.name, one.product))
+            if answer and one.platform == view.observed.facts[host.name].platform:
                 lines |= dict.fromkeys(_drift_of(one, answer))
     return tuple(lines)
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from provisioner.catalog import binaries
 from provisioner.catalog.runtimes import Name, docker_for, ranges_for
-from provisioner.core.offers import Answer
-from provisioner.core.play import View
 from provisioner.inventory.model import ClusterSettings, Host
 from provisioner.inventory.package_sources import BinariesSource, DistributionSource
 from provisioner.sources.repository import KUBERNETES
 from provisioner.sources.versions import is_of, newest, order, upstream
+from provisioner.world.offers import Answer
+from provisioner.world.view import View
 
 # The last Docker that is made for containerd 1; https://docs.docker.com/engine/release-notes/29/
 _LAST_DOCKER_WITH_CONTAINERD_1 = 28
@@ -114,7 +114,7 @@ def names(view: View, product: str) -> tuple[str, ...]:
 
 def _has(view: View, host: Host, product: str) -> Mapping[str, str]:
     """The versions of what is on the machine, as packages or as programs without one."""
-    state = view.states[host.name]
+    state = view.observed.states[host.name]
     if product == KUBERNETES and isinstance(view.cluster.settings.package_source, BinariesSource):
         return {name: one.version for name, one in state.programs.items()}
     return state.packages
@@ -128,9 +128,9 @@ def is_there(view: View, host: Host, product: str) -> bool:
     )
 
 
-def chosen(view: View, host: Host, product: str) -> dict[str, str]:
+def versions_for(view: View, host: Host, product: str) -> dict[str, str]:
     """The exact version of each package. What is there and good stays, unless a lock file says otherwise."""
-    has, answer = _has(view, host, product), view.answers.get((host.name, product))
+    has, answer = _has(view, host, product), view.observed.answers.get((host.name, product))
     found = {want.package: _choice(want, has, answer) for want in wanted(view, product)}
     return {package: version for package, version in found.items() if version}
 
@@ -146,5 +146,5 @@ def _choice(want: Want, has: Mapping[str, str], answer: Answer | None) -> str:
 
 def lacking(view: View, host: Host, product: str) -> tuple[Want, ...]:
     """What must be there and cannot be had from the source."""
-    found = chosen(view, host, product)
+    found = versions_for(view, host, product)
     return tuple(want for want in wanted(view, product) if not want.optional and want.package not in found)

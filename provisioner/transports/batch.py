@@ -12,8 +12,8 @@ import time
 import paramiko
 
 from provisioner.core.command import Result
-from provisioner.core.marks import GarbledError, Kept, Stream
 from provisioner.core.untrusted import visible
+from provisioner.transports.marks import GarbledError, Kept, Stream
 from provisioner.transports.protocol import Began, Heard
 
 _CHUNK_BYTES = 256 * 1024

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from provisioner.causes import hint
 from provisioner.core.command import Command
 from provisioner.core.untrusted import visible
 from provisioner.errors import StepError
+from provisioner.failures import hint
 from provisioner.transports.protocol import Transport
 
 

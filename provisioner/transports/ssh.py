@@ -16,11 +16,11 @@ from typing import cast
 import fabric
 import paramiko
 
-from provisioner.bundle.serve import Server
-from provisioner.causes import hint
+from provisioner.bundle.common.serve import Server
 from provisioner.core.command import STILL_BUSY, Command, Result, script
 from provisioner.core.untrusted import shown, visible
 from provisioner.errors import StepError, UnreachableError
+from provisioner.failures import hint
 from provisioner.inventory.model import Host
 from provisioner.inventory.ssh import Ssh
 from provisioner.transports.batch import Batch

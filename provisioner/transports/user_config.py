@@ -18,15 +18,7 @@ from pathlib import Path
 from provisioner.errors import UnreachableError
 from provisioner.inventory.model import Host
 from provisioner.inventory.ssh import Ssh
-from provisioner.transports.way import (
-    Settings,
-    Stop,
-    Way,
-    default_known_hosts,
-    stops,
-    way,
-    without_configuration,
-)
+from provisioner.transports.way import Settings, Stop, Way, default_known_hosts, stops, way, without_configuration
 
 _SYSTEM = Path("/etc/ssh/ssh_config")
 _OFF = "or do without that file: cluster.ssh.user_config: false."

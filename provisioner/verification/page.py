@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from provisioner import tables
 from provisioner.core.report import Reach, Report
+from provisioner.output import tables
+from provisioner.output.wording import duration
 from provisioner.paths import write_atomic
 from provisioner.templating import render
-from provisioner.wording import duration
 
 
 def write(path: Path, cluster: str, report: Report, reaches: Iterable[Reach]) -> None:

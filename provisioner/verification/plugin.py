@@ -18,8 +18,7 @@ import pytest
 from provisioner.core.report import ignore
 from provisioner.errors import ProvisionerError
 from provisioner.inventory.loader import load
-from provisioner.inventory.model import Cluster
-from provisioner.inventory.vagrant_rules import machines
+from provisioner.inventory.model import Cluster, Origin
 from provisioner.verification.items import SESSION, STREAM, machine_name, rule, title
 from provisioner.verification.session import Options, Session
 from provisioner.verification.stream import Stream
@@ -74,7 +73,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     directory = tempfile.TemporaryDirectory(prefix="pv-")
     option = config.option
     options = Options(option.sample_above, option.outside_name, option.probe_image)
-    begun = Session(cluster, chosen(cluster, option.limit), Path(directory.name), options)
+    begun = Session(cluster, limited_to(cluster, option.limit), Path(directory.name), options)
     config.stash[SESSION], config.stash[_DIRECTORY] = begun, directory
     config.stash[STREAM] = Stream.open(config.option.events_fd)
     config.option.hosts = config.option.hosts or ",".join(map(begun.spec, begun.hosts))
@@ -82,14 +81,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def _reached(cluster: Cluster) -> Cluster:
     """Where Vagrant has made the machines, it says how."""
-    if not machines(cluster):
+    if cluster.origin is not Origin.VAGRANT:
         return cluster
     from provisioner.labs.vagrant.access import located  # noqa: PLC0415 - only then is it needed
 
     return located(cluster, ignore)
 
 
-def chosen(cluster: Cluster, limit: str | None) -> frozenset[str]:
+def limited_to(cluster: Cluster, limit: str | None) -> frozenset[str]:
     """Names of the hosts to check; `limit` names hosts, groups or roles (pytest.UsageError for a stranger)."""
     if not limit:
         return frozenset(host.name for host in cluster.hosts)

@@ -18,15 +18,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from provisioner import engine
 from provisioner.core.report import ignore
-from provisioner.engine import Outcome
+from provisioner.engine import loop
+from provisioner.engine.loop import Outcome
+from provisioner.engine.session import Session, open_session
 from provisioner.errors import ProvisionerError, UsageError
 from provisioner.inventory import loader
 from provisioner.inventory.model import Cluster
 from provisioner.labs import state
-from provisioner.session import Session, open_session
-from provisioner.tables import table
+from provisioner.output.tables import table
 from tests.bench import ansible_run, pyinfra_run, python, tasks, tools
 from tests.bench.measure import RUNS, Program, Sample, median, once
 from tests.bench.tasks import Task
@@ -130,7 +130,7 @@ def _bench(inventory: Path) -> Iterator[Bench]:
         tempfile.TemporaryDirectory(prefix="bench-") as work,
         ExitStack() as tidy,
     ):
-        outcome = engine.plan(session.run, session.view)
+        outcome = loop.plan(session.run, session.view)
         if outcome.plan.steps:
             first = outcome.plan.steps[0]
             raise UsageError(

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provisioner import mirror
+from provisioner.bundle.common import mirror
 from provisioner.core.command import Command
-from provisioner.core.play import View
 from provisioner.core.report import ignore
+from provisioner.engine.fleet import Fleet
 from provisioner.errors import UsageError
-from provisioner.fleet import Fleet
 from provisioner.labs import packages
 from provisioner.labs.processes import run
 from provisioner.transports.protocol import Transport
+from provisioner.world.view import View
 from tests.bench.tools import directory
 
 # Not below /run, where programs may not be run from.
@@ -34,7 +34,7 @@ MAKE_TIMEOUT_S = 900
 def lent(fleet: Fleet, view: View) -> Iterator[str]:
     """The path of a Python on every machine, as long as the block lasts; BuildError when it cannot be made."""
     root = _unpacked(_release(view))
-    hosts = tuple(view.facts)
+    hosts = tuple(view.observed.facts)
 
     def give(_: str, transport: Transport) -> None:
         transport.send_tree(root, ("usr",), PLACE)
@@ -51,7 +51,7 @@ def lent(fleet: Fleet, view: View) -> Iterator[str]:
 
 
 def _release(view: View) -> str:
-    found = {(facts.distribution, facts.codename) for facts in view.facts.values()}
+    found = {(facts.distribution, facts.codename) for facts in view.observed.facts.values()}
     if len(found) != 1 or next(iter(found))[0] != "debian":
         raise UsageError("a Python can be lent to machines of one Debian release only")
     return next(iter(found))[1]

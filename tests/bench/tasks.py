@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from provisioner.core.play import Playbook, View
 from provisioner.core.resource import Resource
 from provisioner.errors import UsageError
+from provisioner.plays.play import Playbook
 from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, Sysctls
 from provisioner.resources.packages import Packages
 from provisioner.resources.services import Service
+from provisioner.world.view import View
 
 # That a machine is a node: a command that is run where its file is not there. It never is here.
 NODE = "/etc/kubernetes/kubelet.conf"

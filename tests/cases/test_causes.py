@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from provisioner.causes import AGAIN, CAUSES, UNKNOWN, hint
+from provisioner.failures import AGAIN, CAUSES, UNKNOWN, hint
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from ipaddress import IPv4Address
 import pytest
 
 from provisioner import preflight
-from provisioner.core.facts import HostState
-from provisioner.core.play import View
 from provisioner.errors import Severity
 from provisioner.inventory.values import Endpoint
+from provisioner.world.facts import HostState
+from provisioner.world.view import View
 from tests.builders import (
     CA,
     IMAGES,

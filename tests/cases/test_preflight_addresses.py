@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.addresses import Address, Route
-from provisioner.core.network import Decision, Way
-from provisioner.core.play import View
 from provisioner.errors import Severity
 from provisioner.inventory.model import Host
 from provisioner.preflight import addresses
+from provisioner.world.addresses import Address, Route
+from provisioner.world.network import Decision, Way
+from provisioner.world.view import View
 from tests.builders import cluster, facts, host, joined, leading, live, nic, node, running, view
 
 RECORD = Decision("eth0", IPv4Interface("10.0.0.21/24"), 1500, ("it was so",))

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from provisioner import preflight
-from provisioner.core.facts import HostState
-from provisioner.core.play import View
 from provisioner.errors import Severity
 from provisioner.inventory.model import Cluster
-from tests.builders import CA, cluster, facts, joined, leading, live, network_objects, nic, node, running, view
+from provisioner.world.facts import HostState
+from provisioner.world.view import View
+from tests.builders import CA, changed, cluster, facts, joined, leading, live, network_objects, nic, node, running, view
 from tests.conftest import Tally
 
 OTHER_CA = CA.replace("MII", "MIJ")
@@ -58,7 +58,9 @@ def linked(name: str, address: str, seen: View | None = None) -> View:
     """The same, where w1 has that interface besides."""
     seen = seen or new()
     w1 = facts("w1", "10.0.0.21")
-    return replace(seen, facts={**seen.facts, "w1": replace(w1, addresses=(*w1.addresses, nic(name, address)))})
+    return changed(
+        seen, facts={**seen.observed.facts, "w1": replace(w1, addresses=(*w1.addresses, nic(name, address)))}
+    )
 
 
 def kept(cidr: str) -> View:
@@ -68,7 +70,7 @@ def kept(cidr: str) -> View:
 
 
 FLANNEL = new(cluster(network={"type": "flannel"}))
-BY_MANIFEST = replace(new(MANIFEST), network=network_objects())
+BY_MANIFEST = changed(new(MANIFEST), network=network_objects())
 
 CASES = (
     Case(

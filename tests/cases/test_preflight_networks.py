@@ -7,11 +7,24 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.facts import HostState
 from provisioner.core.objects import Objects
-from provisioner.core.play import View
 from provisioner.preflight import networks
-from tests.builders import bundle, cluster, facts, host, joined, leading, live, network_objects, nic, node, view
+from provisioner.world.facts import HostState
+from provisioner.world.view import View
+from tests.builders import (
+    bundle,
+    changed,
+    cluster,
+    facts,
+    host,
+    joined,
+    leading,
+    live,
+    network_objects,
+    nic,
+    node,
+    view,
+)
 
 CP1, W1 = host("cp1", "10.0.0.11"), host("w1", "10.0.0.21")
 MANIFEST = {"type": "manifest", "manifest": "/net.yaml"}
@@ -50,7 +63,7 @@ def test_on_fresh_machines_nothing_stands_in_the_way(network: dict[str, Any]) ->
 def test_every_image_that_the_bundle_lacks_is_named() -> None:
     looked = seen({"type": "kube-router"}, settings={"images": "bundle"}, bundle=bundle())
     assert "image docker.io/cloudnativelabs/kube-router:v1.2.0 is not in the bundle" in found(looked)["image-missing"]
-    whole = replace(looked, bundle=bundle(["docker.io/cloudnativelabs/kube-router:v1.2.0"]))
+    whole = changed(looked, bundle=bundle(["docker.io/cloudnativelabs/kube-router:v1.2.0"]))
     assert "image-missing" not in found(whole)
 
 
@@ -112,7 +125,7 @@ def test_a_second_plug_in_is_refused_whoever_has_installed_the_first() -> None:
 
 def test_a_manifest_of_one_s_own_may_be_that_of_a_known_plug_in() -> None:
     looked = running(MANIFEST, kube_system__calico_node="")
-    mine = replace(looked, network=network_objects(name="calico-node"))
+    mine = changed(looked, network=network_objects(name="calico-node"))
     assert "other-network" in found(looked)
     assert found(mine) == {}
 
@@ -121,6 +134,6 @@ def test_who_looks_after_services_was_decided_when_the_cluster_was_made() -> Non
     said = found(running({"type": "kube-router", "service_proxy": True}))["kube-proxy"]
     assert "has kube-proxy, and the inventory wants it replaced by kube-router" in said
     bare = running({"type": "kube-router"})
-    assert bare.live
-    without = replace(bare, live=replace(bare.live, daemon_sets={"kube-system/kube-router": "kube-router"}))
+    assert bare.observed.live
+    without = changed(bare, live=replace(bare.observed.live, daemon_sets={"kube-system/kube-router": "kube-router"}))
     assert "wants it back" in found(without)["kube-proxy"]

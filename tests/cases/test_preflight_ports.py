@@ -6,13 +6,13 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from provisioner.addressing.deciding import decide
-from provisioner.core.facts import HostState
-from provisioner.core.network import Passage, Way
-from provisioner.core.play import View
 from provisioner.errors import Problem, Severity
 from provisioner.preflight import ports
-from tests.builders import cluster, host, joined, leading, view
+from provisioner.world.addressing.deciding import decide
+from provisioner.world.facts import HostState
+from provisioner.world.network import Passage, Way
+from provisioner.world.view import View
+from tests.builders import changed, cluster, host, joined, leading, view
 
 PASSES, FILTERED, SILENT = Passage.PASSES, Passage.FILTERED, Passage.SILENT
 FLANNEL = {"type": "flannel", "version": "0.28.9"}
@@ -27,7 +27,7 @@ def seen(wish: dict[str, Any], *ways: tuple[str, str, dict[str, Passage]], **mor
 
 def found(looked: View) -> list[Problem]:
     # As in a run: what address each machine uses is decided once, before anything is judged.
-    looked = replace(looked, decisions=decide(looked))
+    looked = changed(looked, addresses=decide(looked))
     return [problem for rule in ports.RULES for problem in rule(looked)]
 
 
@@ -89,14 +89,14 @@ def test_where_another_plug_in_comes_its_ports_are_new_to_the_nodes_too() -> Non
 
 def test_a_way_that_is_lost_wholly_is_not_told_port_by_port() -> None:
     looked = seen({}, ("w1", "cp1", {"TCP 6443": FILTERED}))
-    lost = {key: replace(way, reached=False) for key, way in looked.ways.items()}
-    assert found(replace(looked, ways=lost)) == []
+    lost = {key: replace(way, reached=False) for key, way in looked.observed.ways.items()}
+    assert found(changed(looked, ways=lost)) == []
 
 
 def test_an_address_that_is_not_used_is_none_to_complain_of() -> None:
     looked = seen({})
     other = {("w1", IPv4Address("10.9.0.11")): Way(reached=True, ports={"TCP 6443": FILTERED})}
-    assert found(replace(looked, ways=other)) == []
+    assert found(changed(looked, ways=other)) == []
 
 
 def test_three_hundred_machines_are_one_line() -> None:

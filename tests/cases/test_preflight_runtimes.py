@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.facts import HostState
-from provisioner.core.play import View
 from provisioner.errors import Problem, Severity
 from provisioner.preflight import runtimes
 from provisioner.sources.choice import runtime_source
+from provisioner.world.facts import HostState
+from provisioner.world.view import View
 from tests.builders import cluster, host, joined, leading, live, node, running, view
 
 CP1, W1 = host("cp1", "10.0.0.11"), host("w1", "10.0.0.21")

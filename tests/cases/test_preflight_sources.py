@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from provisioner import preflight
-from provisioner.core.offers import Answer, Offer
 from provisioner.sources import openpgp
 from provisioner.sources.armor import armored
+from provisioner.world.offers import Answer, Offer
 from tests.builders import cluster, facts, host, view
 from tests.conftest import TESTS
 

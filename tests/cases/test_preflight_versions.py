@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from provisioner.core.play import View
 from provisioner.preflight import versions
+from provisioner.world.view import View
 from tests.builders import cluster, facts, host, leading, live, node, running, view
 
 CP1 = host("cp1", "10.0.0.11")

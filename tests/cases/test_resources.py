@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
@@ -36,6 +35,7 @@ from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages
 from provisioner.resources.programs import Program
 from provisioner.resources.services import Service
+from provisioner.world.nodes import NodeState
 from tests.builders import TOKEN, node, ok
 from tests.cases.shown import shown
 from tests.conftest import Golden

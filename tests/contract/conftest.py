@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from provisioner.core.report import ignore
+from provisioner.engine.session import open_session
 from provisioner.inventory.loader import load
 from provisioner.labs import container
 from provisioner.labs.spec import LabSpec
-from provisioner.session import open_session
 from provisioner.sources.bundle_access import opened
 from tests.builders import cluster, host
 from tests.conftest import Tally
@@ -48,7 +48,7 @@ def _fake() -> Iterator[Subject]:
     world = World(cluster(host(HOST, "10.0.0.11")))
     world.plan()
     transport = world.transports[HOST]
-    transport.run([opened(world.session.view.run, "http://127.0.0.1:7642")])
+    transport.run([opened(world.session.view.materials.run, "http://127.0.0.1:7642")])
     yield Subject(world.session.view, transport, FakeHands(world.machines[HOST]))
 
 

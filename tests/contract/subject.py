@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from provisioner.bundle.manifest import Kind
-from provisioner.core.cluster import read_cluster
+from provisioner.bundle.common.manifest import Kind
 from provisioner.core.command import Command, Result
-from provisioner.core.facts import look, read_facts, read_state
-from provisioner.core.play import View
 from provisioner.core.resource import Change, Resource
 from provisioner.resources.packages import Packages
 from provisioner.sources.bundle_access import repository
 from provisioner.transports.protocol import Transport
+from provisioner.world.cluster import read_cluster
+from provisioner.world.facts import look, read_facts, read_state
+from provisioner.world.view import View
+from tests.builders import changed
 from tests.contract.hands import Hands
 from tests.fake.packages import REPOSITORY
 
@@ -36,7 +37,7 @@ class Subject:
         (seen,) = self.run(look(leader=True))
         assert seen.ok, seen
         facts, states = {HOST: read_facts(seen)}, {HOST: read_state(seen)}
-        self.view = replace(self.view, facts=facts, states=states, live=read_cluster(seen))
+        self.view = changed(self.view, facts=facts, states=states, live=read_cluster(seen))
         return self.view
 
     def change(self, wish: Resource, *changed: str) -> Change | None:
@@ -68,7 +69,7 @@ class Subject:
 
     def now(self) -> datetime:
         """Its own time."""
-        return datetime.fromtimestamp(self.look().facts[HOST].clock_s, UTC)
+        return datetime.fromtimestamp(self.look().observed.facts[HOST].clock_s, UTC)
 
     def packages(self, *names: str) -> Packages:
         """A wish for packages of the bundle, whose repository is made known to the machine."""
@@ -78,6 +79,6 @@ class Subject:
 
     def version(self, package: str) -> str:
         """The version in the bundle."""
-        assert self.view.bundle
-        known = {one.name: one.version for one in self.view.bundle.of_kind(Kind.PACKAGE)}
+        assert self.view.materials.bundle
+        known = {one.name: one.version for one in self.view.materials.bundle.of_kind(Kind.PACKAGE)}
         return known.get(package) or REPOSITORY[package]

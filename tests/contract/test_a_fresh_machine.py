@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from provisioner.core.resource import Resource
-from provisioner.playbooks import BRING_UP
+from provisioner.plays.playbooks import BRING_UP
 from provisioner.resources.kubeadm import Init, Join
 from tests.contract.subject import HOST, Subject
 
 
 def test_it_is_on_no_way_into_a_cluster(subject: Subject) -> None:
     view = subject.look()
-    assert view.facts[HOST].hostname == HOST
-    assert view.facts[HOST].init == "systemd"
-    assert view.facts[HOST].is_root
-    assert view.live is None
-    state = view.states[HOST]
+    assert view.observed.facts[HOST].hostname == HOST
+    assert view.observed.facts[HOST].init == "systemd"
+    assert view.observed.facts[HOST].is_root
+    assert view.observed.live is None
+    state = view.observed.states[HOST]
     assert not state.joined
     assert not state.initialised
     assert 22 in {port for port, _ in state.listening}

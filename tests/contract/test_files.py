@@ -80,9 +80,9 @@ def test_somebody_else_s_file_is_kept_once(subject: Subject) -> None:
 def test_a_runtime_s_configuration_is_told_until_it_is_kept(subject: Subject) -> None:
     path = FILES["docker"]
     subject.hands.put(path, '{"dns": []}\n')
-    assert subject.look().states[HOST].runtime_files[path].strip() == '{"dns": []}'
+    assert subject.look().observed.states[HOST].runtime_files[path].strip() == '{"dns": []}'
     subject.hands.put(f"{path}.before-provisioner", "theirs")
-    assert path not in subject.look().states[HOST].runtime_files
+    assert path not in subject.look().observed.states[HOST].runtime_files
     for name in (path, f"{path}.before-provisioner"):
         subject.hands.remove(name)
 

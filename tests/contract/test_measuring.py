@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from provisioner.catalog.networks import KUBERNETES_PORTS, ports
-from provisioner.core.measure import Target, measure, read_ways
-from provisioner.core.network import Passage, Way
+from provisioner.world.measure import Target, measure, read_ways
+from provisioner.world.network import Passage, Way
 from tests.contract.subject import Subject
 
 ADDRESS = "10.77.0.2"

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.core import lock
 from provisioner.core.command import Command, settle
-from provisioner.core.facts import look, read_lock
-from provisioner.core.lock import Holder, Word
 from provisioner.sources.bundle_access import APT_MIRRORS, PLACE, Leftovers, closed, opened
+from provisioner.world import lock
+from provisioner.world.facts import look, read_lock
+from provisioner.world.lock import Holder, Word
 from tests.contract.subject import Subject
 
 ANNA = Holder("run-a", "anna", "laptop", "apply", 1_800_000_000)
@@ -89,18 +89,18 @@ def test_a_lock_that_cannot_be_read_is_a_lock_that_can_be_removed(subject: Subje
 
 def test_what_another_run_has_left_goes_and_a_run_s_own_stays(subject: Subject) -> None:
     address = subject.hands.read(PLACE).strip()
-    assert subject.change(Leftovers(subject.view.run)) is None
+    assert subject.change(Leftovers(subject.view.materials.run)) is None
     change = subject.change(Leftovers("another"))
     assert change
     assert change.diff.count("\n") == 2
     subject.must(*change.commands)
     assert subject.change(Leftovers("another")) is None
     assert subject.hands.names("/run/provisioner") == set()
-    subject.must(opened(subject.view.run, address))
+    subject.must(opened(subject.view.materials.run, address))
     assert subject.hands.read(APT_MIRRORS) == f"{address}/apt/\n"
     subject.must(closed())
     assert subject.change(Leftovers("another")) is None
-    subject.must(opened(subject.view.run, address))
+    subject.must(opened(subject.view.materials.run, address))
 
 
 def test_what_an_earlier_run_has_left_running_is_waited_for(subject: Subject) -> None:

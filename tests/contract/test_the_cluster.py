@@ -9,8 +9,8 @@ import pytest
 from provisioner.core.command import Command
 from provisioner.core.resource import Resource
 from provisioner.inventory.values import Secret
-from provisioner.networks.patching import LABEL, finished
-from provisioner.playbooks import BRING_UP
+from provisioner.manifests.patching import LABEL, finished
+from provisioner.plays.playbooks import BRING_UP
 from provisioner.plays.workers import RUN_TOKEN_LIFE, token_manifest
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.kubeadm import INIT_MARKER, Init
@@ -50,7 +50,7 @@ def prepared(subject: Subject) -> Subject:
 
 def test_a_machine_that_is_prepared_wants_nothing_more(prepared: Subject) -> None:
     assert [wish.key for wish in wishes(prepared, *BEFORE) if prepared.change(wish)] == []
-    assert not prepared.view.states[HOST].joined
+    assert not prepared.view.observed.states[HOST].joined
 
 
 def test_an_init_that_was_killed_is_a_state_and_is_made_again(prepared: Subject) -> None:
@@ -58,16 +58,16 @@ def test_an_init_that_was_killed_is_a_state_and_is_made_again(prepared: Subject)
     prepared.must(begin)
     prepared.hands.kill_when(run, ETCD_DATA)
     view = prepared.look()
-    assert view.states[HOST].init_begun
-    assert not view.states[HOST].initialised
-    assert view.live is None
+    assert view.observed.states[HOST].init_begun
+    assert not view.observed.states[HOST].initialised
+    assert view.observed.live is None
     # The next run has begun to reset it, and was killed as well: etcd's manifest is gone, its data are there.
     prepared.hands.put(INIT_MARKER, "etcd\n")
     prepared.hands.remove(MANIFESTS)
     assert "again, after a reset" in _summary(prepared)
     prepared.must(*_init(prepared))
     assert [wish.key for wish in wishes(prepared, "control plane") if prepared.change(wish)] == [
-        f"copy {prepared.view.facts[HOST].user_home}/.kube/config"
+        f"copy {prepared.view.observed.facts[HOST].user_home}/.kube/config"
     ]
     bring_about(prepared, "control plane")
 
@@ -90,13 +90,13 @@ def _summary(subject: Subject) -> str:
 
 def test_a_cluster_is_seen_as_it_is(prepared: Subject) -> None:
     view = prepared.look()
-    assert view.states[HOST].initialised
-    assert view.states[HOST].joined
-    assert {port for port, _ in view.states[HOST].listening} > {6443, 10250}
-    assert view.live
-    assert view.live.version == str(view.cluster.settings.kubernetes_version)
-    assert view.live.run_tokens == (view.join_token.reveal().partition(".")[0],)
-    node = view.live.nodes[HOST]
+    assert view.observed.states[HOST].initialised
+    assert view.observed.states[HOST].joined
+    assert {port for port, _ in view.observed.states[HOST].listening} > {6443, 10250}
+    assert view.observed.live
+    assert view.observed.live.version == str(view.cluster.settings.kubernetes_version)
+    assert view.observed.live.run_tokens == (view.materials.join_token.reveal().partition(".")[0],)
+    node = view.observed.live.nodes[HOST]
     assert not node.ready
     assert str(node.pod_cidr).startswith("10.244.")
     assert "node-role.kubernetes.io/master:NoSchedule" in node.taints
@@ -107,24 +107,24 @@ def test_a_token_is_made_signed_and_removed(prepared: Subject) -> None:
     manifest = token_manifest(TOKEN, expires=expires, description="provisioner run: join")
     summary = prepared.settle(JoinToken(TOKEN, manifest, ("w1",)))
     assert summary == "make a join token for w1"
-    live = prepared.look().live
+    live = prepared.look().observed.live
     assert live
     assert set(live.run_tokens) > {"contra"}
     assert prepared.settle(RunTokensGone(live.run_tokens)) == "remove the join token"
-    gone = prepared.look().live
+    gone = prepared.look().observed.live
     assert gone
     assert gone.run_tokens == ()
 
 
 def test_labels_and_taints_are_set_and_seen(prepared: Subject) -> None:
     for labels, taints in (((("disk", "ssd"),), ("a=b:NoSchedule",)), ((("disk", "hdd"),), ())):
-        live = prepared.look().live
+        live = prepared.look().observed.live
         assert live
         wish = NodeMarks(HOST, labels, taints, live.nodes[HOST])
         change = prepared.change(wish)
         assert change
         prepared.must(*change.commands)
-        live = prepared.look().live
+        live = prepared.look().observed.live
         assert live
         assert prepared.change(replace(wish, now=live.nodes[HOST])) is None
 
@@ -133,7 +133,7 @@ def test_a_manifest_is_applied_seen_missed_and_deleted(prepared: Subject) -> Non
     """Its image is nowhere, so its pods never become ready."""
     wished = finished(network_objects("mirror.example/nothing:1"), prepared.look())
     assert prepared.settle(Manifest("net", wished.as_json(), wished.namespaces)) == "apply net"
-    live = prepared.look().live
+    live = prepared.look().observed.live
     assert live
     network = prepared.view.cluster.settings.network.type
     assert live.daemon_sets == {"kube-system/kube-proxy": "", "kube-system/test-net": network}
@@ -142,7 +142,7 @@ def test_a_manifest_is_applied_seen_missed_and_deleted(prepared: Subject) -> Non
     assert ready.summary == f"wait until test-net is ready on {HOST}"
     gone = ObjectsGone(f"{LABEL}={network}")
     assert prepared.settle(gone) == f"delete the objects of {LABEL}={network}"
-    live = prepared.look().live
+    live = prepared.look().observed.live
     assert live
     assert list(live.daemon_sets) == ["kube-system/kube-proxy"]
 
@@ -150,7 +150,7 @@ def test_a_manifest_is_applied_seen_missed_and_deleted(prepared: Subject) -> Non
 def test_with_its_network_the_node_gets_ready_and_nothing_is_left(prepared: Subject) -> None:
     bring_about(prepared, *ALL)
     bring_about(prepared, "nodes")
-    live = prepared.look().live
+    live = prepared.look().observed.live
     assert live
     assert live.nodes[HOST].ready
     assert [wish.key for wish in wishes(prepared, *ALL) if prepared.change(wish)] == []
@@ -159,18 +159,18 @@ def test_with_its_network_the_node_gets_ready_and_nothing_is_left(prepared: Subj
 def test_an_api_server_that_is_silent_is_waited_for(prepared: Subject) -> None:
     prepared.hands.stop_api()
     view = prepared.look()
-    assert view.states[HOST].initialised
-    assert view.live is None
+    assert view.observed.states[HOST].initialised
+    assert view.observed.live is None
     assert prepared.change(ApiReady())
     assert prepared.settle(Service("kubelet.service")) == "start kubelet.service"
     prepared.bring_about(ApiReady())
-    assert prepared.look().live
+    assert prepared.look().observed.live
 
 
 def test_after_a_reboot_everything_comes_back_by_itself(prepared: Subject) -> None:
     prepared.hands.reboot()
     assert prepared.hands.names("/run/provisioner") == set()
-    assert prepared.look().states[HOST].initialised
+    assert prepared.look().observed.states[HOST].initialised
     prepared.bring_about(ApiReady())
     bring_about(prepared, "nodes")
     assert [wish.key for wish in wishes(prepared, *ALL) if prepared.change(wish)] == []

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bundle.debian.process import Runner
-from provisioner.bundle.debian.workspace import Stage, finish, only_one
+from provisioner.bundle.common.process import Runner
+from provisioner.bundle.common.workspace import Stage, finish, only_one
 from provisioner.core.report import Event, Waiting, ignore
 from provisioner.errors import BuildError, LockHeldError
 from tests.patience import LONGEST_S
@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 # Also when the tests were begun in the background of a script, where Ctrl-C is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from provisioner.bundle.debian.workspace import Stage, finish, only_one
+from provisioner.bundle.common.workspace import Stage, finish, only_one
 from provisioner.core.report import ignore
 
 def make(work):

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bundle.debian.build import default_cache, machine_architecture, ready
+from provisioner.bundle.common.machine import default_cache, machine_architecture
+from provisioner.bundle.common.reading import Bundle, load, sha256_of
+from provisioner.bundle.common.serve import serve_connection
+from provisioner.bundle.debian.build import ready
 from provisioner.bundle.debian.recipe import Recipe
-from provisioner.bundle.reading import Bundle, load, sha256_of
-from provisioner.bundle.serve import serve_connection
 
 pytestmark = [
     pytest.mark.e2e,

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provisioner.bundle.debian.build import default_cache, machine_architecture, ready
+from provisioner.bundle.common.machine import default_cache, machine_architecture
+from provisioner.bundle.common.manifest import Kind
+from provisioner.bundle.common.reading import Bundle, load
+from provisioner.bundle.debian.build import ready
 from provisioner.bundle.debian.recipe import Recipe
-from provisioner.bundle.manifest import Kind
-from provisioner.bundle.reading import Bundle, load
 from tests.builders import network_objects
 from tests.e2e.machines import fresh
 from tests.e2e.world import Said, World, provisioner

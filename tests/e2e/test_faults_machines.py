@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bundle.debian.build import build, default_cache
+from provisioner.bundle.common.machine import default_cache
+from provisioner.bundle.debian.build import build
 from tests.conftest import Tally
 from tests.e2e.faults import (
     NODE_PATHS,

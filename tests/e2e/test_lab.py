@@ -16,7 +16,8 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from provisioner import mirror, templating
+from provisioner import paths, templating
+from provisioner.bundle.common import mirror
 from provisioner.core.report import Event, Outcome, StepEnded, ignore
 from provisioner.errors import BuildError, LabError
 from provisioner.labs import container, daemon, engine, image, machines, network, state
@@ -35,7 +36,7 @@ SPEC = LabSpec(name=NAME)
 def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The labs of these tests are no labs of the user's."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(state.STATE_VARIABLE, str(tmp_path_factory.mktemp("state")))
+        patch.setenv(paths.STATE_VARIABLE, str(tmp_path_factory.mktemp("state")))
         yield
 
 
@@ -184,7 +185,7 @@ def test_an_unknown_machine_is_named_with_those_that_exist(lab: Lab) -> None:
 def test_another_state_directory_does_not_take_the_lab_over(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(state.STATE_VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))
     with pytest.raises(LabError, match="knows nothing of"):
         container.up(SPEC, ignore)
     assert not state.directory(NAME).exists()
@@ -355,7 +356,7 @@ def test_the_gentler_runc_asks_for_less(tmp_path: Path, words: list[str]) -> Non
 
 
 def test_an_engine_started_here_is_known_by_its_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(state.STATE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path))
     pid_file = state.engine_directory() / "dockerd.pid"
     pid_file.parent.mkdir()
     with subprocess.Popen(["sleep", "60"]) as stranger:

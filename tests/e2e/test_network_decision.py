@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioner.core.network import RECORD
 from provisioner.core.report import ignore
 from provisioner.labs import container
 from provisioner.labs.spec import LabSpec
+from provisioner.world.network import RECORD
 from tests.e2e.machines import room_for
 from tests.e2e.world import Said, World, provisioner
 from tests.patience import LONGEST_S

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from provisioner.catalog.networks import RELEASES, NetworkRelease
-from provisioner.core import lock
 from provisioner.core.objects import Object, Objects, name_of
 from provisioner.plays.network import patched
 from provisioner.resources.kubectl import Manifest
+from provisioner.world import lock
 from tests.builders import ok
 from tests.e2e.machines import fresh
 from tests.e2e.running import Running

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.command import _BUSY
-from provisioner.core.lock import PATH, STALE_S
+from provisioner.world.lock import PATH, STALE_S
 from tests.e2e.world import ENVIRONMENT, PLANTED_KEY, PROGRAM, Said, World, provisioner, token_like
 from tests.patience import LONGEST_S
 

@@ -17,7 +17,7 @@ from io import BytesIO
 
 import pytest
 
-from provisioner.bundle.debian.build import machine_architecture
+from provisioner.bundle.common.machine import machine_architecture
 from provisioner.catalog import binaries
 from provisioner.core.command import Result
 from provisioner.resources.containerd import CONTAINERD_IMAGES

@@ -23,11 +23,11 @@ PLANTED_KEY = PLANTED_TOKEN.partition(".")[2]
 # The product as a user runs it, but with a token that the tests know.
 PROGRAM = """
 import os, signal
-import provisioner.session
+import provisioner.engine.session
 # What is started in the background of a script ignores Ctrl-C, and so does what that starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from provisioner.inventory.values import Secret
-provisioner.session.new_token = lambda: Secret(os.environ["PLANTED_TOKEN"], "join token")
+provisioner.engine.session.new_token = lambda: Secret(os.environ["PLANTED_TOKEN"], "join token")
 from provisioner.cli import main
 main()
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
 from provisioner.core.objects import Object
-from provisioner.networks.patching import LABEL
+from provisioner.manifests.patching import LABEL
 from tests.builders import CA, CONFIGURATION, VERSION
 
 # So long a node whose kubelet is silent still counts as Ready (node-monitor-grace-period).

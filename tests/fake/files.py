@@ -6,9 +6,9 @@ import hashlib
 import re
 
 from provisioner.core.command import Command
-from provisioner.core.look import KEPT
 from provisioner.inventory.values import Secret
 from provisioner.resources.hosts import PATH as HOSTS
+from provisioner.world.look import KEPT
 from tests.fake.moments import Handler, Moments
 from tests.fake.state import Machine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from provisioner.derived import ca_pin
+from provisioner.world.derived import ca_pin
 from tests.builders import CA
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from provisioner.core.command import Command
-from provisioner.core.lock import PATH, RECORD_BYTES
+from provisioner.world.lock import PATH, RECORD_BYTES
 from tests.fake.background import pass_moment
 from tests.fake.moments import Handler, Moments
 from tests.fake.state import FakeFile, Machine

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 
 from provisioner.core.command import Command
-from provisioner.core.look import KEPT, KEYS, PACKAGES, PROGRAMS, RUNTIME_FILES
-from provisioner.core.network import RECORD, Passage
 from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.resources.kubeadm import ADMIN_CONF, INIT_MARKER
+from provisioner.world.look import KEPT, KEYS, PACKAGES, PROGRAMS, RUNTIME_FILES
+from provisioner.world.network import RECORD, Passage
 from tests.conftest import TESTS
 from tests.fake import locks
 from tests.fake.background import ETCD_DATA, KUBELET_CONF, MANIFESTS

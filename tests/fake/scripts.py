@@ -6,12 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.core import lock
 from provisioner.core.command import Command, settle
-from provisioner.core.facts import look
-from provisioner.core.lock import Holder
-from provisioner.core.measure import measure
-from provisioner.core.nodes import NodeState
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
@@ -39,6 +34,11 @@ from provisioner.sources import programs
 from provisioner.sources.asking import question
 from provisioner.sources.bundle_access import Leftovers, closed, opened
 from provisioner.sources.repository import Repository
+from provisioner.world import lock
+from provisioner.world.facts import look
+from provisioner.world.lock import Holder
+from provisioner.world.measure import measure
+from provisioner.world.nodes import NodeState
 from tests.builders import facts, ok, view
 
 _FILE = File("/x", "x")

@@ -6,30 +6,32 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from provisioner import engine, preflight
-from provisioner.core import lock
+from provisioner import preflight
 from provisioner.core.command import Command, Result
-from provisioner.core.lock import Holder
 from provisioner.core.objects import Objects
 from provisioner.core.plan import Plan
-from provisioner.core.play import Playbook, View
 from provisioner.core.report import Event
-from provisioner.core.selection import Selection, left_out
-from provisioner.engine import Outcome, Rules, Run
+from provisioner.engine import loop
+from provisioner.engine.fleet import Fleet
+from provisioner.engine.loop import Outcome, Rules, Run
+from provisioner.engine.run_lock import Lease
+from provisioner.engine.selection import Selection, left_out
+from provisioner.engine.session import Session
 from provisioner.errors import ProvisionerError
-from provisioner.fleet import Fleet
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import ManifestNetwork
 from provisioner.inventory.values import Secret
-from provisioner.lease import Lease
-from provisioner.playbooks import BRING_UP, REPLACE_NETWORK
-from provisioner.session import Session
+from provisioner.plays.play import Playbook
+from provisioner.plays.playbooks import BRING_UP, REPLACE_NETWORK
 from provisioner.transports.protocol import nobody
+from provisioner.world import lock
+from provisioner.world.lock import Holder
+from provisioner.world.view import View
 from tests import builders
 from tests.fake.background import pass_moment
 from tests.fake.cluster import FakeCluster
@@ -119,17 +121,17 @@ class World:
     def plan(self, *, only: str = "", skip: str = "", **changes: Any) -> Outcome:
         """What `provisioner plan` does; `only` and `skip` are titles of plays, separated by commas."""
         session = self.begin(only, skip, **changes)
-        return engine.plan(session.run, session.view)
+        return loop.plan(session.run, session.view)
 
     def apply(self, agreed: Plan | None = None, *, only: str = "", skip: str = "", **changes: Any) -> Outcome:
         """What `provisioner apply` does, with a plan that was saved or without."""
         session = self.begin(only, skip, **changes)
-        return engine.apply(session.run, session.view, self, agreed)
+        return loop.apply(session.run, session.view, self, agreed)
 
     def replace_network(self, **changes: Any) -> Outcome:
         """What `provisioner network replace --yes` does."""
         session = self.begin(playbook=REPLACE_NETWORK, rules=preflight.replacing_rules, **changes)
-        return engine.apply(session.run, session.view, self)
+        return loop.apply(session.run, session.view, self)
 
     def done(self) -> dict[str, list[str]]:
         """What was done on each machine that anything was done on."""
@@ -159,7 +161,7 @@ class World:
         titles = left_out(playbook, Selection(only=_words(only), skip=_words(skip)))
         fleet = Fleet(self.transports, self.executor, lambda: self.scene.clock.now_s, self.heard.append)
         run = Run(playbook, fleet, rules, self.heard.append, titles)
-        self.session = Session(self.wished, view.bundle, run, view)
+        self.session = Session(self.wished, view.materials.bundle, run, view)
         return self.session
 
     def _twisted(self, host: str, command: Command, result: Result) -> Result:
@@ -197,9 +199,9 @@ class World:
         self.pass_time(1)
         self.scene.runs += 1
         number = self.scene.runs
-        usual = View(
-            self.wished,
-            BUNDLE if self.wished.settings.uses_bundle else None,
+        usual = builders.changed(
+            View(self.wished),
+            bundle=BUNDLE if self.wished.settings.uses_bundle else None,
             bundle_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
             join_token=Secret(f"run{number:03}.0123456789abcdef", "join token"),
             now_s=self.scene.clock.now_s,
@@ -208,12 +210,12 @@ class World:
             files={path: self.policy for path in (self.wished.settings.audit_policy,) if path},
             network=self.network if isinstance(self.wished.settings.network, ManifestNetwork) else None,
         )
-        return replace(usual, **changes)
+        return builders.changed(usual, **changes)
 
     def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
         """The lock as a session takes it, but for what lies on the machine that the run is started from."""
         planes = {host.name: fleet.transports[host.name] for host in view.cluster.control_planes}
-        holder = Holder(view.run, "anna", "laptop", "apply", int(view.now_s))
+        holder = Holder(view.materials.run, "anna", "laptop", "apply", int(view.observed.now_s))
         return Lease(planes, holder, lambda run: True, self.heard.append)
 
     def is_abandoned(self, holder: Holder | None) -> bool:
@@ -225,7 +227,7 @@ class World:
         """As a session does it, with a bundle whose files nobody will open."""
         self.bundle_for = list(hosts)
         with (
-            patch("provisioner.session.reading.require_whole"),
+            patch("provisioner.engine.session.reading.require_whole"),
             self.session.open_bundle(fleet, self.bundle_for) as errors,
         ):
             yield errors

@@ -47,7 +47,7 @@ def _recorded() -> tuple[dict[tuple[type, str, str], Resource], dict[tuple[str, 
         answers[programs.name_of(command), result.stdout] = None
         return result
 
-    with patch("provisioner.work.fold", compare), patch("provisioner.planning.fold", compare):
+    with patch("provisioner.engine.applying.fold", compare), patch("provisioner.engine.planning.fold", compare):
         for make in SCENARIOS.values():
             world: World = make()
             world.twist = listen

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from provisioner.core import lock
-from provisioner.core.cluster import read_cluster
 from provisioner.core.command import Result
-from provisioner.core.facts import read_facts, read_lock, read_state
-from provisioner.core.marks import GarbledError, Stream
-from provisioner.core.measure import read_ways
-from provisioner.core.network import read_record, record
 from provisioner.core.untrusted import visible
-from provisioner.derived import node_address
 from provisioner.sources.asking import read_answer
+from provisioner.transports.marks import GarbledError, Stream
+from provisioner.world import lock
+from provisioner.world.cluster import read_cluster
+from provisioner.world.derived import node_address
+from provisioner.world.facts import read_facts, read_lock, read_state
+from provisioner.world.measure import read_ways
+from provisioner.world.network import read_record, record
 from tests.builders import ok, view
 from tests.conftest import TESTS, Tally
 from tests.fuzz.mutating import SEED, dice, mutated

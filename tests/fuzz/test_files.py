@@ -13,13 +13,14 @@ import paramiko
 import pytest
 import yaml
 
-from provisioner import kubeconfig, plan_file
-from provisioner.bundle import reading
+from provisioner import kubeconfig
+from provisioner.bundle.common import reading
+from provisioner.engine import plan_file
+from provisioner.engine.session import load_version_lock
 from provisioner.errors import ProvisionerError
 from provisioner.inventory import loader
 from provisioner.inventory.ssh import Ssh
 from provisioner.kubeconfig import access
-from provisioner.session import load_version_lock
 from provisioner.sources import openpgp
 from provisioner.sources.version_lock import lock_of, path_for
 from provisioner.transports.trust import offered_key

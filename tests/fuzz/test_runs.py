@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from provisioner.core.command import Command, Result
-from provisioner.engine import Outcome
+from provisioner.engine.loop import Outcome
 from provisioner.errors import PreflightError
 from tests.builders import cluster
 from tests.conftest import Tally

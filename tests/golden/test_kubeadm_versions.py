@@ -13,10 +13,10 @@ import yaml
 
 from provisioner.catalog.kubernetes import Release, releases, rules_for
 from provisioner.catalog.runtimes import Runtime, runtimes_for
-from provisioner.core.play import View
 from provisioner.inventory.values import Taint
 from provisioner.plays import api_server, kubeadm_configuration
 from provisioner.plays.kubeadm_configuration import AsControlPlane
+from provisioner.world.view import View
 from tests.builders import TOKEN, cluster, host, running
 from tests.conftest import Golden
 from tests.golden.kubeadm_api import wrong

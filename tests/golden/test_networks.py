@@ -5,20 +5,19 @@ changes alone, as the manifests are not ours to keep.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from ipaddress import IPv4Interface
 from typing import Any
 
 import pytest
 
 from provisioner.catalog.networks import RELEASES, NetworkRelease
-from provisioner.core.network import Decision
 from provisioner.core.objects import Objects
-from provisioner.core.play import View
 from provisioner.errors import PreflightError
 from provisioner.inventory.networks import release
 from provisioner.plays.network import patched
-from tests.builders import cluster, facts, view
+from provisioner.world.network import Decision
+from provisioner.world.view import View
+from tests.builders import changed, cluster, facts, view
 from tests.conftest import Golden
 from tests.networks.manifests import changes, file_of, objects_of
 
@@ -86,7 +85,7 @@ def test_what_is_set(row: NetworkRelease, title: str, settings: dict[str, Any], 
 def test_where_the_way_is_narrower_than_the_interface_pods_are_told(row: NetworkRelease) -> None:
     """Packets of 1400 bytes pass between the nodes, whatever their interfaces say."""
     decided = {"cp1": Decision("eth0", IPv4Interface("10.0.0.11/24"), 1400)}
-    seen = replace(wishing(row, WAYS[row.plug_in, row.variant]), decisions=decided)
+    seen = changed(wishing(row, WAYS[row.plug_in, row.variant]), addresses=decided)
     assert NARROW[row.plug_in, row.variant] in patched(seen, objects_of(row)).as_json()
 
 

@@ -14,14 +14,15 @@ from ipaddress import IPv4Address
 import pytest
 import yaml
 
-from provisioner.core.play import Play, View
 from provisioner.core.resource import Resource
 from provisioner.inventory.values import Endpoint, Secret, Taint
 from provisioner.networks import bridge
-from provisioner.playbooks import BRING_UP
 from provisioner.plays import control_plane, workers
+from provisioner.plays.play import Play
+from provisioner.plays.playbooks import BRING_UP
 from provisioner.resources.files import File
 from provisioner.resources.kubeadm import Init, Join
+from provisioner.world.view import View
 from tests.builders import NOW_S, cluster, facts, host, joined, leading, live, nic, node, ok, running, view
 from tests.conftest import TESTS, Golden
 
@@ -123,7 +124,7 @@ def test_kubeadm_join(name: str, golden: Golden) -> None:
 
 def test_bootstrap_token(golden: Golden) -> None:
     expires = datetime.fromtimestamp(NOW_S, UTC) + timedelta(minutes=20)
-    text = workers.token_manifest(view().join_token, expires=expires, description='a "quoted" one').reveal()
+    text = workers.token_manifest(view().materials.join_token, expires=expires, description='a "quoted" one').reveal()
     golden("rendered/bootstrap-token.yaml", text)
     told = yaml.safe_load(text)
     assert told["stringData"]["expiration"] == "2027-01-15T08:20:00Z"
@@ -133,12 +134,14 @@ def test_bootstrap_token(golden: Golden) -> None:
 def test_kubeconfig_with_the_join_token(golden: Golden) -> None:
     """A machine that has no rights yet asks the cluster with it; the cluster's CA is pinned."""
     seen = running()
-    assert seen.live
+    assert seen.observed.live
     text = workers.access(seen).reveal()
     golden("rendered/bootstrap-kubeconfig.yaml", text)
     told = yaml.safe_load(text)
     (named,) = told["clusters"]
-    assert base64.b64decode(named["cluster"]["certificate-authority-data"]).decode() == seen.live.ca_certificate
+    assert (
+        base64.b64decode(named["cluster"]["certificate-authority-data"]).decode() == seen.observed.live.ca_certificate
+    )
     assert named["cluster"]["server"] == "https://10.0.0.11:6443"
 
 

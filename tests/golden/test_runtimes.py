@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.bundle.manifest import Content, Kind
+from provisioner.bundle.common.manifest import Content, Kind
 from provisioner.catalog import containerd as catalog
 from provisioner.catalog.containerd import LINES, KeyPath, Line
-from provisioner.core.play import View
 from provisioner.plays import runtime
 from provisioner.resources.daemons import DaemonSettings
 from provisioner.resources.files import File
 from provisioner.resources.services import Service
 from provisioner.runtimes import containerd, crio
 from provisioner.runtimes.docker import BRIDGE_ARGUMENTS
+from provisioner.world.view import View
 from tests.builders import bundle, cluster, host, ok, view
 from tests.conftest import Golden
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.play import View
 from provisioner.inventory.model import Cluster
 from provisioner.resources.files import File
 from provisioner.sources.proxies import machine_files, service_file
 from provisioner.sources.repository import PRODUCTS, repository
+from provisioner.world.view import View
 from tests.builders import cluster, facts, view
 from tests.conftest import Golden
 

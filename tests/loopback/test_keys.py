@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.bundle.upstream import repositories
+from provisioner.bundle.upstream.repositories import definitions
+from provisioner.bundle.upstream.request import Addresses, Request
 from provisioner.errors import BuildError
 from provisioner.inventory.values import Version
 from provisioner.sources import openpgp
-from provisioner.upstream import repositories
-from provisioner.upstream.repositories import definitions
-from provisioner.upstream.request import Addresses, Request
 from tests.repositories.server import SiteServer, serving
 
 KEY = Path(__file__).parents[1] / "cases/sources/key.asc"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from provisioner.bundle.manifest import Content, Kind
-from provisioner.bundle.reading import Bundle
+from provisioner.bundle.common.manifest import Content, Kind
+from provisioner.bundle.common.reading import Bundle
 from provisioner.errors import PreflightError, UsageError
-from provisioner.manifests import load
+from provisioner.manifests.fetching import load
 from tests.builders import bundle, cluster, network_objects
 from tests.loopback.test_web import nobody
 from tests.repositories.server import serving

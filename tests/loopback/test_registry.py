@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.bundle.upstream import room
+from provisioner.bundle.upstream.images import Fetcher, write
+from provisioner.bundle.upstream.registry import Pulled
+from provisioner.bundle.upstream.registry import Registry as Client
 from provisioner.core.report import Event, Waiting, ignore
 from provisioner.errors import BuildError, BundleError
-from provisioner.upstream import room
-from provisioner.upstream.images import Fetcher, write
-from provisioner.upstream.registry import Pulled
-from provisioner.upstream.registry import Registry as Client
 from tests.repositories.registry import Registry, sha256, small_image
 
 NAME = "registry.example/coredns/coredns:v1.8.6"

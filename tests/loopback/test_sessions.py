@@ -16,16 +16,16 @@ import pytest
 from paramiko.common import AUTH_SUCCESSFUL, OPEN_FAILED_CONNECT_FAILED, OPEN_SUCCEEDED
 
 from provisioner import preflight
-from provisioner.core import lock
 from provisioner.core.command import Command
 from provisioner.core.report import Event
-from provisioner.engine import Run
+from provisioner.engine.loop import Run
+from provisioner.engine.session import Session, open_fleet
 from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.model import Cluster
-from provisioner.playbooks import BRING_UP
-from provisioner.session import Session, open_fleet
+from provisioner.plays.playbooks import BRING_UP
 from provisioner.transports import channels, ssh
 from provisioner.transports.ssh import SshTransport
+from provisioner.world import lock
 from tests.builders import cluster, host, view
 
 LONG_S = 60

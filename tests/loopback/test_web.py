@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.bundle.upstream import answering, web
+from provisioner.bundle.upstream.request import Addresses, Request
+from provisioner.bundle.upstream.web import Blob
 from provisioner.errors import BuildError
 from provisioner.inventory.values import Version
-from provisioner.upstream import answering, web
-from provisioner.upstream.request import Addresses, Request
-from provisioner.upstream.web import Blob
 from tests.repositories.registry import Registry
 from tests.repositories.server import SiteServer, hang, serving
 

@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from provisioner.bundle.debian.build import machine_architecture
+from provisioner.bundle.common.machine import machine_architecture
 from provisioner.catalog import binaries
 
 PLACE, PLUG_INS_PLACE, CRICTL_PLACE = "binaries", "binaries-cni", "binaries-crictl"

@@ -7,16 +7,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from provisioner.bundle.debian.build import default_cache, machine_architecture, ready
+from provisioner.bundle.common.machine import default_cache, machine_architecture
+from provisioner.bundle.common.mirror import AptSource, of_machine, parse_one_line
+from provisioner.bundle.common.packages import MINIMAL, fetched
+from provisioner.bundle.common.workspace import Stage, Work, finish, only_one
+from provisioner.bundle.debian.build import ready
 from provisioner.bundle.debian.recipe import Recipe
-from provisioner.bundle.debian.repository import ASK, MINIMAL, fetched, from_debian
+from provisioner.bundle.debian.repository import ASK, from_debian
 from provisioner.bundle.debian.root import work_root
 from provisioner.bundle.debian.stages import stages
-from provisioner.bundle.debian.workspace import Stage, Work, finish, only_one
 from provisioner.core.report import ignore
 from provisioner.labs import ubuntu
 from provisioner.labs.spec import RELEASES
-from provisioner.mirror import Source, of_machine, parse_one_line
 
 # apt in the root, asking for another release than the root's own.
 ELSEWHERE = (
@@ -58,7 +60,7 @@ def _fetch_ubuntu(release: str, wanted: tuple[str, ...], work: Work) -> None:
             _fetch((replace(source, keyring="/build/into/key.gpg"),), wanted, work)
 
 
-def _fetch(sources: tuple[Source, ...], wanted: tuple[str, ...], work: Work) -> None:
+def _fetch(sources: tuple[AptSource, ...], wanted: tuple[str, ...], work: Work) -> None:
     root = work_root(work)
     (work.into / "sources.list").write_text("".join(f"{source.line()}\n" for source in sources))
     root.shell("mkdir -p state/lists/partial cache/archives/partial", "/build/into")

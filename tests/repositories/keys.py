@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.bundle.debian.build import default_cache, machine_architecture
-from provisioner.bundle.debian.process import Runner
+from provisioner.bundle.common.machine import default_cache, machine_architecture
+from provisioner.bundle.common.mirror import of_machine
+from provisioner.bundle.common.process import Runner
+from provisioner.bundle.common.workspace import finish, only_one
 from provisioner.bundle.debian.recipe import Recipe
 from provisioner.bundle.debian.root import Root
 from provisioner.bundle.debian.stages import stages
-from provisioner.bundle.debian.workspace import finish, only_one
 from provisioner.core.report import ignore
-from provisioner.mirror import of_machine
 
 KEYS, SITE = "/build/keys", "/build/site"
 # Made long ago and renewed since: the copy from before is still handed out where nobody looks after it.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from provisioner.bundle.serve import BundleHandler
+from provisioner.bundle.common.serve import BundleHandler
 
 # Longer than anyone waits for an answer; a test's end ends it earlier.
 HANG_S = 900.0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.bundle.debian.build import machine_architecture
+from provisioner.bundle.common.machine import machine_architecture
 from provisioner.bundle.debian.recipe import OWN_PACKAGES, Recipe
 from provisioner.bundle.debian.root import Root
 from tests.repositories.distribution import packages_of

@@ -15,9 +15,9 @@ from _pytest.mark import ParameterSet
 
 from provisioner.core.plan import Step
 from provisioner.core.report import Listener
-from provisioner.engine import Outcome
+from provisioner.engine.loop import Outcome
+from provisioner.engine.steps import Ran, run_steps
 from provisioner.inventory.model import Cluster
-from provisioner.steps import Ran, run_steps
 from provisioner.transports.protocol import Transport, nobody
 from tests.builders import cluster, host
 from tests.fake.kubeadm import PKI
@@ -133,7 +133,7 @@ def recorded() -> Iterator[list[Step]]:
         done.extend(ran.done)
         return ran
 
-    with patch("provisioner.work.run_steps", recording):
+    with patch("provisioner.engine.applying.run_steps", recording):
         yield done
 
 

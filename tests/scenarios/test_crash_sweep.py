@@ -12,9 +12,9 @@ from functools import partial
 
 import pytest
 
-from provisioner.core import lock
 from provisioner.errors import UnreachableError
 from provisioner.runtimes.docker import DAEMON_JSON
+from provisioner.world import lock
 from tests.conftest import Tally
 from tests.fake.cluster import FakeToken
 from tests.fake.power import reboot

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core import lock
 from provisioner.core.command import Result
 from provisioner.core.report import Event, Found, StepBegan, StepEnded
 from provisioner.core.report import Outcome as Ended
 from provisioner.errors import LockHeldError, PreflightError, StepError, UnreachableError
 from provisioner.resources.files import File
 from provisioner.runtimes.docker import DAEMON_JSON
+from provisioner.world import lock
 from tests.builders import cluster, host
 from tests.fake.cluster import FakeToken
 from tests.fake.transport import FakeTransport

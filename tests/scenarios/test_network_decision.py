@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.network import RECORD
 from provisioner.core.report import Found, PhaseBegan
 from provisioner.errors import PreflightError
 from provisioner.networks.bridge import CONFLIST
 from provisioner.resources.hosts import PATH as HOSTS
+from provisioner.world.network import RECORD
 from tests.builders import cluster, host
 from tests.fake.world import World
 from tests.scenarios.sweep import hosts, in_virtualbox, up

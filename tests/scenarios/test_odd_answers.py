@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner import engine
 from provisioner.core.command import Command, Result
-from provisioner.core.play import View
 from provisioner.core.report import Traced
+from provisioner.engine import loop
 from provisioner.errors import AnswerError, Problem
 from provisioner.preflight import rules
+from provisioner.world.view import View
 from tests.fake import programs
 from tests.fake.transport import Twist
 from tests.fake.world import World
@@ -85,7 +85,7 @@ def test_a_leader_that_is_odd_in_the_middle_lets_nobody_join(world: World) -> No
 
 def test_facts_that_no_rule_can_judge_stop_the_machine_that_told_them(world: World) -> None:
     def judge(view: View) -> tuple[Problem, ...]:
-        assert all(facts.cpus < 90_000 for facts in view.facts.values())
+        assert all(facts.cpus < 90_000 for facts in view.observed.facts.values())
         return rules(view)
 
     def twist(name: str, command: Command, result: Result) -> Result:
@@ -93,7 +93,7 @@ def test_facts_that_no_rule_can_judge_stop_the_machine_that_told_them(world: Wor
 
     world.twist = twist
     session = world.begin(rules=judge)
-    outcome = engine.apply(session.run, session.view, world)
+    outcome = loop.apply(session.run, session.view, world)
     assert kinds({**outcome.errors}) == {"w1": AnswerError}
     assert list(world.cluster.nodes) == ["cp1", "w2"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner import plan_file
 from provisioner.core.plan import Plan, done_already
-from provisioner.core.selection import Selection
+from provisioner.engine import plan_file
+from provisioner.engine.selection import Selection
 from provisioner.errors import PreflightError, UnreachableError
 from tests.builders import cluster, host
 from tests.fake.world import World

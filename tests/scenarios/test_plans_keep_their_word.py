@@ -74,7 +74,7 @@ def keeps_its_word(world: World) -> None:
     made = world.plan()
     planned = places(made.plan.steps)
     view = made.view
-    is_silent = view.live is None and view.states[view.leader.name].initialised
+    is_silent = view.observed.live is None and view.observed.states[view.leader.name].initialised
     follows = undecided(made.plan)
     unknown = follows if is_silent else set()
     assert world.done() == {}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.look import PROGRAMS as NOTES
 from provisioner.core.report import Found
 from provisioner.errors import Problem, Severity
 from provisioner.sources.version_lock import answers, drift, lock_of
+from provisioner.world.look import PROGRAMS as NOTES
 from tests.builders import cluster
 from tests.fake.repositories import digest
 from tests.fake.state import FakePackage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provisioner.errors import PreflightError
-from provisioner.wording import words
+from provisioner.output.wording import words
 from tests.builders import cluster
 from tests.fake.world import World
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from provisioner.cli import unlock
-from provisioner.core import lock
-from provisioner.core.lock import PATH, STALE_S, Holder
 from provisioner.core.report import Event, Note
 from provisioner.core.untrusted import visible
+from provisioner.engine.fleet import Fleet
 from provisioner.errors import LockHeldError, StepError, UnreachableError, UsageError
-from provisioner.fleet import Fleet
+from provisioner.world import lock
+from provisioner.world.lock import PATH, STALE_S, Holder
 from tests.builders import cluster
 from tests.conftest import Tally
 from tests.fake.world import World

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from provisioner.asking import ask
-from provisioner.core.offers import Answer
-from provisioner.core.play import View
 from provisioner.core.report import ignore
-from provisioner.looking import look_at
+from provisioner.engine.gathering import look_at
+from provisioner.engine.repositories import ask
 from provisioner.sources.version_lock import LockedProduct, VersionLock, answers, changes, drift, lock_of, path_for
+from provisioner.world.offers import Answer
+from provisioner.world.view import View
+from tests.builders import changed
 from tests.fake.world import World
 from tests.scenarios.repositories import FINGERPRINT, INSTALLED, LEGACY, world_of
 from tests.scenarios.test_sources import asked, messages
@@ -109,7 +110,7 @@ def test_drift_names_what_the_sources_have_lost_or_exchanged(world: World, lock:
     world.scene.repositories[PLACE].packages["kubelet"] = ("1.20.15-00",)
     view = looked(world)
     assert drift(lock, view) == (f"{PLACE}: kubelet 1.20.2-00 is not there any more",)
-    lines = drift(lock, replace(view, answers={place: _exchanged(one) for place, one in view.answers.items()}))
+    lines = drift(lock, changed(view, answers={place: _exchanged(one) for place, one in view.observed.answers.items()}))
     assert f"{PLACE}: kubeadm 1.20.2-00 is another file now (SHA-256 {'0' * 64})" in lines
 
 

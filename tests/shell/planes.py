@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from provisioner.core import lock
 from provisioner.core.command import Command, Result
-from provisioner.core.lock import Holder, Word
 from provisioner.core.report import Event, Listener
+from provisioner.engine.run_lock import Lease, asked
 from provisioner.errors import UnreachableError
-from provisioner.lease import Lease, asked
 from provisioner.transports.protocol import Transport
+from provisioner.world import lock
+from provisioner.world.lock import Holder, Word
 from tests.patience import LONGEST_S
 
 OURS = Holder("run1", "anna", "laptop", "apply", 1_800_000_000)

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from provisioner.core.knock import KNOCK
+from provisioner.world.knock import KNOCK
 
 pytestmark = pytest.mark.skipif(not shutil.which("perl"), reason="needs perl, as Debian and Ubuntu have it")
 

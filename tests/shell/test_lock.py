@@ -14,15 +14,15 @@ from typing import cast
 
 import pytest
 
-from provisioner import marks
-from provisioner.core import lock
 from provisioner.core.command import SETTLE_KUBEADM_S, STILL_BUSY, Command, Result, script, settle
 from provisioner.core.report import Event
+from provisioner.engine import marks
+from provisioner.engine.holders import at_work
+from provisioner.engine.marks import is_over
+from provisioner.engine.run_lock import Lease, held
 from provisioner.errors import LockHeldError, UnreachableError
-from provisioner.holders import at_work
-from provisioner.lease import Lease, held
-from provisioner.marks import is_over
 from provisioner.transports.protocol import Transport
+from provisioner.world import lock
 from tests.patience import LONGEST_S
 from tests.shell.planes import OURS, THEIRS, Here, known, lease, quiet
 

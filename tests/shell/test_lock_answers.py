@@ -13,17 +13,17 @@ from typing import cast
 
 import pytest
 
-from provisioner import lease as leases
-from provisioner import marks
-from provisioner.core import lock
 from provisioner.core.command import Command, Result
-from provisioner.core.lock import Holder, Word
 from provisioner.core.report import Event, Found
 from provisioner.core.untrusted import visible
+from provisioner.engine import marks
+from provisioner.engine import run_lock as leases
+from provisioner.engine.holders import described, is_alive, judged
+from provisioner.engine.run_lock import Lease, asked
 from provisioner.errors import LockHeldError, StepError, UnreachableError, UsageError
-from provisioner.holders import described, is_alive, judged
-from provisioner.lease import Lease, asked
 from provisioner.transports.protocol import Transport
+from provisioner.world import lock
+from provisioner.world.lock import Holder, Word
 from tests.conftest import Tally
 from tests.patience import LONGEST_S
 from tests.shell.planes import OURS, THEIRS, Here, known, lease, quiet

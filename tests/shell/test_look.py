@@ -10,12 +10,12 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from provisioner.core.cluster import ClusterState, read_cluster
 from provisioner.core.command import Result
-from provisioner.core.facts import look, read_facts, read_state
-from provisioner.core.lock import PATH
-from provisioner.core.look import KEYS, PROGRAMS, sections
-from provisioner.core.network import RECORD
+from provisioner.world.cluster import ClusterState, read_cluster
+from provisioner.world.facts import look, read_facts, read_state
+from provisioner.world.lock import PATH
+from provisioner.world.look import KEYS, PROGRAMS, sections
+from provisioner.world.network import RECORD
 from tests.builders import CA, CONFIGURATION
 from tests.conftest import Tally
 from tests.patience import LONGEST_S

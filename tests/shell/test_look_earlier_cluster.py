@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.core.look import HOST_SCRIPT, sections
+from provisioner.world.look import HOST_SCRIPT, sections
 from tests.patience import LONGEST_S
 
 KUBELET_CONF = """\

@@ -11,8 +11,8 @@ import pytest
 
 from provisioner.catalog.networks import Port
 from provisioner.core.command import Result
-from provisioner.core.measure import Target, measure, read_ways
-from provisioner.core.network import Passage, Way
+from provisioner.world.measure import Target, measure, read_ways
+from provisioner.world.network import Passage, Way
 from tests.patience import LONGEST_S
 
 PING = """#!/bin/sh

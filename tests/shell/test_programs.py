@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.command import Command, Result
-from provisioner.core.look import PROGRAMS
-from provisioner.core.offers import Answer, Offer
 from provisioner.resources.programs import Program
 from provisioner.sources.asking import read_answer
 from provisioner.sources.programs import question
+from provisioner.world.look import PROGRAMS
+from provisioner.world.offers import Answer, Offer
 from tests.builders import cluster, ok, view
 from tests.patience import LONGEST_S
 from tests.scenarios.repositories import BINARIES

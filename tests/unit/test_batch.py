@@ -10,10 +10,10 @@ import paramiko
 import pytest
 
 from provisioner.core.command import Command, Result, require_whole
-from provisioner.core.marks import PER_COMMAND
 from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.ssh import Ssh
 from provisioner.transports.batch import Batch
+from provisioner.transports.marks import PER_COMMAND
 from provisioner.transports.protocol import nobody
 from provisioner.transports.ssh import SshTransport
 from tests.builders import host

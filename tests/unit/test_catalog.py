@@ -183,13 +183,13 @@ def test_a_plug_in_s_manifest_is_pinned_at_an_address_that_does_not_move() -> No
 
 def test_without_a_version_the_newest_for_that_kubernetes_is_taken() -> None:
     def taken(plug_in: str, variant: str, minor: int) -> str:
-        row = networks.chosen(plug_in, None, variant, minor)
+        row = networks.release_of(plug_in, None, variant, minor)
         return row.version if row else ""
 
     assert [taken("kube-router", "routing", minor) for minor in (20, 21, 34)] == ["1.2.0", "2.11.1", "2.11.1"]
     assert taken("flannel", "kube-flannel", 20) == "0.28.9"
     assert taken("calico", "vxlan", 20) == "3.31.7", "it is said elsewhere that it does not fit"
-    assert networks.chosen("flannel", "9.9.9", "kube-flannel", 34) is None
+    assert networks.release_of("flannel", "9.9.9", "kube-flannel", 34) is None
 
 
 def test_what_must_pass_between_machines_depends_on_the_way() -> None:

@@ -8,10 +8,9 @@ import json
 import pytest
 from rich.console import Console
 
-from provisioner.console import Human, Machine, Show
 from provisioner.core.command import Command
 from provisioner.core.plan import Plan, PlayPlan, Step
-from provisioner.core.report import (
+from provisioner.core.report import (  # fmt: skip
     CommandRan,
     Event,
     Found,
@@ -23,9 +22,10 @@ from provisioner.core.report import (
     StepBegan,
     StepEnded,
     Waiting,
-)  # fmt: skip
+)
 from provisioner.core.resource import Change
 from provisioner.errors import PreflightError, Problem, Severity, StepError
+from provisioner.output.console import Human, Machine, Show
 from tests.conftest import Golden
 
 EVENTS: tuple[Event, ...] = (

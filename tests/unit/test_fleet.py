@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from provisioner.engine.fleet import Fleet
 from provisioner.errors import UnreachableError
-from provisioner.fleet import Fleet
 from provisioner.transports.protocol import Transport
 from tests.builders import cluster
 from tests.fake.world import World

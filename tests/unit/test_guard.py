@@ -10,13 +10,13 @@ import pytest
 import typer
 
 from provisioner.cli.common import frame
-from provisioner.core.facts import HostState
-from provisioner.core.play import View
 from provisioner.core.report import Event, Traced, ignore
+from provisioner.engine.fleet import Fleet
+from provisioner.engine.guard import for_all, for_each
 from provisioner.errors import AnswerError, UnreachableError
-from provisioner.fleet import Fleet
-from provisioner.guard import for_all, for_each
 from provisioner.transports.protocol import Transport
+from provisioner.world.facts import HostState
+from provisioner.world.view import View
 from tests.builders import facts, view
 from tests.conftest import Tally
 from tests.fake.world import AtOnce
@@ -72,9 +72,9 @@ def three() -> View:
 
 def without(*odd: str) -> Callable[[View], tuple[str, ...]]:
     def work(seen: View) -> tuple[str, ...]:
-        if set(odd) & set(seen.facts):
+        if set(odd) & set(seen.observed.facts):
             raise KeyError(odd)
-        return tuple(seen.facts)
+        return tuple(seen.observed.facts)
 
     return work
 
@@ -84,7 +84,7 @@ def test_what_is_computed_of_all_leaves_out_who_stands_in_the_way(odd: tuple[str
     seen, value, errors = for_all(three(), without(*odd), ignore)
     assert set(errors) == set(odd)
     assert set(value) == {"cp1", "w1", "w2"} - set(odd)
-    assert set(seen.states) == set(seen.facts) == set(value)
+    assert set(seen.observed.states) == set(seen.observed.facts) == set(value)
     assert not seen.limit & set(odd)
 
 
@@ -95,7 +95,7 @@ def test_a_control_plane_in_the_way_is_an_error_that_names_it() -> None:
 
 def test_what_nobody_stands_in_the_way_of_alone_is_an_error_and_not_tried_for_ever() -> None:
     def work(seen: View) -> None:
-        if len(seen.facts) == 3:
+        if len(seen.observed.facts) == 3:
             raise ZeroDivisionError
 
     with pytest.raises(AnswerError, match="ZeroDivisionError"):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from provisioner.console import Human, Machine
 from provisioner.core.report import Outcome, Said, StepBegan, StepEnded, ignore
-from provisioner.log import Log
+from provisioner.output.console import Human, Machine
+from provisioner.output.log import Log
 
 EVENTS = (
     StepBegan("cp1", "kubeadm init"),

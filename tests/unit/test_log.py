@@ -11,7 +11,7 @@ import pytest
 
 from provisioner.core.report import CommandRan, Event, Found, Note, ignore
 from provisioner.errors import Severity
-from provisioner.log import Log
+from provisioner.output.log import Log
 
 
 def test_it_is_its_owners_alone(tmp_path: Path) -> None:

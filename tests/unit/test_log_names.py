@@ -8,8 +8,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from provisioner import log
 from provisioner.core.report import ignore
+from provisioner.output import log
 
 
 def test_runs_that_begin_at_once_have_logs_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from provisioner.core.command import Command, Result
-from provisioner.core.facts import read_facts
-from provisioner.fleet import Fleet
-from provisioner.looking import look_at
+from provisioner.engine.fleet import Fleet
+from provisioner.engine.gathering import look_at
 from provisioner.transports.protocol import Transport
+from provisioner.world.facts import read_facts
 from tests.builders import ok, view
 from tests.conftest import TESTS
 
@@ -56,4 +56,4 @@ def test_clocks_are_compared_as_they_were_when_the_look_began() -> None:
     with ThreadPoolExecutor(1) as executor:
         fleet = Fleet({"w1": cast(Transport, Answers(answer))}, executor, clock=lambda: next(moments))
         seen, _ = look_at(fleet, view(), ["w1"])
-    assert seen.facts["w1"].clock_s == pytest.approx(seen.now_s)
+    assert seen.observed.facts["w1"].clock_s == pytest.approx(seen.observed.now_s)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.mirror import (
-    Source,
+from provisioner.bundle.common.mirror import (
+    AptSource,
     address,
     apt_options,
     named,
@@ -64,9 +64,9 @@ def test_deb822_of_the_same_release(tmp_path: Path) -> None:
     root = etc(tmp_path, 'ID=debian\nVERSION_CODENAME="bookworm"\n')
     (root / "apt/sources.list.d/debian.sources").write_text(BOOKWORM)
     assert of_machine(root, "bookworm") == (
-        Source("http://mirror.example/debian", "bookworm", ("main",), KEYRING),
-        Source("http://mirror.example/debian", "bookworm-updates", ("main",), KEYRING),
-        Source("http://mirror.example/debian-security", "bookworm-security", ("main",)),
+        AptSource("http://mirror.example/debian", "bookworm", ("main",), KEYRING),
+        AptSource("http://mirror.example/debian", "bookworm-updates", ("main",), KEYRING),
+        AptSource("http://mirror.example/debian-security", "bookworm-security", ("main",)),
     )
 
 
@@ -117,9 +117,9 @@ def test_an_ubuntu_machine_knows_where_ubuntu_is(tmp_path: Path, release: str) -
     (root / "apt/sources.list.d/ubuntu.sources").write_text(UBUNTU)
     keyring = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
     assert of_machine(root, release, "ubuntu") == (
-        Source("http://mirror.example/ubuntu/", release, ("main", "universe"), keyring),
-        Source("http://mirror.example/ubuntu/", f"{release}-updates", ("main", "universe"), keyring),
-        Source("http://mirror.example/security/", f"{release}-security", ("main",), keyring),
+        AptSource("http://mirror.example/ubuntu/", release, ("main", "universe"), keyring),
+        AptSource("http://mirror.example/ubuntu/", f"{release}-updates", ("main", "universe"), keyring),
+        AptSource("http://mirror.example/security/", f"{release}-security", ("main",), keyring),
     )
     assert of_machine(root, "bookworm") == ()
 

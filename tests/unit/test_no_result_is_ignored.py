@@ -11,7 +11,7 @@ from tests.unit.test_architecture import imports, modules
 
 # `ssh -O exit` ends a connection that is shared; where it fails, there is none any more, or a minute ends it.
 EXCEPT = {("verification/connection", "subprocess.run")}
-ASKS = ("provisioner.transports", "provisioner.fleet")
+ASKS = ("provisioner.transports", "provisioner.engine.fleet")
 
 
 def ignored(tree: ast.Module, *, asks_machines: bool) -> Iterator[str]:

@@ -7,17 +7,17 @@ import time
 from functools import partial
 
 from provisioner.core.command import Command, shell
-from provisioner.core.facts import look
 from provisioner.core.plan import Step
 from provisioner.core.report import ignore
 from provisioner.core.resource import Change
+from provisioner.engine.applying import _run_on
+from provisioner.engine.gathering import _Look, _look_on, _probe_on
 from provisioner.errors import StepError
 from provisioner.inventory.model import Host, Role
 from provisioner.inventory.ssh import Ssh
 from provisioner.inventory.values import Secret
-from provisioner.looking import _Look, _look_on, _probe_on
 from provisioner.transports.ssh import SshTransport
-from provisioner.work import _run_on
+from provisioner.world.facts import look
 
 
 def sent(value: object) -> object:

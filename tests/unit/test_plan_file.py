@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provisioner import plan_file
 from provisioner.core.command import shell
 from provisioner.core.plan import Plan, PlayPlan, Step
-from provisioner.core.play import View
 from provisioner.core.resource import Change
-from provisioner.core.selection import Selection
-from provisioner.derived import ca_fingerprint
+from provisioner.engine import plan_file
+from provisioner.engine.plan_file import PlanFile, load, of, require_unchanged, save
+from provisioner.engine.selection import Selection
 from provisioner.errors import PreflightError, UsageError
 from provisioner.inventory.values import Secret
-from provisioner.plan_file import PlanFile, load, of, require_unchanged, save
 from provisioner.resources.files import File
+from provisioner.world.derived import ca_fingerprint
+from provisioner.world.view import View
 from tests import builders
-from tests.builders import cluster, host, ok
+from tests.builders import changed, cluster, host, ok
 from tests.conftest import Golden, Tally
 from tests.unit.kubeconfig.given import other_ca
 
@@ -45,7 +44,7 @@ def made(view: View | None = None) -> PlanFile:
 
 def problems(view: View, file: PlanFile) -> dict[str, str]:
     with pytest.raises(PreflightError) as error:
-        require_unchanged(file, view.cluster, view.bundle)
+        require_unchanged(file, view.cluster, view.materials.bundle)
     assert error.value.message.startswith("the plan of 2027-01-15 08:00 UTC")
     assert "plan -o" in error.value.hint
     return {problem.where: problem.message for problem in error.value.problems}
@@ -94,7 +93,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_nothing_has_changed() -> None:
     view = builders.view()
-    require_unchanged(made(view), view.cluster, view.bundle)
+    require_unchanged(made(view), view.cluster, view.materials.bundle)
 
 
 def test_a_changed_setting_is_named() -> None:
@@ -113,7 +112,7 @@ def test_changed_added_and_removed_machines_are_named() -> None:
 
 def test_another_bundle_is_named() -> None:
     view = builders.view()
-    assert problems(replace(view, bundle=builders.bundle(missing="")), made()) == {"bundle": "is not the same any more"}
+    assert problems(changed(view, bundle=builders.bundle(missing="")), made()) == {"bundle": "is not the same any more"}
 
 
 def test_another_version_of_the_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +194,7 @@ def test_what_never_ends_is_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_both_inventories_are_named_when_they_are_not_the_same(tmp_path: Path) -> None:
     other = cluster(name="production").model_copy(update={"path": Path("/production/hosts.yaml")})
     with pytest.raises(PreflightError) as error:
-        require_unchanged(made(), other, builders.view().bundle)
+        require_unchanged(made(), other, builders.view().materials.bundle)
     assert "is for cluster test, inventory /inventory.yaml;" in error.value.message
     assert "cluster production, inventory /production/hosts.yaml is not what it was made of" in error.value.message
 

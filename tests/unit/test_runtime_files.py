@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from provisioner.catalog.containerd import LINES
-from provisioner.core.facts import HostState
 from provisioner.inventory.model import Cluster
 from provisioner.runtimes.containerd import config
 from provisioner.runtimes.docker import daemon_json
 from provisioner.runtimes.others import FILES, hidden, keeps, lost
+from provisioner.world.facts import HostState
 from tests.builders import cluster, host, view
 from tests.hostile import HOSTILE
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.console import Human, Machine, show_error
 from provisioner.core.plan import Plan, PlayPlan, Step
 from provisioner.core.report import (
     CommandRan,
@@ -32,9 +31,10 @@ from provisioner.core.resource import Change
 from provisioner.errors import PreflightError, Problem
 from provisioner.labs.processes import last_lines
 from provisioner.labs.vagrant.troubles import explained, machine_line
-from provisioner.log import Log
-from provisioner.screen import Screen
-from provisioner.tables import table
+from provisioner.output.console import Human, Machine, show_error
+from provisioner.output.log import Log
+from provisioner.output.screen import Screen
+from provisioner.output.tables import table
 from provisioner.verification.run import _visible
 from tests.conftest import Tally
 

@@ -12,7 +12,7 @@ from provisioner.core.command import Command, Result
 from provisioner.core.plan import Step
 from provisioner.core.report import CommandRan, Event, ignore
 from provisioner.core.resource import Change
-from provisioner.steps import run_steps
+from provisioner.engine.steps import run_steps
 from provisioner.transports.protocol import Transport
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner import tables
 from provisioner.core.report import HostReport, Reach, Report
 from provisioner.errors import Problem
+from provisioner.output import tables
 from provisioner.verification.page import page
 from provisioner.verification.run import require_writable
 from tests.conftest import Golden

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from provisioner.bundle.debian.images import Built, read_index
-from provisioner.bundle.debian.recipe import CRI_TOOLS, OWN_PACKAGES, Recipe
-from provisioner.bundle.debian.workspace import Work
-from provisioner.bundle.manifest import (
+from provisioner.bundle.common.manifest import (
     APT,
     APT_KEY,
     EVERYWHERE,
@@ -22,8 +19,11 @@ from provisioner.bundle.manifest import (
     Manifest,
     Missing,
 )
-from provisioner.bundle.reading import sha256_of
-from provisioner.mirror import stanzas
+from provisioner.bundle.common.mirror import stanzas
+from provisioner.bundle.common.reading import content
+from provisioner.bundle.common.workspace import Work
+from provisioner.bundle.debian.images import Built, read_index
+from provisioner.bundle.debian.recipe import CRI_TOOLS, OWN_PACKAGES, Recipe
 
 
 def make_bundle(recipe: Recipe, work: Work) -> None:
@@ -45,13 +45,6 @@ def make_bundle(recipe: Recipe, work: Work) -> None:
         missing=(*(Missing(name=name, reason=reason) for name, reason in missing.items()), CRI_TOOLS),
     )
     (work.into / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-
-def content(bundle: Path, path: str, kind: Kind, name: str, **more: object) -> Content:
-    """The manifest's entry of a file that lies in the bundle already."""
-    file = bundle / path
-    known = {"path": path, "kind": kind, "name": name, "size": file.stat().st_size, "sha256": sha256_of(file)}
-    return Content.model_validate(known | more)
 
 
 def _images(bundle: Path, images: list[Built]) -> Iterator[Content]:

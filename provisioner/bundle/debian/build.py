@@ -13,28 +13,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
-from provisioner.bundle.debian.process import CONTAINED
+from provisioner.bundle.common.machine import machine_architecture
+from provisioner.bundle.common.manifest import MANIFEST
+from provisioner.bundle.common.mirror import AptSource, named, of_machine
+from provisioner.bundle.common.process import CONTAINED
+from provisioner.bundle.common.reading import load, verify
+from provisioner.bundle.common.workspace import finish, only_one, remove_tree
 from provisioner.bundle.debian.recipe import KUBERNETES_VERSION, Recipe
 from provisioner.bundle.debian.stages import stages
-from provisioner.bundle.debian.workspace import finish, only_one, remove_tree
-from provisioner.bundle.manifest import MANIFEST
-from provisioner.bundle.reading import load, verify
 from provisioner.core.report import Listener, ignore
 from provisioner.errors import BuildError, BundleError
-from provisioner.mirror import Source, named, of_machine
 
 TOOLS = {"mmdebstrap": "mmdebstrap", "setpriv": "util-linux", "unshare": "util-linux", "umount": "mount"}
 KEYRINGS, KEYRING_PACKAGE = Path("/usr/share/keyrings"), "debian-archive-keyring"
 GIB = 2**30
 # Measured for one bundle: root, source, Go's cache and results together 4 GiB; a second version 1 GiB more.
 NEEDED_FRESH_GIB, NEEDED_AGAIN_GIB = 5, 2
-
-
-def default_cache() -> Path:
-    """Where bundles are kept: `bundles` in this program's directory of the user's cache."""
-    return user_cache_path("provisioner") / "bundles"
 
 
 def build(
@@ -106,19 +100,7 @@ def absent_packages() -> list[str]:
     return sorted(absent)
 
 
-def machine_architecture() -> str:
-    """Debian's name of this machine's architecture; BundleError where there is no dpkg."""
-    try:
-        command = ["dpkg", "--print-architecture"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        raise BundleError(
-            "a bundle can only be built where there is dpkg",
-            hint="Build it on a Debian or Ubuntu and copy the directory here.",
-        ) from None
-
-
-def _build(cache: Path, recipe: Recipe, sources: tuple[Source, ...], listen: Listener) -> Path:
+def _build(cache: Path, recipe: Recipe, sources: tuple[AptSource, ...], listen: Listener) -> Path:
     if bundle := ready(cache, recipe):  # another build has just finished it
         return bundle
     row = stages(recipe, sources)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from provisioner.bundle.common.workspace import Work
 from provisioner.bundle.debian.recipe import PACKAGE_REVISION, Recipe
 from provisioner.bundle.debian.root import work_root
-from provisioner.bundle.debian.workspace import Work
 from provisioner.templating import render
 
 UNITS = "usr/lib/systemd/system"

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from provisioner.bundle.debian.debs import shipped
-from provisioner.bundle.debian.recipe import IMAGE_ROLES, NOT_IN_DEBIAN, PROBE_IMAGE, Recipe
+from provisioner.bundle.common.image_archive import Entry, File, Folder, Image, Link, write
+from provisioner.bundle.common.images import IMAGE_ROLES, PROBE_IMAGE, file_name, serve_name, short_name
+from provisioner.bundle.common.manifest import Role
+from provisioner.bundle.common.workspace import Work
+from provisioner.bundle.debian.recipe import NOT_IN_DEBIAN, Recipe
 from provisioner.bundle.debian.root import Root, work_root
-from provisioner.bundle.debian.workspace import Work
-from provisioner.bundle.image_archive import Entry, File, Folder, Image, Link, write
-from provisioner.bundle.manifest import Role
 
 INDEX = "index.json"
 PAUSE = "pause"
@@ -82,16 +82,6 @@ def wanted_references(root: Root, kubernetes_version: str) -> list[str]:
     kubeadm = ["/build/programs/kubeadm", "config", "images", "list"]
     listed = root.read([*kubeadm, "--kubernetes-version", f"v{kubernetes_version}"]).split()
     return [*listed, PROBE_IMAGE]
-
-
-def short_name(reference: str) -> str:
-    """Of `k8s.gcr.io/etcd:3.4.13-0` the word `etcd`."""
-    return reference.rpartition("/")[2].partition(":")[0]
-
-
-def file_name(reference: str) -> str:
-    """A file's name for an image: k8s.gcr.io_etcd_3.4.13-0.tar."""
-    return re.sub(r"[^\w.-]", "_", reference) + ".tar"
 
 
 def merged(path: str) -> str:
@@ -161,7 +151,7 @@ def _probe(root: Root) -> Draft:
     entries: tuple[Entry, ...] = (
         File("bin/busybox", root.path / "usr/bin/busybox"),
         *(Link(f"bin/{name}", "busybox") for name in applets),
-        File("bin/serve-name", shipped("serve-name").encode()),
+        File("bin/serve-name", serve_name().encode()),
         Folder("tmp", 0o1777),
     )
     return Draft(entries, _origin(root, "busybox-static"), command=("/bin/serve-name",))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from provisioner.bundle.common.workspace import Work
 from provisioner.bundle.debian.recipe import PROGRAMS, SOURCE_PACKAGE, Recipe
 from provisioner.bundle.debian.root import Root, work_root
-from provisioner.bundle.debian.workspace import Work
 
 # The paths are part of Go's cache keys: always the same, whatever the user's cache directory is called.
 GOPATH = "/build/source"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from provisioner.bundle.manifest import CONTROL_PLANE, EVERYWHERE, Missing, Role
+from provisioner.bundle.common.manifest import Missing
 from provisioner.errors import UsageError
 
 # Debian bookworm's source package `kubernetes` is 1.20.5+really1.20.2: one minor version, compiled as it is.
@@ -71,16 +71,6 @@ NODE_PACKAGES = (
     "ca-certificates",
 )
 
-PROBE_IMAGE = "provisioner/probe:1"
-IMAGE_ROLES: dict[str, tuple[Role, ...]] = {
-    "kube-apiserver": CONTROL_PLANE,
-    "kube-controller-manager": CONTROL_PLANE,
-    "kube-scheduler": CONTROL_PLANE,
-    "etcd": CONTROL_PLANE,
-    "kube-proxy": EVERYWHERE,
-    "pause": EVERYWHERE,
-    "probe": EVERYWHERE,
-}
 NOT_IN_DEBIAN = "not in Debian, so a bundle made from Debian's sources cannot have it"
 CRI_TOOLS = Missing(name="cri-tools", reason=f"crictl is {NOT_IN_DEBIAN}")
 

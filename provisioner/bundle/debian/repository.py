@@ -7,13 +7,12 @@ from __future__ import annotations
 import re
 import shutil
 
+from provisioner.bundle.common.packages import MINIMAL, fetched
+from provisioner.bundle.common.workspace import Work
 from provisioner.bundle.debian.debs import cni_deb, kubernetes_debs
 from provisioner.bundle.debian.recipe import NODE_PACKAGES, OWN_PACKAGES, Recipe
 from provisioner.bundle.debian.root import Root, work_root
-from provisioner.bundle.debian.workspace import Work
 
-# What every Debian has, however small: `mmdebstrap --variant=minbase` installs just these.
-MINIMAL = ("?essential", "?priority(required)", "apt")
 # As on a machine where nothing is installed yet; prints what would be fetched.
 ASK = ("apt-get", "install", "--yes", "--print-uris", "-o", "Dir::State::status=/dev/null")
 # The private key lives on a tmpfs that only this one command sees (see `root.ENTER`) and ends with it.
@@ -59,12 +58,6 @@ def from_debian() -> list[str]:
     ours = (*kubernetes_debs(), cni_deb([]))
     depends = {depend.split()[0] for deb in ours for depend in deb.depends} - set(OWN_PACKAGES)
     return sorted(depends | set(NODE_PACKAGES))
-
-
-def fetched(print_uris: str) -> dict[str, str]:
-    """Name and version of each package in the output of `apt-get install --print-uris`."""
-    lines = re.findall(r"^'\S+' ([^_\s]+)_([^_\s]+)_[^_\s]+\.deb ", print_uris, re.MULTILINE)
-    return {name: version.replace("%3a", ":") for name, version in lines}
 
 
 def without_epoch(file_name: str) -> str:

@@ -4,16 +4,15 @@ command then sees it with what it needs mounted for just as long as it runs (see
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provisioner.bundle.debian.process import Runner
+from provisioner.bundle.common.machine import machine_apt_options, proxies
+from provisioner.bundle.common.mirror import AptSource, parse_one_line
+from provisioner.bundle.common.process import Runner
+from provisioner.bundle.common.workspace import Work
 from provisioner.bundle.debian.recipe import BUILD_TOOLS, IMAGE_SOURCES, Recipe
-from provisioner.bundle.debian.workspace import Work
-from provisioner.mirror import Source, apt_options, parse_one_line
 
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -21,7 +20,6 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "DEBIAN_FRONTEND": "noninteractive",
 }
-PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 # apt, as root in a root nobody else uses: no recommends, no translations, and no user _apt to please.
 APT_SETTINGS = (
     'APT::Install-Recommends "false";',
@@ -83,7 +81,7 @@ def work_root(work: Work, binds: Mapping[str, Path] | None = None) -> Root:
     return Root(work.done["root"], work.runner, {"/build/into": work.into} | dict(binds or {}))
 
 
-def make_root(recipe: Recipe, sources: tuple[Source, ...], work: Work) -> None:
+def make_root(recipe: Recipe, sources: tuple[AptSource, ...], work: Work) -> None:
     """The stage: bootstrap a root with all build tools, and let it fetch sources too."""
     include = ",".join(sorted((*BUILD_TOOLS, *IMAGE_SOURCES)))
     work.runner.run([
@@ -98,20 +96,6 @@ def make_root(recipe: Recipe, sources: tuple[Source, ...], work: Work) -> None:
         (work.into / path).touch()
 
 
-def proxies() -> dict[str, str]:
-    """The proxy variables of this machine, which apt in the root needs as well."""
-    return {name: value for name, value in os.environ.items() if name.lower() in PROXIES}
-
-
-def machine_apt_options() -> tuple[str, ...]:
-    """The proxy and certificate settings of apt on this machine; none where there is no apt."""
-    try:
-        dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return ()
-    return apt_options(dump)
-
-
 def _allow_sources(root: Path) -> None:
     lists = [root / "etc/apt/sources.list", *sorted((root / "etc/apt/sources.list.d").glob("*.list"))]
     found = [source for path in lists if path.is_file() for source in parse_one_line(path.read_text("utf-8"))]
@@ -123,7 +107,7 @@ def _allow_sources(root: Path) -> None:
     lists[0].write_text(text, encoding="utf-8")
 
 
-def _lend_keyring(source: Source, root: Path) -> None:
+def _lend_keyring(source: AptSource, root: Path) -> None:
     inside = root / source.keyring.lstrip("/")
     if source.keyring and not inside.is_file():
         inside.parent.mkdir(parents=True, exist_ok=True)

@@ -6,29 +6,22 @@ from __future__ import annotations
 
 from functools import partial
 
+from provisioner.bundle.common.images import IMAGE_ROLES, PROBE_IMAGE, serve_name
+from provisioner.bundle.common.manifest import FORMAT
+from provisioner.bundle.common.mirror import AptSource
+from provisioner.bundle.common.workspace import Stage
 from provisioner.bundle.debian.assembly import make_bundle
-from provisioner.bundle.debian.debs import cni_deb, kubernetes_debs, make_debs, shipped
+from provisioner.bundle.debian.debs import cni_deb, kubernetes_debs, make_debs
 from provisioner.bundle.debian.images import PROXY_TOOLS, make_images
 from provisioner.bundle.debian.programs import FETCH, GO, PREPARE, TAGS, linker_flags, make_programs, make_source
-from provisioner.bundle.debian.recipe import (
-    BUILD_TOOLS,
-    CRI_TOOLS,
-    IMAGE_ROLES,
-    IMAGE_SOURCES,
-    PROBE_IMAGE,
-    PROGRAMS,
-    Recipe,
-)
+from provisioner.bundle.debian.recipe import BUILD_TOOLS, CRI_TOOLS, IMAGE_SOURCES, PROGRAMS, Recipe
 from provisioner.bundle.debian.repository import INDEX_AND_SIGN, from_debian, make_repository
 from provisioner.bundle.debian.root import APT_SETTINGS, make_root
-from provisioner.bundle.debian.workspace import Stage
-from provisioner.bundle.manifest import FORMAT
-from provisioner.mirror import Source
 
 REVISIONS = {"root": 1, "source": 1, "programs": 1, "debs": 1, "images": 1, "repository": 1, "bundle": 1}
 
 
-def stages(recipe: Recipe, sources: tuple[Source, ...] = ()) -> tuple[Stage, ...]:
+def stages(recipe: Recipe, sources: tuple[AptSource, ...] = ()) -> tuple[Stage, ...]:
     """Every stage, each after those it needs; the last is the bundle. The mirror is no part of any key."""
     root = Stage(
         "root",
@@ -65,7 +58,7 @@ def _results(recipe: Recipe, root: Stage, source: Stage, programs: Stage) -> tup
         "images",
         "write the container images",
         partial(make_images, recipe),
-        (REVISIONS["images"], PROXY_TOOLS, PROBE_IMAGE, shipped("serve-name"), sorted(IMAGE_ROLES.items())),
+        (REVISIONS["images"], PROXY_TOOLS, PROBE_IMAGE, serve_name(), sorted(IMAGE_ROLES.items())),
         (root, source, programs),
     )
     repository = Stage(

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import Any
 
-from provisioner.core.addresses import Address
-from provisioner.core.network import Way
-from provisioner.core.play import View
 from provisioner.inventory.model import Host
+from provisioner.world.addresses import Address
+from provisioner.world.network import Way
+from provisioner.world.view import View
 from tests.builders import cluster, facts, host, nic, view
 
 NAT = nic("eth0", "10.0.2.15/24")

@@ -7,11 +7,11 @@ from ipaddress import IPv4Interface
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.addressing.asking import SAMPLE, SMALL_FLEET, pairs, questions
-from provisioner.addressing.deciding import decide
 from provisioner.core.command import Command
-from provisioner.core.facts import HostState
-from provisioner.core.network import Decision
+from provisioner.world.addressing.deciding import decide
+from provisioner.world.addressing.reachability import SAMPLE, SMALL_FLEET, pairs, questions
+from provisioner.world.facts import HostState
+from provisioner.world.network import Decision
 from tests.builders import joined, nic
 from tests.unit.addressing.fleet import NAT, fleet, ways
 

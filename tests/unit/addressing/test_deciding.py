@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.addressing.deciding import decide
-from provisioner.core.network import Decision
-from provisioner.core.play import View
 from provisioner.inventory.values import Endpoint
+from provisioner.world.addressing.deciding import decide
+from provisioner.world.network import Decision
+from provisioner.world.view import View
 from tests.builders import host, joined, leading, live, nic, node
 from tests.unit.addressing.fleet import NAT, fleet, ways
 

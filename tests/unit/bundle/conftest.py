@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bundle.debian.assembly import content
-from provisioner.bundle.manifest import CONTROL_PLANE, EVERYWHERE, Distribution, Kind, Manifest, Missing
+from provisioner.bundle.common.manifest import CONTROL_PLANE, EVERYWHERE, Distribution, Kind, Manifest, Missing
+from provisioner.bundle.common.reading import content
 
 FILES = {
     "images/apiserver.tar": b"an image",

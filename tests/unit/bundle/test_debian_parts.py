@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.bundle.common.images import file_name, short_name
+from provisioner.bundle.common.packages import fetched
 from provisioner.bundle.debian.debs import (
     cni_deb,
     control_text,
@@ -12,10 +14,10 @@ from provisioner.bundle.debian.debs import (
     upstream_version,
     write_control,
 )
-from provisioner.bundle.debian.images import file_name, libraries, merged, short_name
+from provisioner.bundle.debian.images import libraries, merged
 from provisioner.bundle.debian.programs import linker_flags
 from provisioner.bundle.debian.recipe import OWN_PACKAGES, PROGRAMS
-from provisioner.bundle.debian.repository import fetched, from_debian, without_epoch
+from provisioner.bundle.debian.repository import from_debian, without_epoch
 
 LDD = """\
 /usr/bin/etcd:

@@ -7,7 +7,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from provisioner.bundle.image_archive import Entry, File, Folder, Image, Link, with_folders, write
+from provisioner.bundle.common.image_archive import Entry, File, Folder, Image, Link, with_folders, write
 
 
 def image(source: Path) -> Image:

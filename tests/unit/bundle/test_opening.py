@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bundle.reading import load
+from provisioner.bundle.common.reading import load
+from provisioner.engine.session import Session
 from provisioner.errors import BundleError
-from provisioner.session import Session
 from provisioner.sources.bundle_access import PLACE
 from tests.builders import cluster
 from tests.fake.world import World

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from provisioner.bundle import reading
-from provisioner.bundle.manifest import Role
-from provisioner.bundle.reading import load, require_whole, verify
-from provisioner.bundle.table import headline, show
+from provisioner.bundle.common import reading
+from provisioner.bundle.common.manifest import Role
+from provisioner.bundle.common.reading import load, require_whole, verify
+from provisioner.bundle.common.table import headline, show
 from provisioner.errors import BundleError
 from tests.conftest import Tally
 

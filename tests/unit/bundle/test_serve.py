@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.bundle.serve import IDLE_TIMEOUT_S, MOST_CONNECTIONS, MOST_REQUEST_BYTES, Server, serve_connection
+from provisioner.bundle.common.serve import (
+    IDLE_TIMEOUT_S,
+    MOST_CONNECTIONS,
+    MOST_REQUEST_BYTES,
+    Server,
+    serve_connection,
+)
 from tests.patience import LONGEST_S
 
 

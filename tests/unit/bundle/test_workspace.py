@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.bundle.common.workspace import Stage, Work, finish, mounts_below, only_one
 from provisioner.bundle.debian.recipe import Recipe
 from provisioner.bundle.debian.stages import stages
-from provisioner.bundle.debian.workspace import Stage, Work, finish, mounts_below, only_one
 from provisioner.core.report import Event, StepBegan, StepEnded, ignore
 from provisioner.errors import LockHeldError, UsageError
 

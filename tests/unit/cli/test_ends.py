@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from provisioner import engine
+from provisioner.engine import loop
+from provisioner.engine.session import Session
 from provisioner.errors import StepError, UnreachableError
-from provisioner.session import Session
 from tests import builders
 from tests.fake.world import World
 from tests.unit.cli.conftest import GOOD, Call, Said, write
@@ -23,14 +23,16 @@ def world(call: Call, monkeypatch: pytest.MonkeyPatch) -> World:
     """Simulated machines behind `provisioner apply`."""
     write("inventory.yaml", GOOD.replace("nowhere-bundle", "auto"))
     made = World(builders.cluster())
-    apply = engine.apply
+    apply = loop.apply
 
     @contextmanager
     def session(*arguments: object) -> Iterator[Session]:
         yield made.begin()
 
     monkeypatch.setattr("provisioner.cli.work.open_session", session)
-    monkeypatch.setattr("provisioner.engine.apply", lambda run, view, ground, agreed: apply(run, view, made, agreed))
+    monkeypatch.setattr(
+        "provisioner.engine.loop.apply", lambda run, view, ground, agreed: apply(run, view, made, agreed)
+    )
     monkeypatch.setattr("provisioner.cli.work._bring_home", lambda session, outcome, told: outcome)
     return made
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioner import engine
 from provisioner.core.command import Command, Result
+from provisioner.engine import loop
+from provisioner.engine.session import Session
 from provisioner.errors import UnreachableError
 from provisioner.resources.kubeadm import ADMIN_CONF
-from provisioner.session import Session
 from tests import builders
 from tests.fake.transport import FakeTransport
 from tests.fake.world import World
@@ -38,7 +38,7 @@ def told(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     write("inventory.yaml", GOOD.replace("nowhere-bundle", "auto"))
     monkeypatch.setenv("HOME", str(tmp_path))
     made, answer = World(builders.cluster()), Told()
-    apply, run = engine.apply, FakeTransport.run
+    apply, run = loop.apply, FakeTransport.run
 
     @contextmanager
     def session(*arguments: object, **more: object) -> Iterator[Session]:
@@ -56,7 +56,9 @@ def told(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
         monkeypatch.setattr(place, session)
     monkeypatch.setattr("provisioner.cli.reading.load_cluster", lambda *_: made.wished, raising=False)
     monkeypatch.setattr("provisioner.cli.cluster.load_cluster", lambda *_, **more: made.wished)
-    monkeypatch.setattr("provisioner.engine.apply", lambda run, view, ground, agreed: apply(run, view, made, agreed))
+    monkeypatch.setattr(
+        "provisioner.engine.loop.apply", lambda run, view, ground, agreed: apply(run, view, made, agreed)
+    )
     return answer
 
 

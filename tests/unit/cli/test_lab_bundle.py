@@ -11,13 +11,13 @@ import pytest
 
 from provisioner.bundle.debian.recipe import Recipe
 from provisioner.bundle.debian.stages import stages
+from provisioner.bundle.upstream import answering
+from provisioner.bundle.upstream import build as upstream
+from provisioner.bundle.upstream.request import Request
 from provisioner.cli import lab_bundle
 from provisioner.core.report import Event, Note
 from provisioner.errors import BuildError, BundleError
 from provisioner.inventory.model import Cluster, ClusterSettings
-from provisioner.upstream import answering
-from provisioner.upstream import build as upstream
-from provisioner.upstream.request import Request
 
 
 def cluster(version: str, **more: Any) -> Cluster:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.session import Session
+from provisioner.engine.session import Session
 from tests.fake.world import World
 from tests.scenarios.sweep import in_virtualbox
 from tests.unit.cli.conftest import GOOD, Call, Said, write

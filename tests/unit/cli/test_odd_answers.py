@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from provisioner.core.command import Command, Result
+from provisioner.engine.session import Session
 from provisioner.errors import StepError, UnreachableError
-from provisioner.session import Session
 from tests import builders
 from tests.fake.cluster import FakeNode
 from tests.fake.world import World

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.plan import Plan
-from provisioner.core.play import View
-from provisioner.core.selection import Selection
+from provisioner.engine.plan_file import load as load_plan
+from provisioner.engine.plan_file import of, save
+from provisioner.engine.selection import Selection
 from provisioner.inventory.loader import load
-from provisioner.plan_file import load as load_plan
-from provisioner.plan_file import of, save
+from provisioner.world.view import View
 from tests import builders
 from tests.fake.world import World
 from tests.unit.cli.conftest import GOOD, Call, write
@@ -23,7 +23,7 @@ def saved(call: Call) -> str:
     """A plan of `good.yaml`, whose bundle is there."""
     Path("nowhere-bundle").mkdir()
     write("nowhere-bundle/bundle.json", builders.bundle().manifest.model_dump_json())
-    view = View(load(Path(write("good.yaml", GOOD))), builders.bundle(), now_s=builders.NOW_S)
+    view = builders.changed(View(load(Path(write("good.yaml", GOOD)))), bundle=builders.bundle(), now_s=builders.NOW_S)
     save(Path("a.plan"), of(Plan(()), view, Selection()))
     return "a.plan"
 

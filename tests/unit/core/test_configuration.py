@@ -6,8 +6,8 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from provisioner.core.configuration import read_configuration
 from provisioner.core.untrusted import UntrustedError
+from provisioner.world.configuration import read_configuration
 from tests.builders import CONFIGURATION
 from tests.conftest import Tally
 

@@ -7,11 +7,11 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from provisioner.core.cluster import read_cluster
 from provisioner.core.command import Result
-from provisioner.core.facts import HostFacts, HostState, look, read_facts, read_state
-from provisioner.core.look import sections
 from provisioner.core.untrusted import UntrustedError
+from provisioner.world.cluster import read_cluster
+from provisioner.world.facts import HostFacts, HostState, look, read_facts, read_state
+from provisioner.world.look import sections
 from tests.builders import ok
 from tests.conftest import TESTS
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.marks import PER_COMMAND, PER_STREAM, GarbledError, Kept, Stream
+from provisioner.transports.marks import PER_COMMAND, PER_STREAM, GarbledError, Kept, Stream
 from tests.conftest import Tally
 
 SEPARATOR = "0123456789abcdef"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from provisioner import wording
 from provisioner.core.command import Result
 from provisioner.core.names import some
 from provisioner.errors import Problem
 from provisioner.inventory.values import Secret
+from provisioner.output import wording
 from provisioner.resources.kubectl import JoinToken
 from provisioner.resources.nodes import NodesReady
 

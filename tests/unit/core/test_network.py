@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.addresses import Route, read_routes
-from provisioner.core.measure import read_ways
-from provisioner.core.network import Decision, Passage, Way, read_record, record
+from provisioner.world.addresses import Route, read_routes
+from provisioner.world.measure import read_ways
+from provisioner.world.network import Decision, Passage, Way, read_record, record
 from tests.builders import ok
 
 DECISION = Decision("eth1", IPv4Interface("10.0.0.1/24"), 1400, ("it is so",))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.core.nodes import Nodes, read_nodes
 from provisioner.core.untrusted import UntrustedError
+from provisioner.world.nodes import Nodes, read_nodes
 from tests.conftest import Tally
 from tests.hostile import HOSTILE
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core.selection import Selection, left_out
+from provisioner.engine.selection import Selection, left_out
 from provisioner.errors import UsageError
-from provisioner.playbooks import BRING_UP
+from provisioner.plays.playbooks import BRING_UP
 
 ALL = {play.title for play in BRING_UP}
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from provisioner.bundle.manifest import Content, Kind, Manifest
+from provisioner.bundle.common.manifest import Content, Kind, Manifest
 from provisioner.cli.cluster import CHANGES
 from provisioner.core.report import Event, HostReport, Report
 from provisioner.errors import ProvisionerError

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioner.derived import ca_fingerprint, same_ca
 from provisioner.errors import UsageError
 from provisioner.kubeconfig import access, merging, save
 from provisioner.kubeconfig.access import Access
+from provisioner.world.derived import ca_fingerprint, same_ca
 from tests.builders import CA
 from tests.unit.kubeconfig.given import NOW, SERVER, admin_conf, client, encoded, other_ca
 

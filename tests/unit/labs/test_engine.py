@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner import paths
 from provisioner.core.report import Event, Note
 from provisioner.errors import LabError
 from provisioner.labs import daemon, engine, packages, state
@@ -14,7 +15,7 @@ from provisioner.labs import daemon, engine, packages, state
 @pytest.fixture(autouse=True)
 def _no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without an engine, without the right to become root, where running anything is a failure."""
-    monkeypatch.setenv(state.STATE_VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(engine, "reachable", lambda: None)
     monkeypatch.setattr(engine, "SOCKET", tmp_path / "no.sock")

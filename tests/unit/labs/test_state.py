@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
+from provisioner import paths
 from provisioner.errors import LabError, LockHeldError
 from provisioner.labs import record, state
 from provisioner.labs.record import Record
@@ -16,7 +17,7 @@ from provisioner.labs.spec import LabSpec
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(state.STATE_VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))
 
 
 def _mode(path: Path) -> int:

@@ -10,10 +10,6 @@ from typing import Any
 import pytest
 
 from provisioner.cli.lab_health import unwell
-from provisioner.core.cluster import ClusterState
-from provisioner.core.facts import HostState
-from provisioner.core.nodes import NodeState
-from provisioner.core.play import View
 from provisioner.errors import LabError, LockHeldError, ProvisionerError, StepError, UnreachableError, UsageError
 from provisioner.inventory import vagrant_rules
 from provisioner.inventory.loader import load
@@ -23,7 +19,11 @@ from provisioner.labs.rights import Rights
 from provisioner.labs.vagrant import checks, node, program
 from provisioner.labs.vagrant.troubles import explained, machine_line, with_those_up
 from provisioner.preflight import machines as preflight
-from tests.builders import facts
+from provisioner.world.cluster import ClusterState
+from provisioner.world.facts import HostState
+from provisioner.world.nodes import NodeState
+from provisioner.world.view import View
+from tests.builders import changed, facts
 
 SAID = Path(__file__).parents[2] / "cases" / "vagrant"
 EXAMPLE = Path(__file__).parents[3] / "inventories" / "vagrant.yaml"
@@ -178,9 +178,8 @@ def seen(cluster: Cluster, *, ready: bool = True, skew_s: float = 0.0) -> View:
     """A view of the example's machines, all of them nodes."""
     names = [host.name for host in cluster.hosts]
     nodes = {name: NodeState(name, ready, "1.20.2") for name in names}
-    return View(
-        cluster,
-        None,
+    return changed(
+        View(cluster),
         facts={name: replace(facts(name, "192.168.200.11"), clock_s=1000 + skew_s) for name in names},
         states={name: HostState(has_kubelet_conf=True) for name in names},
         live=ClusterState("1.20.2", "", "", nodes),
@@ -202,7 +201,7 @@ def test_what_is_not_well_is_said(cluster: Cluster) -> None:
     old, new = dict.fromkeys(names, "10:00"), dict.fromkeys(names, "10:01")
     assert "kube-node1 is not Ready" in unwell(seen(cluster, ready=False), {}, old, new)
     assert "kube-node1: its clock is 300 s behind" in unwell(seen(cluster, skew_s=-300), {}, old, new)
-    silent = replace(seen(cluster), live=None)
+    silent = changed(seen(cluster), live=None)
     assert list(unwell(silent, {}, {}, {})) == ["the API server does not answer"]
     gone = UnreachableError("kube-node3: nothing answers")
     assert "kube-node3: nothing answers" in unwell(seen(cluster), {"kube-node3": gone}, old, new)

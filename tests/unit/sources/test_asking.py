@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from provisioner.core.command import Result
-from provisioner.core.facts import HostState
-from provisioner.core.offers import Answer, Offer
-from provisioner.core.play import View
 from provisioner.sources import openpgp
 from provisioner.sources.asking import questions, read_answer
 from provisioner.sources.choice import kubernetes_source, runtime_source
 from provisioner.sources.repository import DOCKER, KUBERNETES
-from tests.builders import cluster, view
+from provisioner.world.facts import HostState
+from provisioner.world.offers import Answer, Offer
+from provisioner.world.view import View
+from tests.builders import changed, cluster, view
 from tests.conftest import TESTS
 
 KEY = (TESTS / "cases" / "sources" / "key.asc").read_text()
@@ -99,14 +99,10 @@ def test_nobody_is_asked_when_all_is_there(state: HostState, expected: set[str])
 def test_what_is_installed_and_good_stays_though_a_newer_build_is_offered() -> None:
     offers = tuple(Offer(name, f"1.20.2-{build}") for name in THERE for build in ("1.1", "2.1"))
     looked = seen(HostState(packages=THERE, keys={}))
-    looked = View(**{**_fields(looked), "answers": {("cp1", KUBERNETES): Answer(offers, KEY)}})
+    looked = changed(looked, answers={("cp1", KUBERNETES): Answer(offers, KEY)})
     assert kubernetes_source(looked, looked.cluster.host("cp1")).versions == THERE
-    fresh = View(**{**_fields(looked), "states": {**looked.states, "cp1": HostState()}})
+    fresh = changed(looked, states={**looked.observed.states, "cp1": HostState()})
     assert set(kubernetes_source(fresh, fresh.cluster.host("cp1")).versions.values()) == {"1.20.2-2.1"}
-
-
-def _fields(view: View) -> dict[str, Any]:
-    return {name: getattr(view, name) for name in View.__dataclass_fields__}
 
 
 @pytest.mark.parametrize(

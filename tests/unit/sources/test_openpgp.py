@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.engine.session import _keys
 from provisioner.errors import BundleError, UsageError
-from provisioner.session import _keys
 from provisioner.sources import openpgp, packets
 from provisioner.sources.armor import BEGIN, END, armored, text_of
 from provisioner.sources.keys import found, refused, trusted

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.bundle.common.mirror import AptSource
+from provisioner.bundle.upstream.repositories import archive
+from provisioner.bundle.upstream.request import Addresses, Request
 from provisioner.errors import BundleError
 from provisioner.inventory.values import Version
-from provisioner.mirror import Source
-from provisioner.upstream.repositories import archive
-from provisioner.upstream.request import Addresses, Request
 
 OWN = {"debian": "trixie", "ubuntu": "noble"}
 
@@ -50,7 +50,7 @@ def test_a_machine_makes_bundles_for_its_own_distribution_and_no_other(
         return
     components = ("main", "universe") if name == "ubuntu" else ("main",)
     keyring = str(keyrings / f"{name}-archive-keyring.gpg")
-    assert archive(wished, etc, keyrings) == (Source(f"http://own.example/{name}", codename, components, keyring),)
+    assert archive(wished, etc, keyrings) == (AptSource(f"http://own.example/{name}", codename, components, keyring),)
 
 
 @pytest.mark.parametrize("name", OWN)

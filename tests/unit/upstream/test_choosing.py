@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from provisioner.bundle.debian.process import Runner
+from provisioner.bundle.common.process import Runner
+from provisioner.bundle.upstream import images, packages
+from provisioner.bundle.upstream.apt import Apt
+from provisioner.bundle.upstream.request import Addresses, Request
 from provisioner.errors import UsageError
 from provisioner.inventory.values import Version
-from provisioner.upstream import images, packages
-from provisioner.upstream.apt import Apt
-from provisioner.upstream.request import Addresses, Request
 
 THERE = {
     "kubeadm": ("1.20.1-1.1", "1.20.2-1.1", "1.20.2-2.1"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.bundle.upstream import networks
 from provisioner.errors import PreflightError, UsageError
-from provisioner.upstream import networks
 from tests.builders import network_objects
 from tests.unit.upstream.test_request import wish
 

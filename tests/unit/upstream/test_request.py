@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from provisioner.bundle.upstream import repositories
+from provisioner.bundle.upstream.request import Addresses, Request, check
 from provisioner.errors import UsageError
 from provisioner.inventory.values import Version
-from provisioner.upstream import repositories
-from provisioner.upstream.request import Addresses, Request, check
 
 MIRROR = Addresses(kubernetes="http://mirror.example/kubernetes")
 

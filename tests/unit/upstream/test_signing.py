@@ -6,9 +6,9 @@ import gzip
 from hashlib import sha256
 from pathlib import Path
 
-from provisioner.mirror import stanzas
-from provisioner.upstream.apt import Package
-from provisioner.upstream.signing import file_name, write_indexes
+from provisioner.bundle.common.mirror import stanzas
+from provisioner.bundle.upstream.apt import Package
+from provisioner.bundle.upstream.signing import file_name, write_indexes
 
 STANZA = """\
 Package: docker-ce

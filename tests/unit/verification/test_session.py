@@ -7,7 +7,7 @@ import pytest
 import testinfra
 
 from provisioner.verification import waiting
-from provisioner.verification.plugin import chosen
+from provisioner.verification.plugin import limited_to
 from provisioner.verification.session import Looked, Session, Unreachable, clock_ahead_s, look
 from tests.unit.verification.conftest import Answered, FakeHost, a_cluster, a_host, recorded
 
@@ -88,12 +88,12 @@ def test_without_a_healthy_control_plane_nobody_leads(two: Session) -> None:
     [(None, {"cp1", "w1"}), ("w1", {"w1"}), ("worker", {"w1"}), ("cp1, w1", {"cp1", "w1"}), ("racks", {"w1"})],
 )
 def test_which_hosts_are_checked(limit: str | None, names: set[str]) -> None:
-    assert chosen(a_cluster(a_host("cp1"), a_host("w1", groups=("racks",))), limit) == names
+    assert limited_to(a_cluster(a_host("cp1"), a_host("w1", groups=("racks",))), limit) == names
 
 
 def test_a_stranger_is_refused() -> None:
     with pytest.raises(pytest.UsageError, match="no host or group is called w9"):
-        chosen(a_cluster(), "w1,w9")
+        limited_to(a_cluster(), "w1,w9")
 
 
 def test_waiting_says_each_thing_once_and_ends_with_what_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:

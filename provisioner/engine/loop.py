@@ -1,0 +1,237 @@
+"""The loop: look at every host, compare with what is wished, show the difference or make it go away, look again.
+
+`plan` and `apply` are the same up to the point where `plan` stops. What was seen stays valid until a command has run
+on that host; only then is it asked again. So a run with nothing to do costs each host one handshake, one look at its
+facts and one batch of probes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from provisioner.core.names import some
+from provisioner.core.plan import Plan, differences
+from provisioner.core.report import Found, Listener, PhaseBegan, Report
+from provisioner.engine.applying import Work
+from provisioner.engine.fleet import Fleet
+from provisioner.engine.gathering import Seen, look_at, see
+from provisioner.engine.guard import for_all
+from provisioner.engine.measuring import measured
+from provisioner.engine.planning import by_host, planned, wished
+from provisioner.engine.repositories import ask
+from provisioner.engine.selection import require_cluster, require_needs, told
+from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
+from provisioner.plays.play import Playbook
+from provisioner.world.lock import Holder
+from provisioner.world.view import View
+
+Rules = Callable[[View], tuple[Problem, ...]]
+
+
+class Lease(Protocol):
+    """The right to change the cluster."""
+
+    def check(self) -> None:
+        """LockHeldError when another run has it now; UnreachableError when nobody can tell."""
+
+
+class Ground(Protocol):
+    """What an apply stands on besides the hosts."""
+
+    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
+        """Keep other runs away from this cluster; LockHeldError when one is there."""
+
+    def is_abandoned(self, holder: Holder | None) -> bool:
+        """Whether that lock is one of a run that is dead, and nobody has taken it away."""
+
+    def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[Mapping[str, ProvisionerError]]:
+        """Give hosts access to the bundle; called when a first step is due. Tells for which of them that has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every part of a run needs: the procedure, the hosts, who listens, and the titles of plays to leave out."""
+
+    playbook: Playbook
+    fleet: Fleet
+    rules: Rules
+    listen: Listener
+    left_out: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: the report, the plan as it was before the first step, and the errors by host."""
+
+    report: Report
+    plan: Plan
+    view: View
+    errors: dict[str, ProvisionerError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look at everything has brought: what is known and seen, what would be done, who did not answer.
+
+    `left` is what is to be done in plays that are left out, `problems` what was found and does not stand in the way.
+    """
+
+    view: View
+    seen: Seen
+    plan: Plan
+    left: Plan
+    errors: dict[str, ProvisionerError]
+    problems: tuple[Problem, ...]
+
+
+def plan(run: Run, view: View) -> Outcome:
+    """Look at everything and say what would change. Nothing is changed."""
+    began_s = time.monotonic()
+    run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
+    looked = _look_everywhere(run, view)
+    result = "failed" if looked.errors else "changes" if looked.plan.steps else "ok"
+    outcome = _outcome(result, looked, _work_on(run, looked), began_s)
+    return replace(outcome, report=replace(outcome.report, changed=len(looked.plan.steps)))
+
+
+def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> Outcome:
+    """Look, then make the difference go away play by play; each play is looked at again when it is through.
+
+    Before anything is changed, the cluster is locked and looked at again: another run may have been there meanwhile.
+    With `agreed`, a plan that was saved, nothing else than that is done (PreflightError names what differs), and all
+    its machines have to answer. After Ctrl-C the outcome's report says `interrupted`.
+    """
+    began_s = time.monotonic()
+    run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
+    looked = _look_everywhere(run, view)
+    if not looked.plan.steps and not ground.is_abandoned(looked.view.observed.lock):
+        return _outcome("failed" if looked.errors else "ok", looked, _work_on(run, looked), began_s)
+    result = "ok"
+    with ground.lock(run.fleet, looked.view) as lease:
+        view = view.with_observed(answers=looked.view.observed.answers, ways=looked.view.observed.ways)
+        looked = _look_everywhere(run, view, told=looked.problems, settle=True)
+        _require_agreed(agreed, looked)
+        work = _work_on(run, looked, agreed)
+        try:
+            _work(run, work, lease, ground)
+        except KeyboardInterrupt:
+            result = "interrupted"
+    result = "failed" if work.errors and result == "ok" else result
+    return _outcome(result, looked, work, began_s)
+
+
+def _work_on(run: Run, looked: _Looked, agreed: Plan | None = None) -> Work:
+    return Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors, looked.plan, agreed)
+
+
+def _work(run: Run, work: Work, lease: Lease, ground: Ground) -> None:
+    hosts = sorted({step.host for step in work.planned.steps})
+    if not hosts:
+        work.is_through = True
+        return
+    with ground.open_bundle(run.fleet, hosts) as without_bundle:
+        work.drop(without_bundle)
+        try:
+            _play_on(run, work, lease)
+        except KeyboardInterrupt:
+            # Connections first: what runs would be waited for otherwise, and there is still something to take away.
+            run.fleet.cut()
+            raise
+
+
+def _play_on(run: Run, work: Work, lease: Lease) -> None:
+    """Play after play, as long as the lock is ours; where it is not any more, the report tells what is left."""
+    for play in run.playbook:
+        if play.title not in run.left_out:
+            try:
+                lease.check()
+            except ProvisionerError as error:
+                work.drop({work.view.leader.name: error})
+                return
+            work.play(play)
+    work.is_through = True
+
+
+def _require_agreed(agreed: Plan | None, looked: _Looked) -> None:
+    if agreed is None:
+        return
+    stop_for(looked.errors)
+    if problems := differences(agreed, looked.plan):
+        raise PreflightError(
+            "the machines are not any more as they were when the plan was made; nothing was changed",
+            problems,
+            hint="Make a new plan and look at it: `provisioner plan -o FILE`.",
+        )
+
+
+def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), settle: bool = False) -> _Looked:
+    """Connect, look, judge, probe. A worker that cannot be looked at is left out; the leader has to answer.
+
+    `told` are findings that were shown already; with `settle`, what earlier runs have left working is waited for.
+    """
+    view, errors = look_at(run.fleet, view, tuple(run.fleet.transports), run.listen if settle else None)
+    _require_leaders(view, errors)
+    view = replace(view, limit=view.limit - set(errors))
+    for asking in (measured, ask):
+        view, unasked = asking(run.fleet, view, run.listen)
+        _require_leaders(view, unasked)
+        view, errors = replace(view, limit=view.limit - set(unasked)), errors | unasked
+    view, problems, unjudged = for_all(view, run.rules, run.listen)
+    wrong = [problem for problem in problems if problem.severity is Severity.ERROR]
+    for problem in problems:
+        if problem not in (*told, *wrong):
+            run.listen(Found(problem))
+    if wrong:
+        raise PreflightError(f"{len(wrong)} finding(s) stand in the way; nothing was changed", wrong)
+    seen: Seen = {}
+    errors |= unjudged
+    while True:
+        _require_leaders(view, errors)
+        view = replace(view, limit=view.limit - set(errors))
+        view, wishes, dropped = for_all(view, partial(wished, run.playbook), run.listen)
+        resources = {host: [one for wish in own for one in wish.resources] for host, own in by_host(wishes).items()}
+        dropped |= see(run.fleet, resources, seen)
+        # Without a host that has not answered, another may have to be asked something else.
+        if not dropped:
+            plan, left, dropped = planned(run.playbook, run.left_out, wishes, seen, run.listen)
+        if not dropped:
+            break
+        errors |= dropped
+    require_needs(run.playbook, plan, left)
+    require_cluster(run.playbook, plan, view)
+    return _Looked(view, seen, plan, left, errors, problems)
+
+
+def _require_leaders(view: View, errors: Mapping[str, ProvisionerError]) -> None:
+    """Without its control planes nothing can be said of a cluster; without any host there is nothing to do."""
+    planes = {host.name for host in view.cluster.control_planes}
+    if planes & set(errors) or not view.limit - set(errors):
+        stop_for(errors)
+
+
+def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
+    """Before the first change, hosts that fail stop the run: all of them are named."""
+    if not errors:
+        return
+    if len(errors) == 1:
+        raise next(iter(errors.values()))
+    first = next(iter(errors.values()))
+    text = "\n".join(f"{error.message}\n  {error.details}".rstrip() for error in errors.values())
+    raise type(first)(f"{len(errors)} machines failed: {some(errors)}", details=text, hint=first.hint)
+
+
+def _outcome(result: str, looked: _Looked, work: Work, began_s: float) -> Outcome:
+    report = Report(
+        result,
+        changed=len(work.done),
+        hosts=work.host_reports(),
+        skipped=told(looked.left),
+        seconds=round(time.monotonic() - began_s, 3),
+        left_out=len(looked.left.steps),
+    )
+    return Outcome(report, looked.plan, work.view, work.errors)

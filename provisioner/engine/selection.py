@@ -1,0 +1,102 @@
+"""Doing a part of a plan: which plays were asked for, whether they can do without the others, what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from provisioner.core.names import some
+from provisioner.core.plan import Plan, PlayPlan
+from provisioner.errors import PreflightError, Problem, UsageError
+from provisioner.inventory.findings import nearest
+from provisioner.plays.play import Playbook
+from provisioner.world.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was asked for: hosts and groups as typed, plays to do alone, plays to leave out."""
+
+    limit: str = ""
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+
+def left_out(playbook: Playbook, selection: Selection) -> frozenset[str]:
+    """The titles of the plays that are not to be done. UsageError for a play that is unknown, or when none is left."""
+    titles = [play.title for play in playbook]
+    only = {_title(word, titles, "--only") for word in selection.only} or set(titles)
+    skip = {_title(word, titles, "--skip") for word in selection.skip}
+    if only <= skip:
+        raise UsageError("--only and --skip leave no play to do", hint=f"The plays are: {', '.join(titles)}.")
+    return frozenset(titles) - (only - skip)
+
+
+def require_needs(playbook: Playbook, kept: Plan, left: Plan) -> None:
+    """PreflightError when steps that are kept need steps that are left out."""
+    problems = tuple(_unmet(playbook, kept, left))
+    if problems:
+        raise PreflightError("what was asked for needs steps that are left out; nothing was changed", problems)
+
+
+def require_cluster(playbook: Playbook, kept: Plan, view: View) -> None:
+    """PreflightError when steps need a cluster that is not there, and a limit keeps it from being made."""
+    leader = view.leader.name
+    if leader in view.limit or view.observed.states[leader].initialised:
+        return
+    alone = [play.title for play in playbook if play.leaderless]
+    by = [play.title for play in kept.plays if play.steps and play.title not in alone]
+    if by:
+        message = f"carries no cluster yet, and {', '.join(by)} need{'' if len(by) > 1 else 's'} one"
+        options = " ".join(f"--only {_word(title)}" for title in alone)
+        hint = f"Add {leader} to --limit; or prepare the machines alone: {options}."
+        problem = Problem("cluster-needed", leader, message, hint)
+        raise PreflightError("what was asked for needs steps that are left out; nothing was changed", [problem])
+
+
+def told(left: Plan) -> tuple[str, ...]:
+    """In words, what is still to be done and will not be."""
+    return tuple(f"{play.title}: {_to_do(play)} to do, left out by --only or --skip" for play in left.plays)
+
+
+def _title(word: str, titles: Iterable[str], option: str) -> str:
+    known = {title.replace(" ", "-"): title for title in titles}
+    written = "-".join(word.lower().replace("-", " ").split())
+    if written not in known:
+        meant = nearest(written, known, 0.6)
+        hint = f"Did you mean {meant}? " if meant else ""
+        raise UsageError(f"{option} {word}: there is no such play", hint=f"{hint}The plays are: {', '.join(known)}.")
+    return known[written]
+
+
+def _unmet(playbook: Playbook, kept: Plan, left: Plan) -> Iterator[Problem]:
+    needed = {play.title: _needed(playbook, play.title) for play in kept.plays if play.steps}
+    for missing in left.plays:
+        by = [title for title, needs in needed.items() if missing.title in needs]
+        if by:
+            yield Problem(
+                "play-needed",
+                missing.title,
+                f"{_to_do(missing)} to do, and {', '.join(by)} need{'' if len(by) > 1 else 's'} that",
+                f"Leave {_word(missing.title)} in, or leave out {', '.join(_word(title) for title in by)} too.",
+            )
+
+
+def _needed(playbook: Playbook, title: str) -> set[str]:
+    """All plays that this one needs, and those that these need."""
+    needs = {play.title: play.needs for play in playbook}
+    found: set[str] = set()
+    new = {title}
+    while new:
+        new = {need for one in new for need in needs[one]} - found
+        found |= new
+    return found
+
+
+def _to_do(play: PlayPlan) -> str:
+    hosts = dict.fromkeys(step.host for step in play.steps)
+    return f"{len(play.steps)} step(s) on {some(hosts)}"
+
+
+def _word(title: str) -> str:
+    return title.replace(" ", "-")

@@ -1,0 +1,97 @@
+"""Everything that is known of the machines and the cluster: what a play may know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provisioner.inventory.values import Secret
+from provisioner.world.cluster import ClusterState
+from provisioner.world.facts import HostFacts, HostState
+from provisioner.world.lock import Holder
+from provisioner.world.network import Decision, Ways
+from provisioner.world.offers import Answer
+
+if TYPE_CHECKING:
+    from provisioner.bundle.common.reading import Bundle
+    from provisioner.core.objects import Objects
+    from provisioner.inventory.model import Cluster, Host
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """What a run brings along. Randomness, secrets and files are read or made once, by the engine, and come in here.
+
+    `bundle` is None when nothing comes from one, `bundle_key` is its public key, armored. `network` is the network
+    plug-in's manifest as it was found; None when it has none. `files` is the text of the files that the inventory names
+    and that are put on machines. `source_keys` are the keys that it names as files, by product, armored; `pinned` are
+    the versions of the lock file, by platform and product, `image_digests` its digests, by the image's name. `run` is
+    this run's id.
+    """
+
+    run: str = ""
+    join_token: Secret = field(default_factory=lambda: Secret("", "join token"))
+    bundle: Bundle | None = None
+    bundle_key: str = ""
+    network: Objects | None = None
+    files: Mapping[Path, str] = field(default_factory=dict)
+    source_keys: Mapping[str, str] = field(default_factory=dict)
+    pinned: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+    image_digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was seen in this run, as late as it was looked at.
+
+    `facts` and `states` hold the hosts that were reached; `live` is the cluster as its leader sees it, None as long as
+    there is none; `lock` says who works on it. `answers` are those of package sources, by host and product; `ways` is
+    what was measured between the machines. `now_s` is when they were looked at, in seconds since 1970.
+    """
+
+    now_s: float = 0.0
+    facts: Mapping[str, HostFacts] = field(default_factory=dict)
+    states: Mapping[str, HostState] = field(default_factory=dict)
+    live: ClusterState | None = None
+    lock: Holder | None = None
+    answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+    ways: Ways = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was made of it, once for all plays: each host's address, interface and largest packet."""
+
+    addresses: Mapping[str, Decision] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a play may know: the inventory and the hosts that this run is limited to, what was brought along, what
+    was seen, and what was decided.
+    """
+
+    cluster: Cluster
+    limit: frozenset[str] = frozenset()
+    materials: Materials = Materials()
+    observed: Observed = Observed()
+    decided: Decided = Decided()
+
+    def with_observed(self, **changes: Any) -> View:
+        """The same with something else observed."""
+        return replace(self, observed=replace(self.observed, **changes))
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The hosts that this run works on: reached, and within its limit."""
+        return tuple(
+            host for host in self.cluster.hosts if host.name in self.observed.facts and host.name in self.limit
+        )
+
+    @property
+    def leader(self) -> Host:
+        """A control plane that carries the cluster, or the one that will be initialised."""
+        planes = [host for host in self.cluster.control_planes if host.name in self.observed.facts]
+        return next((host for host in planes if self.observed.states[host.name].initialised), planes[0])
