@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 MIRROR ?=
 export PATH := $(abspath $(BIN)):$(PATH)
-# Where Python may not keep its bytecode, each of some thousand runs would compile everything again.
+# Without cached bytecode, each of about a thousand runs of Python would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: up down check types fast test bench lock clean
@@ -15,7 +15,7 @@ up: $(VENV)/ready
 down: $(VENV)/ready
 	provisioner lab down
 
-# Types and tests side by side, and three tests at a time, as some only wait: on two cores this keeps it about a minute.
+# Types and tests in parallel, and three tests at a time, because some only wait: about a minute on two cores.
 check: $(VENV)/dev
 	ruff format --check .
 	ruff check .
@@ -27,8 +27,8 @@ types: $(VENV)/dev
 fast: $(VENV)/dev
 	pytest -q -n 3 --dist worksteal -m "not e2e" tests
 
-# Every crash point and hostile inputs before the real machines: the check tries a part of them. Two labs at a time, on
-# different machines: what needs one lab stays together (tests/conftest.py).
+# All crash points and hostile inputs (`check` tries a part of them), then the tests on real machines: two labs at a
+# time, with different machines; tests that need the same lab stay together (tests/conftest.py).
 test: check
 	pytest -q -n 2 --dist worksteal -m sweep tests/scenarios
 	pytest -q -n 2 --dist worksteal -m fuzz tests
@@ -37,8 +37,8 @@ test: check
 bench: $(VENV)/dev
 	python -m tests.bench
 
-# What users get with the tools that build provisioner itself, and what developers get. `make lock UPGRADE=--upgrade`
-# takes the newest versions; without it, only what pyproject.toml asks for changes.
+# The packages for users, with the tools that build provisioner itself, and the packages for developers. `make lock
+# UPGRADE=--upgrade` takes the newest versions; without it, only changes in pyproject.toml have an effect.
 COMPILE := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
   --no-emit-find-links --no-emit-trusted-host
 
@@ -51,12 +51,12 @@ lock: $(VENV)/dev
 clean:
 	rm -rf $(VENV) build dist
 
-# An environment with what users get, and one with what developers need besides; made anew when they change.
+# An environment with the packages for users, then also with those for developers; updated when they change.
 $(VENV)/ready: pyproject.toml requirements.lock scripts/make-venv
 	PYTHON=$(PYTHON) ./scripts/make-venv $(VENV)
 	touch $@
 
-# gpg and OpenSSH are what the tests compare with.
+# The tests compare our results with those of gpg and OpenSSH.
 $(VENV)/dev: $(VENV)/ready requirements-dev.lock
 	$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements-dev.lock
 	if ! (command -v gpg && command -v gpgv && command -v ssh && command -v ssh-keygen) >/dev/null; then \

@@ -1,8 +1,8 @@
-"""YAML of files and machines, read within bounds: by libyaml where PyYAML has it, counted before it takes memory.
+"""YAML of files and hosts, read within limits: by libyaml where PyYAML has it, counted before it uses memory.
 
 The only place that reads YAML. A few hundred bytes can stand for gigabytes: aliases (`*name`) name what was written
 before, and aliases of aliases multiply. So everything is counted while it is composed, an alias as often as it is used.
-libyaml's own composer would recurse without end on the stack of C, which ends the process: it only parses here.
+libyaml's own composer would recurse without limit on the C stack, which crashes the process: it only parses here.
 Pure.
 """
 
@@ -20,20 +20,20 @@ from yaml.reader import Reader
 from yaml.resolver import Resolver
 from yaml.scanner import Scanner
 
-# Ten times what the largest manifests have (7,000 lines), and enough for an inventory of 5000 machines.
-# A long text counts as one value more for each CHARACTERS_PER_VALUE, or an alias could repeat megabytes.
+# Ten times what the largest manifests have (7,000 lines), and enough for an inventory of 5000 hosts.
+# A long text counts as one more value for each CHARACTERS_PER_VALUE; otherwise an alias could repeat megabytes.
 MOST_VALUES = 300_000
 CHARACTERS_PER_VALUE = 100
 MOST_CHARACTERS = 16 * 2**20
-# Group in group in group takes two levels each; schemas of custom resources have about 40.
+# Nested groups take two levels each; schemas of custom resources have about 40.
 MOST_DEPTH = 100
-# Longer ones are read in quadratic time (`1:1:1:...` is a number too), and Python refuses to write them out.
+# Longer numbers are read in quadratic time (`1:1:1:...` is one too), and Python refuses to print them.
 LONGEST_NUMBER = 100
 _NUMBERS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp"))
 
 
 class TooMuchError(yaml.MarkedYAMLError):
-    """YAML that goes beyond the bounds; `problem` says which, `problem_mark` where."""
+    """YAML that exceeds the limits; `problem` says which, `problem_mark` where."""
 
 
 class _Python(Reader, Scanner, Parser):
@@ -50,12 +50,12 @@ _Composer: Any = Composer
 
 
 class _Bounded(_Composer, SafeConstructor, Resolver):  # type: ignore[misc]
-    """PyYAML's safe loader but for its parser, within bounds: plain values only, and every error is a YAMLError."""
+    """PyYAML's safe loader with a parser of choice and limits: plain values only, and every error is a YAMLError."""
 
     parser: ClassVar[Any]
 
     def __init__(self, text: str) -> None:
-        """Of a whole text; YAMLError where that cannot be YAML at all."""
+        """Load a whole text; YAMLError when it cannot be YAML at all."""
         if len(text) > MOST_CHARACTERS:
             raise TooMuchError(None, None, f"it is larger than {MOST_CHARACTERS // 2**20} MiB")
         try:
@@ -69,7 +69,7 @@ class _Bounded(_Composer, SafeConstructor, Resolver):  # type: ignore[misc]
         self.sizes: dict[str, int] = {}
 
     def compose_document(self) -> yaml.Node:
-        """Anchors end with their document, the count of values does not."""
+        """Anchors are valid within their document; the values of all documents are counted together."""
         self.sizes = {}
         document: yaml.Node = super().compose_document()
         return document
@@ -90,7 +90,7 @@ class _Bounded(_Composer, SafeConstructor, Resolver):  # type: ignore[misc]
         return node
 
     def compose_scalar_node(self, anchor: str | None) -> yaml.ScalarNode:
-        """A scalar; numbers are short."""
+        """A scalar; TooMuchError for a number that is too long."""
         node: yaml.ScalarNode = super().compose_scalar_node(anchor)
         if node.tag in _NUMBERS and len(node.value) > LONGEST_NUMBER:
             problem = f"it is a number of more than {LONGEST_NUMBER} characters"
@@ -101,7 +101,7 @@ class _Bounded(_Composer, SafeConstructor, Resolver):  # type: ignore[misc]
     def _alias(self, event: AliasEvent, node: yaml.Node) -> yaml.Node:
         mark: Any = event.start_mark
         if event.anchor not in self.sizes:
-            raise TooMuchError(None, None, f"recursion: what `*{event.anchor}` names contains it", mark)
+            raise TooMuchError(None, None, f"recursion: the value of `*{event.anchor}` contains it", mark)
         self._count(self.sizes[event.anchor], mark)
         return node
 
@@ -112,7 +112,7 @@ class _Bounded(_Composer, SafeConstructor, Resolver):  # type: ignore[misc]
             raise TooMuchError(None, None, f"{how} more than {MOST_VALUES:,} values", mark)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """A node's value. What PyYAML's constructors raise for `2021-99-99` or `!!int x` says where it was."""
+        """A node's value. An error of PyYAML's constructors, as for `2021-99-99` or `!!int x`, gets its place."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
@@ -129,18 +129,18 @@ class Loader(_Bounded, _QUICK):  # type: ignore[misc]
 
 
 class ExactLoader(_Bounded, _Python):
-    """By PyYAML itself: twenty times as slow, and it tells better where a syntax error is."""
+    """By PyYAML itself: twenty times as slow, but more exact about where a syntax error is."""
 
     parser = _Python
 
 
 def load(text: str) -> Any:
-    """The value of one document; YAMLError for what is none, or is too much."""
+    """The value of one document; YAMLError when it is not YAML, or exceeds the limits."""
     return Loader(text).get_single_data()
 
 
 def load_all(text: str) -> Iterator[Any]:
-    """The values of all documents; YAMLError for what is none, or is too much."""
+    """The values of all documents; YAMLError when they are not YAML, or exceed the limits."""
     loader: Any = Loader(text)
     while loader.check_data():
         yield loader.get_data()

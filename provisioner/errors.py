@@ -1,14 +1,14 @@
-"""Everything that can go wrong, as one tree; each error says what, where and what to do next.
+"""All errors, as one tree; each says what went wrong, where, and what to do next.
 
     ProvisionerError                 exit code 1
     ├── UsageError                   2   the command line or a file the user wrote
     │   └── InventoryError           2   all problems of an inventory at once
-    ├── PreflightError               3   found before anything was touched
+    ├── PreflightError               3   found before anything was changed
     │   ├── LabError                 3   this machine cannot run the lab as asked
     │   └── BundleError              3   the bundle is damaged, missing or does not fit
     ├── UnreachableError             4   no connection, refused login, changed host key
     ├── StepError                    5   a command failed, or a host did not converge
-    │   ├── AnswerError              5   what a machine answered could not be processed
+    │   ├── AnswerError              5   the answer of a host could not be processed
     │   └── BuildError               5   a step of building a bundle or an image failed
     ├── VerificationError            6
     └── LockHeldError                7
@@ -25,7 +25,7 @@ from typing import ClassVar
 
 
 class Severity(StrEnum):
-    """An error stops the run before anything is touched; a warning is shown and the run goes on."""
+    """An error stops the run before anything is changed; a warning is shown and the run goes on."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -70,7 +70,7 @@ class ProblemsError(ProvisionerError):
 
 
 class UsageError(ProvisionerError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something impossible."""
 
     exit_code = 2
 
@@ -80,7 +80,7 @@ class InventoryError(UsageError, ProblemsError):
 
 
 class PreflightError(ProblemsError):
-    """A machine cannot become what the inventory wants; nothing has been touched."""
+    """A host cannot reach the desired state; nothing has been changed."""
 
     exit_code = 3
 
@@ -90,23 +90,23 @@ class LabError(PreflightError):
 
 
 class BundleError(PreflightError):
-    """The bundle is damaged, missing, or not for these machines."""
+    """The bundle is damaged, missing, or not for these hosts."""
 
 
 class UnreachableError(ProvisionerError):
-    """A host cannot be reached or does not let us in."""
+    """A host cannot be reached or refuses the login."""
 
     exit_code = 4
 
 
 class StepError(ProvisionerError):
-    """A command failed on a host, or a host did not become what was wished."""
+    """A command failed on a host, or a host did not reach the desired state."""
 
     exit_code = 5
 
 
 class AnswerError(StepError):
-    """What a machine has answered could not be processed, and nobody has foreseen why: a fault of its or ours.
+    """The answer of a host could not be processed, for an unexpected reason: a fault of the host or a defect of ours.
 
     `trace` says where the code was, for the log.
     """
@@ -122,12 +122,12 @@ class BuildError(StepError):
 
 
 class VerificationError(ProblemsError):
-    """The cluster is not what the inventory says."""
+    """The cluster is not in the state that the inventory describes."""
 
     exit_code = 6
 
 
 class LockHeldError(ProvisionerError):
-    """Another run works on the same thing."""
+    """Another run works on the same cluster, lab or bundle."""
 
     exit_code = 7

@@ -1,4 +1,4 @@
-"""Where things live on the machine of whoever runs this: caches, state, logs; and files that are theirs alone."""
+"""Where files are kept on this machine: caches, state, logs; and how files are written safely."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATE_VARIABLE = "PROVISIONER_STATE_DIR"
 
 
 def state_directory() -> Path:
-    """Labs and logs; the environment variable PROVISIONER_STATE_DIR overrides the platform's place."""
+    """Labs and logs; the environment variable PROVISIONER_STATE_DIR overrides the platform's default."""
     override = os.environ.get(STATE_VARIABLE)
     return Path(override).absolute() if override else platformdirs.user_state_path("provisioner")
 
@@ -31,18 +31,18 @@ def cache_directory() -> Path:
 
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Write a file whole or not at all, so that not even a power cut leaves half of it; OSError, with `path` as its
-    file name, when it cannot be.
+    """Write a file completely or not at all, so that not even a power cut leaves half of it; OSError, with `path` as
+    its file name, when it cannot be written.
 
-    A link is followed: the file that it names is written. What is there and is no regular file (a device, a pipe) is
-    refused and stays. The file is never readable for anyone whom `mode`, the umask, or the mode of the file that it
-    replaces does not allow. When we are killed, the most that stays is a hidden file beside it.
+    A symbolic link is followed: its target is written. An existing device, pipe or other special file is refused and
+    not changed. The file is never readable for a user whom `mode`, the umask, or the mode of the replaced file does
+    not allow. When this process is killed, at most a hidden file beside it remains.
     """
     data = content.encode() if isinstance(content, str) else content
     try:
         before = _regular(path)
         if not path.is_symlink():
-            # Where a link leads into nowhere, something is not mounted, perhaps: nothing is made in its place.
+            # A dangling link may point into a file system that is not mounted: do not create its directory.
             path.parent.mkdir(parents=True, exist_ok=True)
         _replace(Path(os.path.realpath(path)), data, mode, before)
     except OSError as error:
@@ -50,12 +50,12 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """`write_atomic`, for a file that nobody else could ever read."""
+    """`write_atomic`, for a file that no other user can read at any time."""
     write_atomic(path, text, 0o600)
 
 
 def _regular(path: Path) -> os.stat_result | None:
-    """What is known of the file that is there; OSError for what is no regular file."""
+    """The status of the existing file, if any; OSError when it is not a regular file."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -63,20 +63,20 @@ def _regular(path: Path) -> os.stat_result | None:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file")
     if not os.access(path, os.W_OK):
-        # The directory would let us replace it, and whoever made it read-only meant it.
+        # The directory would let us replace it, but it was made read-only on purpose.
         raise PermissionError(errno.EACCES, "it is read-only")
     return found
 
 
 def _replace(path: Path, data: bytes, mode: int, before: os.stat_result | None) -> None:
-    """Write beside its place, and move: a name that nobody else uses, so that two writers do not mix."""
+    """Write a file with a unique name beside it, and rename that: two writers do not mix."""
     new = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.provisioner")
     mode = mode & before.st_mode if before else mode
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if before and os.geteuid() == 0:
-                # With sudo, a user's file stays theirs.
+                # With sudo, a user's file keeps its owner.
                 os.fchown(file.fileno(), before.st_uid, before.st_gid)
             file.write(data)
             file.flush()
@@ -85,13 +85,13 @@ def _replace(path: Path, data: bytes, mode: int, before: os.stat_result | None) 
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-    # The new name is there: a file system that cannot sync a directory is no reason to say that it is not.
+    # The file is in place, also when the file system cannot sync a directory: that is not an error.
     with suppress(OSError):
         _sync(path.parent)
 
 
 def _sync(directory: Path) -> None:
-    """Make a new name in a directory last."""
+    """Sync a directory, so that a new name in it survives a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

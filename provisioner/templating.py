@@ -1,8 +1,8 @@
-"""The files that are put on machines live in `templates/`, by subject; here they are found and filled in.
+"""The files that are put on hosts are in `templates/`, by subject; this module finds and renders them.
 
-How a value is written is decided by the kind of file, and cannot be forgotten in a template: in a shell script each is
-one quoted word, in YAML and JSON a JSON value, on a page escaped. In any other file a value has to be a word that no
-reader of such files takes for more than that; `field`, `fields` and `in_quotes` are for places that hold more.
+The kind of file decides how a value is written, so that no template can forget to quote it: in a shell script each
+value is one quoted word, in YAML and JSON a JSON value, in HTML escaped. In any other file a value has to be a plain
+word without special characters; `field`, `fields` and `in_quotes` are for places that allow more.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from provisioner.core.untrusted import UntrustedError, printable, visible
 from provisioner.errors import UsageError
 
-# Not an option, whatever reads it.
+# Does not begin like an option, for any program that reads it.
 _WORD = re.compile(r"(?!-)[A-Za-z0-9_.:/@=,+~*-]*")
-# One of several in a line, as systemd's EnvironmentFile and apt's sources take them without quotes: no blank ends it.
+# One of several in a line, unquoted, as in systemd's EnvironmentFile and apt's sources: without blanks and quotes.
 _FIELD = re.compile(r"[^\s\"'\\$`#]*")
-# What a backslash stands before, between double quotes: in a shell, and in systemd's EnvironmentFile (systemd.exec(5)).
+# Characters that a backslash escapes in double quotes, in a shell and in systemd's EnvironmentFile (systemd.exec(5)).
 _SPECIAL = re.compile(r"[\"\\$`]")
 _BEYOND_ASCII = re.compile(r"[^\x20-\x7e]")
 _LARGEST_ESCAPED = 0xFFFF
 
 
 class _Written(str):
-    """A value that a filter has written as its place in the file needs it."""
+    """A value that a filter has already quoted as its place in the file needs it."""
 
     __slots__ = ()
 
@@ -38,7 +38,7 @@ class _Written(str):
 @cache
 def _root() -> Path:
     package = Path(__file__).parent
-    # Inside a wheel the templates lie in the package, in a checkout beside it.
+    # In a wheel the templates are in the package, in a checkout beside it.
     return next(place for place in (package / "templates", package.parent / "templates") if place.is_dir())
 
 
@@ -50,16 +50,16 @@ def path(name: str) -> Path:
 def render(name: str, **values: object) -> str:
     """The template with its values.
 
-    A value that is missing raises jinja2.UndefinedError; one that the file cannot hold, UsageError.
+    A missing value raises jinja2.UndefinedError; a value that the file cannot hold, UsageError.
     """
-    # Most machines get the same files: each is made once.
+    # Most hosts get the same files: each is rendered once.
     if all(map(_is_plain, values.values())):
         return _remembered(name, tuple(values.items()))
     return _rendered(name, values)
 
 
 def _is_plain(value: object) -> bool:
-    """Text, and tuples of it: those that are equal are written alike, which is not so of True and 1."""
+    """Text, and tuples of text: equal ones are rendered alike. True and 1 are equal too, but not rendered alike."""
     return type(value) is str or (type(value) is tuple and all(map(_is_plain, value)))
 
 
@@ -74,27 +74,27 @@ def _rendered(name: str, values: Mapping[str, object]) -> str:
     except UntrustedError as error:
         raise UsageError(
             f"a value cannot be written into {name.removesuffix('.j2')}: {error}",
-            hint="Look where the inventory says it, and leave out what is no part of it: quotes, blanks, line breaks.",
+            hint="Find it in the inventory, and remove what does not belong to it: quotes, blanks, line breaks.",
         ) from error
 
 
 def kind(name: str) -> Callable[[object], str]:
-    """How values are written into the file that this template makes."""
+    """How values are written into the file that this template produces."""
     return next((write for end, write in _KINDS.items() if name.endswith(end)), _word)
 
 
 @cache
 def environment(write: Callable[[object], str]) -> Environment:
-    """Jinja, with that way to write a value."""
+    """The Jinja environment that writes values with `write`."""
     made = Environment(
         loader=FileSystemLoader(_root()),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=write is _page,  # noqa: S701 - on pages; other files are not HTML, and written by `finalize`
+        autoescape=write is _page,  # noqa: S701 - for HTML; in other files, `finalize` quotes
         finalize=write,
-        # Templates do not change while a program runs: nobody looks at the disk again for each file.
+        # Templates do not change while the program runs: do not check the disk again for each file.
         auto_reload=False,
     )
     made.filters.update(field=_field, fields=_fields, in_quotes=_in_quotes)
@@ -102,12 +102,12 @@ def environment(write: Callable[[object], str]) -> Environment:
 
 
 def _shell(value: object) -> str:
-    """Quoted where it is printed, and a word: what our scripts do with it may split it at blanks."""
+    """Quoted, and a plain word: our scripts may split the variable at blanks."""
     return shlex.quote(_word(value))
 
 
 def _json(value: object) -> str:
-    """JSON is YAML, and quoted as it must be."""
+    """JSON is valid YAML, and quotes everything that needs it."""
     return _BEYOND_ASCII.sub(_escaped, json.dumps(value, default=str, ensure_ascii=False))
 
 
@@ -115,7 +115,7 @@ def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     if 0xD800 <= code <= 0xDFFF or (code > _LARGEST_ESCAPED and not found[0].isprintable()):
         raise UntrustedError("text", found[0])
-    # YAML knows no pairs of surrogates, which JSON has for what is larger.
+    # YAML has no surrogate pairs, which JSON uses for larger characters.
     return f"\\u{code:04x}" if code <= _LARGEST_ESCAPED else found[0]
 
 

@@ -99,10 +99,10 @@ def host(name: str, address: str, **changes: Any) -> Host:
 
 
 def cluster(*hosts: Host, **settings: Any) -> Cluster:
-    """One control plane and two workers, unless told otherwise."""
+    """One control plane and two workers, unless the test names others."""
     usual = (host("cp1", "10.0.0.11"), host("w1", "10.0.0.21"), host("w2", "10.0.0.22"))
-    wished = ClusterSettings.model_validate({"kubernetes_version": VERSION, "name": "test", **settings})
-    return Cluster(path=Path("/inventory.yaml"), settings=wished, hosts=hosts or usual)
+    desired = ClusterSettings.model_validate({"kubernetes_version": VERSION, "name": "test", **settings})
+    return Cluster(path=Path("/inventory.yaml"), settings=desired, hosts=hosts or usual)
 
 
 def facts(name: str, address: str = "10.0.0.99", **changes: Any) -> HostFacts:
@@ -144,7 +144,7 @@ def leading(**changes: Any) -> HostState:
 
 
 def node(name: str, number: int, **changes: Any) -> NodeState:
-    """A Ready node object, whose part of the pods' network is 10.244.NUMBER.0/24."""
+    """A Ready node object, whose pod CIDR is 10.244.NUMBER.0/24."""
     address = changes.pop("internal_ip", "")
     usual = NodeState(name, ready=True, version=VERSION, pod_cidr=IPv4Network(f"10.244.{number}.0/24"))
     return replace(usual, internal_ip=IPv4Address(address) if address else None, **changes)
@@ -169,17 +169,17 @@ networking:
 """
 
 
-def view(wished: Cluster | None = None, **changes: Any) -> View:
+def view(desired: Cluster | None = None, **changes: Any) -> View:
     """A view of fresh machines, all reached; `states` and `facts` replace those of the hosts they name."""
-    wished = wished or cluster()
-    names = frozenset(one.name for one in wished.hosts)
+    desired = desired or cluster()
+    names = frozenset(one.name for one in desired.hosts)
     states: Mapping[str, HostState] = changes.pop("states", {})
     measured: Mapping[str, HostFacts] = changes.pop("facts", {})
     usual = changed(
-        View(wished, names),
+        View(desired, names),
         bundle=bundle(),
         bundle_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
-        facts={one.name: measured.get(one.name) or facts(one.name, one.address) for one in wished.hosts},
+        facts={one.name: measured.get(one.name) or facts(one.name, one.address) for one in desired.hosts},
         states={name: states.get(name, HostState()) for name in names},
         join_token=Secret(TOKEN, "join token"),
         now_s=NOW_S,
@@ -195,13 +195,13 @@ def changed(view: View, **changes: Any) -> View:
     return replace(view, **changes)
 
 
-def running(wished: Cluster | None = None, **changes: Any) -> View:
+def running(desired: Cluster | None = None, **changes: Any) -> View:
     """A view of a cluster that is up, with every host of the inventory in it."""
-    wished = wished or cluster()
-    nodes = [node(one.name, number, internal_ip=one.address) for number, one in enumerate(wished.hosts)]
-    planes = {one.name for one in wished.control_planes}
-    states = {one.name: leading() if one.name in planes else joined() for one in wished.hosts}
-    return view(wished, **{"states": states, "live": live(*nodes), **changes})
+    desired = desired or cluster()
+    nodes = [node(one.name, number, internal_ip=one.address) for number, one in enumerate(desired.hosts)]
+    control_planes = {one.name for one in desired.control_planes}
+    states = {one.name: leading() if one.name in control_planes else joined() for one in desired.hosts}
+    return view(desired, **{"states": states, "live": live(*nodes), **changes})
 
 
 def network_objects(image: str = "k8s.gcr.io/pause:3.2", name: str = "test-net") -> Objects:

@@ -18,18 +18,18 @@ import pytest
 
 TESTS = Path(__file__).parent
 
-# Where a red run stops a release the examples are the same every time; on a developer's machine they are new ones.
+# In CI, where a failure stops a release, the examples are always the same; on a developer's machine they are new ones.
 # How long one takes says how busy the machine is.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
-# Folders whose tests compute; those that run programs are in `shell`, `ansible` and `e2e` (machines).
+# Directories whose tests compute; those that run programs are in `shell`, `ansible` and `e2e` (machines).
 PURE = frozenset({"unit", "cases", "golden", "scenarios", "contract", "fuzz"})
 # Marks of tests that take long: they run when `-m` names them.
 WHEN_ASKED_FOR = ("sweep", "fuzz")
 
 # Groups of tests that take longest, in this order: they begin first, so that in the end no worker waits for another.
-LONGEST_FIRST = ("lab", "test_programs", "test_vagrant", "test_networks", "test_kills", "test_run")
+LONGEST_FIRST = ("lab", "test_binaries", "test_vagrant", "test_networks", "test_kills", "test_run")
 # Fixtures that are a lab which tests in several files use, by name.
 SHARED_LABS = ("lab", "sources", "subject")
 
@@ -41,7 +41,7 @@ pytest.register_assert_rewrite("tests.contract.subject", "tests.scenarios.sweep"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write what is expected anew; review it as a diff")
+    parser.addoption("--update-golden", action="store_true", help="rewrite the expected files; review them as a diff")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """The engine for real labs is there for all workers, from before the first until after the last test."""
+    """The engine for real labs runs for all workers, from before the first until after the last test."""
     config = session.config
     if config.option.markexpr == "e2e" and not config.option.collectonly and not hasattr(config, "workerinput"):
         # Only here: Docker's client costs the fast tests half a second.
@@ -138,7 +138,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         if request.config.getoption("--update-golden"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        assert path.exists(), f"{name} is not there yet: run pytest with --update-golden and review it"
+        assert path.exists(), f"{name} does not exist yet: run pytest with --update-golden and review it"
         assert text == path.read_text(), f"{name} differs: if that is right, run pytest with --update-golden"
 
     return compare

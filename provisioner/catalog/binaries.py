@@ -1,4 +1,4 @@
-"""Kubernetes' programs as files, for those who take no packages: where they are, and what goes with which release."""
+"""Kubernetes' binaries as files, used instead of packages: where they are, and which version is for which release."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """What is published as files with checksums at `url`; `version` is the one that is taken.
+    """What is published as files with checksums at `url`; `version` is the one that is used.
 
-    `{version}` stands for Kubernetes' own, `{minor}` for the number behind its dot.
+    `{version}` stands for Kubernetes' own, `{minor}` for its minor number.
     """
 
     name: str
@@ -18,8 +18,8 @@ class Binaries:
     source: str
 
 
-PROGRAMS = Binaries("kubernetes", "https://dl.k8s.io", "{version}", "https://kubernetes.io/releases/download/")
-# Newer ones serve every kubelet of the catalogue.
+KUBERNETES = Binaries("kubernetes", "https://dl.k8s.io", "{version}", "https://kubernetes.io/releases/download/")
+# Newer ones work with every kubelet of the catalog.
 CNI_PLUG_INS = Binaries(
     "kubernetes-cni",
     "https://github.com/containernetworking/plugins/releases/download",
@@ -32,19 +32,19 @@ CRICTL = Binaries(
     "1.{minor}.0",
     "https://github.com/kubernetes-sigs/cri-tools/releases",
 )
-BINARIES = (PROGRAMS, CNI_PLUG_INS, CRICTL)
+BINARIES = (KUBERNETES, CNI_PLUG_INS, CRICTL)
 _NEWEST_CRICTL_MINOR = 36
-# As Go calls architectures, where Debian has another name for them.
+# Go's names of architectures, where Debian has another name.
 _ARCHITECTURES = {"armhf": "arm", "ppc64el": "ppc64le"}
-# Those that the programs of a node are made for.
+# The architectures that the binaries of a node are published for.
 ARCHITECTURES = ("amd64", "arm64", "arm", "ppc64le", "s390x")
 
 
 def crictl_version(minor: int) -> str:
-    """The crictl for a minor release: its own, which speaks the runtime's language of its day, or the newest seen."""
+    """The crictl for a minor release: of the same release, which speaks the CRI of its time, or the newest seen."""
     return CRICTL.version.format(minor=min(minor, _NEWEST_CRICTL_MINOR))
 
 
 def architecture(debian: str) -> str:
-    """Debian's architecture in the words of the downloads."""
+    """The name of Debian's architecture in the downloads."""
     return _ARCHITECTURES.get(debian, debian)

@@ -1,4 +1,4 @@
-"""containerd's configuration: which version of it a containerd writes, and where in it the settings stand."""
+"""containerd's configuration: which version of it a containerd writes, and where in it the settings are."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ KeyPath = tuple[str, ...]
 class Line:
     """One line of releases. `config` is the version of the configuration it writes, `reads` those it understands.
 
-    `sandbox` is the pause image it uses unless told otherwise. `plug_ins` is the key for the network plug-ins' place:
-    `bin_dir` has one directory, `bin_dirs` a list of them, and both at once are refused. A file of a version that it
-    does not read keeps it from starting. `tells_driver`: its `config dump` has the runtimes' options.
+    `sandbox` is the pause image it uses by default. `plug_ins` is the key for the network plug-ins' directory:
+    `bin_dir` has one directory, `bin_dirs` a list of them, and both at once are refused. With a file of a version that
+    it does not read, it does not start. `tells_driver`: its `config dump` has the runtimes' options.
     """
 
     series: str
@@ -31,9 +31,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Where settings stand in one version of the configuration.
+    """Where the settings are in one version of the configuration.
 
-    `runc` is the table of the one runtime, with the cgroup driver in it; `cni` has the network plug-ins' places.
+    `runc` is the table of the one runtime, with the cgroup driver in it; `cni` has the network plug-ins' directories.
     """
 
     config: int
@@ -80,15 +80,15 @@ KEYS = (
 
 
 def line(version: str) -> Line | None:
-    """The line that a version such as `1.7.24` belongs to; None when it is not in the catalogue."""
+    """The line that a version such as `1.7.24` belongs to; None when it is not in the catalog."""
     series = ".".join(version.split(".")[:2])
     return next((row for row in LINES if row.series == series), None)
 
 
 def nearest(version: str) -> Line:
-    """Its line; for a version outside the catalogue the newest one before it: files of older versions are read too."""
-    wished = _series(version)
-    return [LINES[0], *(row for row in LINES if _series(row.series) <= wished)][-1]
+    """The line of a version; outside the catalog the newest line before it: files of older versions are read too."""
+    desired = _series(version)
+    return [LINES[0], *(row for row in LINES if _series(row.series) <= desired)][-1]
 
 
 def _series(version: str) -> tuple[int, ...]:
@@ -96,5 +96,5 @@ def _series(version: str) -> tuple[int, ...]:
 
 
 def keys(config: int) -> Keys:
-    """Where settings stand in that version of the configuration; KeyError when it is not in the catalogue."""
+    """Where the settings are in that version of the configuration; KeyError when it is not in the catalog."""
     return {row.config: row for row in KEYS}[config]

@@ -1,6 +1,6 @@
-"""What changes between Kubernetes' minor releases, subject by subject: a row begins with the release that brought it.
+"""What changes between Kubernetes' minor releases, by subject: each row is named after the first release it is for.
 
-The rows are named here and put together, release by release, in `kubernetes`.
+The rows are defined here and combined, release by release, in `kubernetes`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _CHANGES = _K8S + "/blob/master/CHANGELOG/CHANGELOG-{}.md"
 class Kubeadm:
     """How kubeadm is configured. `api` is the version of its configuration to write.
 
-    `arguments` says how that writes the extra arguments of a component: as a `map`, or as a `list` of names and values.
+    `arguments` says how this has the extra arguments of a component: as a `map`, or as a `list` of names and values.
     `validates`: it has `kubeadm config validate`. `patches_flag` names the directory of patches where the
-    configuration has no field for it; `patch_targets` is what they can be made for.
+    configuration has no field for it; `patch_targets` is what can be patched.
     """
 
     api: str
@@ -38,7 +38,7 @@ class Cri:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What kubeadm calls its own: a control plane's labels and taints, and the ConfigMap of the kubelets.
+    """The names that kubeadm uses: a control plane's labels and taints, and the ConfigMap of the kubelets.
 
     `{series}` in `kubelet_config_map` stands for the release, such as 1.20.
     """
@@ -53,7 +53,7 @@ class Names:
 class Registry:
     """Where kubeadm looks for images by default, and CoreDNS's path there.
 
-    `moved_at` is the patch from which on it looks at registry.k8s.io instead (None: it does not move).
+    `moved_at` is the first patch release that uses registry.k8s.io instead (None: none does).
     """
 
     address: str
@@ -67,8 +67,8 @@ class Kubelet:
     """What the kubelet accepts.
 
     `cgroup_driver` is kubeadm's default for it, empty for none. `cgroup_v1`: accepted, in maintenance, or refused.
-    `removed_flags` are those that it does not know any more and dies of. `behind` is how many minor releases it may be
-    older than the API server.
+    `removed_flags` are flags that it no longer knows: with one of them it does not start. `behind` is how many minor
+    releases it may be older than the API server.
     """
 
     cgroup_driver: str
@@ -90,7 +90,7 @@ KUBEADM_1_25 = Kubeadm("v1beta3", "map", False, "", _PATCHABLE, _CHANGES.format(
 KUBEADM_1_26 = Kubeadm(
     "v1beta3", "map", True, "", _PATCHABLE, "https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-config/"
 )
-# v1beta3 is read up to 1.35 and refused from 1.36 on (pull request 136016).
+# v1beta3 is accepted up to 1.35 and refused from 1.36 on (pull request 136016).
 KUBEADM_1_31 = Kubeadm("v1beta4", "list", True, "", _PATCHABLE, _API.format("v1beta4"))
 KUBEADM_1_37 = Kubeadm("v1beta4", "list", True, "", (*_PATCHABLE, "kubeproxydaemonset"), _CHANGES.format("1.37"))
 
@@ -119,7 +119,7 @@ REGISTRY_1_24 = Registry(OLD_REGISTRY, "coredns/coredns", f"{_K8S}/pull/113395",
 REGISTRY_1_25 = Registry(NEW_REGISTRY, "coredns/coredns", _MOVED)
 
 _SKEW = "https://kubernetes.io/releases/version-skew-policy/"
-# Went with the shim: pull request 106907.
+# Removed with dockershim: pull request 106907.
 _SHIM_FLAGS = (
     "cni-bin-dir", "cni-cache-dir", "cni-conf-dir", "docker-endpoint", "experimental-dockershim-root-directory",
     "image-pull-progress-deadline", "network-plugin", "network-plugin-mtu",
@@ -133,5 +133,5 @@ KUBELET_1_25 = Kubelet("systemd", "accepted", _SHIM_FLAGS, 3, _SKEW)
 KUBELET_1_27 = Kubelet("systemd", "accepted", _FLAGS_1_27, 3, "https://github.com/awslabs/amazon-eks-ami/pull/1250")
 KUBELET_1_31 = Kubelet("systemd", "maintenance", _FLAGS_1_27, 3, _CHANGES.format("1.31"))
 KUBELET_1_35 = Kubelet("systemd", "refused", _FLAGS_1_35, 3, _CHANGES.format("1.35"))
-# The way out of `refused`, for whoever cannot change the machine (CHANGELOG-1.35).
+# The workaround for `refused`, when the host cannot be changed (CHANGELOG-1.35).
 CGROUP_V1_WAY_OUT = "failCgroupV1: false in the kubelet's configuration, and kubeadm's SystemVerification ignored"

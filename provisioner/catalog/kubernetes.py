@@ -1,4 +1,4 @@
-"""The Kubernetes releases that are known, and what each of them expects around it."""
+"""The known Kubernetes releases, and what each of them requires and uses."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Release:
     """One minor release.
 
     `series` is `1.20`; `last_patch` the last one seen, and `ended` whether upstream publishes no more. `coredns`,
-    `etcd`, `pause` are the tags of the images that kubeadm asks for (as late a patch as was seen; `kubeadm config
-    images list` on a machine has the last word), read at `source`. The other columns carry sources of their own.
+    `etcd`, `pause` are the tags of the images that kubeadm asks for (of the latest patch that was seen; `kubeadm config
+    images list` on a host has the final say), read at `source`. The other columns have sources of their own.
     """
 
     series: str
@@ -32,7 +32,7 @@ class Release:
 
     @property
     def minor(self) -> int:
-        """The number behind the dot."""
+        """The number after the dot."""
         return int(self.series.partition(".")[2])
 
     @property
@@ -55,7 +55,7 @@ _MINIKUBE = "https://github.com/kubernetes/minikube/blob/master/pkg/minikube/con
 _KUBESPRAY = "https://github.com/kubernetes-sigs/kubespray/tree/46dbdd3"
 _CHANGES = "https://github.com/kubernetes/kubernetes/blob/master/CHANGELOG/CHANGELOG-{}.md"
 
-# One line a release, as a table: that is how it is read and compared.
+# One row per release, as a table: that is how it is read and compared.
 # fmt: off
 _RELEASES = (
     Release("1.19", 16, True, "1.7.0", "3.4.13-0", "3.2", eras.KUBEADM_1_19, eras.CRI_1_19,
@@ -102,17 +102,17 @@ _RELEASES = (
 
 
 def releases() -> tuple[Release, ...]:
-    """All releases of the catalogue, oldest first."""
+    """All releases of the catalog, oldest first."""
     return _RELEASES
 
 
 def release(series: str) -> Release | None:
-    """The release of a series such as `1.20`; None when it is not in the catalogue."""
+    """The release of a series such as `1.20`; None when it is not in the catalog."""
     return next((row for row in _RELEASES if row.series == series), None)
 
 
 def rules_for(series: str) -> Release:
-    """The release whose rules a series goes by: its own, or the nearest one's outside the catalogue."""
+    """The release whose rules apply to a series: its own or, outside the catalog, the nearest one."""
     major, _, minor = series.partition(".")
     older = (int(major), int(minor)) < (1, _RELEASES[0].minor)
     return release(series) or _RELEASES[0 if older else -1]

@@ -1,5 +1,5 @@
-"""Network plug-ins: the manifests that are known by their hash, for which Kubernetes each is made, and what it needs
-between the machines, beside what Kubernetes itself does. The manifests themselves are fetched, never kept here.
+"""Network plug-ins: the manifests and their hashes, the Kubernetes releases that each is made for, and the ports that
+it needs between hosts in addition to Kubernetes' own. The manifests themselves are fetched, never kept here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LAST_MINOR_WITH_RBAC_BETA = 21
 class NetworkRelease:
     """One manifest of a plug-in: a version in one of its variants, for minor releases from `since` to `until`.
 
-    `until` None has no end. `images` are what it runs, with the tags that belong to that version.
+    `until` None: no end. `images` are what it runs, with the tags that belong to that version.
     """
 
     plug_in: str
@@ -40,16 +40,16 @@ class NetworkRelease:
 
     @property
     def file(self) -> str:
-        """What it is called in a bundle: the same name for no other version or variant."""
+        """Its file name in a bundle: no other version or variant has the same."""
         return f"{self.plug_in}-{self.version}-{self.variant}.yaml"
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """What must pass between the machines; `variants` that need it, all of them when empty. Protocol 4 is IP in IP.
+    """A port that must be open between hosts, for `variants`, or for all of them when empty. Protocol 4 is IP in IP.
 
-    `asker` and `at` are roles in the inventory's words, every machine when empty; with `across`, only machines that are
-    not on one network need it. What is not `vital` is missed by nobody but those who look after the cluster.
+    `asker` connects to `at`: both are roles as in the inventory, or every host when empty; with `across`, only hosts
+    that are not on one network need it. Without a port that is not `vital`, only monitoring of the plug-in fails.
     """
 
     plug_in: str
@@ -64,7 +64,7 @@ class Port:
     vital: bool = True
 
     def leads(self, asker: str, at: str, *, near: bool) -> bool:
-        """Whether a machine of the one role needs it at one of the other; `near` are those on one network."""
+        """Whether a host of one role needs it at a host of the other; `near`: both are on one network."""
         return self.asker in {"", asker} and self.at in {"", at} and not (self.across and near)
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ RELEASES = (
         "0.13.0", _LAST_MINOR_WITH_RBAC_BETA, "526baa6f631ce5cb452117f49207350db60612dfcce9e475fe5f94075e98fd4b",
         ("quay.io/coreos/flannel:v0.13.0",),
     ),
-    # 2.x wants EndpointSlices of discovery.k8s.io/v1, which 1.21 brought.
+    # 2.x needs EndpointSlices of discovery.k8s.io/v1, which came with 1.21.
     _kube_router("2.11.1", (21, None), "", "847b9b7a47c31d8e10149f5b4d94c78ea214d1c1d70df1640744ae21b0b9121a"),
     _kube_router(
         "2.11.1", (21, None), "all-features", "9b216bf96a690a000a4208c673e0b8bc221ffc1f63e53b70e77ed25837fc2cf6"
@@ -127,17 +127,17 @@ RELEASES = (
     ),
 )  # fmt: skip
 
-_PLANE = "control_plane"
-# What every cluster needs, whatever its network.
+_CONTROL_PLANE = "control_plane"
+# What every cluster needs, with any network plug-in.
 KUBERNETES_PORTS = (
-    Port("kubernetes", "TCP", 6443, "API server", _KUBERNETES, at=_PLANE),
-    Port("kubernetes", "TCP", 10250, "kubelet", _KUBERNETES, asker=_PLANE),
-    Port("kubernetes", "TCP", 2379, "etcd", _KUBERNETES, asker=_PLANE, at=_PLANE),
-    Port("kubernetes", "TCP", 2380, "etcd", _KUBERNETES, asker=_PLANE, at=_PLANE),
+    Port("kubernetes", "TCP", 6443, "API server", _KUBERNETES, at=_CONTROL_PLANE),
+    Port("kubernetes", "TCP", 10250, "kubelet", _KUBERNETES, asker=_CONTROL_PLANE),
+    Port("kubernetes", "TCP", 2379, "etcd", _KUBERNETES, asker=_CONTROL_PLANE, at=_CONTROL_PLANE),
+    Port("kubernetes", "TCP", 2380, "etcd", _KUBERNETES, asker=_CONTROL_PLANE, at=_CONTROL_PLANE),
 )
 
 PORTS = (
-    # Its manifest says CrossSubnet: plain routes where machines are on one network.
+    # Its manifest says CrossSubnet: plain routes where hosts are on one network.
     Port("calico", "UDP", 4789, "VXLAN between subnets", _CALICO, ("vxlan",), across=True),
     Port("calico", "TCP", 179, "BGP", _CALICO, ("ipip",)),
     Port("calico", "IP protocol", 4, "IP in IP", _CALICO, ("ipip",)),
@@ -145,15 +145,15 @@ PORTS = (
     Port("kube-router", "TCP", 179, "BGP", _KUBE_ROUTER),
     Port("kube-router", "IP protocol", 4, "IP in IP between subnets", _KUBE_ROUTER, across=True),
     Port("weave", "TCP", 6783, "control", _WEAVE),
-    Port("weave", "UDP", 6783, "packets by way of its program", _WEAVE),
-    Port("weave", "UDP", 6784, "packets by way of the kernel", _WEAVE),
+    Port("weave", "UDP", 6783, "packets in user space", _WEAVE),
+    Port("weave", "UDP", 6784, "packets in the kernel", _WEAVE),
     Port("cilium", "UDP", 8472, "VXLAN", _CILIUM),
     Port("cilium", "TCP", 4240, "health", _CILIUM, vital=False),
 )
 
-# What a way of packing adds to each packet between the nodes, in bytes: VXLAN its own header with those of UDP, IP and
-# Ethernet (RFC 7348), IP in IP one more header (RFC 2003), which kube-router has between subnets; Weave takes 1376 of
-# 1500 for itself, encrypted or not. What is not here adds nothing, or takes it off by itself as Cilium does.
+# What an encapsulation adds to each packet between the nodes, in bytes: VXLAN its own header with those of UDP, IP and
+# Ethernet (RFC 7348), IP in IP one more header (RFC 2003), which kube-router uses between subnets; Weave uses 1376 of
+# 1500, encrypted or not. What is not here adds nothing, or subtracts it itself as Cilium does.
 _VXLAN_BYTES, _IP_IN_IP_BYTES = 50, 20
 _ADDED_BYTES = {
     ("calico", "vxlan"): _VXLAN_BYTES,
@@ -167,29 +167,29 @@ _ADDED_BYTES = {
 
 
 def added_bytes(plug_in: str, variant: str) -> int:
-    """By how much a packet between pods may be smaller than one between nodes, in bytes."""
+    """How much smaller the MTU between pods is than the one between nodes, in bytes."""
     return _ADDED_BYTES.get((plug_in, variant), 0)
 
 
 def releases(plug_in: str) -> tuple[NetworkRelease, ...]:
-    """All manifests of a plug-in, newest first; none for one that has no manifest of its own."""
+    """All manifests of a plug-in, newest first; empty for one that has no manifest of its own."""
     return tuple(row for row in RELEASES if row.plug_in == plug_in)
 
 
 def versions(plug_in: str) -> tuple[str, ...]:
-    """Its versions, newest first."""
+    """The versions of a plug-in, newest first."""
     return tuple(dict.fromkeys(row.version for row in releases(plug_in)))
 
 
 def release_of(plug_in: str, version: str | None, variant: str, minor: int) -> NetworkRelease | None:
-    """The manifest of that version; without a version the newest for that Kubernetes, else the newest there is.
+    """The manifest of that version; without a version the newest for that Kubernetes, else the newest of all.
 
-    None when there is no such version.
+    None when that version does not exist.
     """
     rows = [row for row in releases(plug_in) if row.variant == variant and version in (None, row.version)]
     return next((row for row in rows if row.serves(minor)), rows[0] if rows else None)
 
 
 def ports(plug_in: str, variant: str) -> tuple[Port, ...]:
-    """What must pass between the machines."""
+    """The ports that a plug-in needs between hosts."""
     return tuple(row for row in PORTS if row.plug_in == plug_in and (not row.variants or variant in row.variants))

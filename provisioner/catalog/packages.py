@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Repository:
     """An apt repository of Kubernetes' packages, for the minor releases from `since` to `until` (None: no end).
 
-    `{series}` in `url` stands for the release, such as 1.31; empty when there is none at upstream any more and a
+    `{series}` in `url` stands for the release, such as 1.31; empty when upstream has none any more and a
     mirror must be named. `suite` and `components` are as in a sources file; `version` is how its packages' versions
-    look, with `*` for what the repository chooses itself.
+    look, with `*` for the part that the repository decides.
     """
 
     layout: str
@@ -29,7 +29,7 @@ class Repository:
 class Distribution:
     """A release of a distribution. `docker_path` and its codename are its place in Docker's repository.
 
-    `cgroup` is the version that it boots with unless told otherwise.
+    `cgroup` is the version that it boots with by default.
     """
 
     id: str
@@ -41,12 +41,12 @@ class Distribution:
 
 
 REPOSITORIES = (
-    # Its content was removed on 4 March 2024: these releases come from a mirror that somebody has kept.
+    # Its content was removed on 4 March 2024: these releases come from a mirror that still has them.
     Repository(
         "legacy", 19, 23, "", "kubernetes-xenial", "main", "{version}-0*", "",
         "https://kubernetes.io/blog/2023/08/31/legacy-package-repository-deprecation/",
     ),
-    # The key in a repository that has ended is an old copy that has expired; the newest one's signs all of them
+    # A repository of a release that has ended has an old, expired copy of the key; the newest one's signs all of them
     # (https://github.com/kubernetes/release/issues/3818).
     Repository(
         "per-minor", 24, None, "https://pkgs.k8s.io/core:/stable:/v{series}/deb/", "/", "", "{version}-*",
@@ -69,10 +69,10 @@ DISTRIBUTIONS = (
 
 
 def repository_for(minor: int) -> Repository:
-    """The repository of a minor release; the newest layout for one that the catalogue does not know."""
+    """The repository of a minor release; the newest layout for one that the catalog does not know."""
     return next((row for row in REPOSITORIES if row.since <= minor <= (row.until or minor)), REPOSITORIES[0])
 
 
 def distribution(name: str, codename: str) -> Distribution | None:
-    """The row of a distribution by os-release's ID and codename; None when it is not in the catalogue."""
+    """The row of a distribution by os-release's ID and codename; None when it is not in the catalog."""
     return next((row for row in DISTRIBUTIONS if (row.id, row.codename) == (name, codename)), None)

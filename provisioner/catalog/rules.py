@@ -1,4 +1,4 @@
-"""What the catalogue says of a wish, as findings: pure functions, which preflight calls with what it knows."""
+"""What the catalog says about the desired versions, as problems: pure functions, called by preflight."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def runtime_version(release: Release, program: str, version: str, where: str) ->
 
 def _same_minor(release: Release, version: str, where: str) -> Iterator[Problem]:
     if number(version)[:2] != number(release.series):
-        message = f"CRI-O {version} is made for another Kubernetes than {release.series}"
+        message = f"CRI-O {version} is made for another Kubernetes release than {release.series}"
         yield Problem("cri-o-of-another-minor", where, message, f"Use CRI-O {release.series}.", Severity.WARNING)
 
 
@@ -52,25 +52,25 @@ def _reaches(version: str, bound: str) -> bool:
 
 
 def runtime_tested(release: Release, containerd: str, where: str) -> Iterator[Problem]:
-    """A containerd that its project does not test with the Kubernetes release, where it says what it tests."""
+    """A containerd that its project does not test with the Kubernetes release, if it says what it tests."""
     tested = tested_with(release.series)
     same_line = [row for row in tested if number(row)[:2] == number(containerd)[:2]]
     newest = max((number(row) for row in tested), default=())
     if not tested or number(containerd) >= newest or any(_reaches(containerd, row) for row in same_line):
         return
     message = f"containerd {containerd} is not tested with Kubernetes {release.series}"
-    hint = f"Tested are {', '.join(f'{row} and later of its line' for row in tested)}."
+    hint = f"Tested versions: {', '.join(f'{row} and later of its line' for row in tested)}."
     yield Problem("runtime-untested", where, message, hint, Severity.WARNING)
 
 
 def cgroup(release: Release, version: int, where: str) -> Iterator[Problem]:
-    """A machine with cgroup v1 under a kubelet that does not start there, or soon will not."""
+    """A host with cgroup v1 and a kubelet that does not start there, or soon will not."""
     if version >= 2 or release.kubelet.cgroup_v1 == "accepted":
         return
     refused = release.kubelet.cgroup_v1 == "refused"
     does = "does not start on it" if refused else "supports it, and later ones will not"
     hint = "Boot it with `systemd.unified_cgroup_hierarchy=1`, or use a newer distribution."
-    hint += f" (Kubernetes' own way out: {CGROUP_V1_WAY_OUT}.)" if refused else ""
+    hint += f" (Kubernetes' own workaround: {CGROUP_V1_WAY_OUT}.)" if refused else ""
     severity = Severity.ERROR if refused else Severity.WARNING
     yield Problem("cgroup-v1", where, f"has cgroup v1, and the kubelet of {release.series} {does}", hint, severity)
 
@@ -79,7 +79,7 @@ def kubelet_flags(release: Release, flags: Iterable[str], where: str) -> Iterato
     """Arguments that the kubelet does not know any more: it would not start."""
     for flag in sorted(set(flags) & set(release.kubelet.removed_flags)):
         message = f"the kubelet of Kubernetes {release.series} has no flag --{flag} any more"
-        yield Problem("removed-flag", where, message, "Take it out of kubelet_extra_args.")
+        yield Problem("removed-flag", where, message, "Remove it from kubelet_extra_args.")
 
 
 def skew(api_server: str, kubelet: str, where: str) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Container runtimes: how the kubelet reaches them, and which versions of which a Kubernetes release can use."""
+"""Container runtimes: how the kubelet reaches them, and which versions of them a Kubernetes release can use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Name(StrEnum):
 class Runtime:
     """One runtime. `since` and `until` are the first and last minor release that can use it (None: no end).
 
-    `cri_socket` is written in the form that kubeadm wants: the shim's is older than schemes. `versioned` is the
+    `cri_socket` is written in the form that kubeadm expects: dockershim's has no scheme. `versioned` is the
     program whose version the rules are about.
     """
 
@@ -35,7 +35,7 @@ class Runtime:
 
     @property
     def kind(self) -> str:
-        """What it is called in an inventory, and by a node: Docker is one kind, however the kubelet reaches it."""
+        """Its name in an inventory and on a node: Docker is one kind, however the kubelet reaches it."""
         return "docker" if self.versioned == "docker" else self.name.value
 
     def serves(self, minor: int) -> bool:
@@ -47,7 +47,7 @@ class Runtime:
 class Range:
     """Versions of a program that minor releases from `since` to `until` work with: `at_least` <= version < `below`.
 
-    Empty means no bound. `refused`: outside of it nothing works; otherwise it is merely not supported.
+    Empty means no bound. `refused`: outside of it nothing works; otherwise it is only not supported.
     """
 
     program: str
@@ -62,7 +62,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """The versions of containerd, one of each line, from which on its project tests with a minor release."""
+    """The first versions of containerd, one of each line, that its project tests with a Kubernetes minor release."""
 
     series: str
     containerd: tuple[str, ...]
@@ -74,7 +74,7 @@ RUNTIMES = (
         Name.DOCKERSHIM, 19, 23, "/var/run/dockershim.sock", "docker",
         "https://kubernetes.io/blog/2022/02/17/dockershim-faq/",
     ),
-    # Names kept from the days before /run: /var/run leads there.
+    # Names from before /run existed: /var/run is a link to it.
     Runtime(
         Name.CRI_DOCKERD, 24, None, "unix:///var/run/cri-dockerd.sock", "docker",
         "https://github.com/Mirantis/cri-dockerd",
@@ -86,7 +86,7 @@ RUNTIMES = (
     ),
 )  # fmt: skip
 
-# Before this one kubeadm calls crictl for every runtime but the kubelet's shim, and its preflight fails without it
+# Before this one kubeadm calls crictl for every runtime but dockershim, and its preflight fails without it
 # (its packages still name cri-tools as a dependency up to 1.31).
 FIRST_KUBEADM_WITHOUT_CRICTL = 32
 
@@ -100,12 +100,16 @@ RANGES = (
         "https://github.com/kubernetes/system-validators/blob/d24a9dd/validators/docker_validator.go",
     ),
     Range(
-        "containerd", 19, 22, "", "2.0", True, "containerd 2 has dropped CRI v1alpha2, all that this kubelet speaks",
+        "containerd", 19, 22, "", "2.0", True,
+        "containerd 2 has dropped CRI v1alpha2, the only version that this kubelet speaks", _CONTAINERD,
+    ),
+    Range(
+        "containerd", 26, None, "1.6", "", True, "this kubelet needs CRI v1, which containerd has from 1.6 on",
         _CONTAINERD,
     ),
-    Range("containerd", 26, None, "1.6", "", True, "this kubelet wants CRI v1, which 1.6 brought", _CONTAINERD),
     Range(
-        "containerd", 36, None, "2.0", "", False, "kubeadm warns without CRI RuntimeConfig, which 2.0 brought",
+        "containerd", 36, None, "2.0", "", False,
+        "kubeadm warns without CRI RuntimeConfig, which containerd has from 2.0 on",
         "https://github.com/kubernetes/kubernetes/blob/master/CHANGELOG/CHANGELOG-1.36.md",
     ),
 )  # fmt: skip
@@ -125,7 +129,7 @@ def runtime(name: Name) -> Runtime:
 
 
 def runtime_at(socket: str) -> Runtime | None:
-    """The runtime that is reached there, with or without a scheme, below /run or /var/run; None for another place."""
+    """The runtime with this socket, with or without a scheme, below /run or /var/run; None for another place."""
     return next((row for row in RUNTIMES if _place(row.cri_socket) == _place(socket)), None)
 
 
@@ -144,7 +148,7 @@ def docker_for(minor: int) -> Name:
 
 
 def ranges_for(program: str, minor: int) -> tuple[Range, ...]:
-    """What bounds the versions of a program under a minor release, the hardest first."""
+    """The limits for the versions of a program with a minor release, the strictest first."""
     return tuple(
         row
         for row in RANGES

@@ -13,7 +13,7 @@ from provisioner.cli import bundle, cluster, inventory, lab, network, versions
 app = typer.Typer(
     name="provisioner",
     help="Turns machines into Kubernetes clusters with kubeadm.",
-    epilog="Start with `provisioner lab up`, or see docs/how-to/existing-servers.md for machines of your own.",
+    epilog="Start with `provisioner lab up`, or see docs/how-to/existing-servers.md for your own servers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -22,7 +22,6 @@ cluster.register(app)
 app.command(epilog="Example: provisioner versions")(versions.versions)
 app.add_typer(network.app, name="network")
 app.add_typer(inventory.app, name="inventory")
-app.add_typer(network.app, name="network")
 app.add_typer(lab.app, name="lab")
 app.add_typer(bundle.app, name="bundle")
 

@@ -23,7 +23,7 @@ from provisioner.inventory.values import Version
 from provisioner.output.tables import table
 from provisioner.sources.repository import DOCKER_CE
 
-app = typer.Typer(help="Offline bundles: packages and images for machines without a network.", no_args_is_help=True)
+app = typer.Typer(help="Offline bundles: packages and images for hosts without internet access.", no_args_is_help=True)
 
 UPSTREAM = "From upstream"
 
@@ -40,7 +40,7 @@ class From(StrEnum):
 @app.command(epilog="Example: provisioner bundle build --from upstream --kubernetes 1.34.2")
 def build(
     source: Annotated[
-        From, typer.Option("--from", help="Debian's source package, or where it is published.")
+        From, typer.Option("--from", help="Debian's source package, or the original publishers.")
     ] = From.DEBIAN,
     kubernetes: Annotated[
         str,
@@ -63,13 +63,13 @@ def build(
         ),
     ] = "bridge",
     distribution: Annotated[
-        str, typer.Option(help="What the machines run, such as ubuntu/noble.", rich_help_panel=UPSTREAM)
+        str, typer.Option(help="The distribution of the hosts, such as ubuntu/noble.", rich_help_panel=UPSTREAM)
     ] = "debian/bookworm",
     architecture: Annotated[
-        str, typer.Option(help="The machines' architecture. (default: this machine's)", rich_help_panel=UPSTREAM)
+        str, typer.Option(help="The hosts' architecture. (default: this machine's)", rich_help_panel=UPSTREAM)
     ] = "",
     without: Annotated[
-        list[str] | None, typer.Option(help="An image to leave out; coredns can be.", rich_help_panel=UPSTREAM)
+        list[str] | None, typer.Option(help="An image to leave out; only coredns can be.", rich_help_panel=UPSTREAM)
     ] = None,
     kubernetes_url: Annotated[str, typer.Option(help="pkgs.k8s.io, or a mirror.", rich_help_panel=UPSTREAM)] = "",
     kubernetes_key: Annotated[
@@ -80,11 +80,11 @@ def build(
         Path | None, typer.Option(help="The key of a mirror that signs itself.", rich_help_panel=UPSTREAM)
     ] = None,
     registry: Annotated[
-        str, typer.Option(help="A mirror that stands for all registries of images.", rich_help_panel=UPSTREAM)
+        str, typer.Option(help="A mirror that replaces all image registries.", rich_help_panel=UPSTREAM)
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Build a bundle, from Debian's source package kubernetes or from upstream; a killed build goes on where it was."""
+    """Build a bundle, from Debian's source package kubernetes or from upstream; run again, a killed build goes on."""
     with frame("bundle build", as_json=as_json) as told:
         if source is From.DEBIAN:
             version = kubernetes or KUBERNETES_VERSION
@@ -94,8 +94,8 @@ def build(
                 kubernetes_url or KUBERNETES_URL, docker_url or DOCKER_CE, registry, mirror, kubernetes_key, docker_key
             )
             machine = architecture or machine_architecture()
-            wish = Request(_version(kubernetes), runtime, network, distribution, machine, tuple(without or ()), at)
-            path = upstream.build(default_cache(), wish, told)
+            want = Request(_version(kubernetes), runtime, network, distribution, machine, tuple(without or ()), at)
+            path = upstream.build(default_cache(), want, told)
         told(Note(f"{path}: {bundle_table.headline(reading.load(path))}"))
 
 
@@ -103,7 +103,7 @@ def _version(text: str) -> Version:
     newest = releases()[-1]
     hint = f"Name it in full: --kubernetes {newest.series}.{newest.last_patch} is the newest that is known."
     if not text:
-        raise UsageError("which version of Kubernetes is to be fetched?", hint=hint)
+        raise UsageError("the version of Kubernetes to fetch is missing", hint=hint)
     try:
         return Version.parse(text)
     except ValueError as error:
@@ -125,7 +125,7 @@ def verify(path: PathArgument = None, as_json: JsonOption = False) -> None:
     with frame("bundle verify", as_json=as_json) as told:
         bundle = reading.load(path or _newest())
         reading.require_whole(bundle)
-        told(Note(f"{bundle.path}: whole; {len(bundle.manifest.contents)} files are as the manifest says"))
+        told(Note(f"{bundle.path}: complete; all {len(bundle.manifest.contents)} files match the manifest"))
 
 
 def _table(told: Frame, bundle: reading.Bundle, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The commands on a cluster, at the top level: plan, apply, verify, and what one needs around them."""
+"""The commands on a cluster, at the top level: plan, apply, verify, and the commands around them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from provisioner.cli.common import (
     load_cluster,
     reached,
 )
-from provisioner.cli.unlock import unlock as take_lock_away
+from provisioner.cli.unlock import unlock as remove_lock
 from provisioner.core.report import Note
 from provisioner.engine import plan_file
 from provisioner.engine.selection import Selection
@@ -87,7 +87,7 @@ def plan(
         if output:
             saved = plan_file.of(outcome.plan, outcome.view, selection)
             plan_file.save(output, saved)
-            told(Note(f"saved for {saved.subject}; to do just that: provisioner apply {shlex.quote(str(output))}"))
+            told(Note(f"saved for {saved.subject}; to apply it: provisioner apply {shlex.quote(str(output))}"))
         told.show.report(outcome.report)
         if not verbose and not as_json and any(step.change.diff for step in outcome.plan.steps):
             told.show.console.print("[dim]-v shows the diffs.[/]")
@@ -97,7 +97,7 @@ def plan(
 
 def apply(
     context: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="A plan that `plan -o` has saved: do just that.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A plan that `plan -o` saved: apply exactly that.")] = None,
     inventory: InventoryOption = None,
     limit: LimitOption = "",
     only: OnlyOption = None,
@@ -106,11 +106,11 @@ def apply(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the machines what the inventory says. Run it again at any time: it goes on, or finds nothing to do."""
+    """Bring the hosts to the desired state. Run it again at any time: it goes on, or finds nothing to do."""
     selection = Selection(limit, tuple(only or ()), tuple(skip or ()))
     with frame("apply", as_json=as_json, verbose=verbose) as told:
         if file:
-            # A plan knows its inventory: what the environment names is for commands that are not told any.
+            # A plan names its inventory: the one that the environment names is for commands without an inventory.
             named = inventory if is_typed(context, "inventory") else None
             outcome = work.apply_saved(file, named, told, selection)
         else:
@@ -119,24 +119,24 @@ def apply(
 
 
 def verify(
-    part: Annotated[VerifyPart | None, typer.Argument(help="`network`: who reaches whom, and nothing else.")] = None,
+    part: Annotated[VerifyPart | None, typer.Argument(help="`network`: test only the network.")] = None,
     inventory: InventoryOption = None,
     limit: LimitOption = "",
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the results as a page, with who reaches whom.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the results as a page, with all connections.")] = None,
     sample_above: Annotated[
-        int, typer.Option(metavar="N", min=2, help="In a cluster of more nodes, each tries only some of the others.")
+        int, typer.Option(metavar="N", min=2, help="In a cluster of more nodes, each tests only some of the others.")
     ] = SAMPLE_ABOVE,
     outside_name: Annotated[
-        str, typer.Option(metavar="NAME", help="A name of the world that pods have to look up if the machines can.")
+        str, typer.Option(metavar="NAME", help="An external name that pods must resolve if the hosts can.")
     ] = OUTSIDE_NAME,
     probe_image: Annotated[
-        str, typer.Option(metavar="IMAGE", help="Another image with busybox than the inventory's `probe_image`.")
+        str, typer.Option(metavar="IMAGE", help="An image with busybox, instead of the inventory's `probe_image`.")
     ] = "",
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Check that nothing is left to do, then look at every machine and through the cluster with code of its own."""
+    """Check that nothing is left to do, then check every host and the cluster with separate code."""
     with frame("verify", as_json=as_json, verbose=verbose) as told:
         suite = (f"--sample-above={sample_above}", f"--outside-name={outside_name}", f"--probe-image={probe_image}")
         scope = Scope(network=part is VerifyPart.NETWORK, junit=junit, suite=suite)
@@ -151,7 +151,7 @@ def lock(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write down exact versions, hashes and keys, for plan and apply to follow (`unlock` is about a run's own lock)."""
+    """Write exact versions, hashes and keys to a lock file, which plan and apply follow. Not related to `unlock`."""
     with frame("lock", as_json=as_json, verbose=verbose) as told:
         cluster = load_cluster(inventory, told)
         if not check:
@@ -161,26 +161,26 @@ def lock(
 
 
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
-    """Show every machine: can it be reached, is it a node, is the node Ready; and the pods that do not run."""
+    """Show every host: can it be reached, is it a node, is the node Ready; and the pods that do not run."""
     with frame("status", as_json=as_json) as told:
         statuses.status(load_cluster(inventory, told), told, as_json=as_json)
 
 
 def unlock(
     inventory: InventoryOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, and remove the lock of a run at work too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, and also remove the run lock of a live run.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who holds the lock of the cluster, and remove the one that a dead run has left."""
+    """Show which run holds the run lock of the cluster, and remove the lock that a dead run has left."""
     with frame("unlock", as_json=as_json) as told:
-        take_lock_away(load_cluster(inventory, told), told, yes=yes, may_ask=sys.stdin.isatty() and not as_json)
+        remove_lock(load_cluster(inventory, told), told, yes=yes, may_ask=sys.stdin.isatty() and not as_json)
 
 
 def token(
     inventory: InventoryOption = None,
     ttl: Annotated[str, typer.Option(help="How long it is valid: 30m, 2h, 24h.")] = "24h",
 ) -> None:
-    """Make a join token and print the command that joins a machine with it."""
+    """Create a join token and print the command that joins a machine with it."""
     with frame("token") as told:
         told.show.console.out(reading.join_command(load_cluster(inventory, told), told, ttl), highlight=False)
 
@@ -190,17 +190,17 @@ def kubeconfig(
     merge: Annotated[bool, typer.Option("--merge", help="Merge into ~/.kube/config (or -o FILE).")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; `-` prints it.")] = None,
 ) -> None:
-    """Fetch the administrator's kubeconfig, readable for you alone."""
+    """Fetch the administrator's kubeconfig; the file is readable only for you."""
     with frame("kubeconfig") as told:
         reading.kubeconfig(load_cluster(inventory, told), told, output, merge=merge)
 
 
 def ssh(
-    host: Annotated[str, typer.Argument(help="The machine's name in the inventory.")],
+    host: Annotated[str, typer.Argument(help="The host's name in the inventory.")],
     command: Annotated[list[str] | None, typer.Argument(help="A command to run there.")] = None,
     inventory: InventoryOption = None,
 ) -> None:
-    """Open a shell on a machine, with the inventory's key and host keys."""
+    """Open a shell on a host, with the inventory's key and host keys."""
     with frame("ssh") as told:
         cluster = reached(loader.load(find_inventory(inventory), untested=True), told)
         argv = ssh_argv(way_to(known_host(cluster, host), cluster.settings.ssh))
@@ -208,19 +208,19 @@ def ssh(
 
 
 def run(
-    command: Annotated[list[str], typer.Argument(help="The command, behind `--`.")],
+    command: Annotated[list[str], typer.Argument(help="The command, after `--`.")],
     inventory: InventoryOption = None,
     limit: LimitOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Run a command on all machines, or on some, as root; fails when it fails anywhere."""
+    """Run a command on all hosts, or on some, as root; fails when it fails on any host."""
     with frame("run", as_json=as_json) as told:
         text = command[0] if len(command) == 1 else shlex.join(command)
         reading.run_everywhere(load_cluster(inventory, told), told, limit, text)
 
 
 def facts(inventory: InventoryOption = None, limit: LimitOption = "", as_json: JsonOption = False) -> None:
-    """Show what the machines are."""
+    """Show the facts of the hosts: system, kernel, processors, memory, disk, addresses."""
     with frame("facts", as_json=as_json) as told:
         reading.facts(load_cluster(inventory, told), told, limit, as_json=as_json)
 
@@ -230,7 +230,7 @@ def trust(
     limit: LimitOption = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: the network in between is trusted.")] = False,
 ) -> None:
-    """Learn the machines' host keys once: shows each fingerprint and asks."""
+    """Record the SSH host keys of the hosts, once: shows each fingerprint and asks."""
     with frame("trust") as told:
         cluster = load_cluster(inventory, told)
         for name, offer in reading.unknown_keys(cluster, limit):

@@ -36,35 +36,35 @@ _PLAYS = "such as container-runtime; may be given several times."
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="PLAY", help=f"Only this play, {_PLAYS}")]
 SkipOption = Annotated[list[str] | None, typer.Option("--skip", metavar="PLAY", help=f"Leave out this play, {_PLAYS}")]
 UntestedOption = Annotated[
-    bool, typer.Option("--allow-untested", help="Try a Kubernetes version that the catalogue does not know.")
+    bool, typer.Option("--allow-untested", help="Try a Kubernetes version that the catalog does not know.")
 ]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show diffs and commands.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON event a line, the report last.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON event per line, the report last.")]
 
 
 UNCUT_COLUMNS = 400
-# What a shell expects of a program that Ctrl-C ended.
+# The exit code that shells expect of a program ended by Ctrl-C.
 INTERRUPTED = 130
 
 
-# As with ssh itself: what stands behind the first word that is no option belongs to the command that is run.
+# As with ssh itself: everything after the first word that is not an option belongs to the command that is run.
 OWN_OPTIONS_FIRST = {"allow_interspersed_args": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How this command shows what happens, and its log. Called with an event, it tells both."""
+    """How this command shows what happens, and its log. Called with an event, it sends the event to both."""
 
     show: Human | Machine
     log: Log
 
     def __call__(self, event: Event) -> None:
-        """Tell the log, then whoever looks."""
+        """Log the event, then show it."""
         self.log(event)
         self.show(event)
 
     def fail(self, error: ProvisionerError) -> None:
-        """Show an error and write it down."""
+        """Show an error and log it."""
         found = error.problems if isinstance(error, ProblemsError) else ()
         lines = (f"error: {error.message}", error.details, *(describe(Found(problem)) for problem in found), error.hint)
         self.log.write("\n".join(line for line in lines if line))
@@ -99,37 +99,37 @@ def frame(command: str, *, as_json: bool = False, verbose: bool = False) -> Iter
         finally:
             show.close()
             if output.is_full:
-                lost = UsageError(f"standard output: {output.trouble}; what followed was not shown")
+                lost = UsageError(f"standard output: {output.trouble}; the rest of the output was not shown")
                 show_error(errors, lost, log.place)
     if output.is_full:
         raise typer.Exit(UsageError.exit_code)
 
 
 def _explained(error: Exception) -> ProvisionerError:
-    """What nobody has foreseen: a file of this machine that somebody can do something about, or a defect of ours."""
+    """An unexpected error: a problem with a file on this machine, which the user can fix, or a defect of ours."""
     if isinstance(error, OSError) and error.filename:
-        return UsageError(f"{error.filename}: {error.strerror}", hint="Is the disk full, may you use that?")
+        return UsageError(f"{error.filename}: {error.strerror}", hint="Is the disk full? May you write there?")
     return ProvisionerError(
         f"a defect of provisioner: {type(error).__name__}: {shown(str(error))}",
-        hint="Report it with the end of the log, which says where. After a defect in the middle of a run, the same "
-        "command again goes on.",
+        hint="Report it with the end of the log, which says where. If it happened in the middle of a run, run the same "
+        "command again: it goes on from here.",
     )
 
 
 def _console(stream: int, output: Output) -> Screen:
-    """Standard output (1) or error (2). What goes to a file or a pipe is not cut or wrapped."""
+    """Standard output (1) or standard error (2). Output to a file or a pipe is not cut or wrapped."""
     width = None if os.isatty(stream) else UNCUT_COLUMNS
     return Screen(file=cast(IO[str], output), highlight=False, width=width, soft_wrap=width is not None, emoji=False)
 
 
 def is_typed(context: typer.Context, parameter: str) -> bool:
-    """Whether an option stands on the command line, and does not come from the environment or by default."""
+    """Whether an option was given on the command line, and not by the environment or as a default."""
     source = context.get_parameter_source(parameter)
     return source is not None and source.name == "COMMANDLINE"
 
 
 def find_inventory(path: Path | None) -> Path:
-    """The inventory to use: as asked, else ./inventory.yaml, else the one of the only lab; UsageError else."""
+    """The inventory to use: the named one, else ./inventory.yaml, else that of the only lab; otherwise UsageError."""
     if path is not None:
         return path
     here = Path("inventory.yaml")
@@ -147,12 +147,12 @@ def find_inventory(path: Path | None) -> Path:
 
 
 def load_cluster(path: Path | None, told: Frame, *, untested: bool = True) -> Cluster:
-    """Load the inventory, and find its machines where Vagrant has made them."""
+    """Load the inventory; for Vagrant's machines, ask Vagrant how they are reached."""
     return reached(read_cluster(path, told, untested=untested), told)
 
 
 def reached(cluster: Cluster, told: Listener) -> Cluster:
-    """The same cluster with what Vagrant says of how its machines are reached; others as they are."""
+    """The same cluster with the connection settings that Vagrant reports; other clusters are not changed."""
     if cluster.origin is not Origin.VAGRANT:
         return cluster
     from provisioner.labs.vagrant.access import located  # noqa: PLC0415 - Docker's client would cost 0.1 s
@@ -161,18 +161,18 @@ def reached(cluster: Cluster, told: Listener) -> Cluster:
 
 
 def known_host(cluster: Cluster, name: str) -> Host:
-    """The machine of that name; UsageError names those that there are."""
+    """The host of that name; otherwise UsageError, which lists the hosts."""
     names = [known.name for known in cluster.hosts]
     if name not in names:
-        raise UsageError(f"there is no host {name} in the inventory", hint=f"There are: {', '.join(names)}.")
+        raise UsageError(f"there is no host {name} in the inventory", hint=f"The hosts are: {', '.join(names)}.")
     return cluster.host(name)
 
 
 def read_cluster(path: Path | None, told: Frame, *, untested: bool = True) -> Cluster:
     """Read the inventory; its warnings are shown, its errors raised.
 
-    That the catalogue does not know the Kubernetes version is an error only without `untested`: what is there already
-    may be looked at.
+    A Kubernetes version that is not in the catalog is an error only without `untested`: commands that only look accept
+    any version.
     """
     file = find_inventory(path)
     if path is None:

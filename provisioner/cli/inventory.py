@@ -20,8 +20,8 @@ def validate(inventory: InventoryOption = None, as_json: JsonOption = False) -> 
     """Check an inventory: all its problems at once, each with file and line."""
     with frame("inventory validate", as_json=as_json) as told:
         cluster = read_cluster(inventory, told, untested=False)
-        planes, workers = len(cluster.control_planes), len(cluster.workers)
-        told(Note(f"{cluster.path}: valid; {planes} control plane(s), {workers} worker(s)"))
+        control_planes, workers = len(cluster.control_planes), len(cluster.workers)
+        told(Note(f"{cluster.path}: valid; {control_planes} control plane(s), {workers} worker(s)"))
 
 
 @app.command(epilog="Example: provisioner inventory show -i inventories/existing-servers.yaml --json")

@@ -1,4 +1,4 @@
-"""`provisioner lab`: machines to play on, and the cluster on them, with one command.
+"""`provisioner lab`: test machines, and a cluster on them, with one command.
 
 The commands import the container lab themselves: Docker's client would cost every other command 0.1 s of its start.
 """
@@ -38,7 +38,7 @@ from provisioner.transports.openssh import ssh_argv
 from provisioner.transports.user_config import way_to
 
 app = typer.Typer(
-    help="Machines to play on: containers that behave like servers, or virtual machines by Vagrant.",
+    help="Test machines: containers that behave like servers, or virtual machines made by Vagrant.",
     no_args_is_help=True,
 )
 
@@ -54,20 +54,20 @@ def up(
     workers: Annotated[int, typer.Option(min=0, help="How many workers.")] = 2,
     release: Annotated[str, typer.Option(help="The machines' release of Debian or Ubuntu.")] = "bookworm",
     kubernetes: Annotated[str, typer.Option(help=f"The version of Kubernetes. (default: {KUBERNETES_VERSION})")] = "",
-    memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. (default: what the host has)")] = None,
-    cpus: Annotated[float | None, typer.Option(help="Processors of each machine. (default: what the host has)")] = None,
+    memory_mib: Annotated[int | None, typer.Option(help="Memory of each machine. (default: this machine's)")] = None,
+    cpus: Annotated[float | None, typer.Option(help="Processors of each machine. (default: this machine's)")] = None,
     nat: Annotated[
-        bool, typer.Option("--nat", help="A first interface that is the same on all, as VirtualBox's.")
+        bool, typer.Option("--nat", help="A first interface with the same address on all machines, as VirtualBox's.")
     ] = False,
-    mtu: Annotated[int | None, typer.Option(help="Largest packet of the machines' network. (default: 1500)")] = None,
+    mtu: Annotated[int | None, typer.Option(help="MTU of the machines' network. (default: 1500)")] = None,
     mirror: Annotated[str, typer.Option(help="Address of a Debian mirror. (default: this machine's own)")] = "",
-    machines_only: Annotated[bool, typer.Option("--machines-only", help="No cluster, only machines.")] = False,
-    driver: Annotated[Driver, typer.Option(help="What makes the machines.")] = Driver.CONTAINER,
+    machines_only: Annotated[bool, typer.Option("--machines-only", help="Create only the machines.")] = False,
+    driver: Annotated[Driver, typer.Option(help="What creates the machines.")] = Driver.CONTAINER,
     inventory: LabInventoryOption = None,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make machines, bring up a real cluster on them, verify it. Run again, it goes on or finds nothing to do."""
+    """Create machines, bring up a real cluster on them, verify it. Run it again: it goes on, or finds nothing to do."""
     with frame("lab up", as_json=as_json, verbose=verbose) as told:
         if driver is Driver.VAGRANT or inventory is not None:
             refuse_sizes(context)
@@ -111,7 +111,7 @@ def _bring_up(cluster: Cluster, told: Frame, verified: Path) -> None:
         verified.unlink(missing_ok=True)
     if verified.exists():
         moment = verified.read_text().strip()
-        told(Note(f"nothing changed since {moment}, when it was verified; `provisioner verify` looks again"))
+        told(Note(f"nothing has changed since the verification at {moment}; `provisioner verify` checks again"))
     else:
         verifying.verify(cluster, told)
         write_atomic(verified, time.strftime("%Y-%m-%d %H:%M:%S") + "\n")
@@ -148,7 +148,7 @@ def status(context: typer.Context, inventory: LabInventoryOption = None, as_json
             for row in rows:
                 told(Note(" ".join(row)))
             if not rows:
-                told(Note("no lab is up; `provisioner lab up` makes one"))
+                told(Note("no lab is up; `provisioner lab up` creates one"))
             return
         told.show.console.print(table(("lab", "machine", "role", "address", "ssh", "state"), rows))
 

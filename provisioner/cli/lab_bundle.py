@@ -1,4 +1,4 @@
-"""The lab's bundle: one that is at hand, else from upstream if it answers, else from Debian's sources."""
+"""The lab's bundle: an existing one, else from upstream if it answers, else from Debian's sources."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from provisioner.paths import cache_directory, state_directory
 
 
 def have_bundle(cluster: Cluster, release: str, told: Listener, mirror: str) -> None:
-    """Give the cluster's inventory a bundle, and say where it is from. `release` is the machines' own.
+    """Make sure that the cluster's inventory has a bundle, and say where it is from. `release` is that of the machines.
 
-    BundleError when there is none and none can be made.
+    BundleError when there is none and none can be built.
     """
     if not cluster.settings.uses_bundle or is_at_hand(cluster):
         return
@@ -37,7 +37,7 @@ def have_bundle(cluster: Cluster, release: str, told: Listener, mirror: str) -> 
     version = str(cluster.settings.kubernetes_version)
     if not version.startswith(MINOR):
         raise BundleError(
-            f"there is no bundle of Kubernetes {version} here, and none can be made: {reason}",
+            f"there is no bundle of Kubernetes {version} here, and none can be built: {reason}",
             hint=f"Run it again when upstream answers, or use {KUBERNETES_VERSION}, which Debian has the source of.",
         )
     told(Note(f"bundle: from Debian's sources ({reason})"))
@@ -46,7 +46,7 @@ def have_bundle(cluster: Cluster, release: str, told: Listener, mirror: str) -> 
 
 
 def is_at_hand(cluster: Cluster) -> bool:
-    """Whether the inventory finds a whole bundle; one that was built here by an older program is built anew."""
+    """Whether the inventory has a complete bundle; one that an older version built here is built again."""
     try:
         bundle = find_bundle(cluster)
     except BundleError:
@@ -58,9 +58,9 @@ def is_at_hand(cluster: Cluster) -> bool:
 
 
 def from_upstream(cluster: Cluster, release: str, told: Listener, mirror: str) -> str:
-    """Fetch it if upstream has it and answers; gives the reason why not, in words, empty when it is there."""
+    """Fetch it if upstream has it and answers; returns the reason why not, in words, empty when it was fetched."""
     try:
-        wish = Request(
+        want = Request(
             cluster.settings.kubernetes_version,
             cluster.settings.runtime.type,
             _network(cluster.settings.network),
@@ -68,20 +68,20 @@ def from_upstream(cluster: Cluster, release: str, told: Listener, mirror: str) -
             machine_architecture(),
             addresses=Addresses(mirror=mirror),
         )
-        check(wish)
-        if silent := answering.silent(wish):
+        check(want)
+        if silent := answering.silent(want):
             return f"{silent[0]} does not answer within {answering.WITHIN_S:.0f} s"
         told(Note("bundle: from upstream, which answers"))
         if absent := upstream.absent_packages():
             packages.install(absent, told)
-        upstream.build(default_cache(), wish, told)
+        upstream.build(default_cache(), want, told)
     except ProvisionerError as error:
         return error.message
     return ""
 
 
 def _network(network: AnyNetwork) -> str:
-    """The network in the words of `bundle build`; UsageError for one whose images nobody can know beforehand."""
+    """The network as an argument of `bundle build`; UsageError when its images cannot be known in advance."""
     if isinstance(network, Foreign):
         if is_address(network.manifest):
             hint = "Fetch it, and name the file: its images have to be in the bundle."
@@ -92,11 +92,11 @@ def _network(network: AnyNetwork) -> str:
 
 
 def build_command(mirror: str, version: str = KUBERNETES_VERSION) -> list[str]:
-    """The same program's `bundle build` for root, into the cache of the user who asks."""
+    """This program's `bundle build`, to run as root, into the cache of the current user."""
     own = {"XDG_CACHE_HOME": str(cache_directory().parent), "PROVISIONER_STATE_DIR": str(state_directory())}
     environment = [f"{name}={value}" for name, value in own.items()]
-    wished = {"--kubernetes": "" if version == KUBERNETES_VERSION else version, "--mirror": mirror}
-    options = [word for name, value in wished.items() if value for word in (name, value)]
+    desired = {"--kubernetes": "" if version == KUBERNETES_VERSION else version, "--mirror": mirror}
+    options = [word for name, value in desired.items() if value for word in (name, value)]
     return ["env", *environment, sys.executable, "-m", "provisioner", "bundle", "build", *options]
 
 
@@ -109,18 +109,18 @@ def _from_debian(cluster: Cluster, told: Listener, mirror: str) -> None:
             packages.install(absent, told)
         build(default_cache(), told, kubernetes_version=version, mirror=mirror)
     elif prefix := packages.root_prefix():
-        told(Note("building the bundle needs root: it goes on through sudo"))
+        told(Note("building the bundle needs root: continuing with sudo"))
         done = subprocess.run([*prefix, *build_command(mirror, version)], check=False)
         if done.returncode:
             raise BuildError(
                 f"the bundle could not be built as root: exit code {done.returncode}",
-                hint="What it has said above tells why; its log is in the same directory as this one's.",
+                hint="Its output above says why; its log is in the same directory as this one.",
             )
 
 
 def _is_outdated(name: str, cluster: Cluster) -> bool:
     try:
         recipe = Recipe(str(cluster.settings.kubernetes_version), architecture=machine_architecture())
-    except (UsageError, BundleError):  # none can be built here: what has been copied will do
+    except (UsageError, BundleError):  # none can be built here: a copied one is good enough
         return False
     return name != stages(recipe)[-1].directory

@@ -1,4 +1,4 @@
-"""Which lab a `lab` command is about: containers, by the lab's name, or what Vagrant makes of an inventory."""
+"""Which lab a `lab` command is about: containers, by the lab's name, or Vagrant's machines, by their inventory."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NameOption = Annotated[str, typer.Option("--name", help="The lab's name; several
 LabInventoryOption = Annotated[
     Path | None,
     typer.Option(
-        "--inventory", "-i", help="The inventory of Vagrant's machines. (default: ./inventory.yaml, if it has such)"
+        "--inventory", "-i", help="The inventory of Vagrant's machines. (default: ./inventory.yaml, if it has any)"
     ),
 ]
 
 
 class Driver(StrEnum):
-    """What makes the machines."""
+    """What creates the machines."""
 
     CONTAINER = "container"
     VAGRANT = "vagrant"
@@ -34,18 +34,18 @@ class Driver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A lab of containers by its name, or, where there is a `cluster`, Vagrant's machines of it."""
+    """A lab of containers by its name, or, with a `cluster`, the machines that Vagrant creates for it."""
 
     name: str
     cluster: Cluster | None = None
 
 
 def choose(context: typer.Context, name: str, inventory: Path | None, told: Frame) -> Choice:
-    """The lab that is meant: the inventory's, else that of ./inventory.yaml unless a name is given, else by name.
+    """The lab to use: the inventory's, else that of ./inventory.yaml unless a name is given, else by name.
 
-    UsageError for an inventory that is of no lab.
+    UsageError for an inventory that does not belong to a lab.
     """
-    if inventory is None and (is_typed(context, "name") or not _speaks_of_vagrant(HERE)):
+    if inventory is None and (is_typed(context, "name") or not _mentions_vagrant(HERE)):
         return Choice(name)
     path = (inventory or HERE).absolute()
     if path.parent.parent == labs_directory():
@@ -55,13 +55,13 @@ def choose(context: typer.Context, name: str, inventory: Path | None, told: Fram
     if inventory is None:
         return Choice(name)
     raise UsageError(
-        f"{inventory} is no inventory of a lab: no machine has settings under `vagrant:`",
-        hint="add `vagrant: {}` to the variables of all; a lab of containers goes by --name",
+        f"{inventory} is not the inventory of a lab: no host has settings under `vagrant:`",
+        hint="add `vagrant: {}` to the variables of `all`; for a lab of containers, use --name",
     )
 
 
-def _speaks_of_vagrant(path: Path) -> bool:
-    """Whether it is worth reading: an inventory of other machines, sound or not, has nothing to do with a lab."""
+def _mentions_vagrant(path: Path) -> bool:
+    """Whether it has to be read: an inventory of other machines, valid or not, has nothing to do with a lab."""
     return path.is_file() and "vagrant:" in path.read_text(errors="replace")
 
 
@@ -84,5 +84,5 @@ def refuse_sizes(context: typer.Context) -> None:
     """UsageError when machines of an inventory are given sizes on the command line."""
     options = ("control_planes", "workers", "release", "kubernetes", "memory_mib", "cpus", "nat", "mtu")
     if typed := [f"--{option.replace('_', '-')}" for option in options if is_typed(context, option)]:
-        message = f"{', '.join(typed)}: what Vagrant's machines are is said in the inventory"
+        message = f"{', '.join(typed)}: the inventory describes Vagrant's machines"
         raise UsageError(message, hint="write it there, under `vagrant:` or `cluster:`")

@@ -1,4 +1,4 @@
-"""What `lab up` says in the end: the nodes, and what one may want to type next."""
+"""What `lab up` prints at the end: the nodes, and useful next commands."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from provisioner.output.tables import table
 
 
 def program(argv0: str, directory: Path) -> str:
-    """How one calls this program from `directory`: by its path where it lies below, as after `make up`."""
+    """How to call this program from `directory`: by its path when it is below that, as after `make up`."""
     path = Path(argv0).absolute()
     return shown(path, directory) if path.is_relative_to(directory) else "provisioner"
 
 
 def shown(path: Path, directory: Path) -> str:
-    """A path as one types it from `directory`."""
+    """A path as the user types it in `directory`."""
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path)
 
 
 def farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
-    """What one wants to know now: the nodes, the kubeconfig, what to try, how to take it down."""
+    """Show the nodes, the kubeconfig, what to try, and how to remove the lab."""
     live = outcome.view.observed.live
     path = default_path(cluster)
     if live and isinstance(told.show, Human):
@@ -55,7 +55,7 @@ def farewell(cluster: Cluster, outcome: Outcome, told: Frame) -> None:
 
 
 def _named(cluster: Cluster) -> str:
-    """Vagrant's machines go by their inventory, which nobody guesses unless it lies here by its usual name."""
+    """The option `-i` for Vagrant's machines, unless their inventory is ./inventory.yaml."""
     here = cluster.path == Path.cwd() / "inventory.yaml"
     return f" -i {shown(cluster.path, Path.cwd())}" if machines(cluster) and not here else ""
 

@@ -1,4 +1,4 @@
-"""After a pause: wait until clocks are right and every node is heard of again."""
+"""After a pause: wait until clocks are right and every node reports to the cluster again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Leases = Mapping[str, str]
 
 
 def wait_until_healthy(cluster: Cluster, told: Frame) -> None:
-    """Until clocks agree with ours and, where there is a cluster, every node is Ready and heard of since we began.
+    """Wait until clocks agree with ours and, in a cluster, every node is Ready and has renewed its Lease meanwhile.
 
     StepError with what is still missing after five minutes.
     """
@@ -44,16 +44,16 @@ def wait_until_healthy(cluster: Cluster, told: Frame) -> None:
                 break
             if time.monotonic() > deadline_s:
                 stop_for(errors)
-                hint = "`provisioner status` and `provisioner verify` show more; `provisioner apply` mends"
-                raise StepError(f"after {DEADLINE_S:.0f} s not well yet: {'; '.join(left)}", hint=hint)
+                hint = "`provisioner status` and `provisioner verify` show more; `provisioner apply` repairs it"
+                raise StepError(f"not healthy after {DEADLINE_S:.0f} s: {'; '.join(left)}", hint=hint)
             told(Waiting(HOST, "; ".join(left)))
             time.sleep(POLL_S)
     if view.observed.live is None:
-        told(Note("there is no cluster on these machines yet; `provisioner apply` makes it"))
+        told(Note("there is no cluster on these machines yet; `provisioner apply` creates it"))
 
 
 def unwell(view: View, errors: Mapping[str, ProvisionerError], first: Leases, now: Leases) -> Iterator[str]:
-    """What is not as it should be, in words. A node whose lease has not been renewed is Ready only on paper. Pure."""
+    """What is not healthy, in words. A node may look Ready although its kubelet does not renew its Lease. Pure."""
     for error in errors.values():
         yield error.message
     for host, facts in view.observed.facts.items():
@@ -69,11 +69,11 @@ def unwell(view: View, errors: Mapping[str, ProvisionerError], first: Leases, no
         if node is None or not node.ready:
             yield f"{name} is not Ready"
         elif now.get(name, "") == first.get(name, ""):
-            yield f"nothing was heard of {name} yet"
+            yield f"{name} has not reported to the cluster yet"
 
 
 def _leases(session: Session, view: View) -> Leases:
-    """When each node's kubelet has last been heard of, as the cluster has it; empty while it does not answer."""
+    """When each node's kubelet last renewed its Lease; empty while the API server does not answer."""
     if view.observed.live is None:
         return {}
     command = kubectl("get", "leases", "-n", "kube-node-lease", "-o", _LEASES)

@@ -1,4 +1,4 @@
-"""`provisioner lab halt, resume, snapshot, restore, prepare`: what one does with a lab between `up` and `down`."""
+"""`provisioner lab halt, resume, snapshot, restore, prepare`: the commands between `up` and `down`."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def register(app: typer.Typer) -> None:
 def prepare(
     context: typer.Context, name: NameOption = "lab", inventory: LabInventoryOption = None, as_json: JsonOption = False
 ) -> None:
-    """Check that `vagrant up` can work here, and have what it needs: Vagrant, the provider, docker's node image."""
+    """Check that `vagrant up` can work here, and get what it needs: Vagrant, the provider, docker's node image."""
     from provisioner.labs.vagrant import driver  # noqa: PLC0415
 
     with frame("lab prepare", as_json=as_json) as told:
         cluster = vagrant_cluster(choose(context, name, inventory, told))
         environment = driver.prepare(cluster, told)
-        told(Note(f"ready: {len(cluster.hosts)} machines with {environment.provider}; `vagrant up` makes them"))
+        told(Note(f"ready: {len(cluster.hosts)} machines with {environment.provider}; `vagrant up` creates them"))
 
 
 def halt(
@@ -76,7 +76,7 @@ def snapshot(
     inventory: LabInventoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep Vagrant's machines as they are now, under a name. Containers cannot be kept so: use `lab halt`."""
+    """Save a snapshot of Vagrant's machines under a name. Containers have no snapshots: use `lab halt`."""
     with frame("lab snapshot", as_json=as_json) as told:
         _with_snapshots(choose(context, name, inventory, told), snapshot, told)
 
@@ -88,7 +88,7 @@ def restore(
     inventory: LabInventoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring Vagrant's machines back to a snapshot, and wait until clocks are right and the cluster is healthy."""
+    """Restore Vagrant's machines from a snapshot, and wait until clocks are right and the cluster is healthy."""
     with frame("lab restore", as_json=as_json) as told:
         cluster = _with_snapshots(choose(context, name, inventory, told), snapshot, told, back=True)
         wait_until_healthy(reached(cluster, told), told)

@@ -1,4 +1,4 @@
-"""`provisioner network`: what was decided of the machines' addresses, and why; and the way to another plug-in."""
+"""`provisioner network`: the addresses chosen for the hosts, and why; replacing the network plug-in."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from provisioner.world.derived import network_mtu, node_address, plug_in_mtu
 from provisioner.world.network import Passage, Way
 from provisioner.world.view import View
 
-app = typer.Typer(help="The network that the nodes use, and why; another plug-in for it.", no_args_is_help=True)
+app = typer.Typer(help="The network that the nodes use, and why; replacing the network plug-in.", no_args_is_help=True)
 app.command(epilog="Example: provisioner network replace -i inventory.yaml --plan")(replace)
 
-_COLUMNS = ("machine", "address", "interface", "packets", "state")
+_COLUMNS = ("host", "address", "interface", "MTU", "state")
 
 
 @app.command(epilog="Example: provisioner network show -i inventory.yaml --measure")
 def show(
     inventory: InventoryOption = None,
     limit: LimitOption = "",
-    measure: Annotated[bool, typer.Option("--measure", help="Try all ways once more; what was decided stays.")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Measure all paths again; decisions stay.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which address, interface and largest packet each machine uses, why, and what speaks against it."""
+    """Show which address, interface and MTU each host uses, why, and what is wrong with them."""
     with frame("network show", as_json=as_json) as told:
         view = _look(load_cluster(inventory, told), told, limit, everything=measure)
         told.show.close()
@@ -63,9 +63,9 @@ def _tell(view: View, told: Frame) -> None:
         decided = node_address(view, view.cluster.host(name))
         for reason in decided.reasons if decided else ():
             told(Note(f"{name}: {reason}"))
-    told.show.console.print(f"Pods get packets of {_pods(view)}.", highlight=False)
+    told.show.console.print(f"MTU of the pods: {_pods(view)}.", highlight=False)
     if view.observed.ways:
-        told.show.console.print(table(("from", "to", "largest packet", "ports"), _ways(view)))
+        told.show.console.print(table(("from", "to", "path MTU", "ports"), _ways(view)))
 
 
 def _rows(view: View) -> Iterator[tuple[str, ...]]:
@@ -78,7 +78,7 @@ def _rows(view: View) -> Iterator[tuple[str, ...]]:
 
 
 def _state(view: View, name: str) -> str:
-    """How firm it is: only looked at so far, written down, or built upon."""
+    """How final the decision is: not written down yet, written down, or in use."""
     if view.observed.states[name].network is None:
         return "not written down yet"
     return "in use" if is_bound(view.observed.states[name]) else "written down"
@@ -87,9 +87,9 @@ def _state(view: View, name: str) -> str:
 def _pods(view: View) -> str:
     match view.cluster.settings.network:
         case ManifestNetwork() | NoNetwork():
-            return f"what their network chooses: {network_mtu(view)} bytes, less what it adds"
+            return f"chosen by the network plug-in, {network_mtu(view)} bytes less its overhead"
         case CiliumNetwork():
-            return f"{plug_in_mtu(view)} bytes, less what Cilium adds"
+            return f"{plug_in_mtu(view)} bytes less Cilium's overhead"
         case _:
             return f"{plug_in_mtu(view)} bytes"
 
@@ -101,7 +101,7 @@ def _ways(view: View) -> Iterable[tuple[str, ...]]:
 
 
 def _ports(way: Way) -> str:
-    """Those that are in doubt, each with what came of it."""
+    """The ports that do not pass for sure, each with the result of its probe."""
     if not way.reached or not way.ports:
         return ""
     doubted = [f"{port}: {found}" for port, found in sorted(way.ports.items()) if found is not Passage.PASSES]
@@ -123,7 +123,7 @@ def _tell_json(view: View, told: Frame) -> None:
 
 
 def _judge(view: View, told: Frame) -> None:
-    """What preflight would say of it."""
+    """Report what preflight would report."""
     found = [problem for rule in (*addresses.RULES, *ports.MEASURED) for problem in rule(view)]
     wrong = [problem for problem in found if problem.severity is Severity.ERROR]
     for problem in found:

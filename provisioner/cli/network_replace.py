@@ -1,4 +1,4 @@
-"""`provisioner network replace`: another plug-in for a cluster that runs."""
+"""`provisioner network replace`: another network plug-in for a running cluster."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ NAME = "network replace"
 def replace(
     inventory: InventoryOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: pods are moved and cannot talk meanwhile.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask: pods are evicted, without network meanwhile.")
+    ] = False,
     allow_untested: UntestedOption = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Replace the network plug-in by the inventory's: drain the nodes, remove the old one, bring the new one."""
+    """Replace the network plug-in with the inventory's: drain the nodes, remove the old one, install the new one."""
     with frame(NAME, as_json=as_json, verbose=verbose) as told:
         cluster = load_cluster(inventory, told, untested=allow_untested)
         outcome = _planned(cluster, told)
@@ -72,7 +74,7 @@ def _applied(cluster: Cluster, told: Frame) -> Outcome:
 
 
 def _require_agreed(*, yes: bool, may_ask: bool) -> None:
-    question = "Pods are moved, and cannot talk to each other until the new network is there. Go on?"
+    question = "Pods are evicted, and cannot reach each other until the new network is installed. Continue?"
     if yes or (may_ask and typer.confirm(question)):
         return
-    raise UsageError("nothing was changed", hint="--yes agrees beforehand, --plan only shows what would be done.")
+    raise UsageError("nothing was changed", hint="--yes agrees in advance, --plan only shows what would be done.")

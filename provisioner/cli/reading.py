@@ -37,12 +37,12 @@ from provisioner.world.derived import ca_pin
 from provisioner.world.view import View
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# A token is a key to the cluster: nobody needs one that outlives a month.
+# A token gives access to the cluster: it never has to be valid for more than a month.
 _LONGEST_S = 30 * 86400
 
 
 def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:
-    """What each machine is; those that did not answer are named at the end, and the exit code is theirs."""
+    """Show the facts of each host; hosts that did not answer come at the end, and set the exit code."""
     with open_session(cluster, told, Selection(limit), only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
     names = [name for name in view.observed.facts if name in view.limit]
@@ -54,14 +54,12 @@ def facts(cluster: Cluster, told: Frame, limit: str, *, as_json: bool) -> None:
     else:
         rows = ((name, *_fact_row(view, name)) for name in names)
         told.show.close()
-        told.show.console.print(
-            table(("machine", "system", "kernel", "cpus", "memory", "free disk", "addresses"), rows)
-        )
+        told.show.console.print(table(("host", "system", "kernel", "cpus", "memory", "free disk", "addresses"), rows))
     fail_for(told, {host: error for host, error in errors.items() if host in view.limit})
 
 
 def fail_for(told: Frame, errors: Mapping[str, ProvisionerError]) -> None:
-    """Name what each machine failed at; exits with the code of the first."""
+    """Show why each host failed; exits with the code of the first."""
     for error in errors.values():
         told.fail(error)
     if errors:
@@ -76,7 +74,7 @@ def _fact_row(view: View, name: str) -> tuple[str, ...]:
 
 
 def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
-    """A fresh token, valid for `ttl`, in a command to paste on the machine that joins."""
+    """A new token, valid for `ttl`, in a command to paste on the machine that joins."""
     life_s = _seconds(ttl)
     with _looked(cluster, told, "") as (session, view):
         leader = view.leader.name
@@ -87,13 +85,13 @@ def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
         manifest = token_manifest(token, expires=expires, description="made by provisioner token")
         (result,) = session.run.fleet.transports[leader].run([kubectl("apply", "-f", "-", stdin=manifest)])
         if not result.ok:
-            raise StepError(f"{leader}: the token could not be made", details=result.tail())
+            raise StepError(f"{leader}: the token could not be created", details=result.tail())
     endpoint, pin = address.good[leader]
     return f"kubeadm join {endpoint} --token {token.reveal()} --discovery-token-ca-cert-hash {pin}"
 
 
 def _where(live: ClusterState) -> tuple[Endpoint, str]:
-    """Where the API server is and the pin of its CA, as the cluster tells them: they end in a command to paste."""
+    """The address of the API server and the pin of its CA, checked: the cluster reports them, and users paste them."""
     endpoint = configuration(live.configuration)["controlPlaneEndpoint"]
     return Endpoint.parse(endpoint), ca_pin(live.ca_certificate)
 
@@ -118,11 +116,11 @@ def kubeconfig(cluster: Cluster, told: Frame, output: Path | None, *, merge: boo
     did = ("merged into" if merge else "written to") if changed else "nothing has changed in"
     told(Note(f"{did} {path}; try: kubectl --kubeconfig {shlex.quote(str(path))} get nodes"))
     if merge and changed:
-        told(Note(f"its current context is {name} now; what it was before is in {path}.bak"))
+        told(Note(f"its current context is {name} now; the previous file is {path}.bak"))
 
 
 def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None:
-    """Run a shell command on the chosen machines, show what each says; StepError names those where it failed."""
+    """Run a shell command on the chosen hosts, show the output of each; StepError names those where it failed."""
     names = limited_to(cluster, limit)
     command = shell(text, timeout_s=3600)
     with open_fleet(cluster, names, told) as fleet:
@@ -141,7 +139,7 @@ def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None
 
 
 def unknown_keys(cluster: Cluster, limit: str) -> Iterator[tuple[str, Offer]]:
-    """The host keys that machines show and nobody has confirmed yet, each asked for when its turn comes."""
+    """The host keys that are not confirmed yet; each is fetched when its turn comes."""
     names = limited_to(cluster, limit)
     hosts = [host for host in cluster.hosts if host.name in names]
     return ((name, offer) for name, offer in offers(hosts, cluster.settings.ssh) if not offer.known)
@@ -156,15 +154,13 @@ def _looked(cluster: Cluster, told: Frame, limit: str) -> Iterator[tuple[Session
 
 
 def _needed(cluster: Cluster, limit: str) -> frozenset[str]:
-    """Without a limit the leader alone has to answer; a limit names who must."""
+    """The hosts that have to answer: those of the limit, or without one the control planes."""
     return limited_to(cluster, limit) if limit else frozenset(host.name for host in cluster.control_planes)
 
 
 def _live(view: View) -> ClusterState:
     if view.observed.live is None:
-        raise StepError(
-            "there is no cluster that answers", hint="`provisioner status` shows more; `provisioner apply` makes it."
-        )
+        raise StepError("no cluster answers", hint="`provisioner status` shows more; `provisioner apply` creates it.")
     return view.observed.live
 
 

@@ -1,4 +1,4 @@
-"""`provisioner status`: a row per machine and node, and the pods that do not run."""
+"""`provisioner status`: a row per host and node, and the pods that do not run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from provisioner.world.view import View
 
 
 def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
-    """A row per machine, per node that is no machine of the inventory, and per pod that does not run.
+    """A row per host, per node that is not in the inventory, and per pod that does not run.
 
-    Exits 4 when a machine cannot be reached, 6 when a node is missing or not Ready.
+    Exits 4 when a host cannot be reached, 6 when a node is missing or not Ready.
     """
     with open_session(cluster, told, only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
@@ -45,14 +45,14 @@ def status(cluster: Cluster, told: Frame, *, as_json: bool) -> None:
             told.show.console.out(as_line(one), highlight=False)
     else:
         told.show.close()
-        told.show.console.print(table(_STATUS, rows))
+        told.show.console.print(table(("host", *_STATUS[1:]), rows))
         _show_pods(pod_rows, told)
     fail_for(told, errors)
     if any(row[2].partition(",")[0] != "Ready" for row in rows):
         raise typer.Exit(6)
 
 
-# By what Kubernetes itself keeps new pods away, and why: https://kubernetes.io/docs/reference/labels-annotations-taints/
+# The taints with which Kubernetes itself keeps new pods away, and why: https://kubernetes.io/docs/reference/labels-annotations-taints/
 _AWAY = {
     "node.kubernetes.io/unschedulable:NoSchedule": "SchedulingDisabled",
     "node.kubernetes.io/memory-pressure:NoSchedule": "MemoryPressure",
@@ -60,6 +60,7 @@ _AWAY = {
     "node.kubernetes.io/pid-pressure:NoSchedule": "PIDPressure",
     "node.kubernetes.io/network-unavailable:NoSchedule": "NetworkUnavailable",
 }
+# The fields in JSON; the table says "host".
 _STATUS = ("machine", "role", "node", "version", "address", "pods")
 
 
@@ -82,13 +83,13 @@ def _node_row(node: NodeState, role: str) -> tuple[str, ...]:
     return (node.name, role, ",".join(words), node.version, str(node.internal_ip or ""), str(node.pod_cidr or ""))
 
 
-# As many as one looks through; `kubectl get pods -A` has them all.
+# As many as are easy to read; `kubectl get pods -A` lists them all.
 _PODS_SHOWN = 20
 _PODS = ("pod", "on", "state")
 
 
 def _pods(session: Session, view: View, errors: Mapping[str, ProvisionerError], told: Frame) -> tuple[PodState, ...]:
-    """Those that do not run; none when there is no cluster, or the API server does not tell."""
+    """The pods that do not run; none when there is no cluster, or the API server does not answer."""
     if view.observed.live is None or view.leader.name in errors:
         return ()
     leader = view.leader.name
@@ -99,7 +100,7 @@ def _pods(session: Session, view: View, errors: Mapping[str, ProvisionerError], 
         why = result.tail(1)
     except (ProvisionerError, ValueError) as error:
         why = str(error)
-    told(Note(f"{leader}: which pods do not run is not known: {one_line(why)}"))
+    told(Note(f"{leader}: the pods that do not run are unknown: {one_line(why)}"))
     return ()
 
 

@@ -1,4 +1,4 @@
-"""`provisioner unlock`: who holds the lock of a cluster, and taking it away when nobody will give it back."""
+"""`provisioner unlock`: show which run holds the run lock of a cluster, and remove the lock of a dead run."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from provisioner.world.lock import Holder, Word
 
 
 def unlock(cluster: Cluster, told: Listener, *, yes: bool, may_ask: bool) -> None:
-    """Show the lock on every control plane and remove it, once that was agreed to."""
-    planes = [host.name for host in cluster.control_planes]
-    with open_fleet(cluster, planes, told) as fleet:
-        unlock_on(fleet, planes, told, yes=yes, may_ask=may_ask)
+    """Show the run lock on every control plane, and remove it if the user agrees."""
+    control_planes = [host.name for host in cluster.control_planes]
+    with open_fleet(cluster, control_planes, told) as fleet:
+        unlock_on(fleet, control_planes, told, yes=yes, may_ask=may_ask)
 
 
-def unlock_on(fleet: Fleet, planes: Iterable[str], told: Listener, *, yes: bool, may_ask: bool) -> None:
-    """The same on machines that are open. A control plane that does not answer is the error in the end."""
-    answers = fleet.each(planes, _ask)
+def unlock_on(fleet: Fleet, control_planes: Iterable[str], told: Listener, *, yes: bool, may_ask: bool) -> None:
+    """The same for a fleet that is open. A control plane that does not answer is an error at the end."""
+    answers = fleet.each(control_planes, _ask)
     found = {host: holder for host, holder in answers.good.items() if isinstance(holder, Holder)}
     for host, holder in found.items():
         told(Note(f"{host}: {described(holder)}: {judged(holder)}"))
     if not found and not answers.bad:
-        told(Note("nobody holds the lock of this cluster"))
+        told(Note("no run holds the run lock of this cluster"))
     if found and _is_agreed(found, yes=yes, may_ask=may_ask):
         removed = fleet.each(found, partial(_remove, found))
         for host, word in removed.good.items():
-            told(Note(f"{host}: the lock is {'removed' if word is Word.REMOVED else 'gone already'}"))
+            told(Note(f"{host}: the run lock is {'removed' if word is Word.REMOVED else 'gone already'}"))
         loop.stop_for(removed.bad)
     loop.stop_for(answers.bad)
 
@@ -52,23 +52,23 @@ def _remove(found: Mapping[str, Holder], host: str, transport: Transport) -> Wor
     """Only the lock that was shown: another run may have taken it meanwhile."""
     other = asked(host, transport, lock.remove(found[host].seal), "removed", Word.REMOVED, Word.FREE)
     if isinstance(other, Holder):
-        raise LockHeldError(f"{host}: another run has taken the lock meanwhile: {described(other)}")
+        raise LockHeldError(f"{host}: another run has taken the run lock meanwhile: {described(other)}")
     return other
 
 
 def _is_agreed(found: Mapping[str, Holder], *, yes: bool, may_ask: bool) -> bool:
-    """LockHeldError for a run at work, unless `yes`; UsageError where nobody can be asked."""
+    """LockHeldError for a live run, unless `yes`; UsageError when the user cannot be asked."""
     if yes:
         return True
     if any(is_alive(holder) for holder in found.values()):
         raise LockHeldError(
-            "the run that holds the lock is at work; the lock was not removed",
-            hint="Wait for it, or end it where it runs. If you know better: `provisioner unlock --yes` takes its lock "
-            "away, and it stops before its next play.",
+            "the run that holds the run lock is at work; the run lock was not removed",
+            hint="Wait for it, or stop it where it runs. To remove its lock all the same: `provisioner unlock --yes`; "
+            "the run then stops before its next play.",
         )
     if not may_ask:
         raise UsageError(
-            "the lock was not removed: nobody is there to be asked",
+            "the run lock was not removed: there is no terminal to ask on",
             hint="`provisioner unlock --yes` removes it without asking.",
         )
     return typer.confirm("Remove it?")

@@ -24,7 +24,7 @@ from provisioner.verification.run import verify as verify_by_testinfra
 def verify(
     cluster: Cluster, told: Frame, limit: str = "", scope: Scope = EVERYTHING, html: Path | None = None
 ) -> Report:
-    """The plan is empty, and the testinfra suite and its probes pass. What is not so is shown, and exits with 6."""
+    """Check that the plan is empty, and that the testinfra suite and its probes pass. Failures exit with 6."""
     began_s = time.monotonic()
     require_writable(html)
     chosen = find_hosts(cluster, limit) if limit else None
@@ -46,7 +46,7 @@ def verify(
 
 
 def _write_page(path: Path, name: str, report: Report, found: VerificationResult, told: Frame) -> None:
-    """That the page cannot be written is no reason to keep what was found to ourselves."""
+    """A page that cannot be written is only a warning: the findings are shown in any case."""
     try:
         page.write(path, name, report, found.reaches)
     except OSError as error:
@@ -72,7 +72,7 @@ def _only_looked_at(cluster: Cluster, scope: Scope) -> Report:
 
 
 def _tell(report: Report, found: VerificationResult, told: Frame) -> None:
-    """What is wrong ends the command; else one line that says what is well."""
+    """Failures end the command; without failures, one line says what has passed."""
     if report.problems:
         told.fail(
             VerificationError(f"{len(report.problems)} finding(s); {found.passed} checks passed", report.problems)

@@ -1,4 +1,4 @@
-"""`provisioner lock`: write down exact versions once; what has changed at the sources since."""
+"""`provisioner lock`: write exact versions to a file once; show what has changed at the sources since."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from provisioner.world.view import View
 
 
 def write(cluster: Cluster, told: Frame) -> None:
-    """Ask all sources and write the file; what is different from the one before is told, line by line."""
+    """Ask all sources and write the file; differences from the previous file are shown line by line."""
     path = path_for(cluster.path)
     view = _asked(cluster, told)
     before = load_version_lock(cluster)
@@ -46,47 +46,47 @@ def write(cluster: Cluster, told: Frame) -> None:
 
 
 def check(cluster: Cluster, told: Frame) -> bool:
-    """Whether the sources still have all that was locked; what they have not is told."""
+    """Whether the sources still have everything that was locked; what has changed is shown."""
     path = path_for(cluster.path)
     lock = load_version_lock(cluster)
     if lock is None:
-        raise UsageError(f"{path}: there is no lock file", hint="`provisioner lock` writes it.")
+        raise UsageError(f"{path}: the lock file does not exist", hint="`provisioner lock` writes it.")
     lines = drift(lock, _asked(cluster, told, judge=False))
-    lines += image_drift(lock, _led_to(image_digests(lock)))
+    lines += image_drift(lock, _resolved(image_digests(lock)))
     for line in lines:
         told(Note(line))
     if not lines:
-        told(Note(f"{path}: the sources have everything as it is written there"))
+        told(Note(f"{path}: the sources still have everything as locked"))
     return not lines
 
 
 def digests(names: Iterable[str], before: VersionLock | None, told: Listener) -> dict[str, str]:
-    """What the names of images lead to, asked from here; BuildError for one that is not there.
+    """The digests of images, asked from this machine; BuildError for an image that does not exist.
 
-    Where registries do not answer from here, which the machines may reach all the same, names are written down alone;
-    but digests that are there already are not given up for that.
+    When registries do not answer from here, the hosts may still reach them: images are then locked by name only. But
+    digests that are locked already are kept, and the error is raised.
     """
     try:
-        found = _led_to(names)
+        found = _resolved(names)
     except BuildError as error:
         if before and image_digests(before):
             raise
-        told(Note(f"images are written down by name alone: {error.message}"))
+        told(Note(f"images are locked by name only: {error.message}"))
         return {}
     missing = [name for name, digest in found.items() if not digest]
     if missing:
-        hint = "Is that version out, is cluster.image_repository right? `images: bundle` takes them from a bundle."
+        hint = "Is that version released? Is cluster.image_repository right? `images: bundle` takes them from a bundle."
         raise BuildError(f"the registry has no {', '.join(missing)}", hint=hint)
     return found
 
 
-def _led_to(names: Iterable[str]) -> dict[str, str]:
+def _resolved(names: Iterable[str]) -> dict[str, str]:
     registry = Registry()
     return {name: registry.digest(name) for name in names}
 
 
 def _asked(cluster: Cluster, told: Frame, *, judge: bool = True) -> View:
-    """What all sources offer now to every machine; PreflightError when it is not what is wished."""
+    """What all sources offer to every host now; PreflightError when that is not what the inventory asks for."""
     with open_session(cluster, told) as session:
         fleet = session.run.fleet
         view, errors = look_at(fleet, _unpinned(session.view), tuple(fleet.transports))
@@ -95,10 +95,10 @@ def _asked(cluster: Cluster, told: Frame, *, judge: bool = True) -> View:
         loop.stop_for(errors)
     problems = tuple(problem for rule in sources.RULES for problem in rule(view)) if judge else ()
     if problems:
-        raise PreflightError(f"{len(problems)} finding(s) stand in the way; nothing was written", problems)
+        raise PreflightError(f"{len(problems)} finding(s) to fix first; nothing was written", problems)
     return view
 
 
 def _unpinned(view: View) -> View:
-    """As if there were no lock file yet: it is about to be written, or to be compared with."""
+    """The view as if there were no lock file: it is about to be written, or to be compared with."""
     return replace(view, materials=replace(view.materials, pinned={}))

@@ -1,4 +1,4 @@
-"""`provisioner versions`: what is known of Kubernetes' releases and of what they need around them."""
+"""`provisioner versions`: the known Kubernetes releases, and the versions of other software that they need."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TABLES: dict[str, Iterable[Any]] = {
 
 
 def versions(as_json: JsonOption = False) -> None:
-    """Show the Kubernetes releases that are known, and what belongs to each; with --json also where that was read."""
+    """Show the known Kubernetes releases and what belongs to each; with --json also the source of each row."""
     with frame("versions") as told:
         if as_json:
             rows = {name: [asdict(row) for row in table_rows] for name, table_rows in _TABLES.items()}
@@ -40,7 +40,7 @@ def versions(as_json: JsonOption = False) -> None:
         for part in (_kubernetes(), _runtime_versions(), _containerd(), _networks(), _distributions()):
             told.show.console.print(part)
             told.show.console.print()
-        told(Note("`--json` has the rest, and where each row was read"))
+        told(Note("`--json` shows the rest, and the source of each row"))
 
 
 def _kubernetes() -> Table:
@@ -98,4 +98,4 @@ def _networks() -> Table:
 
 def _distributions() -> Table:
     rows = ((row.id, row.release, row.codename, row.docker_path, f"v{row.cgroup}") for row in packages.DISTRIBUTIONS)
-    return table(("distribution", "release", "codename", "at Docker's", "cgroup"), rows)
+    return table(("distribution", "release", "codename", "Docker's path", "cgroup"), rows)

@@ -1,4 +1,4 @@
-"""Plan and apply as the commands run them: with a kubeconfig brought home and errors told host by host."""
+"""Plan and apply as the commands run them: they also fetch the kubeconfig and show errors host by host."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def plan(cluster: Cluster, told: Frame, selection: Selection) -> Outcome:
 
 
 def apply_saved(path: Path, inventory: Path | None, told: Frame, selection: Selection) -> Outcome:
-    """Do what a saved plan says and nothing else, with its own inventory unless another one is named."""
+    """Apply exactly a saved plan, with its own inventory unless another one is named."""
     if selection != _ALL:
-        hint = "Give --limit, --only and --skip to `provisioner plan -o FILE`, and look at what it says."
-        raise UsageError(f"{path}: what a saved plan does was decided when it was made", hint=hint)
+        hint = "Give --limit, --only and --skip to `provisioner plan -o FILE`, and review the new plan."
+        raise UsageError(f"{path}: --limit, --only and --skip cannot change a saved plan", hint=hint)
     saved = plan_file.load(path)
     cluster = load_cluster(inventory or _recorded(path, Path(saved.inventory)), told)
     told(Note(f"{path}: the plan of {saved.made:%Y-%m-%d %H:%M} UTC for {saved.subject}"))
@@ -51,7 +51,7 @@ def apply_saved(path: Path, inventory: Path | None, told: Frame, selection: Sele
 
 
 def _recorded(path: Path, inventory: Path) -> Path:
-    """The inventory that a plan names. What may be a program is run only when the user names it."""
+    """The inventory that a plan names. One that may run a program is used only when the user names it."""
     if inventory.is_dir() or is_program(inventory):
         raise UsageError(
             f"{path}: its inventory {inventory} is a program or a directory, and may run something",
@@ -61,7 +61,7 @@ def _recorded(path: Path, inventory: Path) -> Path:
 
 
 def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, saved: PlanFile | None = None) -> Outcome:
-    """Make it so and bring the kubeconfig home. A run that did not come to its end is reported, and exits."""
+    """Apply, and save the kubeconfig on this machine. A run that did not finish is reported, and exits."""
     with open_session(cluster, told, selection) as session:
         outcome = _with_skipped(_applied(session, saved))
         if saved:
@@ -105,14 +105,14 @@ def _tell_done_already(agreed: Plan, outcome: Outcome, told: Frame) -> None:
         told(Note("the plan is empty"))
     elif done:
         hosts = some(dict.fromkeys(step.host for step in done))
-        told(Note(f"{len(done)} of the plan's {len(agreed.steps)} step(s) had been done already, on {hosts}"))
+        told(Note(f"{len(done)} of the plan's {len(agreed.steps)} step(s) were done already, on {hosts}"))
 
 
 def _bring_home(session: Session, outcome: Outcome, told: Frame) -> Outcome:
-    """Write the kubeconfig for the user at home, unless the file there opens this cluster already.
+    """Save the kubeconfig in the user's home directory, unless the file there gives access to this cluster already.
 
-    A file at home that is in the way is a warning, since the cluster is there. A control plane that is lost now, or
-    whose kubeconfig is not what kubeadm writes, has failed.
+    A file that cannot be replaced is only a warning, since the cluster exists. A control plane that does not answer
+    now, or whose kubeconfig is not what kubeadm writes, has failed.
     """
     view = outcome.view
     leader = view.leader.name
@@ -125,7 +125,7 @@ def _bring_home(session: Session, outcome: Outcome, told: Frame) -> Outcome:
             told(Note(f"kubeconfig: {path}"))
     except UsageError as error:
         message = "; ".join((f"the kubeconfig was not written: {error.message}", *error.details.splitlines()))
-        hint = f"{error.hint} `provisioner kubeconfig` does it later."
+        hint = f"{error.hint} `provisioner kubeconfig` writes it later."
         told(Found(Problem("kubeconfig", "", message, hint, Severity.WARNING)))
     except ProvisionerError as error:
         report = dataclasses.replace(outcome.report, result="failed")

@@ -1,7 +1,7 @@
 """A command for a host, its result, and a batch: many commands in one round trip.
 
-A batch travels as one shell script over the standard input of one `sh`. So nothing of it can be seen in the
-arguments of a process but the arguments of the commands themselves, and those may not hold a secret.
+A batch is sent as one shell script on the standard input of one `sh`. So a list of processes shows nothing of it but
+the arguments of the commands themselves, which must not contain a secret.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from dataclasses import dataclass
 from provisioner.errors import StepError
 from provisioner.inventory.values import Secret
 
-# sshd and sudo hand over different search paths; the tools we call live in these.
+# sshd and sudo set different search paths; the tools that we call are in these directories.
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# `timeout` answers 124 when time ran out, and 137 when it had to kill; that is what a shell says of any killed program.
+# `timeout` exits with 124 when the time has run out, and with 137 (128 + SIGKILL, as shells report it) when it had to
+# kill.
 TIMED_OUT = 124
 KILLED = 137
 _GRACE_S = 10
-# Locked by a batch that changes something, and by what it started, as long as any of it runs: the processes of a run
-# that was killed here go on there.
+# Locked by a batch that changes something, and by all that it has started, as long as any of it runs: when a run is
+# killed on this machine, its processes on the hosts continue.
 _BUSY = "/run/provisioner.lock"
 _BUSY_WAIT_S = 60
-# How long the next run waits for what a killed one has left running; an installation may take minutes.
+# How long the next run waits for commands that a killed run has left running; an installation may take minutes.
 SETTLE_S = 900
-# kubeadm may wait for minutes for what cannot come any more, such as a node whose token was removed. It is ended
-# earlier, which is safe: what it has begun is known to be half-made, and is begun anew.
+# kubeadm may wait for minutes for something that can no longer happen, such as a join whose token was removed. It is
+# ended earlier, which is safe: its marker says that it is incomplete, and the next run starts it again.
 SETTLE_KUBEADM_S = 60
 # sysexits.h, EX_TEMPFAIL: try again later.
 STILL_BUSY = 75
@@ -34,7 +35,7 @@ STILL_BUSY = 75
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One program with its arguments, run as root. `accepts` are the exit codes that are answers, not failures.
+    """One program with its arguments, run as root. `accepts` are the exit codes that do not count as failures.
 
     `stdin` is text; a `Secret` is masked wherever the command is shown. `private` output is not logged.
     """
@@ -46,19 +47,19 @@ class Command:
     private: bool = False
 
     def __post_init__(self) -> None:
-        """Arguments are text and never secret: everyone on the machine can read them (TypeError)."""
+        """Arguments are text and never secret: all users of the host can read them (TypeError)."""
         if not self.argv or not all(type(word) is str for word in self.argv):
-            raise TypeError(f"the arguments of a command are plain text, and a secret may not be one: {self.argv!r}")
+            raise TypeError(f"the arguments of a command must be plain text, never a secret: {self.argv!r}")
 
     def __str__(self) -> str:
-        """As one would type it, shortened, the input left out."""
+        """The command line as it would be typed, shortened, without its input."""
         words = [word if len(word) <= 200 else word[:200] + "…" for word in self.argv]
         return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command answered. `left_out` counts bytes of a very long answer that are missing in its middle."""
+    """The result of a command. `left_out` counts the bytes that were cut from the middle of a very long output."""
 
     exit_code: int
     stdout: str = ""
@@ -72,18 +73,17 @@ class Result:
         return self.exit_code == 0
 
     def tail(self, lines: int = 10) -> str:
-        """The last lines of what it said, errors last."""
+        """The last lines of its output, standard error last."""
         text = (self.stdout.rstrip() + "\n" + self.stderr.rstrip()).strip()
         return "\n".join(text.splitlines()[-lines:])
 
 
 def require_whole(host: str, results: Iterable[Result]) -> None:
-    """StepError when an answer is too long to be kept whole: nothing is compared with a part of one."""
+    """StepError when an output was too long to be kept completely: a part of one is never compared."""
     if cut := sum(result.left_out for result in results):
         raise StepError(
-            f"{host}: an answer of this machine is too long to be read: {cut} bytes of it were left out",
-            hint="None of our questions has an answer as long as that. Look at the machine: what it says may be "
-            "damaged, or made up.",
+            f"{host}: the output of a command on this host is too long to process: {cut} bytes of it were left out",
+            hint="No command of provisioner prints that much. Check the host: its output may be damaged or forged.",
         )
 
 
@@ -100,9 +100,9 @@ def shell(
 
 
 def settle() -> Command:
-    """Wait until nothing that an earlier run has started still works on this machine; says so while it waits.
+    """Wait until no command of an earlier run is still running on this host; says so while it waits.
 
-    A kubeadm that has been left alone for SETTLE_KUBEADM_S is ended.
+    A kubeadm that is still running after SETTLE_KUBEADM_S is ended.
     """
     text = """
     # The youngest process that a batch has given the file to, as its descriptor 9.
@@ -136,8 +136,8 @@ def settle() -> Command:
 def script(commands: Sequence[Command], separator: str, *, stop: bool, alone: bool = False) -> str:
     """The batch as a shell script that marks on both streams where each command begins and ends.
 
-    Everything stands inside one pair of braces, so a script that arrives cut off runs nothing. With `stop`, a
-    command whose exit code is not accepted is the last one; with `alone`, nothing runs beside another such batch.
+    Everything is inside one pair of braces, so a script that arrives incomplete runs nothing. With `stop`, the batch
+    ends after a command whose exit code is not accepted; with `alone`, no two such batches run at the same time.
     `separator` must be unguessable.
     """
     lines = ["{", f"PATH={_SEARCH_PATH} LC_ALL=C.UTF-8; export PATH LC_ALL; umask 022"]
@@ -163,5 +163,5 @@ def _mark(separator: str, word: str, number: int, code: str = "0") -> str:
 
 def _fed(command: Command, line: str) -> str:
     text = command.stdin.reveal() if isinstance(command.stdin, Secret) else command.stdin
-    # printf is part of the shell: what it prints is in no process's arguments.
+    # printf is built into the shell: what it prints does not appear in the arguments of any process.
     return f"printf %s {shlex.quote(text)} | {line}" if text else f"{line} </dev/null"

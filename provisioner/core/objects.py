@@ -1,6 +1,6 @@
-"""Kubernetes objects as a manifest has them: read from YAML, found by kind and name, written as JSON for kubectl.
+"""Kubernetes objects of a manifest: read from YAML, found by kind and name, written as JSON for kubectl.
 
-They stay the nested mappings that they are: their shape is Kubernetes' own, and what is not understood is passed on.
+They stay nested mappings, in Kubernetes' own form: fields that are not known here are passed on unchanged.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from provisioner.errors import PreflightError
 Object = dict[str, Any]
 
 _HTML = ("<!doctype html", "<html")
+_WANTED = "It must be a manifest that `kubectl apply` accepts."
 _POD_MAKERS = ("DaemonSet", "Deployment", "StatefulSet", "ReplicaSet", "Job")
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """All objects of a manifest, in order; `origin` is the file or address that it came from."""
+    """All objects of a manifest, in order; `origin` is the file or URL that it came from."""
 
     origin: str
     items: tuple[Object, ...]
@@ -34,17 +35,17 @@ class Objects:
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """The namespaces that the manifest itself makes."""
+        """The namespaces that the manifest itself creates."""
         return tuple(item["metadata"]["name"] for item in self.of_kind("Namespace"))
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Every image that its pods run, each once."""
+        """Every image that its pods use, each once."""
         found = (container["image"] for item in self.items for container in containers(item))
         return tuple(dict.fromkeys(found))
 
     def mentions(self, text: str) -> bool:
-        """Whether a text stands anywhere in them."""
+        """Whether a text occurs anywhere in them."""
         return any(text in json.dumps(item) for item in self.items if item["kind"] != "CustomResourceDefinition")
 
     def as_json(self) -> str:
@@ -53,42 +54,42 @@ class Objects:
 
 
 def name_of(item: Object) -> str:
-    """`DaemonSet kube-flannel/kube-flannel-ds`, or `Namespace kube-flannel` for what is in no namespace."""
+    """`DaemonSet kube-flannel/kube-flannel-ds`, or `Namespace kube-flannel` for an object without a namespace."""
     metadata = item["metadata"]
     place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
     return f"{item['kind']} {place}{metadata['name']}"
 
 
 def pod_spec(item: Object) -> Object:
-    """The specification of the pods that an object makes; empty for one that makes none."""
+    """The pod spec in an object; empty for an object that creates no pods."""
     made: Object = item["spec"]["template"]["spec"] if item["kind"] in _POD_MAKERS else {}
     return made
 
 
 def containers(item: Object) -> Iterator[Object]:
-    """The containers of the pods that an object makes, those that only prepare them first."""
+    """The containers of the pods that an object creates, init containers first."""
     spec = pod_spec(item)
     yield from (*spec.get("initContainers", ()), *spec.get("containers", ()))
 
 
 def is_page(text: str) -> bool:
-    """Whether this is an HTML page, such as a login or the page around a file."""
+    """Whether this is an HTML page, such as a login page or a page that displays a file."""
     return text.lstrip()[:20].lower().startswith(_HTML)
 
 
 def parse(text: str, origin: str) -> Objects:
-    """The objects of a manifest; PreflightError, with what it is instead, for a text that is none."""
+    """The objects of a manifest; PreflightError, saying what it is instead, for a text that is not a manifest."""
     if is_page(text):
         message = f"{origin}: is an HTML page, not a manifest"
-        raise PreflightError(message, hint="Name the address of the file itself (raw), not of the page that shows it.")
+        raise PreflightError(message, hint="Give the URL of the file itself (raw), not of the page that shows it.")
     items = tuple(item for document in _documents(text, origin) for item in _flat(document, origin))
     if not items:
-        raise PreflightError(f"{origin}: is empty", hint="A manifest for kubectl is wanted.")
+        raise PreflightError(f"{origin}: is empty", hint=_WANTED)
     try:
         json.dumps(items, allow_nan=False)
     except (TypeError, ValueError) as error:
         hint = "Kubernetes has no dates, sets or bytes: put such a value in quotes."
-        raise PreflightError(f"{origin}: has a value that kubectl would not take ({error})", hint=hint) from None
+        raise PreflightError(f"{origin}: has a value that kubectl does not accept ({error})", hint=hint) from None
     return Objects(origin, items)
 
 
@@ -99,15 +100,15 @@ def _documents(text: str, origin: str) -> list[Any]:
         place = getattr(error, "problem_mark", None)
         where = f" (line {place.line + 1})" if place else ""
         what = f"is not read: {error.problem}" if isinstance(error, bounded_yaml.TooMuchError) else "is not YAML"
-        hint = "It has to be what `kubectl` would take or give."
+        hint = "It must be YAML or JSON in the form that `kubectl` accepts and prints."
         raise PreflightError(f"{origin}: {what}{where}", hint=hint) from None
 
 
 def _flat(document: object, origin: str) -> Iterator[Object]:
-    """A List is its items."""
+    """The object itself, or the items of a List."""
     if not isinstance(document, dict) or not {"apiVersion", "kind"} <= document.keys():
-        message = f"{origin}: holds something that is no Kubernetes object (it has no apiVersion and kind)"
-        raise PreflightError(message, hint="A manifest for kubectl is wanted.")
+        message = f"{origin}: contains something that is not a Kubernetes object (it has no apiVersion and kind)"
+        raise PreflightError(message, hint=_WANTED)
     if document["kind"] == "List":
         items = document.get("items") or []
         for item in items if isinstance(items, list) else [items]:

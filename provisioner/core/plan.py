@@ -1,4 +1,4 @@
-"""The plan: what was wished and what was seen, folded in order into the steps that make them equal."""
+"""The plan: what was desired and what was seen, folded in order into the steps that make them equal."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Plan:
 
 
 def differences(agreed: Plan, now: Plan) -> tuple[Problem, ...]:
-    """What a plan made now would do beyond the one that was agreed on; hosts with the same difference together.
+    """What a plan made now would do beyond the plan that was agreed to; hosts with the same difference together.
 
-    What needs not be done any more is no difference: a run of the agreed plan that was killed goes on with the rest.
+    Steps that are already done do not count: a killed run of the agreed plan can be continued.
     """
     allowed = _by_place(agreed)
     found: dict[str, list[str]] = {}
@@ -57,7 +57,7 @@ def differences(agreed: Plan, now: Plan) -> tuple[Problem, ...]:
 
 
 def done_already(agreed: Plan, now: Plan) -> tuple[Step, ...]:
-    """The steps of the agreed plan that are not to be done any more."""
+    """The steps of the agreed plan that are no longer needed."""
     left = _by_place(now)
     return tuple(step for play in agreed.plays for step in play.steps if (play.title, step.host, step.key) not in left)
 
@@ -67,7 +67,7 @@ def _by_place(plan: Plan) -> dict[tuple[str, str, str], Change]:
 
 
 def _covers(agreed: Change | None, now: Change) -> bool:
-    """What was not known yet may turn out as it will. Tokens and times in the commands differ from run to run."""
+    """What was not known yet covers every outcome. Commands are not compared: their tokens and times differ."""
     if agreed is None:
         return now.own
     return bool(now.own or agreed.waits_for) or _text(agreed) == _text(now)
@@ -78,7 +78,7 @@ def _difference(before: Change | None, after: Change) -> str:
         return f"{after.summary}: is not in the plan"
     lines = [line for line in ndiff(_text(before), _text(after)) if line[:1] in "+-"]
     shown = "; ".join(lines[:_SHOWN]) + ("; …" if len(lines) > _SHOWN else "")
-    return f"{after.summary}: is another change than the one in the plan: {shown}"
+    return f"{after.summary}: differs from the change in the plan: {shown}"
 
 
 def _text(change: Change) -> list[str]:
@@ -86,7 +86,7 @@ def _text(change: Change) -> list[str]:
 
 
 def fold(host: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str]) -> tuple[Step, ...]:
-    """The steps for one host. `changed` collects the keys that change, so that what depends on them follows."""
+    """The steps for one host. `changed` collects the keys that change, so that dependent resources can follow."""
     steps = []
     for resource in resources:
         change = resource.diff(seen[resource.key], changed)

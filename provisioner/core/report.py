@@ -1,4 +1,4 @@
-"""What happened, as values. Whoever works (engine, lab, bundle builder) sends events to a listener; the
+"""What happened, as values. The parts that do the work (engine, lab, bundle builder) send events to a listener; the
 console, the JSON stream and the log file are listeners. Nothing else prints.
 """
 
@@ -32,7 +32,7 @@ class PhaseBegan:
 
 @dataclass(frozen=True, slots=True)
 class StepBegan:
-    """Something that takes a moment has begun at `host` (a machine, or `bundle`, `image`, ...)."""
+    """Something that takes a moment has begun at `host` (a host, or `bundle`, `image`, ...)."""
 
     host: str
     title: str
@@ -67,7 +67,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """Where the code was when it could not process what a host has answered, for the log."""
+    """The traceback of code that could not process the output of a host, for the log."""
 
     host: str
     trace: str
@@ -82,7 +82,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line for people."""
+    """A line of text for the user."""
 
     text: str
 
@@ -100,9 +100,9 @@ class CommandRan:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whether `source` (a node) reaches `target` (a node or a name) by a path such as pod-to-pod.
+    """Whether `source` (a node) can reach `target` (a node or a name) by a path such as pod-to-pod.
 
-    `text` is what was heard instead or, for largest-packet, how many bytes passed.
+    `text` is the answer that came instead or, for largest-packet, how many bytes passed.
     """
 
     path: str
@@ -114,14 +114,14 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSeen:
-    """Who reaches whom in a cluster's network, all at once."""
+    """Which nodes can reach which others in a cluster's network, all results at once."""
 
     reaches: tuple[Reach, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """What a run cost and did on one host. `left` counts the steps that a run which ended early has not done."""
+    """What a run did on one host, and its cost. `left` counts the steps that a run which ended early has not done."""
 
     changed: int = 0
     failed: int = 0
@@ -135,8 +135,8 @@ class HostReport:
 class Report:
     """The end of a run. `result` is `ok`, `failed`, `interrupted`, or `changes` for a plan that is not empty.
 
-    `left_out` counts the steps that are to be done and belong to plays that were not asked for; `part` is `network`
-    when nothing else was looked at.
+    `left_out` counts the steps that are needed but belong to plays that were not selected; `part` is `network` when
+    only the network was checked.
     """
 
     result: str
@@ -154,7 +154,7 @@ Listener = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """A listener for whoever does not want to know."""
+    """A listener that ignores all events."""
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""What a machine says is data from a stranger: here it becomes a value of a known type, or is refused.
+"""The output of a host is untrusted data: here it becomes a value of a known type, or is refused.
 
-Whoever reads an answer reads each part of it through one of these. What does not fit raises UntrustedError, which says
-what was expected and shows the beginning of what came, made visible.
+All code that reads an answer reads each part of it with one of these functions. A value that does not fit raises
+UntrustedError, which says what was expected and shows the beginning of the value, with control characters escaped.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Kubernetes' names of objects (RFC 1123 subdomains) and keys of labels and taints: a name, perhaps behind `domain/`.
+# Names of Kubernetes objects (RFC 1123 subdomains) and keys of labels and taints: a name, optionally after `domain/`.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-# A version as kubelets and runtimes tell it: v1.20.2, 1.7.24~ds1, v1.29.6+k3s1.
+# A version as kubelets and runtimes report it: v1.20.2, 1.7.24~ds1, v1.29.6+k3s1.
 _VERSION = re.compile(r"v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+~.][0-9A-Za-z.+~-]{1,64})?")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 # The value of a label (https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/), and a taint.
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-# Linux: at most 15 bytes, no `/`, no white space (dev_valid_name); stricter, as all tools that make them are.
+# Linux: at most 15 bytes, no `/`, no white space (dev_valid_name); stricter here, as all tools that create them are.
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+#=~,-]{0,14}")
 _PATH = re.compile(r"/[\w@%+=:,./~-]{0,1023}")
 # Debian's policy, 5.6.1 and 5.6.12.
@@ -34,8 +34,8 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]{1,200
 _MOST_CERTIFICATES = 16
 _MOST_TEXT = 100_000
 _DER_SEQUENCE = 0x30
-# What a terminal obeys or hides: C0 and C1 but tab and newline, DEL, separators of lines, directions of writing,
-# marks without width, lone surrogates (https://trojansource.codes).
+# Characters that a terminal interprets or hides: C0 and C1 except tab and newline, DEL, line separators, directional
+# formatting, zero-width characters, lone surrogates (https://trojansource.codes).
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069"
     "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -44,21 +44,21 @@ _SHOWN = 60
 
 
 class UntrustedError(ValueError):
-    """A value that a machine told is not of the type that it has to be."""
+    """A value that a host reported is not of the expected type."""
 
     def __init__(self, expected: str, text: object, what: str = "") -> None:
-        """`expected` completes "is not ...", such as `an IPv4 address`; `what` says what the value was told for."""
+        """`expected` completes "is not ...", such as `an IPv4 address`; `what` says what the value is for."""
         super().__init__(f"{what} {shown(text)} is not {expected}".lstrip())
         self.expected = expected
 
 
 def visible(text: str) -> str:
-    r"""The text with everything that a terminal would obey or hide written out, such as `\x1b` and `\u202e`."""
+    r"""The text with every character that a terminal would interpret or hide escaped, such as `\x1b` and `\u202e`."""
     return _UNSEEN.sub(lambda found: _written(ord(found[0])), text)
 
 
 def shown(text: object) -> str:
-    """The beginning of a value, quoted and made visible, for a message."""
+    """The beginning of a value, quoted and escaped, for a message."""
     whole = text if isinstance(text, str) else repr(text)
     line = visible(whole[:_SHOWN]).replace("\n", "\\n").replace("\t", "\\t")
     return f'"{line}{"…" if len(whole) > _SHOWN else ""}"'
@@ -83,7 +83,7 @@ def network(text: object) -> IPv4Network:
 
 
 def node_address(text: object) -> IPv4Address | IPv6Address:
-    """An address that a machine can be reached at by others."""
+    """An address at which other hosts can reach a host."""
     for kind in (IPv4Address, IPv6Address):
         try:
             found = kind(_text(text))
@@ -92,11 +92,11 @@ def node_address(text: object) -> IPv4Address | IPv6Address:
         odd = found.is_loopback or found.is_unspecified or found.is_multicast or found.is_reserved
         if not odd and not getattr(found, "scope_id", None):
             return found
-    raise UntrustedError("the address of a machine", text)
+    raise UntrustedError("an address that other hosts can reach", text)
 
 
 def pod_network(text: object) -> IPv4Network | IPv6Network:
-    """A network of either kind, such as a node's part of the pods' network."""
+    """A network of either kind, such as a node pod CIDR."""
     for kind in (IPv4Network, IPv6Network):
         try:
             if "/" in _text(text):
@@ -107,13 +107,13 @@ def pod_network(text: object) -> IPv4Network | IPv6Network:
 
 
 def name(text: object) -> str:
-    """The name of a Kubernetes object: small letters, digits, `-` and `.`."""
-    return _matching(_NAME, text, "a name of Kubernetes")
+    """The name of a Kubernetes object: lowercase letters, digits, `-` and `.`."""
+    return _matching(_NAME, text, "the name of a Kubernetes object")
 
 
 def key(text: object) -> str:
     """The key of a label or taint, such as `node-role.kubernetes.io/master`."""
-    return _matching(_KEY, text, "a key of Kubernetes")
+    return _matching(_KEY, text, "the key of a label or taint")
 
 
 def label(text: object) -> str:
@@ -122,7 +122,7 @@ def label(text: object) -> str:
 
 
 def effect(text: object) -> str:
-    """What a taint does."""
+    """The effect of a taint."""
     if isinstance(text, str) and text in _EFFECTS:
         return text
     raise UntrustedError("the effect of a taint", text)
@@ -154,7 +154,7 @@ def sha256(text: object) -> str:
 
 
 def certificates(text: object) -> str:
-    """One or more certificates in PEM, written anew: nothing else that stands in the text is kept."""
+    """One or more certificates in PEM, rewritten: anything else in the text is dropped."""
     try:
         found = [base64.b64decode("".join(body.split()), validate=True) for body in _CERTIFICATE.findall(_text(text))]
     except ValueError:
@@ -165,8 +165,8 @@ def certificates(text: object) -> str:
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """The same text, when there is nothing in it that a terminal or a reader of files would obey; with `lines`, it may
-    have several.
+    """The same text, if it has nothing that a terminal or a program that reads it would interpret; with `lines`, it may
+    have several lines.
     """
     if visible(text) == text and (lines or not {"\n", "\t"} & set(text)):
         return text
@@ -174,7 +174,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def version(text: object) -> str:
-    """A version, as it was told."""
+    """A version, as it was reported."""
     return _matching(_VERSION, text, "a version")
 
 
@@ -188,12 +188,12 @@ def number(text: object, most: int) -> int:
 
 
 def is_text(text: str) -> bool:
-    """Whether there is something, and nothing in it but lines that can be printed: a file such as a key in armor."""
+    """Whether it is not empty and has only printable lines: a file such as an ASCII-armored key."""
     return bool(text) and len(text) <= _MOST_TEXT and visible(text) == text
 
 
 def told(what: str, read: Callable[[object], T], text: object) -> T:
-    """The value that `read` makes of it; the error says what it was about."""
+    """The value that `read` makes of it; an error names `what`."""
     try:
         return read(text)
     except UntrustedError as error:
@@ -201,7 +201,7 @@ def told(what: str, read: Callable[[object], T], text: object) -> T:
 
 
 def fitting(read: Callable[[object], T], texts: Iterable[object]) -> list[T]:
-    """The values of those that fit; for answers in which a line that does not tells nothing."""
+    """The values of those that fit; for answers in which lines that do not fit can be ignored."""
     found = []
     for text in texts:
         try:

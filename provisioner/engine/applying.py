@@ -1,4 +1,4 @@
-"""An apply under way: what is known, what was done, and which hosts have dropped out."""
+"""An apply in progress: what is known, what was done, and which hosts have dropped out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from provisioner.transports.protocol import Transport
 from provisioner.world.view import View
 
 T = TypeVar("T")
-# How often the steps of a play may bring about new ones.
+# How many times the steps of a play may lead to new steps.
 _ROUNDS = 3
 
 
@@ -52,17 +52,17 @@ class Work:
         self._allowed = {(step.host, step.key) for step in (agreed or planned).steps}
 
     def play(self, play: Play) -> None:
-        """Run the steps of a play until nothing is left of them.
+        """Run the steps of a play until no step is left.
 
-        What is left may be new, because the world has moved on meanwhile (a node has appeared late, and now wants a
-        route): it is done too. The same step once more means that doing it does not help.
+        A step that is left may be new, because something has changed meanwhile (a node has appeared late, and now
+        needs a route): it is done too. If the same step is left again, doing it does not help.
         """
         tried: set[Step] = set()
         for _ in range(_ROUNDS):
             if self.view.leader.name in self.errors and not play.leaderless:
                 return
             steps = self._steps(play)
-            # In order: what stands behind an unknown step was not tried, and is not to blame.
+            # In order: a step after an unknown one was not tried, and is not the cause.
             for step in (step for step in steps if step in tried):
                 self._fail(step.host, _not_converged(step))
             for step in steps:
@@ -82,7 +82,7 @@ class Work:
             self._fail(host, error)
 
     def left(self) -> dict[str, int]:
-        """How many planned steps each host has still to go, of those that did not come to their end."""
+        """How many planned steps each host still has to do, for hosts that did not finish."""
         done = {(step.host, step.key) for step in self.done}
         left = Counter(step.host for step in self.planned.steps if (step.host, step.key) not in done)
         stopped = not self.is_through or self.view.leader.name in self.errors
@@ -107,14 +107,14 @@ class Work:
         leader, view = self.view.leader.name, self.view
         chosen = self._each([leader], lambda _: play.hosts(view)).get(leader, ())
         hosts = {host.name: host for host in chosen if host.name not in self.errors}
-        wished = self._each(hosts, lambda name: play.desired(view, hosts[name]))
-        self.drop(see(self.fleet, wished, self.seen))
-        compared = [name for name in wished if name not in self.errors]
-        steps = self._each(compared, partial(_compared, wished, self.seen))
+        desired = self._each(hosts, lambda name: play.desired(view, hosts[name]))
+        self.drop(see(self.fleet, desired, self.seen))
+        compared = [name for name in desired if name not in self.errors]
+        steps = self._each(compared, partial(_compared, desired, self.seen))
         return tuple(step for own in steps.values() for step in own)
 
     def _each(self, hosts: Iterable[str], work: Callable[[str], T]) -> dict[str, T]:
-        """What comes of each host; one of which nothing comes drops out."""
+        """The result of each host; a host without a result drops out."""
         found = for_each(hosts, work, self.listen)
         self.drop(found.bad)
         return found.good
@@ -131,7 +131,7 @@ class Work:
         return list(by_host)
 
     def _look_again(self, hosts: Iterable[str]) -> None:
-        """What was seen on these hosts, and of the cluster, is old now."""
+        """Look again: what was seen on these hosts, and of the cluster, is out of date."""
         old = {*hosts, self.view.leader.name} - set(self.errors)
         for host in old:
             self.seen.pop(host, None)
@@ -144,13 +144,13 @@ class Work:
             self._fail(step.host, _not_planned(step, "the plan that was agreed on" if self._is_agreed else "the plan"))
 
     def _fail(self, host: str, error: ProvisionerError) -> None:
-        """A host that failed drops out: nothing more is wished for it, and nobody waits for it."""
+        """A host that failed drops out: nothing more is done on it, and nothing waits for it."""
         self.errors.setdefault(host, error)
         self.view = replace(self.view, limit=self.view.limit - {host})
 
 
-def _compared(wished: Mapping[str, tuple[Resource, ...]], seen: Seen, host: str) -> tuple[Step, ...]:
-    return fold(host, wished[host], answers(wished[host], seen.get(host, {})), set())
+def _compared(desired: Mapping[str, tuple[Resource, ...]], seen: Seen, host: str) -> tuple[Step, ...]:
+    return fold(host, desired[host], answers(desired[host], seen.get(host, {})), set())
 
 
 def _run_on(steps: Mapping[str, list[Step]], listen: Listener, host: str, transport: Transport) -> Ran:
@@ -161,19 +161,19 @@ def _not_converged(step: Step) -> StepError:
     if step.change.waits_for:
         return StepError(
             f"{step.host}: {step.change.summary}: still not known: {step.change.waits_for}",
-            hint="Something before it has failed, or the API server does not answer: mend that, and run the same "
-            "command again.",
+            hint="An earlier step has failed, or the API server does not answer: fix that, and run the same command "
+            "again.",
         )
     return StepError(
         f"{step.host}: did not converge: {step.change.summary} is still to be done after it was done",
         details=step.change.diff,
-        hint="Something else on that machine undoes it, or it has not come to rest: run the same command again.",
+        hint="Something else on that host undoes it, or its state is still changing: run the same command again.",
     )
 
 
 def _not_planned(step: Step, plan: str) -> StepError:
     return StepError(
-        f"{step.host}: {step.change.summary}: has turned out to be needed, and is not in {plan}",
+        f"{step.host}: {step.change.summary}: is needed now, but is not in {plan}",
         details=step.change.diff,
         hint="Make a new plan and look at it: `provisioner plan -o FILE`.",
     )

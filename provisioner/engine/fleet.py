@@ -1,4 +1,4 @@
-"""The hosts of a run: one transport each, worked on in parallel within a bound; failures are values, not surprises."""
+"""The hosts of a run: one transport each, a limited number in parallel; failures are returned as values."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from provisioner.errors import ProvisionerError
 from provisioner.transports.protocol import Transport
 
 T = TypeVar("T")
-# What is done on a host. It is a function of a module, or a `partial` of one, so that it can be sent to a process.
+# What is done on a host. A function of a module, or a `partial` of one, so that it can be sent to another process.
 Work = Callable[[str, Transport], T]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Transports by host name, the executor that works on them, the clock by which they are looked at, who listens."""
+    """Transports by host name, the executor that works on them, the clock for looks at them, and the listener."""
 
     transports: Mapping[str, Transport]
     executor: Executor
@@ -29,7 +29,7 @@ class Fleet:
     listen: Listener = ignore
 
     def each(self, hosts: Iterable[str], work: Work[T], at_once: int | None = None) -> Answers[T]:
-        """Do the work on every host and wait for all of it; whatever is raised there is that host's answer.
+        """Do the work on every host and wait for all of it; an exception there becomes the answer of that host.
 
         At most `at_once` hosts are worked on at the same time, and never more than the executor allows.
         """
@@ -40,13 +40,13 @@ class Fleet:
             try:
                 answers |= {host: future.result() for host, future in futures.items()}
             finally:
-                # Interrupted: what has not begun does not begin any more.
+                # When interrupted, work that has not begun is cancelled.
                 for future in futures.values():
                     future.cancel()
         return sorted_out(answers, self.listen)
 
     def cut(self) -> None:
-        """End all connections, and with them what waits for an answer; a later call opens them again."""
+        """Close all connections, which ends all waits for an answer; a later call opens them again."""
         for transport in self.transports.values():
             transport.close()
 

@@ -1,4 +1,4 @@
-"""Looking: what the machines are, how far they are, and what their probes say. Nothing here changes a machine."""
+"""Looking: the facts of the hosts, their state, and the answers to probes. Nothing here changes a host."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from provisioner.world.lock import Holder
 from provisioner.world.nodes import odd_answer, odd_hint
 from provisioner.world.view import View
 
-# What probes have answered, by host. The question is the key: a wish that changes asks anew.
+# What probes have answered, by host. The question is the key: a desired state that changes asks again.
 Seen = dict[str, dict[Command, Result]]
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one host has told of itself, and of the cluster when it is a control plane that carries one."""
+    """What one host has reported about itself, and about the cluster when it is a control plane of one."""
 
     facts: HostFacts
     state: HostState
@@ -34,12 +34,12 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What is asked of every host: which ones are control planes, all of the inventory, who is told of a wait, our
-    clock, when we began.
+    """What a look at a host needs: all hosts of the inventory, which of them are control planes, the listener for
+    waits, our clock, and when we began.
     """
 
     hosts: frozenset[str]
-    planes: frozenset[str]
+    control_planes: frozenset[str]
     settled: Listener | None
     clock: Callable[[], float]
     began_s: float
@@ -50,14 +50,14 @@ def look_at(
 ) -> tuple[View, dict[str, ProvisionerError]]:
     """Facts, state and the cluster from these hosts, in one round trip each; errors by host.
 
-    With `settled`, what an earlier run has left working there is waited for first, and told to that listener.
+    With `settled`, wait first for commands that an earlier run has left running there, and report to that listener.
     """
     names = frozenset(host.name for host in view.cluster.hosts)
-    planes = frozenset(host.name for host in view.cluster.control_planes)
+    control_planes = frozenset(host.name for host in view.cluster.control_planes)
     now_s = fleet.clock()
-    looks = fleet.each(hosts, partial(_look_on, _Look(names, planes, settled, fleet.clock, now_s)))
+    looks = fleet.each(hosts, partial(_look_on, _Look(names, control_planes, settled, fleet.clock, now_s)))
     clusters = [looked.cluster for _, looked in sorted(looks.good.items()) if looked.cluster]
-    asked = bool(planes & set(looks.good))
+    asked = bool(control_planes & set(looks.good))
     view = view.with_observed(
         now_s=now_s,
         facts={**view.observed.facts, **{host: looked.facts for host, looked in looks.good.items()}},
@@ -71,7 +71,7 @@ def look_at(
 
 
 def _odd(view: View) -> dict[str, ProvisionerError]:
-    """Hosts of this run whose nodes say what cannot be: with such a machine nothing is done."""
+    """Hosts of this run whose Node objects contain impossible values: nothing is done on them."""
     told = view.observed.live.odd if view.observed.live else {}
     return {
         host.name: StepError(f"{host.name}: {odd_answer(told[host.name])}", hint=odd_hint(host.name))
@@ -80,11 +80,11 @@ def _odd(view: View) -> dict[str, ProvisionerError]:
     }
 
 
-def see(fleet: Fleet, wished: Mapping[str, Iterable[Resource]], seen: Seen) -> dict[str, ProvisionerError]:
+def see(fleet: Fleet, desired: Mapping[str, Iterable[Resource]], seen: Seen) -> dict[str, ProvisionerError]:
     """Run the probes that have no valid answer yet, one batch per host; returns the hosts that did not answer."""
     missing = {
         host: tuple(dict.fromkeys(probe for probe in (r.probe() for r in resources) if probe not in seen.get(host, {})))
-        for host, resources in wished.items()
+        for host, resources in desired.items()
     }
     missing = {host: probes for host, probes in missing.items() if probes}
     answers = fleet.each(missing, partial(_probe_on, missing))
@@ -102,23 +102,23 @@ def _look_on(how: _Look, host: str, transport: Transport) -> Looked:
     transport.open()
     if how.settled:
         _settle(host, transport, how.settled)
-    (result,) = transport.run([look(leader=host in how.planes)])
+    (result,) = transport.run([look(leader=host in how.control_planes)])
     require_whole(host, [result])
     waited_s = how.clock() - how.began_s
     try:
         if result.ok:
-            cluster = read_cluster(result, how.hosts) if host in how.planes else None
+            cluster = read_cluster(result, how.hosts) if host in how.control_planes else None
             facts = read_facts(result)
-            # As it would have answered when the look began: an earlier run's leftovers may have been waited for since.
+            # Its clock when the look began: we may have waited for commands of an earlier run since then.
             facts = replace(facts, clock_s=facts.clock_s - waited_s)
             return Looked(facts, read_state(result), cluster, read_lock(result))
         details = result.tail()
     except (ValueError, KeyError) as error:
         details = f"its answer cannot be read: {type(error).__name__}: {error}"
     raise UnreachableError(
-        f"{host}: the machine could not be looked at",
+        f"{host}: could not look at this host",
         details=details,
-        hint="It has to be a Linux machine with systemd, iproute2 and coreutils.",
+        hint="It has to run Linux with systemd, iproute2 and coreutils.",
     )
 
 
@@ -126,9 +126,9 @@ def _settle(host: str, transport: Transport, listen: Listener) -> None:
     (result,) = transport.run([settle()], heard=lambda line: listen(Waiting(host, line)))
     if not result.ok:
         raise StepError(
-            f"{host}: what an earlier run has started there does not come to an end",
+            f"{host}: a command that an earlier run has started there does not end",
             details=result.tail(1),
-            hint="Look at the machine (`ps`), end it if it hangs, and run the same command again.",
+            hint="Check the host (`ps`), stop that command if it hangs, and run the same command again.",
         )
 
 
@@ -137,5 +137,5 @@ def _probe_on(missing: Mapping[str, tuple[Command, ...]], host: str, transport: 
     require_whole(host, results)
     for probe, result in zip(missing[host], results, strict=True):
         if result.exit_code not in probe.accepts:
-            raise StepError(f"{host}: could not look: {probe}", details=result.tail())
+            raise StepError(f"{host}: the probe failed: {probe}", details=result.tail())
     return results

@@ -1,7 +1,7 @@
-"""An answer that nobody has foreseen stops the machine that gave it, and no other.
+"""An unexpected answer stops only the host that gave it.
 
-Everything that reads, compares or judges what machines have answered runs in here: `for_each` where it is about one
-machine, `for_all` where it is about all of them together.
+Everything that reads, compares or judges the answers of hosts runs in here: in `for_each` when it is about one host,
+in `for_all` when it is about all hosts together.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from provisioner.errors import AnswerError, ProvisionerError
 from provisioner.world.view import View
 
 T = TypeVar("T")
-# The end of a trace says most. One of a deep recursion is folded by Python itself.
+# The end of a traceback says most. Python itself shortens that of a deep recursion.
 _TRACE_CHARACTERS = 16_000
 
 
 @dataclass(frozen=True, slots=True)
 class Answers(Generic[T]):
-    """What came of each host: a value, or an error."""
+    """The result of each host: a value, or an error."""
 
     good: dict[str, T]
     bad: dict[str, ProvisionerError]
 
 
 def attempt(host: str, work: Callable[[], T]) -> T | ProvisionerError:
-    """The work's value or that host's error, also one that nobody has foreseen."""
+    """The value of the work or that host's error, also an unexpected one."""
     try:
         return work()
     except ProvisionerError as error:
@@ -42,7 +42,7 @@ def attempt(host: str, work: Callable[[], T]) -> T | ProvisionerError:
 
 
 def sorted_out(found: Mapping[str, T | ProvisionerError], listen: Listener) -> Answers[T]:
-    """Values and errors apart; the log is told where the code was when nobody had foreseen an error."""
+    """Values and errors separately; for unexpected errors, the traceback goes to the log."""
     bad = {host: error for host, error in found.items() if isinstance(error, ProvisionerError)}
     for host, error in bad.items():
         if isinstance(error, AnswerError):
@@ -51,15 +51,15 @@ def sorted_out(found: Mapping[str, T | ProvisionerError], listen: Listener) -> A
 
 
 def for_each(hosts: Iterable[str], work: Callable[[str], T], listen: Listener) -> Answers[T]:
-    """What is computed of each host by itself."""
+    """Compute something from each host alone."""
     return sorted_out({host: attempt(host, partial(work, host)) for host in hosts}, listen)
 
 
 def for_all(view: View, work: Callable[[View], T], listen: Listener) -> tuple[View, T, dict[str, ProvisionerError]]:
-    """What is computed of all hosts together, the view that it was computed of, and the hosts that are not in it.
+    """Compute something from all hosts together: the view that was used, the value, and the hosts left out of that.
 
-    Where it cannot be computed, it is tried for the control planes alone, and then with one worker at a time: who
-    stands in the way is left out. AnswerError when that is a control plane, or when it is nobody by itself.
+    When that fails, try the control planes alone, and then with one worker at a time: workers with which it fails are
+    left out. AnswerError when it fails with the control planes alone, or with no single worker.
     """
     try:
         return view, work(view), {}
@@ -67,10 +67,10 @@ def for_all(view: View, work: Callable[[View], T], listen: Listener) -> tuple[Vi
         raise
     except Exception as error:
         whole = _answer_error(view.leader.name, error)
-    planes = frozenset(host.name for host in view.cluster.control_planes) & set(view.observed.facts)
-    alone = for_each([view.leader.name], lambda _: work(_only(view, planes)), listen)
-    workers = () if alone.bad else sorted(set(view.observed.facts) - planes)
-    odd = for_each(workers, lambda host: work(_only(view, planes | {host})), listen).bad
+    control_planes = frozenset(host.name for host in view.cluster.control_planes) & set(view.observed.facts)
+    alone = for_each([view.leader.name], lambda _: work(_only(view, control_planes)), listen)
+    workers = () if alone.bad else sorted(set(view.observed.facts) - control_planes)
+    odd = for_each(workers, lambda host: work(_only(view, control_planes | {host})), listen).bad
     if not odd:
         listen(Traced(view.leader.name, whole.trace))
         raise next(iter(alone.bad.values()), whole)
@@ -90,8 +90,8 @@ def _only(view: View, hosts: AbstractSet[str]) -> View:
 def _answer_error(host: str, error: Exception) -> AnswerError:
     what = f"{type(error).__name__}: {shown(str(error))}" if str(error) else type(error).__name__
     return AnswerError(
-        f"{host}: what this machine has answered could not be processed: {what}",
-        hint="The log says where. Look at the machine: what it says may be damaged, or made up. If it is well, or "
-        "several machines fail in the same way, this is a fault of provisioner: report it with that part of the log.",
+        f"{host}: the answer of this host could not be processed: {what}",
+        hint="The log says where. Check the host: its answer may be damaged or forged. If the host is in order, or "
+        "several hosts fail in the same way, this is a defect of provisioner: report it with that part of the log.",
         trace=visible("".join(traceback.format_exception(error)))[-_TRACE_CHARACTERS:].rstrip(),
     )

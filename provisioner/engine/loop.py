@@ -1,8 +1,8 @@
-"""The loop: look at every host, compare with what is wished, show the difference or make it go away, look again.
+"""The loop: look at every host, compare with the desired state, show or remove the difference, look again.
 
 `plan` and `apply` are the same up to the point where `plan` stops. What was seen stays valid until a command has run
-on that host; only then is it asked again. So a run with nothing to do costs each host one handshake, one look at its
-facts and one batch of probes.
+on that host; only then is the host asked again. So a run with nothing to do costs each host one handshake, one look at
+its facts and one batch of probes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from provisioner.engine.fleet import Fleet
 from provisioner.engine.gathering import Seen, look_at, see
 from provisioner.engine.guard import for_all
 from provisioner.engine.measuring import measured
-from provisioner.engine.planning import by_host, planned, wished
+from provisioner.engine.planning import by_host, desired, planned
 from provisioner.engine.repositories import ask
 from provisioner.engine.selection import require_cluster, require_needs, told
 from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
@@ -33,29 +33,29 @@ from provisioner.world.view import View
 Rules = Callable[[View], tuple[Problem, ...]]
 
 
-class Lease(Protocol):
+class RunLock(Protocol):
     """The right to change the cluster."""
 
     def check(self) -> None:
-        """LockHeldError when another run has it now; UnreachableError when nobody can tell."""
+        """LockHeldError when another run has it now; UnreachableError when a control plane does not answer."""
 
 
 class Ground(Protocol):
-    """What an apply stands on besides the hosts."""
+    """What an apply needs besides the hosts."""
 
-    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
-        """Keep other runs away from this cluster; LockHeldError when one is there."""
+    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[RunLock]:
+        """Keep other runs away from this cluster; LockHeldError when another run is at work."""
 
     def is_abandoned(self, holder: Holder | None) -> bool:
-        """Whether that lock is one of a run that is dead, and nobody has taken it away."""
+        """Whether that lock was left by a dead run."""
 
     def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[Mapping[str, ProvisionerError]]:
-        """Give hosts access to the bundle; called when a first step is due. Tells for which of them that has failed."""
+        """Give hosts access to the bundle; called before the first step. Returns errors by host."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What every part of a run needs: the procedure, the hosts, who listens, and the titles of plays to leave out."""
+    """What every part of a run needs: the playbook, the hosts, the rules, the listener, and the plays to leave out."""
 
     playbook: Playbook
     fleet: Fleet
@@ -76,9 +76,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What a look at everything has brought: what is known and seen, what would be done, who did not answer.
+    """The result of a look at everything: what is known and seen, what would be done, which hosts did not answer.
 
-    `left` is what is to be done in plays that are left out, `problems` what was found and does not stand in the way.
+    `left` are the steps of plays that are left out, `problems` the findings that do not stop the run.
     """
 
     view: View
@@ -90,9 +90,9 @@ class _Looked:
 
 
 def plan(run: Run, view: View) -> Outcome:
-    """Look at everything and say what would change. Nothing is changed."""
+    """Look at everything and report what would change. Nothing is changed."""
     began_s = time.monotonic()
-    run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
+    run.listen(PhaseBegan("look at the hosts", tuple(run.fleet.transports)))
     looked = _look_everywhere(run, view)
     result = "failed" if looked.errors else "changes" if looked.plan.steps else "ok"
     outcome = _outcome(result, looked, _work_on(run, looked), began_s)
@@ -100,25 +100,25 @@ def plan(run: Run, view: View) -> Outcome:
 
 
 def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> Outcome:
-    """Look, then make the difference go away play by play; each play is looked at again when it is through.
+    """Look, then remove the difference play by play; after each play, its hosts are looked at again.
 
-    Before anything is changed, the cluster is locked and looked at again: another run may have been there meanwhile.
-    With `agreed`, a plan that was saved, nothing else than that is done (PreflightError names what differs), and all
-    its machines have to answer. After Ctrl-C the outcome's report says `interrupted`.
+    Before anything is changed, the cluster is locked and looked at again: another run may have changed it meanwhile.
+    With `agreed`, a saved plan, only its steps are done (PreflightError names what differs), and all its hosts have to
+    answer. After Ctrl-C the outcome's report says `interrupted`.
     """
     began_s = time.monotonic()
-    run.listen(PhaseBegan("look at the machines", tuple(run.fleet.transports)))
+    run.listen(PhaseBegan("look at the hosts", tuple(run.fleet.transports)))
     looked = _look_everywhere(run, view)
     if not looked.plan.steps and not ground.is_abandoned(looked.view.observed.lock):
         return _outcome("failed" if looked.errors else "ok", looked, _work_on(run, looked), began_s)
     result = "ok"
-    with ground.lock(run.fleet, looked.view) as lease:
+    with ground.lock(run.fleet, looked.view) as run_lock:
         view = view.with_observed(answers=looked.view.observed.answers, ways=looked.view.observed.ways)
         looked = _look_everywhere(run, view, told=looked.problems, settle=True)
         _require_agreed(agreed, looked)
         work = _work_on(run, looked, agreed)
         try:
-            _work(run, work, lease, ground)
+            _work(run, work, run_lock, ground)
         except KeyboardInterrupt:
             result = "interrupted"
     result = "failed" if work.errors and result == "ok" else result
@@ -129,7 +129,7 @@ def _work_on(run: Run, looked: _Looked, agreed: Plan | None = None) -> Work:
     return Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors, looked.plan, agreed)
 
 
-def _work(run: Run, work: Work, lease: Lease, ground: Ground) -> None:
+def _work(run: Run, work: Work, run_lock: RunLock, ground: Ground) -> None:
     hosts = sorted({step.host for step in work.planned.steps})
     if not hosts:
         work.is_through = True
@@ -137,19 +137,19 @@ def _work(run: Run, work: Work, lease: Lease, ground: Ground) -> None:
     with ground.open_bundle(run.fleet, hosts) as without_bundle:
         work.drop(without_bundle)
         try:
-            _play_on(run, work, lease)
+            _play_on(run, work, run_lock)
         except KeyboardInterrupt:
-            # Connections first: what runs would be waited for otherwise, and there is still something to take away.
+            # First cut the connections: otherwise running commands delay the cleanup that still has to be done.
             run.fleet.cut()
             raise
 
 
-def _play_on(run: Run, work: Work, lease: Lease) -> None:
-    """Play after play, as long as the lock is ours; where it is not any more, the report tells what is left."""
+def _play_on(run: Run, work: Work, run_lock: RunLock) -> None:
+    """Play after play, as long as we hold the run lock; when it is lost, the report says what is left."""
     for play in run.playbook:
         if play.title not in run.left_out:
             try:
-                lease.check()
+                run_lock.check()
             except ProvisionerError as error:
                 work.drop({work.view.leader.name: error})
                 return
@@ -163,16 +163,16 @@ def _require_agreed(agreed: Plan | None, looked: _Looked) -> None:
     stop_for(looked.errors)
     if problems := differences(agreed, looked.plan):
         raise PreflightError(
-            "the machines are not any more as they were when the plan was made; nothing was changed",
+            "the hosts have changed since the plan was made; nothing was changed",
             problems,
             hint="Make a new plan and look at it: `provisioner plan -o FILE`.",
         )
 
 
 def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), settle: bool = False) -> _Looked:
-    """Connect, look, judge, probe. A worker that cannot be looked at is left out; the leader has to answer.
+    """Connect, look, judge, probe. A worker that cannot be looked at is left out; control planes have to answer.
 
-    `told` are findings that were shown already; with `settle`, what earlier runs have left working is waited for.
+    `told` are findings that were shown already; with `settle`, wait for commands that earlier runs have left running.
     """
     view, errors = look_at(run.fleet, view, tuple(run.fleet.transports), run.listen if settle else None)
     _require_leaders(view, errors)
@@ -187,18 +187,18 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
         if problem not in (*told, *wrong):
             run.listen(Found(problem))
     if wrong:
-        raise PreflightError(f"{len(wrong)} finding(s) stand in the way; nothing was changed", wrong)
+        raise PreflightError(f"{len(wrong)} finding(s) to fix first; nothing was changed", wrong)
     seen: Seen = {}
     errors |= unjudged
     while True:
         _require_leaders(view, errors)
         view = replace(view, limit=view.limit - set(errors))
-        view, wishes, dropped = for_all(view, partial(wished, run.playbook), run.listen)
-        resources = {host: [one for wish in own for one in wish.resources] for host, own in by_host(wishes).items()}
+        view, wants, dropped = for_all(view, partial(desired, run.playbook), run.listen)
+        resources = {host: [one for want in own for one in want.resources] for host, own in by_host(wants).items()}
         dropped |= see(run.fleet, resources, seen)
-        # Without a host that has not answered, another may have to be asked something else.
+        # When a host drops out, other hosts may have to be asked other questions.
         if not dropped:
-            plan, left, dropped = planned(run.playbook, run.left_out, wishes, seen, run.listen)
+            plan, left, dropped = planned(run.playbook, run.left_out, wants, seen, run.listen)
         if not dropped:
             break
         errors |= dropped
@@ -208,9 +208,9 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
 
 
 def _require_leaders(view: View, errors: Mapping[str, ProvisionerError]) -> None:
-    """Without its control planes nothing can be said of a cluster; without any host there is nothing to do."""
-    planes = {host.name for host in view.cluster.control_planes}
-    if planes & set(errors) or not view.limit - set(errors):
+    """Without its control planes nothing is known about a cluster; without any host there is nothing to do."""
+    control_planes = {host.name for host in view.cluster.control_planes}
+    if control_planes & set(errors) or not view.limit - set(errors):
         stop_for(errors)
 
 
@@ -222,7 +222,7 @@ def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
         raise next(iter(errors.values()))
     first = next(iter(errors.values()))
     text = "\n".join(f"{error.message}\n  {error.details}".rstrip() for error in errors.values())
-    raise type(first)(f"{len(errors)} machines failed: {some(errors)}", details=text, hint=first.hint)
+    raise type(first)(f"{len(errors)} hosts failed: {some(errors)}", details=text, hint=first.hint)
 
 
 def _outcome(result: str, looked: _Looked, work: Work, began_s: float) -> Outcome:

@@ -1,6 +1,6 @@
-"""What each run leaves on the machine that it is started from: a file that it keeps locked as long as it lives.
+"""A mark for each run, on the machine that it is started from: a file that stays locked as long as the run is alive.
 
-So a run that was killed on this machine is known to be over at once, and need not be waited for.
+So a run that was killed on this machine is known to be dead at once, and nothing has to wait for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from provisioner.world import lock
 
 @contextmanager
 def marked(run: str) -> Iterator[None]:
-    """A file that is locked as long as this process lives; UsageError when it cannot be made."""
+    """A file that is locked as long as this process is alive; UsageError when it cannot be created."""
     path = directory() / run
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -26,8 +26,8 @@ def marked(run: str) -> Iterator[None]:
         file = path.open("w")
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError as error:
-        hint = "Make room there, or set PROVISIONER_STATE_DIR to a directory that you can write to."
-        raise UsageError(f"{path}: the mark of this run cannot be made: {error.strerror}", hint=hint) from error
+        hint = "Free some space there, or set PROVISIONER_STATE_DIR to a directory that you can write to."
+        raise UsageError(f"{path}: the mark of this run cannot be created: {error.strerror}", hint=hint) from error
     with file:
         try:
             yield
@@ -41,7 +41,7 @@ def directory() -> Path:
 
 
 def is_over(run: str) -> bool:
-    """Whether that run was one of this machine and its process is gone. It may be asked more than once."""
+    """Whether that run was started on this machine and its process has ended. It may be called more than once."""
     return bool(run) and _is_free(directory() / Path(run).name)
 
 
@@ -55,7 +55,7 @@ def _is_free(mark: Path) -> bool:
 
 
 def _forget_old() -> None:
-    """Marks of dead runs whose locks have been stale for long say nothing any more."""
+    """Remove marks of dead runs whose locks have been stale for a long time."""
     for mark in directory().iterdir():
         # Another run may be doing the same.
         with suppress(FileNotFoundError):

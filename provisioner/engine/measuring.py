@@ -1,4 +1,4 @@
-"""Measuring: the machines try to reach each other, once a run and only when something is to be decided."""
+"""Measuring: the hosts try to reach each other, once per run, and only when something has to be decided."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from provisioner.world.view import Decided, View
 def measured(
     fleet: Fleet, view: View, listen: Listener, *, everything: bool = False
 ) -> tuple[View, dict[str, ProvisionerError]]:
-    """The view with what was measured and decided, one round trip for those who have to try; errors by host."""
+    """The view with the measurements and decisions; one round trip per host that has to measure; errors by host."""
     view, asked, errors = for_all(view, partial(_questions, everything=everything), listen)
     if asked:
         listen(PhaseBegan("measure the network", tuple(asked)))

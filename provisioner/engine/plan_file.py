@@ -1,6 +1,6 @@
-"""A plan as a file: what was agreed on, and what it was made of, so that doing it later does just that or nothing.
+"""A plan as a file: what was agreed on, and what it was made from. Applying it later does exactly that, or nothing.
 
-It holds what `plan -v` shows and no commands: those are worked out again, from the machines, when it is applied.
+It has what `plan -v` shows, and no commands: those are computed again, from the hosts, when it is applied.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from provisioner.world.derived import ca_fingerprint
 from provisioner.world.view import View
 
 FORMAT = 2
-# The plan of a thousand fresh machines has some 20 MiB.
+# The plan of a thousand new hosts has about 20 MiB.
 _MOST_BYTES = 256 * 2**20
 _SHOWN = 120
 _AGAIN = "Make the plan again: `provisioner plan -o FILE`."
-_MADE_BY = "A plan is made with `provisioner plan -o FILE`; an inventory is named with -i, machines with --limit."
-# Where this machine keeps files is not what was agreed on: a plan may be made on one and applied on another.
+_MADE_BY = "A plan is made with `provisioner plan -o FILE`; an inventory is named with -i, hosts with --limit."
+# Paths on this machine are not what was agreed on: a plan may be made on one machine and applied on another.
 _LOCAL: dict[str, Any] = {
     "settings": {"ssh": {"known_hosts": True}, "package_source": {"path": True}},
     "hosts": {"__all__": {"private_key_file": True}},
 }
 
 
-# A path must not hold more, and a name never does.
+# No control characters: a path must not have any, and a name never has.
 _Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=4096)]
 
 
@@ -61,7 +61,7 @@ class PlannedStep(_Value):
 
 class PlanFile(_Value):
     """A saved plan. `made_of` are SHA-256 sums of the inventory's parts, by their names, and of the bundle; `ca` is the
-    fingerprint of the cluster's CA, empty where there was no cluster yet.
+    fingerprint of the cluster's CA, empty when there was no cluster yet.
     """
 
     format: Literal[2] = 2
@@ -83,7 +83,7 @@ class PlanFile(_Value):
 
     @property
     def selection(self) -> Selection:
-        """What was asked for when it was made."""
+        """What was selected when it was made."""
         return Selection(self.limit, self.only, self.skip)
 
     @property
@@ -94,7 +94,7 @@ class PlanFile(_Value):
 
 
 def of(plan: Plan, view: View, selection: Selection) -> PlanFile:
-    """What a plan says, and what it was made of."""
+    """What a plan says, and what it was made from."""
     return PlanFile(
         program=__version__,
         made=datetime.fromtimestamp(int(view.observed.now_s), UTC),
@@ -110,7 +110,7 @@ def of(plan: Plan, view: View, selection: Selection) -> PlanFile:
 
 
 def save(path: Path, file: PlanFile) -> None:
-    """Write it, readable for its owner alone; UsageError when it cannot be written."""
+    """Write it, readable only for its owner; UsageError when it cannot be written."""
     try:
         write_private(path, file.model_dump_json(indent=2) + "\n")
     except OSError as error:
@@ -118,7 +118,7 @@ def save(path: Path, file: PlanFile) -> None:
 
 
 def load(path: Path) -> PlanFile:
-    """Read a saved plan; UsageError when it is absent, damaged, something else, or of a format we do not know."""
+    """Read a saved plan; UsageError when it is missing, damaged, not a plan, or of an unknown format."""
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES)
@@ -135,12 +135,12 @@ def load(path: Path) -> PlanFile:
 
 
 def require_unchanged(file: PlanFile, cluster: Cluster, bundle: Bundle | None) -> None:
-    """PreflightError that names what the plan was made of and is another now."""
+    """PreflightError that names the parts of the inventory and the bundle that have changed since the plan was made."""
     problems = tuple(_changed(file, made_of(cluster, bundle)))
     if problems:
         raise PreflightError(
             f"the plan of {file.made:%Y-%m-%d %H:%M} UTC is for {file.subject}; "
-            f"{_subject(cluster.settings.name, str(cluster.path.absolute()))} is not what it was made of; "
+            f"{_subject(cluster.settings.name, str(cluster.path.absolute()))} is not the same; "
             "nothing was changed",
             problems,
             hint=_AGAIN,
@@ -148,11 +148,11 @@ def require_unchanged(file: PlanFile, cluster: Cluster, bundle: Bundle | None) -
 
 
 def same_cluster(file: PlanFile, rules: Callable[[View], tuple[Problem, ...]], view: View) -> tuple[Problem, ...]:
-    """What `rules` find, and that the machines carry another cluster than the plan was made for."""
+    """What `rules` find, and a finding when the hosts belong to another cluster than the plan was made for."""
     now = ca_fingerprint(view.observed.live.ca_certificate) if view.observed.live else ""
     if not file.ca or not now or now == file.ca:
         return rules(view)
-    message = f"carries another cluster than the plan is for: its CA is {now}, and was {visible(file.ca[:_SHOWN])}"
+    message = f"belongs to another cluster than the plan is for: its CA is {now}, and was {visible(file.ca[:_SHOWN])}"
     return (*rules(view), Problem("plan-cluster", view.leader.name, message, _AGAIN))
 
 
@@ -166,7 +166,7 @@ def made_of(cluster: Cluster, bundle: Bundle | None) -> dict[str, str]:
 
 def _changed(file: PlanFile, now: Mapping[str, str]) -> Iterator[Problem]:
     if file.program != __version__:
-        yield Problem("plan-program", "provisioner", f"was {file.program} then and is {__version__} now")
+        yield Problem("plan-program", "provisioner", f"was {file.program} when the plan was made, is {__version__} now")
     for name in sorted(file.made_of.keys() | now.keys()):
         if file.made_of.get(name) != now.get(name):
             yield Problem("plan-made-of", name, _how(name in file.made_of, name in now))
@@ -178,8 +178,8 @@ def _subject(cluster: str, inventory: str) -> str:
 
 def _how(was: bool, is_now: bool) -> str:
     if was and is_now:
-        return "is not the same any more"
-    return "is not in the inventory any more" if was else "was not in the inventory then"
+        return "has changed"
+    return "is no longer in the inventory" if was else "was not in the inventory then"
 
 
 def _require_format(path: Path, text: bytes) -> None:
@@ -189,11 +189,11 @@ def _require_format(path: Path, text: bytes) -> None:
         raw = None
     format_ = raw.get("format") if isinstance(raw, dict) and "made_of" in raw else None
     if format_ is None:
-        raise UsageError(f"{path}: this is not a saved plan, or not a whole one", hint=_MADE_BY)
+        raise UsageError(f"{path}: this is not a saved plan, or not a complete one", hint=_MADE_BY)
     if format_ != FORMAT:
         raise UsageError(
-            f"{path}: format {shown(format_)} of saved plans is not known; this program reads format {FORMAT}",
-            hint=f"Use the provisioner that has made it ({shown(raw.get('program'))}), or make the plan again.",
+            f"{path}: format {shown(format_)} of saved plans is not known; this version reads format {FORMAT}",
+            hint=f"Use the version of provisioner that made it ({shown(raw.get('program'))}), or make the plan again.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Asking the package sources: each machine that needs something asks its own, once a run, and nothing changes there."""
+"""Asking the package sources: each host that needs something asks its own sources, once per run, without changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ask(
 ) -> tuple[View, dict[str, ProvisionerError]]:
     """What the sources offer, for the hosts that need to know; errors by host.
 
-    A lock file answers in the sources' place. With `everything`, all sources are asked, whatever is there already.
+    A lock file answers instead of the sources. With `everything`, all sources are asked, whatever is known already.
     """
     known = {} if everything else {**pinned_answers(view), **view.observed.answers}
     view = view.with_observed(answers=known)

@@ -1,6 +1,6 @@
-"""Holding the lock of a cluster while a run works: taken on every control plane, kept alive, given back.
+"""Holding the run lock of a cluster: it is taken on every control plane, renewed while the run works, and released.
 
-It is ours where the machine says so, and nowhere else: an answer that says anything else is an error.
+We hold it only where the host confirms that: any other answer is an error.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from provisioner.world.lock import Holder, Word
 # A clock that goes on while this machine sleeps: on Linux CLOCK_MONOTONIC and `time.monotonic` stop then
 # (clock_gettime(2)); on macOS CLOCK_MONOTONIC goes on, and `time.monotonic`, another one there, does not.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-# How long a sign of life that is under way is waited for when nobody needs it any more.
+# How long to wait at the end for a renewal that has begun.
 _LAST_BEAT_S = 5
 
 _LOOK_THERE = (
-    f"Look there: `df -h {lock.PATH.rpartition('/')[0]}` (full?), `dmesg | tail` (read-only after an error?), "
+    f"Check that host: `df -h {lock.PATH.rpartition('/')[0]}` (full?), `dmesg | tail` (read-only after an error?), "
     "`command -v flock` (missing? it is part of util-linux). Then run the same command again."
 )
 
 
 @contextmanager
-def held(transports: Mapping[str, Transport], holder: Holder, listen: Listener) -> Iterator[Lease]:
-    """Take the lock on these control planes and keep it; LockHeldError when another run has it.
+def held(transports: Mapping[str, Transport], holder: Holder, listen: Listener) -> Iterator[RunLock]:
+    """Take the run lock on these control planes and keep it; LockHeldError when another run has it.
 
-    The transports are for the lock alone: signs of life are given while the run's own connections are at work.
+    The transports are for the lock alone: it is renewed while the run's own connections are busy.
     """
-    with marked(holder.run), Lease(transports, holder, is_over, listen) as lease, lease.beating():
-        yield lease
+    with marked(holder.run), RunLock(transports, holder, is_over, listen) as run_lock, run_lock.beating():
+        yield run_lock
 
 
 def asked(host: str, transport: Transport, command: Command, doing: str, *words: Word) -> Holder | Word:
-    """What a control plane answers about its lock: one of these words, or who has it.
+    """What a control plane answers about its run lock: one of these words, or the run that has it.
 
-    StepError when it says anything else, for then nothing was done. `doing` completes "could not be".
+    StepError for any other answer, because then nothing was done. `doing` completes "could not be".
     """
     (result,) = transport.run([command])
     said = visible(result.tail())
@@ -59,13 +59,13 @@ def asked(host: str, transport: Transport, command: Command, doing: str, *words:
         said = str(error)
     raise StepError(
         f"{host}: the run lock could not be {doing}",
-        details=said or f"it ended with exit code {result.exit_code} and said nothing",
+        details=said or f"it ended with exit code {result.exit_code} and printed nothing",
         hint=_LOOK_THERE,
     )
 
 
-class Lease:
-    """A lock, taken as a context manager. `check` makes sure of it before something is changed."""
+class RunLock:
+    """The run lock, as a context manager. `check` makes sure that we still hold it, before something is changed."""
 
     def __init__(
         self,
@@ -74,14 +74,14 @@ class Lease:
         is_over: Callable[[str], bool],
         listen: Listener,
     ) -> None:
-        """`is_over` tells of a run's id whether that run is known to be dead, so that its lock may be taken."""
+        """`is_over` says of a run's id whether that run is known to be dead, so that its lock may be taken."""
         self._transports = transports
         self._holder = holder
         self._is_over = is_over
         self._listen = listen
         self._tried: list[str] = []
         self._ours: list[str] = []
-        # A sign of life and a `check` at once would need two sessions.
+        # A renewal and a `check` at the same time would need two sessions.
         self._speaking = threading.Lock()
         self._alive_s = now_s()
         self._lost: LockHeldError | None = None
@@ -91,10 +91,10 @@ class Lease:
         try:
             self._take()
         except ProvisionerError as error:
-            error.details = "\n".join(filter(None, (error.details, *_given_back(self._ours, self._release()))))
+            error.details = "\n".join(filter(None, (error.details, *_released(self._ours, self._release()))))
             raise
         except BaseException:
-            # Ctrl-C: it may have been taken when the answer was not awaited.
+            # Ctrl-C: the lock may have been taken, although we have not waited for the answer.
             self._warn(self._release())
             raise
         return self
@@ -102,11 +102,11 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give it back; a warning where that fails."""
+        """Release it; a warning where that fails."""
         self._warn(self._release())
 
     def _take(self) -> None:
-        """In the order of their names: of two runs that come at once, the first one at the first gets them all."""
+        """In the order of the hosts' names: of two runs at a time, the one that gets the first lock gets all."""
         began_s = now_s()
         for host in sorted(self._transports):
             self._tried.append(host)
@@ -119,14 +119,14 @@ class Lease:
         self._alive_s = began_s
 
     def check(self) -> None:
-        """Still ours? LockHeldError when another run has taken it over, or somebody has removed it."""
+        """LockHeldError when another run has taken the lock over, or it was removed."""
         if now_s() - self._alive_s > lock.STALE_S / 2:
             self._renew()
         if self._lost:
             raise self._lost
 
     def _renew(self) -> None:
-        """On all of them, also where one does not answer: that one's error comes when the others know."""
+        """On all control planes, even if one does not answer: its error is raised after the others."""
         silent: list[ProvisionerError] = []
         with self._speaking:
             began_s = now_s()
@@ -144,7 +144,7 @@ class Lease:
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Give a sign of life from time to time, as long as the block lasts."""
+        """Renew the lock from time to time, as long as the block runs."""
         over = threading.Event()
 
         def beat() -> None:
@@ -168,11 +168,11 @@ class Lease:
             thread.join()
 
     def _release(self) -> dict[str, ProvisionerError]:
-        """Errors by host. Where it is not ours any more, there is nothing to give back."""
+        """Release it everywhere; errors by host. Where it is not ours any more, there is nothing to release."""
         errors: dict[str, ProvisionerError] = {}
         for host in self._tried:
             try:
-                self._ask(host, lock.release(self._holder.run), "given back", Word.RELEASED, Word.FREE)
+                self._ask(host, lock.release(self._holder.run), "released", Word.RELEASED, Word.FREE)
             except ProvisionerError as error:
                 errors[host] = error
         return errors
@@ -180,7 +180,7 @@ class Lease:
     def _warn(self, kept: Mapping[str, ProvisionerError]) -> None:
         for host, error in kept.items():
             hint = f"It is free {lock.STALE_S} s after its last sign of life; `provisioner unlock` removes it at once."
-            self._listen(Found(Problem("lock-kept", "", _not_given_back(host, error), hint, Severity.WARNING)))
+            self._listen(Found(Problem("lock-kept", "", _not_released(host, error), hint, Severity.WARNING)))
 
     def _ask(self, host: str, command: Command, doing: str, *words: Word) -> Holder | Word:
         return asked(host, self._transports[host], command, doing, *words)
@@ -191,23 +191,23 @@ def now_s() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-def _given_back(ours: list[str], kept: Mapping[str, ProvisionerError]) -> Iterator[str]:
-    """What has become of the lock where it had been taken, when it was not to be had everywhere."""
+def _released(ours: list[str], kept: Mapping[str, ProvisionerError]) -> Iterator[str]:
+    """What has happened to the locks that were taken, when not all of them could be taken."""
     if back := [host for host in ours if host not in kept]:
-        yield f"The run lock was given back on {', '.join(back)}."
-    yield from (_not_given_back(host, kept[host]) for host in ours if host in kept)
+        yield f"The run lock was released on {', '.join(back)}."
+    yield from (_not_released(host, kept[host]) for host in ours if host in kept)
     yield "Nothing was changed by this run."
 
 
-def _not_given_back(host: str, error: ProvisionerError) -> str:
-    return f"{host}: the run lock could not be given back: {why(host, error)}"
+def _not_released(host: str, error: ProvisionerError) -> str:
+    return f"{host}: the run lock could not be released: {why(host, error)}"
 
 
 def _held_by(host: str, other: Holder) -> LockHeldError:
-    ahead = "Its time was ahead of that machine's clock, and is set to now." if other.age_s < 0 else ""
+    ahead = "Its time was ahead of that host's clock, and is set to now." if other.age_s < 0 else ""
     return LockHeldError(
-        f"another run works on this cluster: {described(other)}",
-        details=f"The lock is {lock.PATH} on {host}. {ahead}".rstrip(),
+        f"another run is at work on this cluster: {described(other)}",
+        details=f"The run lock is {lock.PATH} on {host}. {ahead}".rstrip(),
         hint=f"Wait for it. If it is dead: its lock is free {lock.STALE_S} s after its last sign of life; "
         "`provisioner unlock` shows it and removes it at once.",
     )
@@ -216,6 +216,6 @@ def _held_by(host: str, other: Holder) -> LockHeldError:
 def _lost_to(host: str, other: Holder | Word) -> LockHeldError:
     what = f"taken over by {described(other)}" if isinstance(other, Holder) else "removed (`provisioner unlock`?)"
     return LockHeldError(
-        f"the lock of this run on {host} was {what}",
-        hint="This run stops here, so that two do not work at once. Run the same command again to go on.",
+        f"the run lock of this run on {host} was {what}",
+        hint="This run stops here, so that two runs do not work at the same time. Run the same command again to go on.",
     )

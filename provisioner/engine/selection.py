@@ -1,4 +1,4 @@
-"""Doing a part of a plan: which plays were asked for, whether they can do without the others, what is left out."""
+"""Doing a part of a plan: which plays are selected, whether they need the others, what is left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from provisioner.world.view import View
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was asked for: hosts and groups as typed, plays to do alone, plays to leave out."""
+    """What is selected: hosts and groups as typed, the only plays to do, plays to leave out."""
 
     limit: str = ""
     only: tuple[str, ...] = ()
@@ -36,26 +36,26 @@ def require_needs(playbook: Playbook, kept: Plan, left: Plan) -> None:
     """PreflightError when steps that are kept need steps that are left out."""
     problems = tuple(_unmet(playbook, kept, left))
     if problems:
-        raise PreflightError("what was asked for needs steps that are left out; nothing was changed", problems)
+        raise PreflightError("the selected plays need steps that are left out; nothing was changed", problems)
 
 
 def require_cluster(playbook: Playbook, kept: Plan, view: View) -> None:
-    """PreflightError when steps need a cluster that is not there, and a limit keeps it from being made."""
+    """PreflightError when steps need a cluster that does not exist, and a limit prevents its creation."""
     leader = view.leader.name
     if leader in view.limit or view.observed.states[leader].initialised:
         return
     alone = [play.title for play in playbook if play.leaderless]
     by = [play.title for play in kept.plays if play.steps and play.title not in alone]
     if by:
-        message = f"carries no cluster yet, and {', '.join(by)} need{'' if len(by) > 1 else 's'} one"
+        message = f"has no cluster yet, and {', '.join(by)} need{'' if len(by) > 1 else 's'} one"
         options = " ".join(f"--only {_word(title)}" for title in alone)
-        hint = f"Add {leader} to --limit; or prepare the machines alone: {options}."
+        hint = f"Add {leader} to --limit; or only prepare the hosts: {options}."
         problem = Problem("cluster-needed", leader, message, hint)
-        raise PreflightError("what was asked for needs steps that are left out; nothing was changed", [problem])
+        raise PreflightError("the selected plays need steps that are left out; nothing was changed", [problem])
 
 
 def told(left: Plan) -> tuple[str, ...]:
-    """In words, what is still to be done and will not be."""
+    """In words: the steps that are to be done, but are left out."""
     return tuple(f"{play.title}: {_to_do(play)} to do, left out by --only or --skip" for play in left.plays)
 
 
@@ -77,7 +77,7 @@ def _unmet(playbook: Playbook, kept: Plan, left: Plan) -> Iterator[Problem]:
             yield Problem(
                 "play-needed",
                 missing.title,
-                f"{_to_do(missing)} to do, and {', '.join(by)} need{'' if len(by) > 1 else 's'} that",
+                f"{_to_do(missing)} to do, and {', '.join(by)} need{'' if len(by) > 1 else 's'} them",
                 f"Leave {_word(missing.title)} in, or leave out {', '.join(_word(title) for title in by)} too.",
             )
 

@@ -1,4 +1,4 @@
-"""What a command on a cluster works with: the inventory, the bundle, the open fleet, and the procedure on them."""
+"""What a command on a cluster works with: the inventory, the bundle, the open fleet, and the playbook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from provisioner.core.report import Found, Listener, Waiting
 from provisioner.engine.fleet import Fleet
 from provisioner.engine.holders import is_dead
 from provisioner.engine.loop import Rules, Run
-from provisioner.engine.run_lock import Lease, held
+from provisioner.engine.run_lock import RunLock, held
 from provisioner.engine.selection import Selection, left_out
 from provisioner.errors import BundleError, Problem, ProvisionerError, Severity, UsageError
 from provisioner.inventory import machine_files
@@ -64,7 +64,7 @@ def limited_to(cluster: Cluster, limit: str) -> frozenset[str]:
         found = {host.name for host in cluster.hosts if word in (host.name, *host.groups)}
         if not found:
             known = ", ".join(host.name for host in cluster.hosts)
-            raise UsageError(f"--limit {word}: no host or group has that name", hint=f"There are: {known}.")
+            raise UsageError(f"--limit {word}: no host or group has that name", hint=f"The hosts are: {known}.")
         names |= found
     return frozenset(names)
 
@@ -99,19 +99,19 @@ def _newest(version: Version) -> Path:
 
 
 def load_version_lock(cluster: Cluster) -> VersionLock | None:
-    """The exact versions beside the inventory; None when there is no such file, UsageError when it is none."""
+    """The lock file beside the inventory; None when it does not exist, UsageError when it is not valid."""
     path = path_for(cluster.path)
     try:
         return VersionLock.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        hint = "Put it back from a copy, or remove it and run `provisioner lock`."
-        raise UsageError(f"{path}: is no lock file of versions: {error}", hint=hint) from None
+        hint = "Restore it from a copy, or remove it and run `provisioner lock`."
+        raise UsageError(f"{path}: is not a valid lock file: {error}", hint=hint) from None
 
 
 def _source_keys(cluster: Cluster) -> dict[str, str]:
-    """The keys that the inventory names as files, by product, armored; UsageError for one that is none."""
+    """The keys that the inventory names as files, by product, armored; UsageError for a file without a key."""
     settings = cluster.settings
     places = {KUBERNETES: key_file(settings.package_source), DOCKER: key_file(settings.runtime_source)}
     hint = "Name the file with the public key that signs the packages."
@@ -119,7 +119,7 @@ def _source_keys(cluster: Cluster) -> dict[str, str]:
 
 
 def _keys(path: Path, refusal: type[ProvisionerError], hint: str) -> str:
-    """The keys in a file, and nothing else that is there; `refusal` when it cannot be read or is not understood."""
+    """The keys in a file, without its other contents; `refusal` when it cannot be read or is not understood."""
     try:
         text = text_of(path.read_bytes())
     except OSError as error:
@@ -138,14 +138,14 @@ def open_fleet(cluster: Cluster, names: Iterable[str], listen: Listener) -> Iter
         try:
             yield Fleet(transports, executor, listen=listen)
         finally:
-            # Cuts what still runs, so that an interrupted run ends at once.
+            # Cuts commands that still run, so that an interrupted run ends at once.
             for transport in transports.values():
                 transport.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A cluster, ready to be planned and applied. `doing` is the command by its name, for those who find the lock."""
+    """A cluster, ready for plan and apply. `doing` is the name of the command, for other runs that find the lock."""
 
     cluster: Cluster
     bundle: Bundle | None
@@ -154,26 +154,26 @@ class Session:
     doing: str = "apply"
 
     @contextmanager
-    def lock(self, fleet: Fleet, view: View) -> Iterator[Lease]:
-        """The lock of this cluster, on all its control planes.
+    def lock(self, fleet: Fleet, view: View) -> Iterator[RunLock]:
+        """The run lock of this cluster, on all its control planes.
 
         It has connections of its own: an sshd may allow one session per connection, and the run uses that one.
         """
         holder = Holder(view.materials.run, getuser(), gethostname(), self.doing, int(view.observed.now_s))
         with (
             open_fleet(self.cluster, [host.name for host in view.cluster.control_planes], self.run.listen) as own,
-            held(own.transports, holder, self.run.listen) as lease,
+            held(own.transports, holder, self.run.listen) as run_lock,
         ):
-            yield lease
+            yield run_lock
 
     def is_abandoned(self, holder: Holder | None) -> bool:
-        """Whether that run is silent for too long, or was one of this machine and is not there any more."""
+        """Whether that run has given no sign of life for too long, or ran on this machine and has ended."""
         return holder is not None and is_dead(holder)
 
     def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> AbstractContextManager[Mapping[str, ProvisionerError]]:
-        """Give these hosts access to the bundle, if there is one; it is checked first, and taken away afterwards.
+        """Give these hosts access to the bundle, if there is one; it is checked first, and access removed afterwards.
 
-        Gives the errors of those that could not be given it; BundleError when the bundle is damaged.
+        Gives the errors of hosts where that failed; BundleError when the bundle is damaged.
         """
         return self._opened(self.bundle, fleet, tuple(hosts)) if self.bundle else nullcontext({})
 
@@ -187,14 +187,14 @@ class Session:
             finally:
                 left = fleet.each([name for name in names if name not in errors], _close_on).bad
                 for host, error in left.items():
-                    what = f"{host}: the way to the bundle could not be closed: {why(host, error)}"
+                    what = f"{host}: access to the bundle could not be removed: {why(host, error)}"
                     hint = "The next run removes what this one has left there."
                     self.run.listen(Found(Problem("bundle-left", "", what, hint, Severity.WARNING)))
 
     def _open_on(self, bundle: Bundle, served: ExitStack, host: str, transport: Transport) -> None:
         port = served.enter_context(transport.serve(bundle.path))
         address = f"http://127.0.0.1:{port}" if port else f"file:{UPLOADED}"
-        required(host, transport, "open the way to the bundle", opened(self.view.materials.run, address))
+        required(host, transport, "give access to the bundle", opened(self.view.materials.run, address))
         if port is None:
             self.run.listen(Waiting(host, "the bundle to be uploaded: its sshd forbids forwarding"))
             transport.send_tree(bundle.path, self._files_for(bundle, host), UPLOADED)
@@ -206,7 +206,7 @@ class Session:
 
 
 def _close_on(host: str, transport: Transport) -> None:
-    required(host, transport, "close the way to the bundle", closed())
+    required(host, transport, "remove access to the bundle", closed())
 
 
 @contextmanager
@@ -220,9 +220,9 @@ def open_session(
     only_looks: bool = False,
     doing: str = "apply",
 ) -> Iterator[Session]:
-    """Everything for `plan` and `apply`. With a limit, control planes are spoken to but not worked on.
+    """Everything for `plan` and `apply`. With a limit, other control planes are asked, but not changed.
 
-    A command that only looks at the machines needs neither bundle nor manifest, and works where they are not.
+    A command that only looks at the hosts needs neither bundle nor manifest, and works without them.
     """
     names, skipped = limited_to(cluster, selection.limit), left_out(playbook, selection)
     bundle, lock = None if only_looks else find_bundle(cluster), load_version_lock(cluster)
@@ -238,6 +238,6 @@ def open_session(
         image_digests=image_digests(lock) if lock else {},
     )
     view = View(cluster, names, materials, Observed(now_s=time.time()))
-    planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
-    with open_fleet(cluster, names | planes, listen) as fleet:
+    control_planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
+    with open_fleet(cluster, names | control_planes, listen) as fleet:
         yield Session(cluster, bundle, Run(playbook, fleet, rules, listen, skipped), view, doing)

@@ -25,7 +25,7 @@ class Ran:
 def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> Ran:
     """Run them in order, up to the first command that fails.
 
-    A step without commands is neither: what it stands for comes about by other steps.
+    A step without commands is neither done nor failed: other steps have its effect.
     """
     commands = [(step, command) for step in steps for command in step.change.commands]
     if not commands:
@@ -36,7 +36,7 @@ def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> 
             [command for _, command in commands], alone=True, began=progress.began, heard=progress.heard
         )
     except ProvisionerError as error:
-        # What was done before the connection was lost is not known for sure; the next look tells.
+        # What was done before the connection was lost is not known for sure; the next look finds out.
         progress.end(Outcome.FAILED)
         return Ran(error=error)
     for (step, command), result in zip(commands, results, strict=False):
@@ -51,7 +51,7 @@ def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> 
 
 
 class _Progress:
-    """Turns the beginnings of commands into beginnings and ends of steps."""
+    """Turns the starts of commands into starts and ends of steps."""
 
     def __init__(self, steps: Sequence[Step], listen: Listener) -> None:
         self._steps = steps
@@ -86,9 +86,9 @@ def _output(command: Command, result: Result) -> str:
 
 def _failure(step: Step, command: Command, result: Result) -> StepError:
     if result.exit_code == TIMED_OUT or (result.exit_code == KILLED and result.seconds >= command.timeout_s):
-        why = f"was not done within {command.timeout_s} s"
+        why = f"did not finish within {command.timeout_s} s"
     elif result.exit_code == KILLED:
-        why = f"was killed (exit code {KILLED}): by hand, or for want of memory"
+        why = f"was killed (exit code {KILLED}): by hand, or because memory ran out"
     else:
         why = f"failed with exit code {result.exit_code}"
     said = "" if command.private else result.tail()

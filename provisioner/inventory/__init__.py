@@ -1,1 +1,1 @@
-"""What the user asked for: read, checked, fully merged, frozen."""
+"""The inventory: read, checked, fully merged, frozen."""

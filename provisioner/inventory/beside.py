@@ -1,4 +1,4 @@
-"""`group_vars/` and `host_vars/` beside an inventory: for each name a file of variables, or a directory of such."""
+"""`group_vars/` and `host_vars/` beside an inventory: for each name a file of variables, or a directory of them."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from provisioner.inventory.variables import Variable
 
 Owned = tuple[Variable, ...]
 Entries = Mapping[str, Path]
-# The first that is there counts, the others do not: so does Ansible.
+# The first one that exists is used, the others are not, as in Ansible.
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 
 
 def read(directory: Path, said: Contents) -> Contents:
-    """The variables that lie beside an inventory which says `said`."""
+    """The variables in `group_vars/` and `host_vars/` in a directory, for an inventory with the content `said`."""
     of_groups, hidden_groups = _entries(directory / "group_vars")
     of_hosts, hidden_hosts = _entries(directory / "host_vars")
-    groups = join(_folder(of_groups, said.groups, GroupFile))
+    groups = join(_directory(of_groups, said.groups, GroupFile))
     traps = Contents(findings=(*hidden_groups, *hidden_hosts, *_misspelt(of_groups, said.groups), *_no_effect(groups)))
-    return join((groups, traps, *_folder(of_hosts, said.hosts, HostFile)))
+    return join((groups, traps, *_directory(of_hosts, said.hosts, HostFile)))
 
 
-def _entries(folder: Path) -> tuple[Entries, tuple[Finding, ...]]:
-    """What lies in a folder by name; nothing where it is not there, and a finding where it may not be entered."""
+def _entries(directory: Path) -> tuple[Entries, tuple[Finding, ...]]:
+    """The entries of a directory by name; none when it does not exist, and a finding when it cannot be entered."""
     try:
-        listed = places.entries(folder) if places.kind(folder) is Kind.DIRECTORY else ()
+        listed = places.entries(directory) if places.kind(directory) is Kind.DIRECTORY else ()
     except OSError as error:
-        return {}, (text_files.unreadable(folder, error),)
+        return {}, (text_files.unreadable(directory, error),)
     return {entry.name: entry for entry in listed}, ()
 
 
-def _folder(
+def _directory(
     entries: Entries, names: tuple[str, ...], statement: Callable[[str, Owned], GroupFile | HostFile]
 ) -> Iterator[Contents]:
     for name in names:
@@ -48,7 +48,7 @@ def _folder(
 
 
 def _files(path: Path) -> Iterator[Path | Finding]:
-    """The file, or all in a directory: no hidden ones, no backups, none of another format."""
+    """The file itself, or all files in a directory, without hidden files, backups and other formats."""
     try:
         listed = places.entries(path) if places.kind(path) is Kind.DIRECTORY else None
     except OSError as error:
@@ -58,7 +58,7 @@ def _files(path: Path) -> Iterator[Path | Finding]:
         yield path
         return
     for below in listed:
-        # A directory with an ending is passed over; whatever else has one of ours is a file, or a finding.
+        # A directory with an ending is skipped; anything else with a known ending is a file, or a finding.
         if not (below.name.startswith(".") or below.name.endswith("~")) and _is_read(below):
             yield from _files(below)
 
@@ -83,12 +83,12 @@ def _file(path: Path | Finding, name: str, statement: Callable[[str, Owned], Gro
 
 def _hidden(found: list[Path]) -> Iterator[Finding]:
     for path in found[1:]:
-        message = f"this is not read, as {found[0].name} is there too"
+        message = f"this is not read, because {found[0].name} exists too"
         yield Finding("not-read", (str(path),), message, "keep one of them", Severity.WARNING)
 
 
 def _misspelt(entries: Entries, groups: tuple[str, ...]) -> Iterator[Finding]:
-    """Files for groups that are in other inventories are common; those that look misspelt are worth a word."""
+    """Files for groups of other inventories are common: only those whose names look misspelt are reported."""
     for entry, path in entries.items():
         name = next((entry.removesuffix(end) for end in _ENDINGS[1:] if entry.endswith(end)), entry)
         match = nearest(name, groups)
@@ -101,5 +101,5 @@ def _no_effect(groups: Contents) -> Iterator[Finding]:
     for said in groups.statements:
         for entry in said.variables if isinstance(said, GroupFile) else ():
             if entry.name == PRIORITY:
-                message = "this has no effect here: Ansible reads it in the inventory itself only"
+                message = "this has no effect here: Ansible reads it only in the inventory itself"
                 yield Finding("not-read", entry.path, message, "write it there", Severity.WARNING)

@@ -1,4 +1,4 @@
-"""All parts of the reading put together: what the files say becomes a `Draft`, as complete as their errors allow."""
+"""Combines all parts of reading: the content of the files becomes a `Draft`, as complete as their errors allow."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from provisioner.paths import labs_directory
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The cluster, and what is wrong with its files; values that are wrong have their defaults."""
+    """The cluster, and what is wrong with its files; wrong values are replaced by their defaults."""
 
     cluster: Cluster
     findings: tuple[Finding, ...]
 
 
 def build(source: Contents, inventory: Path) -> Draft:
-    """The draft of what an inventory says; `inventory` is where it lies. Looks at the files it names."""
+    """The draft of an inventory; `inventory` is its path. Checks the files that it names, too."""
     grown, shape = tree.grow(source.statements)
     given = tuple(variables(source.statements))
     place = (str(inventory), *settings.PLACE)
-    wish, unsettled = settings.find(source.statements, place)
-    chosen, wrong = settings.read(wish, source.texts) if wish else (settings.fallback(), ())
+    want, unsettled = settings.find(source.statements, place)
+    chosen, wrong = settings.read(want, source.texts) if want else (settings.fallback(), ())
     values, unread = hosts.read(given, source.texts)
     machines = tuple(host for entry in grown.hosts if (host := hosts.build(entry, values, inventory)))
     cluster = Cluster.model_construct(
@@ -41,7 +41,7 @@ def build(source: Contents, inventory: Path) -> Draft:
     broken = {finding.path for finding in (*source.findings, *shape) if _is_gap(finding)}
     names = tuple(finding for finding in hosts.misnamed(grown.hosts) if finding.path not in broken)
     found = (*source.findings, *shape, *roles.without_role(grown), *names, *unsettled, *wrong, *unread)
-    places = _Places(grown, wish.path if wish else place)
+    places = _Places(grown, want.path if want else place)
     return Draft(cluster, (*found, *_concluded(cluster, places, found, bool(broken))))
 
 
@@ -52,19 +52,19 @@ def _origin(inventory: Path, machines: tuple[Host, ...]) -> Origin:
 
 
 def _is_gap(finding: Finding) -> bool:
-    """Hosts may be missing because of it."""
+    """Whether hosts may be missing because of this finding."""
     return finding.severity is Severity.ERROR and finding.rule != "duplicate-key"
 
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where in the files things stand."""
+    """Where in the files the values are."""
 
     grown: Tree
     settings: KeyPath
 
     def of(self, path: KeyPath) -> KeyPath:
-        """From a path into the `Cluster` to the path into a file."""
+        """The path into a file that belongs to a path into the `Cluster`."""
         match path:
             case ("settings", *below):
                 return (*self.settings, *below)
@@ -80,10 +80,9 @@ class _Places:
 
 
 def _concluded(cluster: Cluster, places: _Places, found: tuple[Finding, ...], broken: bool) -> Iterator[Finding]:
-    """What the rules say, as paths into the files.
+    """The findings of the rules, with paths into the files.
 
-    Not where it follows from something that is wrong already, nor that hosts are missing where hosts could
-    not be read.
+    Left out: findings that only follow from another error, and missing hosts when some hosts could not be read.
     """
     errors = tuple(finding for finding in found if finding.severity is Severity.ERROR)
     wrong = tuple(path for finding in errors for path in (finding.path, *finding.needs))
@@ -96,7 +95,7 @@ def _concluded(cluster: Cluster, places: _Places, found: tuple[Finding, ...], br
 
 
 def _follows(need: KeyPath, path: KeyPath, wrong: Iterable[KeyPath]) -> bool:
-    """Is something wrong at the value, around it, or (for one machine, one setting) within it?"""
+    """Whether there is an error at the value, around it, or (for one host or one setting) inside it."""
     around = any(path[: len(at)] == at for at in wrong)
     within = len(need) > 1 and any(at[: len(path)] == path for at in wrong)
     return around or within

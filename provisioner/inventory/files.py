@@ -1,4 +1,4 @@
-"""The files an inventory names: are they there, and are they safe? The only part that looks at them."""
+"""Checks the files that an inventory names: do they exist, and are they safe?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AUTO = Path("auto")
 
 
 def directory(inventory: Path) -> Path:
-    """Where relative names begin: the directory the inventory is, or lies in."""
+    """The directory that relative names start from: the inventory itself, or the directory that it is in."""
     return inventory if places.is_directory(inventory) else inventory.parent
 
 
@@ -46,17 +46,17 @@ def findings(cluster: Cluster) -> Iterator[Finding]:
 
 def _manifest(file: Path | None, path: KeyPath) -> Iterator[Finding]:
     if file:
-        yield from _missing("manifest", file, path, "name the file, or its address")
+        yield from _missing("manifest", file, path, "name the file, or its URL")
 
 
 def _source(source: Source, path: KeyPath) -> Iterator[Finding]:
-    """A bundle that is not there, a repository's key that is not."""
+    """A bundle, or a repository's key, that does not exist."""
     if isinstance(source, BundleSource):
         if source.path != AUTO:
             hint = "make one with `provisioner bundle build`, or write `auto`"
             yield from _missing("bundle", source.path, (*path, "path"), hint, Kind.DIRECTORY)
     elif key := key_file(source):
-        hint = "name the file with the repository's public key, or its address"
+        hint = "name the file with the repository's public key, or its URL"
         yield from _missing("key", key, (*path, "key"), hint)
 
 
@@ -80,7 +80,7 @@ def _private_key(key: Path, path: KeyPath) -> Iterator[Finding]:
 
 
 def _missing(what: str, file: Path, path: KeyPath, hint: str, expected: Kind = Kind.FILE) -> Iterator[Finding]:
-    """Nothing is there, something else is, or your user may not read it."""
+    """The file does not exist, is of another kind, or cannot be read by your user."""
     try:
         found = places.kind(file)
         if found is expected and not os.access(file, os.R_OK):

@@ -1,4 +1,4 @@
-"""What is wrong with an inventory, before it has a line number: the value's path, and words for people."""
+"""What is wrong with an inventory, before line numbers are known: the path of the value, a message and a hint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provisioner.errors import Severity
 # The file, then keys and indices from its top down to a value (or, in `rules`, from the top of the `Cluster`).
 KeyPath = tuple[str | int, ...]
 
-# Comparing takes the product of both lengths, for each pair of words.
+# The time to compare two words is the product of their lengths.
 _LONGEST_WORD = 200
 _MOST_WORDS = 300
 
@@ -21,8 +21,8 @@ _MOST_WORDS = 300
 class Finding:
     """One thing that is wrong at `path`.
 
-    `needs` are the values it was concluded from: where one of them is wrong itself, the conclusion is not
-    worth showing. `line` is set only where the path alone does not tell it (the second of two equal keys).
+    `needs` are the values that it follows from: when one of them is itself wrong, this finding is not shown.
+    `line` is set only when the path does not determine it (the second of two equal keys).
     """
 
     rule: str
@@ -53,7 +53,7 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.75) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The hint for a misspelt word, or the list of what is known."""
+    """The hint for a misspelt word, or the list of known words."""
     names = sorted(known)
     match = nearest(word, names, 0.6)
     return f"did you mean `{match}`?" if match else f"known here: {', '.join(names)}"

@@ -1,11 +1,11 @@
-"""Finding a network that nobody uses, to suggest it."""
+"""Finds a network that is not in use, to suggest it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
-# kubeadm's usual ones first, then the private ranges of RFC 1918, and that of carriers (RFC 6598) last.
+# kubeadm's usual networks first, then the private ranges of RFC 1918, and that of carriers (RFC 6598) last.
 _USUAL = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))
 _PRIVATE = (
     IPv4Network("10.0.0.0/8"),
@@ -13,21 +13,21 @@ _PRIVATE = (
     IPv4Network("192.168.0.0/16"),
     IPv4Network("100.64.0.0/10"),
 )
-# Docker's default bridge (default-address-pools of dockerd): suggested to nobody, whatever runs there today.
+# Docker's default bridge (default-address-pools of dockerd): never suggested, whatever runtime is used.
 DOCKER = IPv4Network("172.17.0.0/16")
 
 
 def free_network(like: IPv4Network, taken: Iterable[IPv4Network]) -> IPv4Network | None:
-    """A private network as large as `like` that overlaps none of `taken`; None when there is none."""
+    """A private network as large as `like` that overlaps none of `taken`; None when none is free."""
     used = (*taken, DOCKER)
     return next((one for one in _as_large(like) if not any(one.overlaps(other) for other in used)), None)
 
 
 def suggestion(name: str, like: IPv4Network, taken: Iterable[IPv4Network]) -> str:
-    """The same in words, for the setting of that name."""
+    """The free network as a hint for the setting of that name."""
     free = free_network(like, taken)
     return (
-        f"take a free range: {name}: {free}" if free else f"take a smaller {name}: no private /{like.prefixlen} is free"
+        f"use a free range: {name}: {free}" if free else f"use a smaller {name}: no private /{like.prefixlen} is free"
     )
 
 

@@ -28,18 +28,18 @@ from provisioner.inventory.statements import (
 )
 from provisioner.inventory.variables import Variable
 
-# Values that are lists and mappings stand in one line too.
+# Lists and mappings are written on one line too.
 LONGEST_LINE = 2**16
 _KINDS = ("hosts", "children", "vars")
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
-# What was meant as a section: a name with blanks, or a `;` comment behind it, which Ansible does not take.
+# Probably meant as a section: a name with blanks, or followed by a `;` comment, which Ansible does not accept.
 _MEANT_AS_SECTION = re.compile(r"\[.*\]|\[[^\]]*\]\s*[;#].*")
 _GROUP = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a section, or (without `text`) the section's header."""
+    """A line of a section, or (without `text`) the header of the section."""
 
     number: int
     group: str
@@ -49,14 +49,14 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What a line says."""
+    """The result of reading a line."""
 
     number: int
     entry: Statement | Finding
 
 
 def read(text: str, file: str, known: Collection[str] = ()) -> Contents:
-    """All statements, and what is wrong with the lines that make none; `known` are groups of files before it."""
+    """All statements, and findings for the other lines; `known` are the groups of the files that were read before."""
     lines = tuple(within(_lines(text, file), file))
     good = tuple(line for line in lines if isinstance(line, _Line))
     entries = (_Read(line.number, entry) for line in good for entry in _entries(line, file))
@@ -84,7 +84,7 @@ def _lines(text: str, file: str) -> Iterator[_Line | Finding]:
             group, kind = header[1], header[2] or "hosts"
             yield _Line(number, group, kind)
         elif header or _MEANT_AS_SECTION.fullmatch(stripped):
-            kind = ""  # whatever stands below it is not told either
+            kind = ""  # the lines below it are skipped
             yield _bad_section(header, file, number)
         elif kind:
             yield _Line(number, group, kind, stripped)
@@ -94,7 +94,7 @@ def _bad_section(header: re.Match[str] | None, file: str, line: int) -> Finding:
     if header:
         message = f"`{header[2]}` is not a kind of section"
         return Finding("bad-section", (file,), message, did_you_mean(header[2], _KINDS), line=line)
-    hint = "a section is [group], [group:children] or [group:vars], without blanks; behind it only a # comment"
+    hint = "a section is [group], [group:children] or [group:vars], without blanks; after it only a # comment"
     return Finding("bad-section", (file,), "this is not a section", hint, line=line)
 
 
@@ -111,7 +111,9 @@ def _entries(line: _Line, file: str) -> Iterator[Statement | Finding]:
 def _child(line: _Line, section: KeyPath) -> Iterator[Statement | Finding]:
     name = _GROUP.fullmatch(line.text)
     if not name:
-        yield Finding("bad-name", section, f"`{line.text}` is not a group's name", "one name a line, without variables")
+        yield Finding(
+            "bad-name", section, f"`{line.text}` is not a group's name", "one name per line, without variables"
+        )
         return
     yield Child(line.group, name[1], (*section, name[1]))
     yield Named(name[1], (*section, name[1]))
@@ -125,7 +127,7 @@ def _group_variable(line: _Line, section: KeyPath) -> Iterator[Statement | Findi
         return
     yield GroupVariables(line.group, (entry,))
     if isinstance(entry.value, str) and re.search(r"\s#", entry.written or ""):
-        message = "everything behind `=` is the value, the comment too"
+        message = "everything after `=` is the value, including the comment"
         hint = "put the comment on a line of its own"
         yield Finding("comment", entry.path, message, hint, Severity.WARNING)
 
@@ -134,7 +136,7 @@ def _host(line: _Line, section: KeyPath) -> Iterator[Statement | Finding]:
     try:
         pattern, *words = shlex.split(line.text, comments=True)
     except ValueError:
-        yield Finding("quotes", section, "a quotation mark has no second one", "put text with quotes into other quotes")
+        yield Finding("quotes", section, "a quotation mark is not closed", "put text with quotes into other quotes")
         return
     path = (*section, pattern)
     if pattern == "---" or pattern.endswith(":"):
@@ -146,25 +148,27 @@ def _host(line: _Line, section: KeyPath) -> Iterator[Statement | Finding]:
     own = tuple(entry for entry in said if isinstance(entry, Variable))
     yield from members(line.group, pattern, path, own)
     for name in (name for name, times in Counter(entry.name for entry in own).items() if times > 1):
-        hint = "Ansible would silently take the last one: keep one of them"
-        yield Finding("duplicate-key", (*path, name), "this variable stands twice in the line", hint)
+        hint = "Ansible would silently use the last one: keep one of them"
+        yield Finding("duplicate-key", (*path, name), "this variable is set twice in the line", hint)
 
 
 def _variable(parts: tuple[str, str, str], around: KeyPath) -> Variable | Finding:
     name, equals, written = parts
     if not equals or not name:
         message = f"expected `name=value`, found `{''.join(parts)}`"
-        return Finding("no-value", around, message, "no blanks around `=` behind a host; text with blanks in quotes")
+        return Finding(
+            "no-value", around, message, "write no blanks around `=` after a host; put text with blanks in quotes"
+        )
     try:
         return Variable(name, literals.read(written), (*around, name), written)
     except literals.NotReadableError as error:
-        return Finding("bad-value", (*around, name), f"this is no value: {error}", "put it in quotes")
+        return Finding("bad-value", (*around, name), f"this is not a valid value: {error}", "put it in quotes")
 
 
 def _unknown_groups(
     lines: tuple[_Line, ...], statements: tuple[Statement, ...], file: str, known: Collection[str]
 ) -> Iterator[Finding]:
-    """Groups have a section of their own, be it empty."""
+    """Findings for groups without a section of their own (an empty one is enough)."""
     sections = {line.group for line in lines if not line.text and line.kind != "vars"}
     groups = {*known, *sections, ALL, UNGROUPED}
     for line in lines:
@@ -177,19 +181,19 @@ def _unknown_groups(
 
 def _unknown(group: str, path: KeyPath, groups: Collection[str], line: int) -> Finding:
     match = nearest(group, groups, 0.6)
-    hint = f"did you mean `{match}`?" if match else f"write a section [{group}], be it empty"
-    return Finding("no-group", path, f"there is no group `{group}`", hint, line=line)
+    hint = f"did you mean `{match}`?" if match else f"add a section [{group}]; it may be empty"
+    return Finding("no-group", path, f"the group `{group}` does not exist", hint, line=line)
 
 
 def _twice(every: tuple[_Read, ...]) -> Iterator[Finding]:
-    """The same variable of a group, or the same host in a group, a second time."""
+    """A variable of a group, or a host in a group, that is given twice."""
     first: dict[KeyPath, int] = {}
     for said in every:
         paths = {entry.path for entry in _own(said.entry)} if isinstance(said.entry, GroupVariables) else set()
         paths |= {said.entry.path} if isinstance(said.entry, Member) else set()
         for path in paths:
             if first.setdefault(path, said.number) != said.number:
-                message = f"this stands here a second time, first in line {first[path]}"
+                message = f"this is given a second time, first in line {first[path]}"
                 yield Finding("duplicate-key", path, message, "keep one of them", line=said.number)
 
 

@@ -53,14 +53,14 @@ def _hostvars(meta: object, place: KeyPath) -> tuple[dict[str, tuple[Variable, .
 
 def _left_out(known: Mapping[str, object], listed: tuple[str, ...], place: KeyPath) -> Iterator[Finding]:
     for host in known.keys() - set(listed):
-        message, hint = f"`{host}` is in no group and is left out", "print it in the hosts of a group"
+        message, hint = f"`{host}` is in no group and is left out", "add it to the hosts of a group"
         yield Finding("no-role", (*place, host), message, hint, Severity.WARNING)
 
 
 def _group(
     name: str, content: object, path: KeyPath, known: Mapping[str, tuple[Variable, ...]]
 ) -> Iterator[Statement | Finding]:
-    if isinstance(content, list):  # as scripts did long ago
+    if isinstance(content, list):  # as old scripts do
         content = {"hosts": content}
     if not isinstance(content, dict) or not content.keys() & set(_PARTS):
         hint = 'for example {"hosts": ["w1"], "vars": {}, "children": []}'

@@ -12,12 +12,12 @@ from provisioner.inventory.variables import Variable
 from provisioner.inventory.yaml_lines import Document
 
 _SECTIONS = ("vars", "hosts", "children")
-# Four times the longest name that a machine can have (253 characters).
+# Four times the longest name that a host can have (253 characters).
 LONGEST_PATTERN = 1_000
 
 
 def read(document: Document, file: str) -> Contents:
-    """All statements of an inventory, and what is wrong where there is none to make."""
+    """All statements of an inventory, and findings for everything that cannot be read."""
     value = document.value
     if not isinstance(value, dict) or "plugin" in value:
         wrong = document.findings or (_no_inventory(value, file),)
@@ -35,7 +35,9 @@ def read(document: Document, file: str) -> Contents:
 def _no_inventory(value: object, file: str) -> Finding:
     if isinstance(value, dict):
         message = f"this is the configuration of Ansible's inventory plug-in {value['plugin']}"
-        hint = "plug-ins need Ansible: save what it makes of this, `ansible-inventory --list --export --yaml -i FILE`"
+        hint = (
+            "plug-ins need Ansible: save the output of `ansible-inventory --list --export --yaml -i FILE` and use that"
+        )
         return Finding("unsupported", (file,), message, hint)
     what = "is empty" if value is None else f"is {found(value)}"
     message = f"an inventory is a mapping that begins with `all:`, this file {what}"
@@ -135,7 +137,7 @@ def _members(group: str, pattern: str, value: object, path: KeyPath) -> Iterator
 def members(group: str, pattern: str, path: KeyPath, variables: tuple[Variable, ...]) -> Iterator[Statement | Finding]:
     """The hosts of a pattern such as `worker[1:3]:2222`."""
     if len(pattern) > LONGEST_PATTERN:
-        message = f"a host pattern of more than {LONGEST_PATTERN} characters"
+        message = f"the host pattern has more than {LONGEST_PATTERN} characters"
         yield Finding("bad-range", path, message, "write hosts on lines of their own")
         return
     plain, number = ranges.split_port(pattern)
@@ -143,6 +145,6 @@ def members(group: str, pattern: str, path: KeyPath, variables: tuple[Variable, 
     try:
         names = ranges.expand(plain)
     except ValueError as error:
-        yield Finding("bad-range", path, f"in the host pattern `{pattern}` {error}", "for example worker[1:3]")
+        yield Finding("bad-range", path, f"in the host pattern `{pattern}`, {error}", "for example worker[1:3]")
         names = (plain,)
     yield from (Member(group, name, path, variables, port) for name in names)

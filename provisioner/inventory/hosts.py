@@ -1,4 +1,4 @@
-"""From the tree's hosts, whose variables are merged, to the machines of the cluster."""
+"""Makes the hosts of the cluster from those of the tree, whose variables are merged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from provisioner.inventory.model import DNS_NAME, Host, HostVariables
 from provisioner.inventory.tree import TreeHost
 from provisioner.inventory.variables import Variable
 
-# The field of `Host` <- the variable it comes from, where the names differ.
+# Fields of `Host` and the variables that they come from, where the names differ.
 VARIABLE = {
     "address": "ansible_host",
     "port": "ansible_port",
@@ -29,7 +29,7 @@ Values = Mapping[KeyPath, object]
 
 
 def read(given: Iterable[Variable], texts: Mapping[KeyPath, str]) -> tuple[Values, tuple[Finding, ...]]:
-    """The values of all good variables by the path where they stand, and what is wrong with the others."""
+    """The values of all valid variables by their paths, and findings for the others."""
     values: dict[KeyPath, object] = {}
     found: list[Finding] = []
     for variable in {variable.path: variable for variable in given if variable.name != "cluster"}.values():
@@ -44,14 +44,14 @@ def read(given: Iterable[Variable], texts: Mapping[KeyPath, str]) -> tuple[Value
 
 
 def misnamed(hosts: Iterable[TreeHost]) -> Iterator[Finding]:
-    """Names that cannot be a node's name."""
+    """Hosts whose names cannot be the name of a node."""
     for host in hosts:
         if host.name and _is_address(host.name):
             yield Finding(
                 "bad-name",
                 host.path,
                 f"`{host.name}` is an address, not a name",
-                f"give the machine a name, and write `ansible_host: {host.name}` below it",
+                f"give the host a name, and write `ansible_host: {host.name}` below it",
             )
         elif len(host.name) > LONGEST_NAME:
             yield Finding(
@@ -71,35 +71,35 @@ def misnamed(hosts: Iterable[TreeHost]) -> Iterator[Finding]:
 
 
 def build(host: TreeHost, values: Values, inventory: Path) -> Host | None:
-    """The machine; None when no group gives it a role. A bad variable counts as not given."""
+    """The host; None when no group gives it a role. An invalid variable counts as not set."""
     role = roles.role_of(host)
     if role is None:
         return None
     merged = dict(_merged(host, values))
-    wish = HostVariables.model_construct(**merged)
-    key = wish.ansible_ssh_private_key_file
-    # Kubespray's meaning of a control plane that is also a worker: pods may run on it.
-    taints = () if wish.node_taints is None and roles.in_both(host) else wish.node_taints
+    want = HostVariables.model_construct(**merged)
+    key = want.ansible_ssh_private_key_file
+    # As in Kubespray, pods may run on a control plane that is also a worker.
+    taints = () if want.node_taints is None and roles.in_both(host) else want.node_taints
     return Host.model_construct(
         name=host.name,
         role=role,
-        address=wish.ansible_host or host.name,
-        port=wish.ansible_port,
-        user=wish.ansible_user,
+        address=want.ansible_host or host.name,
+        port=want.ansible_port,
+        user=want.ansible_user,
         private_key_file=files.resolve(key, inventory) if key else None,
-        become=wish.ansible_become,
-        node_ip=wish.node_ip,
-        node_interface=wish.node_interface,
-        node_labels=wish.node_labels,
+        become=want.ansible_become,
+        node_ip=want.node_ip,
+        node_interface=want.node_interface,
+        node_labels=want.node_labels,
         node_taints=taints,
-        kubelet_extra_args=wish.kubelet_extra_args,
-        vagrant=wish.vagrant,
+        kubelet_extra_args=want.kubelet_extra_args,
+        vagrant=want.vagrant,
         groups=host.groups,
     )
 
 
 def place(host: TreeHost, field: str) -> KeyPath:
-    """Where in the file a field of a machine is set; where the host stands when it is not."""
+    """Where in the file a field of a host is set; the place of the host itself when it is not set."""
     given = _given(host, VARIABLE.get(field, field))
     return given.path if given else host.path
 

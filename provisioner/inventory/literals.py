@@ -12,14 +12,14 @@ from provisioner.inventory import plain_values
 
 
 class NotReadableError(ValueError):
-    """A literal that no variable can have, such as a mapping with a list as key."""
+    """A literal that cannot be the value of a variable, such as a mapping with a list as key."""
 
 
 def read(text: str) -> object:
     """The value of a text; NotReadableError says what is wrong."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a backslash in text is not worth one
+            warnings.simplefilter("ignore")  # Python warns of a backslash in text
             value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
@@ -31,7 +31,7 @@ def read(text: str) -> object:
 
 
 def _plain(value: object) -> object:
-    """Only what YAML knows too."""
+    """The value with only the types that YAML has too."""
     match value:
         case list() | tuple() | set():
             return [_plain(entry) for entry in value]

@@ -1,4 +1,4 @@
-"""From an inventory to a `Cluster`, or to everything that is wrong with it, each with file and line."""
+"""Reads an inventory: into a `Cluster`, or all problems in it, each with file and line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provisioner.inventory.findings import Finding, KeyPath, dotted
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.statements import Contents
 
-# A name in a file may have megabytes, and messages repeat names.
+# A name in a file may be megabytes long, and messages repeat names.
 LONGEST_MESSAGE = 1_000
 
 
@@ -24,15 +24,15 @@ def load(path: Path, *, untested: bool = False) -> Cluster:
 
 
 def invalid(path: Path, problems: tuple[Problem, ...]) -> InventoryError:
-    """The error for whoever cannot go on without a cluster."""
+    """The error for callers that cannot continue without a cluster."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     return InventoryError(f"{path} has {errors} error{'s' if errors > 1 else ''}", problems)
 
 
 def check(path: Path, *, untested: bool = False) -> tuple[Cluster | None, tuple[Problem, ...]]:
-    """The cluster (None when there are errors) and all that is worth saying about its files, errors first.
+    """The cluster (None when there are errors) and all problems of its files, errors first.
 
-    With `untested`, a Kubernetes version that the catalogue does not know is no error.
+    With `untested`, a Kubernetes version that the catalog does not know is not an error.
     """
     source = sources.read(path)
     if not source.sound:
@@ -45,7 +45,7 @@ def check(path: Path, *, untested: bool = False) -> tuple[Cluster | None, tuple[
 
 
 def _problems(found: Iterable[Finding], source: Contents) -> tuple[Problem, ...]:
-    """One finding is enough for the same rule at the same place, such as a range of misnamed hosts."""
+    """One problem per rule and place: one, for example, for a whole range of misnamed hosts."""
     once = {(finding.rule, finding.path, finding.line): finding for finding in reversed(tuple(found))}
     lines = {finding: finding.line or _line(finding.path, source) for finding in reversed(once.values())}
     files = list(dict.fromkeys(path[0] for path in (*source.lines, *(finding.path for finding in lines))))

@@ -1,4 +1,4 @@
-"""The files beside an inventory that are put on machines: an audit policy, and kubeadm's patches."""
+"""The files of an inventory that are copied to hosts: the audit policy and kubeadm's patches."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from provisioner.inventory import places
 from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.model import Cluster
 
-_POLICY_HINT = "the least one has `rules: [{level: Metadata}]`; see kubernetes.io, Auditing"
-_PATCH_HINT = "such as kube-apiserver.yaml or etcd0+json.yaml; here there may be patches of "
+_POLICY_HINT = "the smallest one has `rules: [{level: Metadata}]`; see kubernetes.io, Auditing"
+_PATCH_HINT = "name it like kube-apiserver.yaml or etcd0+json.yaml; these can be patched: "
 
 
 def findings(cluster: Cluster) -> Iterator[Finding]:
-    """Those that are not there, or are not what they should be; paths as in `rules`."""
+    """Files that are missing or invalid; paths as in `rules`."""
     settings = cluster.settings
     if settings.audit_policy:
         yield from _policy(settings.audit_policy, ("settings", "audit_policy"))
@@ -30,14 +30,14 @@ def findings(cluster: Cluster) -> Iterator[Finding]:
 
 
 def contents(cluster: Cluster) -> dict[Path, str]:
-    """The text of all of them; OSError when one has gone since it was checked."""
+    """The text of all these files; OSError when one has disappeared since it was checked."""
     settings = cluster.settings
     patches = _patch_files(settings.patches) if settings.patches else ()
     return {path: places.content(path).decode() for path in (settings.audit_policy, *patches) if path}
 
 
 def _policy(file: Path, path: KeyPath) -> Iterator[Finding]:
-    """The API server does not start with a policy that is none."""
+    """The API server does not start with an invalid policy."""
     told = _parsed(file)
     if isinstance(told, str):
         yield Finding("missing-file", path, f"the audit policy {file} {told}", _POLICY_HINT)
@@ -50,7 +50,7 @@ def _policy(file: Path, path: KeyPath) -> Iterator[Finding]:
 
 
 def _patches(directory: Path, release: Release, path: KeyPath) -> Iterator[Finding]:
-    """kubeadm would pass over what is named otherwise, and fail in the middle of what is no YAML."""
+    """kubeadm would ignore files with other names, and fail half-way on a file that is not YAML."""
     hint = _PATCH_HINT + ", ".join(release.kubeadm.patch_targets)
     try:
         files = _patch_files(directory)
@@ -68,12 +68,12 @@ def _patches(directory: Path, release: Release, path: KeyPath) -> Iterator[Findi
 
 
 def _patch_files(directory: Path) -> tuple[Path, ...]:
-    """In the order of their names, in which kubeadm uses them."""
+    """Sorted by name, the order in which kubeadm uses them."""
     return tuple(file for file in places.entries(directory) if file.suffix in (".yaml", ".json"))
 
 
 def _parsed(file: Path) -> dict[str, Any] | str:
-    """What the file says, as `document`; or why it says nothing."""
+    """The content of the file as `document`, or why it cannot be read."""
     try:
         return {"document": bounded_yaml.load(places.content(file).decode())}
     except OSError as error:

@@ -19,27 +19,27 @@ _PATTERNS = {
     names.ADDRESS: "a host name or an IP address, without port or prefix length",
     names.SAN: "a host name or an IP address",
     names.USER: "a user name",
-    ssh.JUMP_HOST: "a machine to go through, as [user@]host[:port] with a port from 1 to 65535",
+    ssh.JUMP_HOST: "a jump host, as [user@]host[:port] with a port from 1 to 65535",
     names.FLAG: "the name of a flag without its leading dashes, such as `max-pods`",
     vagrant.BOX: "the name of a box, such as bento/debian-12",
     vagrant.SETTING: "the name of a setting in lower-case letters, as in Vagrant's documentation",
     runtimes.VERSION: "a version such as 20.10.24",
-    package_sources.URL: "an address such as https://mirror.example/kubernetes, without user and password",
-    package_sources.FILE_URL: "an address such as https://dl.k8s.io, without user and password",
+    package_sources.URL: "a URL such as https://mirror.example/kubernetes, without user and password",
+    package_sources.FILE_URL: "a URL such as https://dl.k8s.io, without user and password",
     package_sources.FULL_VERSION: "a full version such as 1.9.1",
-    names.IMAGE_REFERENCE: "an image such as mirror.example/tools/busybox:1.36, its path in small letters",
-    names.IMAGE_REPOSITORY: "a registry and a path in it, such as mirror.example/k8s, in small letters",
-    package_sources.WEB_URL: "an address such as http://proxy.example:3128, without user and password",
+    names.IMAGE_REFERENCE: "an image such as mirror.example/tools/busybox:1.36, its path in lower case",
+    names.IMAGE_REPOSITORY: "a registry and a path in it, such as mirror.example/k8s, in lower case",
+    package_sources.WEB_URL: "a URL such as http://proxy.example:3128, without user and password",
     package_sources.DIRECT: "a name, a domain such as .example.org, an address or a network",
     package_sources.FINGERPRINT: "a fingerprint of 40 hexadecimal digits",
-    package_sources.KEY: "a key's address or file name, without blanks",
+    package_sources.KEY: "the URL or file name of a key, without blanks",
     networks.INTERFACE: "the name of a network interface such as eth1",
-    networks.PLACE: "an address or a file name, without blanks, user and password",
-    networks.SHA256: "a SHA-256: 64 hexadecimal digits in small letters",
+    networks.PLACE: "a URL or a file name, without blanks, user and password",
+    networks.SHA256: "a SHA-256: 64 hexadecimal digits in lower case",
     networks.REGISTRY: "a registry such as mirror.example:5000, without `https://`",
     networks.CNI_FILE: "a file's name such as 10-net.conflist",
     runtimes.SIZE: "a size such as 100m",
-    runtimes.MIRROR: "an address such as https://mirror.example, without user and password",
+    runtimes.MIRROR: "a URL such as https://mirror.example, without user and password",
     names.WORD: "one word, without blanks, quotes, `$` or a backslash",
     names.LABEL_KEY: "a label's key such as `disk` or `example.com/disk`",
     names.LABEL_VALUE: "a label's value: at most 63 letters, digits, `-`, `_` and `.`",
@@ -113,7 +113,7 @@ def found(value: object, written: str | None = None) -> str:
 
 
 def fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> Mapping[str, object]:
-    """The keys that may stand at a place inside a model."""
+    """The keys that are allowed at a place inside a model."""
     fields: Mapping[str, object] = model.model_fields
     for key in location:
         kinds = _models(getattr(fields[str(key)], "annotation", None))
@@ -122,14 +122,14 @@ def fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> Mappin
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:
-    """The models that a value of this type may be: of one, or of several kinds."""
+    """The models that a value of this type can be: one kind, or several."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]
 
 
 def _untagged(details: ErrorDetails, model: type[BaseModel]) -> tuple[int | str, ...]:
-    """Where a model is one of several kinds, pydantic names the kind on the way, which no file does."""
+    """Where a model is one of several kinds, pydantic puts the kind into the location; files do not have it there."""
     way: list[int | str] = []
     fields: Mapping[str, object] = model.model_fields
     kinds: list[type[BaseModel]] = []
@@ -144,13 +144,13 @@ def _untagged(details: ErrorDetails, model: type[BaseModel]) -> tuple[int | str,
 
 
 def _location(details: ErrorDetails) -> KeyPath:
-    """Pydantic marks a bad key of a mapping by a `[key]` of its own; a number as key is text in a path."""
+    """Pydantic marks an invalid key of a mapping by an extra `[key]`; in a path, a number as key is text."""
     location = details["loc"]
     return (*location[:-2], str(location[-2])) if location and location[-1] == "[key]" else location
 
 
 def _unknown_key(path: KeyPath, known: Mapping[str, object]) -> Finding:
-    """What follows from the key that was meant being absent need not be said."""
+    """Findings about the absence of the key that was probably meant are not shown (`needs`)."""
     word = str(path[-1])
     meant = nearest(word, known, 0.6)
     needs: tuple[KeyPath, ...] = ((*path[:-1], meant),) if meant else ()
@@ -175,7 +175,7 @@ def _wrong_value(details: ErrorDetails, path: KeyPath, written: str | None) -> F
     if kind == "value_error":
         message = str(context["error"])
     elif kind == "union_tag_not_found":
-        return Finding("missing-key", path, "this key is missing", "say which kind it is: it stands before the others")
+        return Finding("missing-key", path, "this key is missing", "say which kind it is, before the other keys")
     elif kind == "union_tag_invalid":
         value, written = context["tag"], None
         message = f"`{value}` is not one of the choices"
@@ -213,7 +213,7 @@ def _nearby(kind: str, value: object, context: dict[str, Any]) -> str:
         told = context.get("expected") or context["expected_tags"]
         choices = [choice.strip("'") for choice in told.replace(" or ", ", ").split(", ")]
         match = nearest(str(context.get("tag", value)), choices, 0.6)
-        return f"did you mean `{match}`?" if match else f"what can be chosen: {', '.join(choices)}"
+        return f"did you mean `{match}`?" if match else f"choose one of: {', '.join(choices)}"
     return ""
 
 
@@ -222,4 +222,4 @@ def _meant_network(text: str) -> str:
     try:
         return f"did you mean `{IPv4Network(text, strict=False)}`?"
     except ValueError:
-        return "IPv4 address, a slash, and a prefix length from 0 to 32"
+        return "write an IPv4 address, a slash, and a prefix length from 0 to 32"

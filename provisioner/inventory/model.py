@@ -1,7 +1,7 @@
-"""The inventory as a value: one `Cluster` with its settings and its hosts, all merged, nothing to look up.
+"""The inventory as a value: one `Cluster` with its settings and its hosts, with everything merged.
 
-`ClusterSettings` is what stands under `cluster:` in `all.vars`, `HostVariables` what may stand at a group or
-a host. Both are strict (no silent conversion), frozen, and refuse keys that they do not know.
+`ClusterSettings` are the settings under `cluster:` in `all.vars`, `HostVariables` the variables of groups and
+hosts. Both are strict (no silent conversion), frozen, and refuse unknown keys.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from provisioner.inventory.values import Endpoint, Taint, Version
 
 # RFC 1123: names of clusters and nodes, labels joined by dots.
 DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-# A name, an IPv4 address, or an IPv6 address (two colons or more); never what ssh would take for an option.
+# A name, an IPv4 address, or an IPv6 address (two colons or more); never text that ssh would read as an option.
 ADDRESS = r"^([A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9.]+)?)$"
 # A name (`*.` before it allowed) or an address in a certificate.
 SAN = r"^(\*\.)?[A-Za-z0-9:]([-A-Za-z0-9.:]*[A-Za-z0-9:])?$"
@@ -46,14 +46,14 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Address = Annotated[str, StringConstraints(pattern=ADDRESS)]
 User = Annotated[str, StringConstraints(pattern=USER)]
 San = Annotated[str, StringConstraints(pattern=SAN)]
-# Linux takes 15 bytes, without blanks and slashes (dev_valid_name in net/core/dev.c).
+# Linux accepts 15 bytes, without blanks and slashes (dev_valid_name in net/core/dev.c).
 Interface = Annotated[str, StringConstraints(pattern=r"^[^\s/:]{1,15}$")]
 Flag = Annotated[str, StringConstraints(pattern=FLAG)]
 Arguments = dict[Flag, str]
-# The kubelet's stand in one line of an environment file, which systemd cuts at blanks and has no quotes for.
+# The kubelet's arguments are on one line of an environment file, which systemd splits at blanks, without quotes.
 WORD = r"^[^\s\"'\\$]*$"
 KubeletArguments = dict[Flag, Annotated[str, StringConstraints(pattern=WORD)]]
-# A registry, and a path in it; https://github.com/distribution/reference, in the small letters that registries want.
+# A registry, and a path in it; https://github.com/distribution/reference, in lower case, as registries require.
 IMAGE_REPOSITORY = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 ImageRepository = Annotated[str, StringConstraints(pattern=IMAGE_REPOSITORY)]
 IMAGE_REFERENCE = IMAGE_REPOSITORY.removesuffix("$") + r"(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@sha256:[0-9a-f]{64})?$"
@@ -74,32 +74,32 @@ Taints = Annotated[tuple[Taint, ...], BeforeValidator(_as_tuple)]
 
 
 class ClusterSettings(Model):
-    """What stands under `cluster:` in `all.vars`."""
+    """The settings under `cluster:` in `all.vars`."""
 
     name: DnsName = Field(default="kubernetes", description="The cluster's name, also in the kubeconfig.")
     kubernetes_version: Version = Field(description="The full version, such as 1.20.2.")
     runtime: Runtime = Field(default=DockerRuntime(), description="What runs the containers.")
-    network: Network = Field(default=BridgeNetwork(), description="The pods' network plug-in.")
+    network: Network = Field(default=BridgeNetwork(), description="The pod network plug-in.")
     package_source: PackageSource = Field(
         default=_BUNDLE, description="Where Kubernetes' packages come from. Left out: a bundle."
     )
-    proxy: Proxy | None = Field(default=None, description="How the machines reach the world, if not directly.")
+    proxy: Proxy | None = Field(default=None, description="How the hosts reach the internet, if not directly.")
     images: Literal["bundle", "registry"] | None = Field(
         default=None,
-        description="Where images come from: the bundle, or the registries that they are named after. "
-        "Left out: as the packages do.",
+        description="Where images come from: the bundle, or the registries in their names. "
+        "Left out: the bundle if the packages come from it, the registries otherwise.",
     )
     image_repository: ImageRepository | None = Field(
         default=None,
-        description="Where registries have Kubernetes' images instead of registry.k8s.io: such as mirror.example/k8s.",
+        description="Where Kubernetes' images are pulled from instead of registry.k8s.io, such as mirror.example/k8s.",
     )
     probe_image: ImageReference | None = Field(
         default=None,
-        description="The image with busybox that `verify` runs: such as mirror.example/tools/busybox:1.36. Left out: "
-        "the bundle's; `probe:1` of `image_repository` where images come from a registry.",
+        description="The image with busybox that `verify` runs, such as mirror.example/tools/busybox:1.36. Left out: "
+        "the one in the bundle, or `probe:1` of `image_repository` if images come from a registry.",
     )
     pod_cidr: Network4 = Field(
-        default=IPv4Network("10.244.0.0/16"), description="The pods' network; every node gets a /24 of it."
+        default=IPv4Network("10.244.0.0/16"), description="The pod network; every node gets a /24 of it."
     )
     service_cidr: Network4 = Field(
         default=IPv4Network("10.96.0.0/12"), description="The network of the Services' virtual addresses."
@@ -122,15 +122,15 @@ class ClusterSettings(Model):
     audit_policy: FilePath | None = Field(default=None, description="The API server's audit policy (audit.k8s.io/v1).")
     encryption: Literal["secretbox"] | None = Field(
         default=None,
-        description="How Secrets are encrypted in etcd, by a key that is made on the control plane; else not at all.",
+        description="How Secrets are encrypted in etcd, with a key made on the control plane. Left out: not at all.",
     )
     patches: FilePath | None = Field(
         default=None, description="A directory of kubeadm's patches (kube-apiserver.yaml, ...), used on new nodes."
     )
-    ssh: Ssh = Field(default=Ssh(), description="How the machines are reached.")
+    ssh: Ssh = Field(default=Ssh(), description="How the hosts are reached.")
     nested: bool = Field(
         default=False,
-        description="The machines are containers: swap is accepted, kube-proxy leaves conntrack alone.",
+        description="The hosts are containers: swap is accepted, kube-proxy leaves conntrack alone.",
     )
 
     @property
@@ -157,23 +157,27 @@ class ClusterSettings(Model):
 
 
 class HostVariables(Model):
-    """What may stand in `vars` of a group or at a host; Ansible's own names where Ansible has one."""
+    """The variables of groups and hosts, with Ansible's own names where Ansible has one."""
 
     ansible_host: Address | None = Field(
         default=None, description="Address or DNS name to connect to; the host's name otherwise."
     )
     ansible_port: Port | None = Field(
-        default=None, description="The port of the SSH server; what SSH would choose otherwise, 22 as it comes."
+        default=None, description="The port of the SSH server. Left out: as SSH is configured, 22 by default."
     )
-    ansible_user: User | None = Field(default=None, description="Who to log in as; what SSH would choose otherwise.")
+    ansible_user: User | None = Field(
+        default=None, description="The user to log in as. Left out: as SSH is configured."
+    )
     ansible_ssh_private_key_file: FilePath | None = Field(
         default=None,
         description="The private key, relative to the inventory; the SSH agent's keys otherwise.",
     )
     ansible_become: bool = Field(default=False, description="Use sudo (without a password) for everything.")
-    node_ip: Address4 | None = Field(default=None, description="The address the node uses; measured when left out.")
+    node_ip: Address4 | None = Field(
+        default=None, description="The address that the node uses; detected when left out."
+    )
     node_interface: Interface | None = Field(
-        default=None, description="The interface whose address the node uses; measured when left out."
+        default=None, description="The interface whose address the node uses; detected when left out."
     )
     node_labels: Labels = Field(default={}, description="Labels of the node.")
     node_taints: Taints | None = Field(
@@ -189,14 +193,14 @@ class HostVariables(Model):
 
 
 class Role(StrEnum):
-    """What a machine is for."""
+    """The role of a host."""
 
     CONTROL_PLANE = "control_plane"
     WORKER = "worker"
 
 
 class Host(Model):
-    """One machine, everything merged: defaults < group < host."""
+    """One host with everything merged: defaults < group < host."""
 
     name: DnsName
     role: Role
@@ -215,7 +219,7 @@ class Host(Model):
 
 
 class Origin(StrEnum):
-    """Where the machines come from: somebody has them, a lab of containers has made them, or Vagrant makes them."""
+    """Where the hosts come from: they exist already, a lab has made them as containers, or Vagrant makes them."""
 
     FILE = "file"
     LAB = "lab"
@@ -223,7 +227,7 @@ class Origin(StrEnum):
 
 
 class Cluster(Model):
-    """What the user asked for. `path` is the inventory file; all file names are absolute already."""
+    """What the inventory asks for. `path` is the inventory file; all file names are absolute already."""
 
     path: Path
     settings: ClusterSettings
@@ -232,14 +236,14 @@ class Cluster(Model):
 
     @property
     def control_planes(self) -> tuple[Host, ...]:
-        """Machines that run the API server, in the inventory's order."""
+        """Hosts that run the API server, in the inventory's order."""
         return tuple(host for host in self.hosts if host.role is Role.CONTROL_PLANE)
 
     @property
     def workers(self) -> tuple[Host, ...]:
-        """Machines that run workloads only, in the inventory's order."""
+        """Hosts that run workloads only, in the inventory's order."""
         return tuple(host for host in self.hosts if host.role is Role.WORKER)
 
     def host(self, name: str) -> Host:
-        """The machine of that name; KeyError when there is none."""
+        """The host of that name; KeyError when it does not exist."""
         return {host.name: host for host in self.hosts}[name]

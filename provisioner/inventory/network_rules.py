@@ -1,4 +1,4 @@
-"""What must hold between the cluster's networks and the machines, as far as the inventory tells. Pure."""
+"""Rules about the cluster's networks and its hosts, as far as the inventory has their addresses. Pure."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from provisioner.inventory.free_networks import DOCKER, suggestion
 from provisioner.inventory.model import Cluster
 
 # kube-controller-manager's --node-cidr-mask-size for IPv4, and how many bits kubeadm lets it differ from the
-# pods' network (PodSubnetNodeMaskMaxDiff in cmd/kubeadm/app/constants/constants.go).
+# pod network (PodSubnetNodeMaskMaxDiff in cmd/kubeadm/app/constants/constants.go).
 NODE_PREFIX = 24
 NODE_PREFIX_MAX_DIFF = 16
-# kube-apiserver takes at most 20 bits; the cluster's DNS has the tenth address.
+# kube-apiserver accepts at most 20 bits; the cluster's DNS has the tenth address.
 SERVICE_PREFIXES = range(12, 29)
-# What is thought to be taken around a machine's address, whose own network only the machine knows.
+# The network of this size around a host's address counts as taken: only the host itself knows its real network.
 _AROUND = 24
 _SETTINGS: KeyPath = ("settings",)
 
 
 def networks(cluster: Cluster) -> tuple[tuple[str, IPv4Network], ...]:
-    """The networks that the cluster brings along, by the names of their settings."""
+    """The cluster's own networks, by the names of their settings."""
     return (("pod_cidr", cluster.settings.pod_cidr), ("service_cidr", cluster.settings.service_cidr))
 
 
 def room(pods: IPv4Network) -> int:
-    """For how many nodes the pods' network has a part."""
+    """How many nodes can get a pod CIDR of the pod network."""
     return int(2 ** (NODE_PREFIX - pods.prefixlen)) if pods.prefixlen <= NODE_PREFIX else 0
 
 
@@ -36,7 +36,7 @@ def _overlapping_networks(cluster: Cluster) -> Iterator[Finding]:
         yield Finding(
             "overlapping-networks",
             (*_SETTINGS, "pod_cidr"),
-            f"the pods' network {pods} and the Services' network {services} overlap",
+            f"the pod network {pods} and the Services' network {services} overlap",
             suggestion("pod_cidr", pods, _taken(cluster, "pod_cidr")),
             needs=((*_SETTINGS, "pod_cidr"), (*_SETTINGS, "service_cidr")),
         )
@@ -63,14 +63,14 @@ def _docker(cluster: Cluster) -> Iterator[Finding]:
                 yield Finding(
                     "overlapping-networks",
                     (*_SETTINGS, name),
-                    f"{name} {network} overlaps {DOCKER}, which Docker takes for its own bridge",
+                    f"{name} {network} overlaps {DOCKER}, which Docker uses for its own bridge",
                     suggestion(name, network, _taken(cluster, name)),
                     needs=((*_SETTINGS, name), (*_SETTINGS, "runtime")),
                 )
 
 
 def _taken(cluster: Cluster, name: str) -> Iterator[IPv4Network]:
-    """What another choice for that setting has to keep clear of."""
+    """The networks that another value of that setting must not overlap."""
     yield from (network for other, network in networks(cluster) if other != name)
     for host in cluster.hosts:
         for address in (_ipv4(host.address), host.node_ip):
@@ -97,31 +97,31 @@ def _pod_network_size(cluster: Cluster) -> Iterator[Finding]:
         yield Finding(
             "large-network",
             path,
-            f"kubeadm takes at most a /{smallest}, this is a /{network.prefixlen}",
-            f"take a /{smallest} or less, such as 10.244.0.0/16",
+            f"kubeadm accepts at most a /{smallest}, this is a /{network.prefixlen}",
+            f"use a /{smallest} or smaller, such as 10.244.0.0/16",
         )
 
 
 def too_small(network: IPv4Network, machines: int) -> tuple[str, str]:
-    """Why the pods' network has no room for so many nodes, and what would have."""
+    """Why the pod network is too small for so many nodes, and which size is large enough."""
     needed = NODE_PREFIX - (machines - 1).bit_length()
     nodes = "1 node" if machines == 1 else f"{machines} nodes"
     held = f"a /{network.prefixlen} has room for {room(network) or 'none'}, and the cluster has {nodes}"
-    return f"each node gets a /{NODE_PREFIX}: {held}", f"take at least a /{needed}"
+    return f"each node gets a /{NODE_PREFIX}: {held}", f"use at least a /{needed}"
 
 
 def _service_network_size(cluster: Cluster) -> Iterator[Finding]:
     network, path = cluster.settings.service_cidr, (*_SETTINGS, "service_cidr")
     most, least = SERVICE_PREFIXES[0], SERVICE_PREFIXES[-1]
     if network.prefixlen > least:
-        why = f"a /{network.prefixlen} has {network.num_addresses} addresses, and DNS takes the tenth"
-        yield Finding("small-network", path, why, f"take at least a /{least}, better a /16")
+        why = f"a /{network.prefixlen} has {network.num_addresses} addresses, and DNS uses the tenth"
+        yield Finding("small-network", path, why, f"use at least a /{least}, better a /16")
     if network.prefixlen < most:
         yield Finding(
             "large-network",
             path,
-            f"the API server takes at most a /{most}, this is a /{network.prefixlen}",
-            f"take a /{most} or less, such as 10.96.0.0/12",
+            f"the API server accepts at most a /{most}, this is a /{network.prefixlen}",
+            f"use a /{most} or smaller, such as 10.96.0.0/12",
         )
 
 

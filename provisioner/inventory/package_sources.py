@@ -1,4 +1,4 @@
-"""Where packages come from, as the inventory says it: one model for each kind of source, told apart by `type`."""
+"""Where packages come from, in the inventory: one model for each kind of source, selected by `type`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from provisioner.catalog import binaries
 from provisioner.inventory.strict import FilePath, Model
 
-# No user and password: everybody on the machine can read where its packages come from. And nothing that a shell or apt
-# would read as more than a part of an address.
+# No user and password: all users of a host can read where its packages come from. And nothing that a shell or apt would
+# read as more than a part of a URL.
 URL = r"^(https?|file)://[A-Za-z0-9._~:/%+=,\[\]-]+$"
 FILE_URL = r"^https?://[A-Za-z0-9._~:/%+=,\[\]-]+$"
 FULL_VERSION = r"^\d+\.\d+\.\d+$"
@@ -19,7 +19,7 @@ WEB_URL = r"^https?://[A-Za-z0-9._:\[\]-]+/?$"
 # A name, a domain such as .example.org, an address, a network.
 DIRECT = r"^[A-Za-z0-9.*][A-Za-z0-9.:/*-]*$"
 FINGERPRINT = r"^([0-9A-Fa-f]{4} *){10}$"
-# A URL, or a file's name.
+# A URL or a file name.
 KEY = r"^[^\s'\"\\@]+$"
 
 Url = Annotated[str, StringConstraints(pattern=URL)]
@@ -29,8 +29,8 @@ ProxyUrl = Annotated[str, StringConstraints(pattern=WEB_URL)]
 Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT)]
 KeyPlace = Annotated[str, StringConstraints(pattern=KEY)]
 
-_KEY = "The key that signs the repository, armored or binary: its address, or a file relative to the inventory."
-_FINGERPRINT = "The key's fingerprint, 40 hexadecimal digits: no other key is taken."
+_KEY = "The key that signs the repository, armored or binary: its URL, or a file relative to the inventory."
+_FINGERPRINT = "The key's fingerprint, 40 hexadecimal digits: no other key is accepted."
 
 
 class BundleSource(Model):
@@ -54,7 +54,7 @@ class MirrorSource(Model):
 
     type: Literal["mirror"] = "mirror"
     url: Url = Field(
-        description="What stands for https://pkgs.k8s.io/core:/stable: here; in quotes if it ends in a colon."
+        description="The mirror's URL for `https://pkgs.k8s.io/core:/stable:`; in quotes if it ends in a colon."
     )
     key: KeyPlace | None = Field(default=None, description=_KEY + " Left out: Release.key beside the packages.")
     fingerprint: Fingerprint | None = Field(default=None, description=_FINGERPRINT)
@@ -64,18 +64,18 @@ class LegacySource(Model):
     """A mirror in the layout before pkgs.k8s.io, `deb url kubernetes-xenial main`, with versions such as 1.19.11-00."""
 
     type: Literal["legacy"] = "legacy"
-    url: Url = Field(description="The repository's address, without `dists`.")
+    url: Url = Field(description="The repository's URL, without `dists`.")
     key: KeyPlace = Field(description=_KEY)
     fingerprint: Fingerprint | None = Field(default=None, description=_FINGERPRINT)
 
 
 class BinariesSource(Model):
-    """Kubernetes' programs themselves, with checksums, as dl.k8s.io has them: for every release, 1.19 to 1.23 too."""
+    """Kubernetes' binaries themselves, with checksums, as dl.k8s.io has them: for every release, 1.19 to 1.23 too."""
 
     type: Literal["binaries"] = "binaries"
     url: FileUrl = Field(
-        default=binaries.PROGRAMS.url,
-        description="The programs of 1.20.2 are at `url`/release/v1.20.2/bin/linux/amd64/, each with a .sha256 beside.",
+        default=binaries.KUBERNETES.url,
+        description="The binaries of 1.20.2 are at `url`/release/v1.20.2/bin/linux/amd64/, each with a .sha256 file.",
     )
     cni_url: FileUrl = Field(
         default=binaries.CNI_PLUG_INS.url,
@@ -102,13 +102,13 @@ class DockerMirrorSource(Model):
     """A mirror of download.docker.com: the packages for Debian are at `url`/debian."""
 
     type: Literal["mirror"] = "mirror"
-    url: Url = Field(description="What stands for https://download.docker.com/linux here.")
+    url: Url = Field(description="The mirror's URL for `https://download.docker.com/linux`.")
     key: KeyPlace | None = Field(default=None, description=_KEY + " Left out: `gpg` beside the packages.")
     fingerprint: Fingerprint | None = Field(default=None, description=_FINGERPRINT)
 
 
 class DistributionSource(Model):
-    """The distribution's own packages, docker.io and containerd, from the sources that the machine has."""
+    """The distribution's own packages, docker.io and containerd, from the apt sources of the host."""
 
     type: Literal["distribution"] = "distribution"
 
@@ -146,12 +146,12 @@ RuntimeSource = Annotated[
 
 
 class Proxy(Model):
-    """How the machines reach the world: set for apt, for the container runtime and for Kubernetes' own programs."""
+    """How the hosts reach the internet: set for apt, for the container runtime and for Kubernetes' own binaries."""
 
     http: ProxyUrl | None = Field(default=None, description="The proxy for http, such as http://proxy.example:3128.")
     https: ProxyUrl | None = Field(default=None, description="The proxy for https; the one for http otherwise.")
     no_proxy: tuple[Annotated[str, StringConstraints(pattern=DIRECT)], ...] = Field(
         default=(),
         strict=False,
-        description="What is reached directly besides the cluster's own machines, networks and names.",
+        description="What is reached without the proxy, besides the cluster's own hosts, networks and names.",
     )

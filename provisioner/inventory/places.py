@@ -1,7 +1,7 @@
-"""What lies at a path, and what it holds: the only part of the inventory that asks the file system.
+"""What is at a path, and its content: the only part of the inventory that uses the file system.
 
-Nothing here waits for ever or fills the memory: devices are not opened, a pipe has a time limit, a file has a largest
-size. Whatever cannot be told is an OSError whose `strerror` says why.
+Nothing here waits for ever or fills the memory: devices are not opened, a pipe has a time limit, a file has a maximum
+size. What cannot be read or found out is an OSError whose `strerror` says why.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from itertools import islice
 from pathlib import Path
 
 MOST_BYTES = 16 * 2**20
-# Twice the machines that a cluster may have: host_vars/ has a file for each.
+# Twice the hosts that a cluster may have: host_vars/ has a file for each.
 MOST_ENTRIES = 10_000
 # As for a program that prints an inventory.
 PIPE_TIMEOUT_S = 60.0
 
 
 class Kind(StrEnum):
-    """What lies at a path, links followed."""
+    """What is at a path, after following links."""
 
     NOTHING = "nothing"
     FILE = "a file"
@@ -38,7 +38,7 @@ _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFIFO: K
 
 
 def kind(path: Path) -> Kind:
-    """What lies there; OSError where that cannot be told, such as behind a directory that may not be entered."""
+    """What is there; OSError when that cannot be found out, such as in a directory that may not be entered."""
     try:
         return _KINDS.get(stat.S_IFMT(path.stat().st_mode), Kind.OTHER)
     except (FileNotFoundError, NotADirectoryError):
@@ -48,7 +48,7 @@ def kind(path: Path) -> Kind:
 
 
 def is_directory(path: Path) -> bool:
-    """Whether it is a directory, as far as that can be told."""
+    """Whether it is a directory; False when that cannot be found out."""
     try:
         return kind(path) is Kind.DIRECTORY
     except OSError:
@@ -56,7 +56,7 @@ def is_directory(path: Path) -> bool:
 
 
 def entries(directory: Path) -> tuple[Path, ...]:
-    """What lies in a directory, in the order of its bytes; OSError where that is too much."""
+    """The entries of a directory, sorted by the bytes of their names; OSError when there are too many."""
     found = tuple(islice(directory.iterdir(), MOST_ENTRIES + 1))
     if len(found) > MOST_ENTRIES:
         raise OSError(errno.EFBIG, f"it has more than {MOST_ENTRIES:,} entries")
@@ -64,31 +64,31 @@ def entries(directory: Path) -> tuple[Path, ...]:
 
 
 def content(path: Path, *, pipes: bool = False) -> bytes:
-    """All bytes of a file (or, with `pipes`, of a pipe); OSError where there are none to have, or too many."""
+    """All bytes of a file (or, with `pipes`, of a pipe); OSError when they cannot be read, or are too many."""
     found = kind(path)
     if found is Kind.OTHER or (found is Kind.PIPE and not pipes):
         raise OSError(errno.EINVAL, f"it is {found}, not a file")
-    # A pipe without anybody at its other end would wait.
+    # A pipe that no process has open for writing would wait.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         read = _all(descriptor, time.monotonic() + PIPE_TIMEOUT_S)
     finally:
         os.close(descriptor)
     if found is Kind.PIPE and not read:
-        raise OSError(errno.EPIPE, "it is a pipe, and nothing comes out of it")
+        raise OSError(errno.EPIPE, "it is a pipe, and it is empty")
     return read
 
 
 def hint(error: OSError, path: Path) -> str:
-    """What to do about a path that cannot be read, or "" where that is not known."""
+    """What to do about a path that cannot be read, or "" when that is not known."""
     if isinstance(error, PermissionError):
-        return f"see who may read it, and enter the directories above it: `namei -l {shlex.quote(str(path))}`"
+        return f"check its permissions and those of the directories above it: `namei -l {shlex.quote(str(path))}`"
     if error.errno == errno.ELOOP:
-        return "remove the symbolic link that leads back to where it lies"
+        return "remove the symbolic link that leads back to itself"
     if error.errno in _ODD:
-        return "put an ordinary file there, of a size that people write"
+        return "use a regular file of a normal size"
     if isinstance(error, FileNotFoundError) and path.is_symlink():
-        return f"this symbolic link leads nowhere: see `ls -l {shlex.quote(str(path))}`"
+        return f"the target of this symbolic link does not exist: see `ls -l {shlex.quote(str(path))}`"
     return ""
 
 
@@ -102,11 +102,11 @@ def _all(descriptor: int, deadline_s: float) -> bytes:
 
 
 def _next(descriptor: int, deadline_s: float) -> bytes:
-    """What comes next; nothing at the end."""
+    """The next bytes; empty at the end."""
     while True:
         try:
             return os.read(descriptor, 2**20)
         except BlockingIOError:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0 or not select.select([descriptor], [], [], left_s)[0]:
-                raise OSError(errno.ETIMEDOUT, "it is a pipe, and does not end in time") from None
+                raise OSError(errno.ETIMEDOUT, "it is a pipe, and it was not closed in time") from None

@@ -1,4 +1,4 @@
-"""JSON, and whatever else becomes plain values without YAML, within the same bounds. Pure."""
+"""JSON, and other plain values that are not read as YAML, within the same limits. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LARGEST = 10**LONGEST_NUMBER
 
 
 def from_json(text: str | bytes) -> object:
-    """The value of a JSON text; ValueError says why it has none, or is too much."""
+    """The value of a JSON text; ValueError says why it has none, or exceeds the limits."""
     try:
         value: object = json.loads(text)
     except RecursionError:
@@ -23,7 +23,7 @@ def from_json(text: str | bytes) -> object:
 
 
 def excess(value: object) -> str:
-    """Why a value is too much to work with; empty when it is not."""
+    """Why a value exceeds the limits; empty when it does not."""
     ahead = [(value, 1)]
     count = 0
     while ahead:
@@ -36,7 +36,7 @@ def excess(value: object) -> str:
         if isinstance(each, int) and not -_LARGEST < each < _LARGEST:
             return f"it has a number of more than {LONGEST_NUMBER} digits"
         if isinstance(each, str) and _SURROGATE.search(each):
-            return "it has half of a character (a lone surrogate)"
+            return "it has half a character (a lone surrogate)"
         ahead += [(below, depth + 1) for below in _below(each)]
     return ""
 

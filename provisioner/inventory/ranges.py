@@ -10,14 +10,14 @@ import re
 from itertools import product
 from string import ascii_letters
 
-# More machines than this in one pattern is a slip of the finger: Kubernetes ends at 5000 nodes.
+# More hosts than this in one pattern are a typing error: Kubernetes supports at most 5000 nodes.
 MOST_HOSTS = 5000
 
 _RANGE = re.compile(r"\[([^\[\]]*)\]")
 
 
 def expand(pattern: str) -> tuple[str, ...]:
-    """All names a pattern stands for, the last range running fastest; ValueError says what is wrong."""
+    """All names that a pattern stands for, the last range changing fastest; ValueError says what is wrong."""
     texts = _RANGE.split(pattern)
     if any(bracket in text for text in texts[::2] for bracket in "[]"):
         raise ValueError("a bracket of the range is missing")
@@ -56,7 +56,7 @@ def _choices(text: str) -> tuple[str, ...]:
 
 def _step(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise ValueError("the step of a range is a number from 1 up")
+        raise ValueError("the step of a range must be a number, 1 or more")
     return int(text)
 
 
@@ -65,7 +65,7 @@ def _numbers(first: str, last: str, step: int) -> tuple[str, ...]:
     if width > 1 and len(last) != width:
         width = max(width, len(last))
         equal = f"[{first.zfill(width)}:{last.zfill(width)}]"
-        raise ValueError(f"with leading zeros both ends are equally long: write {equal}")
+        raise ValueError(f"with leading zeros both ends must be equally long: write {equal}")
     if int(first) > int(last):
         raise ValueError(f"the range runs backwards: write [{last}:{first}]")
     if int(last) - int(first) >= MOST_HOSTS * step:

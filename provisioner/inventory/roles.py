@@ -1,4 +1,4 @@
-"""Which groups make a machine a control plane or a worker, and which only look as if they did."""
+"""Which groups make a host a control plane or a worker, and which names were probably meant as one of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROLES: Mapping[str, Role] = {
     "kube_node": Role.WORKER,
 }
 
-# What people call these groups elsewhere and no comparison of letters would find.
+# Other common names of these groups, too different to be found by comparing letters.
 _ELSEWHERE = {
     "master": "control_plane",
     "masters": "control_plane",
@@ -31,13 +31,13 @@ _ELSEWHERE = {
 
 
 def role_of(host: TreeHost) -> Role | None:
-    """A machine in both roles is a control plane; None when no group gives it a role."""
+    """The role of a host: in both roles it is a control plane; None when no group gives it a role."""
     roles = {ROLES[group] for group in host.groups if group in ROLES}
     return Role.CONTROL_PLANE if Role.CONTROL_PLANE in roles else next(iter(roles), None)
 
 
 def in_both(host: TreeHost) -> bool:
-    """A control plane that takes workloads too, as in kubespray."""
+    """Whether it is a control plane that takes workloads too, as in kubespray."""
     return {ROLES[group] for group in host.groups if group in ROLES} == set(Role)
 
 
@@ -48,12 +48,12 @@ def meant(group: str) -> str:
 
 
 def is_about_control(group: str) -> bool:
-    """Is it, or was it meant to be, a group of control planes?"""
+    """Whether it is, or was probably meant to be, a group of control planes."""
     return ROLES.get(meant(group) or group) is Role.CONTROL_PLANE
 
 
 def without_role(tree: Tree) -> Iterator[Finding]:
-    """Machines that no role is given: once per group whose name looks misspelt, else once per machine."""
+    """Hosts without a role: one finding per group whose name looks misspelt, otherwise one per host."""
     lost = [host for host in tree.hosts if role_of(host) is None]
     misspelt = {group: path for group, path in tree.groups.items() if meant(group) and _has(lost, group)}
     for group, path in misspelt.items():

@@ -1,5 +1,5 @@
-"""What must hold between the values of a cluster. Pure: a `Cluster` in, findings out, whose paths lead into
-the `Cluster` (`settings.pod_cidr`, `hosts.worker1.port`); `building.py` knows where in the file that is.
+"""Rules about the values of a cluster. Pure: a `Cluster` in, findings out, whose paths are paths into
+the `Cluster` (`settings.pod_cidr`, `hosts.worker1.port`); `building.py` knows where in the file they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SETTINGS: KeyPath = ("settings",)
 
 
 def findings(cluster: Cluster) -> tuple[Finding, ...]:
-    """Everything that does not hold."""
+    """The findings of all rules."""
     rules = (*_RULES, *network_rules.RULES, *plug_in_rules.RULES, *source_rules.RULES, *vagrant_rules.RULES)
     return tuple(finding for rule in rules for finding in rule(cluster))
 
@@ -31,7 +31,7 @@ def _of(host: Host, field: str) -> KeyPath:
 
 def _no_control_plane(cluster: Cluster) -> Iterator[Finding]:
     if not cluster.control_planes:
-        message = "no machine is a control plane" if cluster.hosts else "no machine has a role"
+        message = "no host is a control plane" if cluster.hosts else "no host has a role"
         yield Finding("no-control-plane", ("hosts",), message, "put at least one host into the group `control_plane`")
 
 
@@ -42,7 +42,7 @@ def _same_address(cluster: Cluster) -> Iterator[Finding]:
                 "duplicate-address",
                 _of(other, "address"),
                 f"`{one.name}` and `{other.name}` are both reached at {other.address} port {other.port or SSH_PORT}",
-                "give each machine its own ansible_host or ansible_port",
+                "give each host its own ansible_host or ansible_port",
                 needs=tuple(_of(host, field) for host in (one, other) for field in ("address", "port")),
             )
 
@@ -54,7 +54,7 @@ def _same_node_ip(cluster: Cluster) -> Iterator[Finding]:
                 "duplicate-node-ip",
                 _of(other, "node_ip"),
                 f"`{one.name}` and `{other.name}` both have the node_ip {other.node_ip}",
-                "give each machine its own, or leave node_ip out to have it measured",
+                "give each host its own, or leave node_ip out to have it detected",
                 needs=(_of(one, "node_ip"), _of(other, "node_ip")),
             )
 
@@ -65,24 +65,24 @@ def _version(cluster: Cluster) -> Iterator[Finding]:
     if row is None:
         nearest = kubernetes.rules_for(version.series).series
         known = ", ".join(release.series for release in kubernetes.releases())
-        hint = f"known are {known}; `--allow-untested` tries it by the rules of {nearest}"
-        yield Finding(UNTESTED, path, f"Kubernetes {version} is not in the catalogue", hint)
+        hint = f"known releases: {known}; `--allow-untested` tries it with the rules of {nearest}"
+        yield Finding(UNTESTED, path, f"Kubernetes {version} is not in the catalog", hint)
     elif version.patch > row.last_patch:
         last = f"{row.series}.{row.last_patch}"
         if row.ended:
-            hint = f"the last of that series is {last}"
-            yield Finding("unsupported-version", path, f"there is no Kubernetes {version}", hint)
+            hint = f"the last patch release of {row.series} is {last}"
+            yield Finding("unsupported-version", path, f"Kubernetes {version} does not exist", hint)
         else:
-            message = f"Kubernetes {version} is newer than the catalogue, which knows {last}"
-            yield Finding("new-version", path, message, "it goes by what is known of its series", Severity.WARNING)
+            message = f"Kubernetes {version} is newer than the catalog, which knows {last}"
+            yield Finding("new-version", path, message, "it is used with the rules of its series", Severity.WARNING)
 
 
 def tolerated(finding: Finding) -> Finding:
-    """A version outside the catalogue as a warning, for whoever wants to try it; all else as it is."""
+    """A version outside the catalog as a warning, for `--allow-untested`; other findings as they are."""
     if finding.rule != UNTESTED:
         return finding
     hint = finding.hint.rpartition("tries it ")[2]
-    return replace(finding, hint=f"it is tried {hint}; nobody has tested that", severity=Severity.WARNING)
+    return replace(finding, hint=f"it is tried {hint}; this is not tested", severity=Severity.WARNING)
 
 
 def _endpoint(cluster: Cluster) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def _endpoint(cluster: Cluster) -> Iterator[Finding]:
         yield Finding(
             "no-endpoint",
             (*_SETTINGS, "control_plane_endpoint"),
-            f"{machines} control planes need one address that reaches whichever of them is alive",
+            f"{machines} control planes need one address that always reaches a running one",
             "set control_plane_endpoint to the load balancer's or virtual address, such as api.example:6443",
             needs=((*_SETTINGS, "control_plane_endpoint"), ("hosts",)),
         )
@@ -101,7 +101,7 @@ def _not_root(cluster: Cluster) -> Iterator[Finding]:
     for host in cluster.hosts:
         if host.user not in (None, "root") and not host.become:
             yield Finding(
-                "not-root", _of(host, "user"), f"`{host.user}` does not become root on `{host.name}`, as is needed",
+                "not-root", _of(host, "user"), f"`{host.user}` does not become root on `{host.name}`, but has to",
                 "add `ansible_become: true` (sudo without a password)", Severity.WARNING,
                 needs=(_of(host, "user"), _of(host, "become")),
             )  # fmt: skip

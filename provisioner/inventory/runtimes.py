@@ -1,4 +1,4 @@
-"""What runs the containers, as the inventory says it: one model for each kind of runtime, told apart by `type`."""
+"""The container runtime in the inventory: one model for each kind of runtime, selected by `type`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from provisioner.inventory.strict import Model
 
 VERSION = r"^\d+\.\d+(\.\d+)?$"
 SIZE = r"^\d+[kmg]$"
-# What Docker, containerd and CRI-O are all told alike.
+# The form that Docker, containerd and CRI-O all accept.
 MIRROR = r"^https?://[^\s@'\"\\]+$"
 
 _SOURCE = (
     "Where its packages come from. Left out: the bundle when Kubernetes' packages come from it, Docker's own "
     "repository otherwise."
 )
-_MIRRORS = "Addresses of mirrors of Docker Hub."
+_MIRRORS = "URLs of mirrors of Docker Hub."
 
 
 def _as_tuple(value: object) -> object:
@@ -36,7 +36,9 @@ class DockerRuntime(Model):
         default=None, pattern=VERSION, description="Such as 20.10.24. Left out: the newest that fits."
     )
     source: RuntimeSource | None = Field(default=None, description=_SOURCE)
-    log_max_size: str = Field(default="100m", pattern=SIZE, description="When a container's log is rotated.")
+    log_max_size: str = Field(
+        default="100m", pattern=SIZE, description="The size at which a container's log is rotated."
+    )
     registry_mirrors: Mirrors = Field(default=(), description=_MIRRORS)
 
 
@@ -49,7 +51,7 @@ class ContainerdRuntime(Model):
     )
     source: RuntimeSource | None = Field(default=None, description=_SOURCE)
     registry_mirrors: Mirrors = Field(default=(), description=_MIRRORS)
-    beside_docker: bool = Field(default=False, description="Docker may run on the machines too, for other purposes.")
+    beside_docker: bool = Field(default=False, description="Docker may run on the hosts too, for other purposes.")
 
 
 class CrioRuntime(Model):
@@ -61,7 +63,7 @@ class CrioRuntime(Model):
     )
     source: BundleSource | None = Field(default=None, description="Its packages come from a bundle.")
     registry_mirrors: Mirrors = Field(default=(), description=_MIRRORS)
-    beside_docker: bool = Field(default=False, description="Docker may run on the machines too, for other purposes.")
+    beside_docker: bool = Field(default=False, description="Docker may run on the hosts too, for other purposes.")
 
 
 def _docker_by_default(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The inventory file as JSON Schema, for editors: completion, descriptions and red lines while one types.
+"""The inventory file as JSON Schema, for editors: completion, descriptions and error marks while you type.
 
 For an editor with yaml-language-server run `provisioner inventory schema > inventory.schema.json`, and give
 the inventory the first line `# yaml-language-server: $schema=inventory.schema.json`.
@@ -20,7 +20,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> Schema:
     """JSON Schema 2020-12 of a whole inventory: groups in groups, variables, and the cluster's settings.
 
-    Variables of the user's own are allowed, as in Ansible; what would be refused here is refused there.
+    Variables of the user's own are allowed, as in Ansible; variables that `inventory validate` refuses are refused.
     """
     settings = _closed(ClusterSettings.model_json_schema())
     definitions = settings.pop("$defs") | HostVariables.model_json_schema()["$defs"]
@@ -45,7 +45,7 @@ def json_schema() -> Schema:
 
 
 def _closed(schema: Any) -> Any:
-    """Pydantic describes keys with a pattern, and leaves other keys open, which it refuses itself."""
+    """Refuse keys outside the pattern, as pydantic does when it validates; its own schema allows them."""
     if isinstance(schema, list):
         return [_closed(part) for part in schema]
     if not isinstance(schema, dict):
@@ -59,7 +59,7 @@ def _ref(name: str) -> Schema:
 
 
 def _or_name(mapping: Schema) -> Schema:
-    """Ansible takes a single name instead of a mapping with one empty entry, and nothing at all."""
+    """Ansible accepts a single name instead of a mapping with one empty entry, and an empty value."""
     return {"anyOf": [mapping, {"type": ["string", "null"]}]}
 
 
@@ -81,7 +81,7 @@ def _group(variables: Schema) -> Schema:
 
 
 def _groups() -> Schema:
-    roles = {name: {"description": f"Machines of the role {role}.", **_ref("group")} for name, role in ROLES.items()}
+    roles = {name: {"description": f"Hosts of the role {role}.", **_ref("group")} for name, role in ROLES.items()}
     return {"type": "object", "properties": roles, "additionalProperties": _ref("group")}
 
 

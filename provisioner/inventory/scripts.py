@@ -1,4 +1,4 @@
-"""Executable inventories: run with `--list`, and where that does not give the hosts' variables, with `--host NAME`."""
+"""Executable inventories: run with `--list`, and if that does not give the hosts' variables, with `--host NAME`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _LAST_LINES = 5
 
 
 class ScriptError(Exception):
-    """A script did not give what it is for: `message` says what, `hint` what to do."""
+    """A script did not give an inventory: `message` says why, `hint` what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
-        """The script's own last words belong to the message."""
+        """The message includes the last lines that the script printed."""
         super().__init__(message)
         self.message, self.hint = message, hint
 
 
 def read(script: Path, timeout_s: float = TIMEOUT_S) -> Contents:
-    """All that a script says."""
+    """All statements of a script."""
     deadline_s = time.monotonic() + timeout_s
     try:
         listing = _run(script, ("--list",), deadline_s)
@@ -41,23 +41,25 @@ def read(script: Path, timeout_s: float = TIMEOUT_S) -> Contents:
 
 
 def _run(script: Path, arguments: tuple[str, ...], deadline_s: float) -> object:
-    """The JSON that a call prints; ScriptError when it does not. Nothing at all stands for an empty mapping."""
+    """The JSON that a call prints; ScriptError when it prints none. No output of `--host` is an empty mapping."""
     call = " ".join((script.name, *arguments))
     try:
         code, output, said = _finished([str(script.absolute()), *arguments], deadline_s)
     except OSError as error:
-        raise ScriptError(f"cannot be run: {error.strerror}", "look at its first line: #! and a program") from None
+        raise ScriptError(
+            f"cannot be run: {error.strerror}", "check its first line: it must be #! and a program"
+        ) from None
     except subprocess.TimeoutExpired:
         hint = "run it yourself to see what it waits for"
-        raise ScriptError(f"`{call}` did not end in time", hint) from None
+        raise ScriptError(f"`{call}` did not finish in time", hint) from None
     if code:
-        words = _last_words(said) or "it says nothing about why"
+        words = _last_words(said) or "it printed no reason"
         raise ScriptError(f"`{call}` failed with exit code {code}: {words}", "run it yourself")
     return _json(output, call)
 
 
 def _finished(argv: list[str], deadline_s: float) -> tuple[int, bytes, bytes]:
-    """Exit code, standard output and error. When time is up, all that it has begun ends too: it would hold the pipe."""
+    """Exit code, standard output and error. After the timeout its child processes end too: they would keep the pipe."""
     process = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
@@ -72,7 +74,7 @@ def _finished(argv: list[str], deadline_s: float) -> tuple[int, bytes, bytes]:
 
 
 def _printed(process: subprocess.Popen[bytes], deadline_s: float) -> list[bytes]:
-    """All of both outputs; ScriptError when that is too much to be an inventory."""
+    """Both outputs in full; ScriptError when one is too large to be an inventory."""
     pipes = [pipe for pipe in (process.stdout, process.stderr) if pipe]
     printed = {pipe: bytearray() for pipe in pipes}
     while pipes:
@@ -103,5 +105,5 @@ def _json(output: bytes, call: str) -> object:
     try:
         return plain_values.from_json(output)
     except ValueError as error:
-        hint = "it has to print the inventory as JSON on standard output, and all else on standard error"
+        hint = "it must print the inventory as JSON on standard output, and everything else on standard error"
         raise ScriptError(f"`{call}` does not print JSON: {error}", hint) from None

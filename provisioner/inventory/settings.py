@@ -18,21 +18,21 @@ from provisioner.inventory.statements import ALL, GroupFile, GroupVariables, Sta
 from provisioner.inventory.variables import Variable, unreadable
 
 NAME = "cluster"
-# Within an inventory in YAML.
+# In an inventory in YAML.
 PLACE: KeyPath = (ALL, "vars", NAME)
 
 
 def find(statements: Iterable[Statement], place: KeyPath) -> tuple[Variable | None, tuple[Finding, ...]]:
     """The variable `cluster` of the group `all`; anywhere else it is an error, and so is its absence.
 
-    `place` is where it is missed.
+    `place` is where its absence is reported.
     """
     said = tuple(statements)
     given = tuple(entry for entry in variables(said) if entry.name == NAME)
     of_all = (one for kind in (GroupVariables, GroupFile) for one in said if isinstance(one, kind) and one.group == ALL)
     right = [entry for one in of_all for entry in one.variables if entry.name == NAME]
     wrong = tuple(
-        Finding("misplaced", entry.path, "`cluster` is one for all machines", "move it to all.vars.cluster")
+        Finding("misplaced", entry.path, "`cluster` is one setting for all hosts", "move it to all.vars.cluster")
         for entry in given
         if entry not in right
     )
@@ -43,9 +43,9 @@ def find(statements: Iterable[Statement], place: KeyPath) -> tuple[Variable | No
 
 
 def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[ClusterSettings, tuple[Finding, ...]]:
-    """The settings; the default for one that is wrong, so that the others can still be looked at."""
+    """The settings; the default for one that is wrong, so that the others can still be checked."""
     if variable.written is not None and not isinstance(variable.value, dict):
-        message = "`cluster` is a mapping, and this is none"
+        message = "`cluster` must be a mapping, and this is not one"
         hint = "write it as YAML into group_vars/all.yml beside the inventory; in INI it would be one Python literal"
         return fallback(), (Finding("wrong-type", variable.path, message, hint),)
     refused = tuple(unreadable(variable.value, variable.path))

@@ -1,4 +1,4 @@
-"""A cluster back in Ansible's form, all merged and every default filled in: what `inventory show` prints."""
+"""A cluster in Ansible's format, merged and with all defaults filled in: what `inventory show` prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of the places that packages come from. Pure, like `rules`, which tells these findings too."""
+"""Rules about the sources of packages. Pure, like `rules`, which includes these."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _too_old_for_upstream(cluster: Cluster) -> Iterator[Finding]:
         yield Finding(
             "no-packages",
             (*_KUBERNETES, "type"),
-            f"pkgs.k8s.io has nothing before 1.{FIRST_UPSTREAM_MINOR}, and this is Kubernetes {version}",
-            "take the programs themselves (`binaries`), a mirror that has it (`legacy` or `mirror`), or a bundle",
+            f"pkgs.k8s.io has no packages before 1.{FIRST_UPSTREAM_MINOR}, and this is Kubernetes {version}",
+            "use the binaries themselves (`binaries`), a mirror that has it (`legacy` or `mirror`), or a bundle",
             needs=((*_KUBERNETES, "type"), ("settings", "kubernetes_version")),
         )
 
@@ -37,8 +37,8 @@ def _too_old_for_upstream(cluster: Cluster) -> Iterator[Finding]:
 def _two_bundles(cluster: Cluster) -> Iterator[Finding]:
     paths = tuple(dict.fromkeys(source.path for source in cluster.settings.bundles))
     if len(paths) > 1:
-        message = f"a cluster has one bundle, and these are two: {paths[0]} and {paths[1]}"
-        yield Finding("two-bundles", (*_RUNTIME, "path"), message, "name the same one twice, or leave one out")
+        message = f"a cluster has one bundle, but these are two: {paths[0]} and {paths[1]}"
+        yield Finding("two-bundles", (*_RUNTIME, "path"), message, "use the same path in both places, or leave one out")
 
 
 def _unprotected_key(cluster: Cluster) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def _unprotected_key(cluster: Cluster) -> Iterator[Finding]:
             yield Finding(
                 "unprotected-key",
                 path,
-                f"the key comes from {key}, unencrypted, and nothing says which key it should be",
+                f"the key comes from {key}, unencrypted, and without a fingerprint it is not checked",
                 "add its `fingerprint`, or name a file with the key",
                 Severity.WARNING,
             )
@@ -62,7 +62,7 @@ def _repository_beside_bundle(cluster: Cluster) -> Iterator[Finding]:
         yield Finding(
             "no-images",
             ("settings", "image_repository"),
-            "images come from the bundle, where they are named after their own registries",
+            "images come from the bundle, where they have the names of their own registries",
             "leave it out, or add `images: registry`",
         )
 

@@ -1,5 +1,5 @@
 """What `-i` may name: a file in YAML, JSON or INI, a program that prints JSON, or a directory of them; and the files
-in `group_vars/` and `host_vars/` beside it. All of it becomes one `Source`, in the order in which Ansible reads.
+in `group_vars/` and `host_vars/` beside it. All of it becomes one `Contents`, in the order in which Ansible reads.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from provisioner.inventory.findings import Finding
 from provisioner.inventory.statements import Contents, failure, join
 
 _YAML = (".yaml", ".yml", ".json")
-# What Ansible passes over in a directory: INVENTORY_IGNORE_EXTS and IGNORED_ALWAYS of ansible-core 2.19.
+# What Ansible ignores in a directory: INVENTORY_IGNORE_EXTS and IGNORED_ALWAYS of ansible-core 2.19.
 _IGNORED = re.compile(
     r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)|~)$"
 )
-# Of inventories in one directory; those of people have a handful.
+# Inventory files in one directory; usually there are a handful.
 MOST_FILES = 1_000
-# How a YAML inventory begins that is not valid; an INI file begins with a section or a host.
+# How an invalid YAML inventory begins; an INI file begins with a section or a host.
 _LIKE_YAML = re.compile(r"(---|\{|[^\s#;\[][^\s=]*:(\s|$))")
 
 
 def read(path: Path) -> Contents:
-    """All that an inventory says."""
+    """All statements of an inventory."""
     try:
         found = tuple(_below(path)) if places.kind(path) is places.Kind.DIRECTORY else (path,)
     except OSError as error:
@@ -40,7 +40,7 @@ def read(path: Path) -> Contents:
 
 
 def _below(directory: Path) -> Iterator[Path]:
-    """Links in a circle end in an OSError: the system follows 40 of them."""
+    """A loop of symbolic links ends in an OSError: the kernel follows at most 40 of them."""
     for entry in places.entries(directory):
         if not _IGNORED.search(entry.name):
             yield from _below(entry) if places.kind(entry) is places.Kind.DIRECTORY else (entry,)
@@ -50,12 +50,10 @@ def _file(path: Path, known: tuple[str, ...]) -> Contents:
     file = str(path)
     if "," in path.name and places.kind(path) is places.Kind.NOTHING:
         hint = "write the hosts into a file, see inventories/ for examples"
-        return failure("unreadable", file, "a list of hosts has no groups that give them roles", hint)
+        return failure("unreadable", file, "a list of hosts has no groups, and so no roles", hint)
     if path.suffix == ".toml":
         hint = "write it as YAML, or as INI in a file with another ending"
-        return failure(
-            "unsupported", file, "TOML is not read: YAML and INI say the same, and more people read them", hint
-        )
+        return failure("unsupported", file, "TOML is not supported: use YAML or INI", hint)
     if is_program(path):
         return _program(path)
     text = text_files.read(path)
@@ -67,7 +65,7 @@ def _file(path: Path, known: tuple[str, ...]) -> Contents:
 
 
 def _any_format(text: str, file: str, known: tuple[str, ...]) -> Contents:
-    """A file without an ending may be either: YAML when it is a mapping, or was meant to be one."""
+    """A file without an ending may be either: YAML when it is a mapping, or looks like one."""
     document = yaml_lines.read(text, file)
     lines = (line for line in text.splitlines() if line.strip() and line.strip()[0] not in "#;")
     if isinstance(document.value, dict) or _LIKE_YAML.match(next(lines, "")):
@@ -76,7 +74,7 @@ def _any_format(text: str, file: str, known: tuple[str, ...]) -> Contents:
 
 
 def is_program(path: Path) -> bool:
-    """Whether an inventory is run and not read, by its first bytes: on some file systems every file is executable."""
+    """Whether an inventory is a program, by its first bytes: on some file systems every file is executable."""
     try:
         if places.kind(path) is not places.Kind.FILE:  # a pipe can be read only once
             return False
@@ -90,5 +88,5 @@ def _program(path: Path) -> Contents:
     if os.access(path, os.X_OK):
         return scripts.read(path)
     file = str(path)
-    message = "this begins like a program (#!), and may not be executed"
+    message = "this begins like a program (#!), but is not executable"
     return failure("script", file, message, f"chmod +x {shlex.quote(file)}")

@@ -1,6 +1,6 @@
 """What the files of an inventory say, whatever their format: a flat list of statements in Ansible's order.
 
-A group may stand in several places and a host in many groups; putting it all together is `tree.py`'s work.
+A group may appear in several places, and a host in many groups; `tree.py` puts all of it together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from provisioner.inventory.findings import Finding, KeyPath
 from provisioner.inventory.ranges import MOST_HOSTS
 from provisioner.inventory.variables import Variable
 
-# These two are always there: `all` above everything, and `ungrouped` for hosts that no other group has.
+# These two always exist: `all` above everything, and `ungrouped` for hosts that are in no other group.
 ALL, UNGROUPED = "all", "ungrouped"
 # Twenty times the largest cluster: each host in many groups, with a line for each variable.
 MOST_STATEMENTS = 20 * MOST_HOSTS
@@ -23,7 +23,7 @@ _Said = TypeVar("_Said")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A group stands at `path`."""
+    """A group is named at `path`."""
 
     group: str
     path: KeyPath
@@ -50,7 +50,7 @@ class GroupVariables:
 class Member:
     """A host (one of a range) belongs to a group, with variables of its own.
 
-    The `port` behind its name counts only where the host is named first.
+    The `port` after its name counts only where the host is named first.
     """
 
     group: str
@@ -81,10 +81,10 @@ Statement = Named | Child | GroupVariables | Member | GroupFile | HostFile
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What one file says, or several one after the other.
+    """The content of one file, or of several in order.
 
-    `lines` and `texts` are the line (from 1) and, for scalars, the text as written of what stands at a path.
-    A file that could not be read at all is not `sound`: then its findings are all there is to say.
+    `lines` and `texts` have, by path, the line of a value (from 1) and, for scalars, the text as written.
+    A file that could not be read at all is not `sound`: then there are only its findings.
     """
 
     statements: tuple[Statement, ...] = ()
@@ -106,7 +106,7 @@ class Contents:
 
 
 def join(sources: Iterable[Contents]) -> Contents:
-    """What several files say, one after the other."""
+    """The contents of several files, in order."""
     every = tuple(sources)
     return Contents(
         tuple(said for source in every for said in source.statements),
@@ -118,11 +118,11 @@ def join(sources: Iterable[Contents]) -> Contents:
 
 
 def within(said: Iterable[_Said], file: str) -> Iterator[_Said | Finding]:
-    """Not more than a file may say: a short line can name thousands of hosts, and a file has many lines."""
+    """At most as many entries as a file may have: a short line can name thousands of hosts, and a file has many."""
     for number, entry in enumerate(said):
         if number == MOST_STATEMENTS:
-            message = f"this says more than {MOST_STATEMENTS:,} things about hosts and groups, the rest is not read"
-            hint = f"are its ranges right? Kubernetes ends at {MOST_HOSTS} nodes"
+            message = f"this has more than {MOST_STATEMENTS:,} entries about hosts and groups; the rest is not read"
+            hint = f"are its ranges right? Kubernetes supports at most {MOST_HOSTS} nodes"
             yield Finding("too-much", (file,), message, hint)
             return
         yield entry

@@ -1,4 +1,4 @@
-"""What all models of the inventory are made of: strictness, and texts that are file names."""
+"""The base of all models of the inventory: strict validation, and file names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def text_only(example: str) -> BeforeValidator:
-    """Addresses and file names arrive as text; a bare number would become an address of its own."""
+    """Accept addresses and file names as text only: a bare number would be converted to an address."""
 
     def only(value: object) -> object:
         if isinstance(value, bool | int | float) or value == "":

@@ -18,12 +18,12 @@ def read(path: Path) -> str | Finding:
     except UnicodeDecodeError as error:
         return Finding("unreadable", file, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8")
     if text.startswith("$ANSIBLE_VAULT;"):
-        hint = "nothing secret belongs here: use SSH keys, and write other values in the clear"
+        hint = "nothing secret belongs here: use SSH keys, and write other values as plain text"
         return Finding("vault", file, "this file is encrypted with ansible-vault", hint)
     return text
 
 
 def unreadable(path: Path, error: OSError) -> Finding:
-    """A file or directory that the system does not give."""
+    """A file or directory that cannot be read."""
     hint = places.hint(error, path) or "see inventories/ for examples"
     return Finding("unreadable", (str(path),), f"cannot be read: {error.strerror}", hint)

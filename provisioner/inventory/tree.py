@@ -1,8 +1,8 @@
-"""The group tree put together: for every host its groups and its variables, merged as Ansible does it.
+"""Builds the group tree: for every host its groups and its variables, merged as in Ansible.
 
-all < parent group < child group < host. A group's depth is its longest way from `all`; at the same depth
+all < parent group < child group < host. A group's depth is its longest path from `all`; at the same depth
 `ansible_group_priority` decides, then the alphabet, and the later one wins. Files in `group_vars/` come after all
-groups of the inventory itself, `host_vars/` last. Mappings replace each other whole
+groups of the inventory itself, `host_vars/` last. A mapping replaces another as a whole
 (https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html#how-variables-are-merged).
 """
 
@@ -54,7 +54,7 @@ class Tree:
 
 
 def grow(statements: Iterable[Statement]) -> tuple[Tree, tuple[Finding, ...]]:
-    """Put the statements together; a group that contains itself leaves a tree without hosts."""
+    """The tree of the statements; when a group contains itself, it has no hosts."""
     every = tuple(statements)
     places = {said.group: said.path for said in reversed(every) if isinstance(said, Named)}
     in_order = {said.group: places[said.group] for said in every if isinstance(said, Named)}
@@ -67,7 +67,7 @@ def grow(statements: Iterable[Statement]) -> tuple[Tree, tuple[Finding, ...]]:
 
 
 def parents(statements: Iterable[Statement]) -> Parents:
-    """Who stands directly above each group; whoever has nobody is below `all`."""
+    """The direct parents of each group; a group without any is a child of `all`."""
     above: dict[str, frozenset[str]] = {ALL: frozenset(), UNGROUPED: frozenset()}
     for said in statements:
         if isinstance(said, Named):
@@ -89,7 +89,7 @@ def _loop(cycle: list[str], statements: Iterable[Statement]) -> Finding:
 
 
 def _traps(statements: tuple[Statement, ...]) -> Iterator[Finding]:
-    """What Ansible takes, and hardly anybody means."""
+    """What Ansible accepts, but is hardly ever intended."""
     groups = {said.group for said in statements if isinstance(said, Named)} | {ALL, UNGROUPED}
     seen: set[str] = set()
     for said in statements:
@@ -100,14 +100,14 @@ def _traps(statements: tuple[Statement, ...]) -> Iterator[Finding]:
             message = f"`{said.host}` is a group and a host: Ansible would give the host's variables to the group"
             yield Finding("same-name", said.path, message, "give one of them another name")
         elif isinstance(said, Member) and said.port and said.host in seen:
-            message = f"the port is not read: Ansible takes it only where `{said.host}` is named first"
+            message = f"the port is not read: Ansible uses it only where `{said.host}` is named first"
             yield Finding("not-read", said.path, message, "write it there, or as ansible_port", Severity.WARNING)
         if isinstance(said, Member):
             seen.add(said.host)
 
 
 def _ranked(order: Iterable[str], above: Parents, statements: Iterable[Statement]) -> tuple[str, ...]:
-    """The groups, those that win last; `order` has parents first."""
+    """The groups by precedence: the last one wins; `order` has parents first."""
     priorities = {
         said.group: entry.value
         for said in statements
@@ -122,7 +122,7 @@ def _ranked(order: Iterable[str], above: Parents, statements: Iterable[Statement
 
 
 def _above(groups: Iterable[str], above: Parents) -> frozenset[str]:
-    """These groups and all around them."""
+    """These groups and all their ancestors."""
     found: set[str] = set()
     ahead = set(groups)
     while ahead:
@@ -132,7 +132,7 @@ def _above(groups: Iterable[str], above: Parents) -> frozenset[str]:
 
 
 def _direct(places: Iterable[Member]) -> frozenset[str]:
-    """`ungrouped` has whoever is in no other group, said or not, and nobody else."""
+    """The groups that a host is directly in: `ungrouped`, named or not, only when it is in no other group."""
     named = frozenset(place.group for place in places)
     return named - {UNGROUPED} if named - {ALL, UNGROUPED} else frozenset({UNGROUPED})
 

@@ -1,4 +1,4 @@
-"""What stands under `vagrant:` at a group or a host: the virtual machine that Vagrant makes.
+"""The settings under `vagrant:` of a group or a host: the virtual machine that Vagrant makes.
 
 The Vagrantfile reads it too, from the inventory's file, and has the same defaults; a test compares both.
 """
@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from provisioner.inventory.strict import Model
 
-# The owner's name, a slash, the box's.
+# The owner's name, a slash, the name of the box.
 BOX = r"^[A-Za-z0-9][-A-Za-z0-9_.]*(/[A-Za-z0-9][-A-Za-z0-9_.]*)?$"
 SETTING = r"^[a-z][a-z0-9_]*$"
 
@@ -31,11 +31,11 @@ class Vagrant(Model):
     """The virtual machine that Vagrant makes of a host; its address in the machines' network is `node_ip`."""
 
     provider: Provider = Field(
-        default="virtualbox", description="What runs the machines. One for all; VAGRANT_DEFAULT_PROVIDER overrules it."
+        default="virtualbox", description="What runs the machines. One for all; VAGRANT_DEFAULT_PROVIDER overrides it."
     )
     release: Literal["bookworm", "jammy", "noble"] = Field(
         default="bookworm",
-        description="Debian 12, Ubuntu 22.04 or 24.04: which box is taken, and for whom a bundle is.",
+        description="Debian 12, Ubuntu 22.04 or 24.04: selects the box, and what a bundle is made for.",
     )
     box: str | None = Field(default=None, pattern=BOX, description="Another box with that release.")
     box_version: str | None = Field(default=None, min_length=1, description="The box's version; the newest otherwise.")

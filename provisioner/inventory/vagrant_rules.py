@@ -1,4 +1,4 @@
-"""What must hold between the machines that Vagrant makes, and between them and the cluster's networks. Pure."""
+"""Rules about the machines that Vagrant makes, and about the cluster's networks. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWN_NETWORK = {
     "libvirt": IPv4Network("192.168.121.0/24"),
     "docker": IPv4Network("172.17.0.0/16"),
 }
-# What Vagrant takes for the machines' own network where nothing is said.
+# The prefix that Vagrant uses by default for the machines' own network.
 PREFIX = 24
 _UBUNTU = re.compile(r"ubuntu-?(\d\d)\.?(\d\d)")
 
@@ -31,8 +31,8 @@ def machines(cluster: Cluster) -> tuple[tuple[Host, Vagrant], ...]:
 
 
 def provider(cluster: Cluster) -> str:
-    """The provider that the inventory names; empty when it has no machines of Vagrant's."""
-    return next((wish.provider for _, wish in machines(cluster)), "")
+    """The provider that the inventory names; empty when Vagrant makes none of its hosts."""
+    return next((want.provider for _, want in machines(cluster)), "")
 
 
 def _of(host: Host, field: str = "vagrant") -> KeyPath:
@@ -42,13 +42,13 @@ def _of(host: Host, field: str = "vagrant") -> KeyPath:
 def _address(cluster: Cluster) -> Iterator[Finding]:
     for host, _ in machines(cluster):
         if host.node_ip is None:
-            hint = "add `node_ip`, such as 192.168.56.11: the machine gets it in a network of all of them"
+            hint = "add `node_ip`, such as 192.168.56.11: the machine gets it in the network of all machines"
             yield Finding("vagrant-address", _of(host, "node_ip"), f"`{host.name}` has no address", hint)
         elif host.node_ip in (_network(host)[0], _network(host)[1], _network(host)[-1]):
             message = (
-                f"{host.node_ip} of `{host.name}` is not for machines: this computer has it, or the network itself"
+                f"{host.node_ip} of `{host.name}` is not for machines: it is this computer's, or that of the network"
             )
-            yield Finding("vagrant-address", _of(host, "node_ip"), message, f"take one from {_network(host)[2]} on")
+            yield Finding("vagrant-address", _of(host, "node_ip"), message, f"use one from {_network(host)[2]} on")
 
 
 def _network(host: Host) -> IPv4Network:
@@ -59,8 +59,8 @@ def _one_network(cluster: Cluster) -> Iterator[Finding]:
     found = [host for host, _ in machines(cluster) if host.node_ip]
     for host in found[1:]:
         if _network(host) != _network(found[0]):
-            message = f"{host.node_ip} of `{host.name}` is outside of {_network(found[0])}, where `{found[0].name}` is"
-            hint = "pods of one machine reach those of another only within one network: take an address of it"
+            message = f"{host.node_ip} of `{host.name}` is outside {_network(found[0])}, where `{found[0].name}` is"
+            hint = "pods of one machine reach those of another only within one network: use an address of it"
             needs = (_of(host, "node_ip"), _of(found[0], "node_ip"))
             yield Finding("vagrant-network", _of(host, "node_ip"), message, hint, needs=needs)
 
@@ -68,26 +68,28 @@ def _one_network(cluster: Cluster) -> Iterator[Finding]:
 def _all_or_none(cluster: Cluster) -> Iterator[Finding]:
     for host in cluster.hosts if machines(cluster) else ():
         if not host.vagrant:
-            message = f"`{host.name}` has no settings under `vagrant:`, and others have"
-            hint = "write them into the variables of all, or use inventories of their own for other machines"
+            message = f"`{host.name}` has no settings under `vagrant:`, but others have"
+            hint = "write them into the variables of all, or use a separate inventory for machines without Vagrant"
             yield Finding("vagrant-mixed", _of(host), message, hint)
 
 
 def _one_provider(cluster: Cluster) -> Iterator[Finding]:
-    for host, wish in machines(cluster):
-        if wish.provider != provider(cluster):
-            message = f"`{host.name}` wants {wish.provider}, others {provider(cluster)}; one has to run all machines"
+    for host, want in machines(cluster):
+        if want.provider != provider(cluster):
+            message = (
+                f"`{host.name}` wants {want.provider}, others {provider(cluster)}; one provider must run all machines"
+            )
             yield Finding("vagrant-provider", _of(host), message, "name one provider in the variables of all")
 
 
 def _size(cluster: Cluster) -> Iterator[Finding]:
-    for host, wish in machines(cluster):
-        if wish.provider == "docker":
+    for host, want in machines(cluster):
+        if want.provider == "docker":
             continue
         role, kind = host.role, host.role.value.replace("_", " ")
         for name, has, least in (
-            ("memory_mib", wish.memory_mib, LEAST_MEMORY_MIB[role]),
-            ("cpus", wish.cpus, LEAST_CPUS[role]),
+            ("memory_mib", want.memory_mib, LEAST_MEMORY_MIB[role]),
+            ("cpus", want.cpus, LEAST_CPUS[role]),
         ):
             if has < least:
                 message = f"{name} {has} is too little for `{host.name}`: kubeadm needs {least} for a {kind}"
@@ -95,18 +97,18 @@ def _size(cluster: Cluster) -> Iterator[Finding]:
 
 
 def _disks(cluster: Cluster) -> Iterator[Finding]:
-    for host, wish in machines(cluster):
-        if wish.provider in ("docker", "parallels") and wish.disks_gib:
-            message = f"`{host.name}` cannot have further disks with the provider {wish.provider}"
+    for host, want in machines(cluster):
+        if want.provider in ("docker", "parallels") and want.disks_gib:
+            message = f"`{host.name}` cannot have further disks with the provider {want.provider}"
             yield Finding("vagrant-disks", _of(host), message, "leave out disks_gib, or use another provider")
 
 
 def _long_term_support(cluster: Cluster) -> Iterator[Finding]:
-    for host, wish in machines(cluster):
-        found = _UBUNTU.search(wish.box or "")
+    for host, want in machines(cluster):
+        found = _UBUNTU.search(want.box or "")
         if found and (int(found[1]) % 2 or found[2] != "04"):
-            message = f"the box {wish.box} is an Ubuntu {found[1]}.{found[2]}, which is supported for nine months only"
-            hint = "its packages vanish from the mirrors after that: take an LTS release, such as noble (24.04)"
+            message = f"the box {want.box} is an Ubuntu {found[1]}.{found[2]}, which is supported for nine months only"
+            hint = "its packages disappear from the mirrors after that: use an LTS release, such as noble (24.04)"
             yield Finding("vagrant-not-lts", _of(host), message, hint, Severity.WARNING)
 
 
@@ -115,8 +117,8 @@ def _own_network(cluster: Cluster) -> Iterator[Finding]:
     settings = cluster.settings
     for name, network in (("pod_cidr", settings.pod_cidr), ("service_cidr", settings.service_cidr)):
         if own and own.overlaps(network):
-            message = f"{name} {network} overlaps {own}, where {provider(cluster)} puts every machine besides"
-            hint = "choose others, such as pod_cidr 10.244.0.0/16 and service_cidr 10.96.0.0/12"
+            message = f"{name} {network} overlaps {own}, a network that {provider(cluster)} gives to all machines"
+            hint = "use others, such as pod_cidr 10.244.0.0/16 and service_cidr 10.96.0.0/12"
             yield Finding("address-in-network", ("settings", name), message, hint)
 
 

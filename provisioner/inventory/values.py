@@ -1,4 +1,4 @@
-"""Small values that the inventory and everything after it speak in: versions, endpoints, taints, secrets."""
+"""Small values that the inventory and all later parts use: versions, endpoints, taints, secrets."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Taint(_Text):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Text that shows itself only to whoever calls `reveal`; `label` says what it is when it is printed."""
+    """Text that only `reveal` returns; when it is printed, `label` says what it is."""
 
     _text: str = field(repr=False)
     label: str = "secret"

@@ -1,4 +1,4 @@
-"""What a variable of a group or a host means here: read, left alone, or refused where that misleads."""
+"""How variables of groups and hosts are treated: read, ignored, or refused when ignoring them would mislead."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ PASSWORDS = frozenset(
     }
 )  # fmt: skip
 
-# Variables with one meaning that is also ours: these values say what happens anyway, others are refused.
+# Variables that may only say what happens anyway: these values are accepted, others are refused.
 ONLY: Mapping[str, tuple[str, ...]] = {
     "ansible_connection": ("ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh"),
     "ansible_become_method": ("sudo", "ansible.builtin.sudo"),
     "ansible_become_user": ("root",),
 }
 _ONLY_HINTS = {
-    "ansible_connection": "machines are reached over SSH only: remove this line, or leave the machine out",
+    "ansible_connection": "hosts are reached over SSH only: remove this line, or leave the host out",
     "ansible_become_method": "root is reached with sudo only: allow this user sudo without a password",
     "ansible_become_user": "everything runs as root: remove this line",
 }
@@ -52,7 +52,7 @@ NOT_READ = {
             "ansible_sftp_extra_args",
             "ansible_scp_extra_args",
         ),
-        "to go through another machine set cluster.ssh.jump_host in all.vars",
+        "to use a jump host, set cluster.ssh.jump_host in all.vars",
     ),
     **dict.fromkeys(
         ("ansible_host_key_checking", "ansible_ssh_host_key_checking"),
@@ -75,7 +75,7 @@ _JINJA = ("{{", "{%")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable as it stands in the file; `written` is its text in a format that has no types (INI)."""
+    """A variable as written in the file; `written` is its text in a format that has no types (INI)."""
 
     name: str
     value: object
@@ -101,7 +101,7 @@ def read(variable: Variable, texts: Mapping[KeyPath, str]) -> tuple[object, tupl
 
 
 def _in_ini(finding: Finding) -> Finding:
-    """A mapping is written otherwise there."""
+    """In INI a mapping is written differently."""
     literal = """write it in quotes as "{'key': 'value'}", or as YAML into group_vars/ or host_vars/"""
     return replace(finding, hint=literal) if finding.message.startswith("expected a mapping") else finding
 
@@ -120,7 +120,7 @@ def _validated(field: str, variable: Variable) -> object:
 
 
 def judge(variable: Variable) -> Iterator[Finding]:
-    """What to say about a variable that is not read."""
+    """Findings about a variable that is not read."""
     name, value = variable.name, variable.value
     if name in PASSWORDS:
         yield Finding(
@@ -154,7 +154,7 @@ def unreadable(value: object, path: KeyPath) -> Iterator[Finding]:
                 "vault",
                 path,
                 "this value is encrypted with ansible-vault",
-                "nothing secret belongs here: use SSH keys, and write other values in the clear",
+                "nothing secret belongs here: use SSH keys, and write other values as plain text",
             )
         case Tagged(tag=tag):
             yield Finding("tag", path, f"the YAML tag {tag} is not known", "write the plain value without a tag")
@@ -187,8 +187,8 @@ def _unknown(variable: Variable) -> Finding:
     return Finding(
         "unknown-variable",
         variable.path,
-        f"the variable `{name}` is not known and left alone",
-        "remove it if nothing of yours reads it",
+        f"the variable `{name}` is not known and is ignored",
+        "remove it if nothing else reads it",
         Severity.WARNING,
     )
 

@@ -13,25 +13,25 @@ from provisioner import bounded_yaml
 from provisioner.inventory import plain_values
 from provisioner.inventory.findings import Finding, KeyPath
 
-# What PyYAML says, and what people usually did.
+# The messages of PyYAML, and their usual causes.
 _CAUSES = {
     "cannot start any token": "indent with spaces, never with tabs; quote text that begins with @ or %",
-    "mapping values are not allowed": "check the indentation; text that contains `: ` must stand in quotes",
-    "expected <block end>": "check the indentation: keys of one mapping stand below each other",
+    "mapping values are not allowed": "check the indentation; text that contains `: ` must be in quotes",
+    "expected <block end>": "check the indentation: keys of one mapping start in the same column",
     "could not find expected ':'": "a key needs `: ` after it; check the indentation here and above",
     "unhashable": "a `{{ template }}` is not filled in here; other text that begins with { needs quotes",
     "<document start>": "is this Ansible's INI format? Then give the file another ending, such as .ini",
-    "recursion": "take the alias out of what it names",
+    "recursion": "remove the alias from the value that it names",
     "nested deeper": "is it damaged, or made by a program? No inventory is nested like that",
     "more than": "write what is really needed, without aliases of aliases",
-    "larger than": "split it: variables may stand in files in group_vars/ and host_vars/",
+    "larger than": "split it: variables may be in files in group_vars/ and host_vars/",
     "not of the type": "correct it, or put it in quotes if it is text",
     "special characters": "remove the control characters: an editor can show them",
     "undefined alias": "define the anchor with `&name` before it is used with `*name`",
     "single document": "keep one inventory in one file: remove the second `---`",
 }
 
-# Reading a text again for the exact line of its error takes at most a few seconds, which is this many characters.
+# A text of at most so many characters is read again for the exact line of its error: that takes a few seconds.
 _QUICKLY_READ = 2**19
 
 _USUALLY = "check this line and the one before it"
@@ -58,11 +58,11 @@ class Document:
 
 
 class _Loader(bounded_yaml.Loader):
-    """A safe loader, which keeps unknown tags as `Tagged` for whoever reads that value."""
+    """A safe loader, which keeps unknown tags as `Tagged` for the code that reads the value."""
 
 
 _Loader.add_constructor(None, lambda loader, node: Tagged(node.tag))
-# Ansible's own are refused only where the value is read: variables of others may be anything it takes.
+# Ansible's own tags are refused only where the value is read: other variables may have whatever Ansible accepts.
 _KNOWN_TAGS = frozenset((*yaml.SafeLoader.yaml_constructors, "!vault", "!vault-encrypted", "!unsafe"))
 
 
@@ -90,7 +90,7 @@ def read(text: str, file: str) -> Document:
 
 
 def _json(text: str) -> object:
-    """Numbers and escapes have other rules in JSON; Ansible tries it first. None where it is none."""
+    """Numbers and escapes have other rules in JSON; Ansible tries it first. None when it is not JSON."""
     try:
         return plain_values.from_json(text)
     except ValueError:
@@ -98,7 +98,7 @@ def _json(text: str) -> object:
 
 
 def _wrong(text: str, error: yaml.YAMLError, file: str) -> Finding:
-    """What is wrong with a text that is no YAML, or too much."""
+    """What is wrong with a text that is not YAML, or exceeds the limits."""
     too_much = isinstance(error, bounded_yaml.TooMuchError)
     exact = error if too_much or len(text) > _QUICKLY_READ else _exact(text, error)
     mark = getattr(exact, "problem_mark", None)
@@ -163,8 +163,8 @@ def _equal_keys(node: yaml.MappingNode, path: KeyPath) -> Iterator[Finding]:
             yield Finding(
                 "duplicate-key",
                 (*path, key),
-                f"this key stands here a second time, first in line {first[str(key)]}",
-                "YAML would silently take the last one: keep one of them",
+                f"this key is given a second time, first in line {first[str(key)]}",
+                "YAML would silently use the last one: keep one of them",
                 line=line,
             )
         first.setdefault(str(key), line)

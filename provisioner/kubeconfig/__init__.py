@@ -1,5 +1,5 @@
-"""The administrator's kubeconfig on the machine of whoever runs this: made from what a control plane tells, and written
-for the owner alone, beside whatever other clusters are in the file.
+"""The administrator's kubeconfig on this machine: made from the admin.conf of a control plane, and written for the
+owner alone, next to the other clusters in the file.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _OTHER_FILE = "write to another file with -o FILE"
 
 
 def default_path(cluster: Cluster) -> Path:
-    """A lab's kubeconfig lies beside its inventory and goes with it; another's in ~/.kube, under its own name."""
+    """A lab's kubeconfig is beside its inventory and is removed with it; any other is in ~/.kube, under its name."""
     if cluster.origin is Origin.LAB:
         return cluster.path.parent / "kubeconfig"
     return home() / f"{cluster.settings.name}.yaml"
 
 
 def home() -> Path:
-    """Where kubectl looks, ~/.kube; UsageError for a user who has no home."""
+    """The directory of kubectl, ~/.kube; UsageError for a user who has no home directory."""
     try:
         return Path.home() / ".kube"
     except RuntimeError:
@@ -39,22 +39,22 @@ def home() -> Path:
 
 
 def fetch(transport: Transport, view: View) -> Access:
-    """What the leader's admin.conf gives access with; StepError when there is none or something else stands in it.
+    """The access from the leader's admin.conf; StepError when the file is missing or has other content.
 
-    The file is a secret: it is shown nowhere and not logged.
+    The file is a secret: it is never shown or logged.
     """
     host = view.leader.name
     (result,) = transport.run([Command(("cat", ADMIN_CONF), private=True, accepts=frozenset({0, 1}))])
     if not result.ok:
-        raise StepError(f"{host}: there is no {ADMIN_CONF}", hint="Has `provisioner apply` made the cluster?")
+        raise StepError(f"{host}: {ADMIN_CONF} does not exist", hint="Has `provisioner apply` made the cluster?")
     try:
         return access.read(result.stdout, _server(view), view.observed.states[host].ca_certificate)
     except ValueError as error:
-        raise StepError(f"{host}: {ADMIN_CONF} is not taken over: {error}", hint=_anew(view)) from None
+        raise StepError(f"{host}: {ADMIN_CONF} is not used: {error}", hint=_how_to_rewrite(view)) from None
 
 
 def is_current(path: Path, view: View) -> bool:
-    """Whether the file opens this cluster, so that nothing has to be fetched. One that cannot be read does not."""
+    """Whether the file gives access to this cluster, so that nothing has to be fetched; False if it cannot be read."""
     try:
         text = path.read_bytes().decode() if path.is_file() else ""
     except (OSError, UnicodeDecodeError):
@@ -70,10 +70,10 @@ def text_of(given: Access, name: str) -> str:
 
 
 def save(path: Path, given: Access, name: str, *, merge: bool) -> bool:
-    """Put the access into the kubeconfig at `path`, and keep the file that was there as `.bak`; False when it has it.
+    """Put the access into the kubeconfig at `path`, and keep the old file as `.bak`; False when nothing changes.
 
-    UsageError, and nothing is written, where that would lose something: a file of other clusters without `merge`,
-    another cluster of that name, a file that is no kubeconfig.
+    UsageError, and nothing is written, when something would be lost: a file of other clusters without `merge`,
+    another cluster of that name, a file that is not a kubeconfig.
     """
     before = _text(path)
     try:
@@ -85,7 +85,7 @@ def save(path: Path, given: Access, name: str, *, merge: bool) -> bool:
     others = merging.strangers(config, name)
     if lines := tuple(merging.conflicts(config, given, name)):
         raise UsageError(
-            f"{path} has something else under the names of this cluster; nothing was changed",
+            f"{path} has other entries with the names of this cluster; nothing was changed",
             details="\n".join(lines),
             hint=f"If that is no longer needed: {_removal(path, name, others)}. Or {_OTHER_FILE}.",
         )
@@ -106,7 +106,7 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode() if path.exists() else ""
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror}", hint=f"Let it be read, or {_OTHER_FILE}."
+            f"{path} cannot be read: {error.strerror}", hint=f"Make it readable, or {_OTHER_FILE}."
         ) from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not a kubeconfig: it is not text", hint=f"Look at it, or {_OTHER_FILE}.") from None
@@ -120,7 +120,7 @@ def _write(path: Path, before: str, text: str) -> None:
     except OSError as error:
         raise UsageError(
             f"{error.filename} cannot be written: {error.strerror}",
-            hint=f"Make room or give the right, or {_OTHER_FILE}.",
+            hint=f"Free some space or make it writable, or {_OTHER_FILE}.",
         ) from None
 
 
@@ -128,11 +128,11 @@ def _server(view: View) -> str:
     return f"https://{api_endpoint(view)}"
 
 
-def _anew(view: View) -> str:
-    """What to do about an admin.conf that kubeadm has not written like this."""
+def _how_to_rewrite(view: View) -> str:
+    """What to do about an admin.conf that kubeadm does not write like this."""
     return (
-        "Find out why before you use it: kubectl obeys such a file (or has control_plane_endpoint in the inventory "
-        f"changed?). To have kubeadm write it anew, on {view.leader.name}: "
+        "Find out why before you use it: kubectl does what such a file says (or has control_plane_endpoint in the "
+        f"inventory changed?). To let kubeadm write it again, on {view.leader.name}: "
         f"mv {ADMIN_CONF} /root/ && kubeadm init phase kubeconfig admin --control-plane-endpoint {api_endpoint(view)}"
     )
 

@@ -1,7 +1,8 @@
-"""The administrator's way into a cluster, read from a kubeconfig of which nothing is believed.
+"""The administrator's access to a cluster, read from a kubeconfig that is not trusted.
 
-A kubeconfig can name programs that kubectl runs, files that it reads and servers that it speaks to. So none is taken
-over: what is allowed is read into an `Access`, of which a new kubeconfig is made; anything else is refused by its name.
+A kubeconfig can name programs that kubectl runs, files that it reads and servers that it connects to. So none is
+copied: what is allowed is read into an `Access`, and a new kubeconfig is made from that; other fields are refused and
+named.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _NAME_SHOWN = 120
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where the API server is (`https://host:port`), the CA that it is known by, and a client's certificate and key.
+    """Where the API server is (`https://host:port`), its CA, and a client's certificate and key.
 
     All three are PEM. `ends` is when the client's certificate expires.
     """
@@ -101,7 +102,7 @@ def read(text: str, server: str, ca: str) -> Access:
 
 
 def of(value: object, server: str, ca: str) -> Access:
-    """The same, of a kubeconfig that is a value already."""
+    """The same for a kubeconfig that is already parsed."""
     try:
         config = _Kubeconfig.model_validate(value)
     except ValidationError as error:
@@ -121,7 +122,7 @@ def of(value: object, server: str, ca: str) -> Access:
 
 
 def _access(server: str, ca: str, client: _Client) -> Access:
-    """Certificate and key are written anew from what was read of them, so that nothing else comes along."""
+    """Certificate and key are written again from their parsed form, so that nothing else is copied."""
     certificate = _parsed("client-certificate-data", client.certificate, x509.load_pem_x509_certificate)
     key: Any = _parsed("client-key-data", client.key, lambda text: load_pem_private_key(text, None))
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -145,7 +146,7 @@ def _parsed(field: str, data: str, load: Any) -> Any:
 
 
 def _named(error: ValidationError) -> str:
-    """The fields that are wrong, and never what stands in them: it may be a secret."""
+    """The names of the wrong fields, never their values: they may be secrets."""
     found = error.errors(include_url=False, include_input=False)
     words = [_in_words(dotted(one["loc"]), one["type"], one["msg"]) for one in found[:_FIELDS_SHOWN]]
     more = f"; and {len(found) - _FIELDS_SHOWN} more" if len(found) > _FIELDS_SHOWN else ""
@@ -160,6 +161,6 @@ def _in_words(field: str, kind: str, message: str) -> str:
         case "missing":
             return f"{name} is missing"
         case "too_long":
-            return f"{name} has more than is allowed"
+            return f"{name} has more entries than allowed"
         case _:
             return f"{name}: {message}"

@@ -1,6 +1,6 @@
-"""One cluster's entries in a kubeconfig that may hold others: found, compared with what is to be put in, put in.
+"""The entries of one cluster in a kubeconfig that may have others: finds, compares and replaces them.
 
-A cluster is known by its whole CA. What has the same name and belongs to another one is never replaced.
+A cluster is identified by its whole CA. An entry of the same name that belongs to another cluster is never replaced.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from provisioner.world.derived import ca_fingerprint, same_ca
 
 Config = dict[str, Any]
 
-# Of each kind of entry: the list that it is in, and the key that its content has.
+# For each kind of entry: the list that it is in, and the key of its content.
 _KINDS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 _MOST_BYTES = 4 * 2**20
 # kubeadm's client certificates are valid for a year, and are renewed by an upgrade or by hand.
@@ -28,7 +28,7 @@ _RENEWED_BEFORE = timedelta(days=30)
 
 
 def parse(text: str) -> Config:
-    """A kubeconfig as it is; ValueError for what is none. An empty one is fine."""
+    """A kubeconfig as it is; ValueError when the text is not one. An empty one is fine."""
     config = plain_yaml.read(text, _MOST_BYTES)
     if config is None:
         return {}
@@ -44,7 +44,7 @@ def parse(text: str) -> Config:
 
 
 def entries(given: Access, name: str) -> Config:
-    """A whole kubeconfig of nothing but this access, with cluster and context named after the cluster."""
+    """A complete kubeconfig with this access only, with cluster and context named after the cluster."""
     cluster = {"certificate-authority-data": _base64(given.ca), "server": given.server}
     user = {"client-certificate-data": _base64(given.certificate), "client-key-data": _base64(given.key.reveal())}
     return {
@@ -65,39 +65,39 @@ def strangers(config: Config, name: str) -> list[str]:
 
 
 def conflicts(config: Config, given: Access, name: str) -> Iterator[str]:
-    """What has the name of an entry of ours and belongs to something else: both, as a line each."""
+    """Entries with our names that belong to something else: the existing and the new one, in a line each."""
     theirs = _found(config, "clusters", name)
     if theirs is not None and not same_ca(given.ca, _text(theirs, "certificate-authority-data")):
         ours = f"{given.server}, CA {ca_fingerprint(given.ca)}"
-        yield f"cluster {name} is there: {shown(_text(theirs, 'server'))}, CA {_fingerprint(theirs)}"
+        yield f"cluster {name} exists: {shown(_text(theirs, 'server'))}, CA {_fingerprint(theirs)}"
         yield f"cluster {name} to be written: {ours}"
         return
     context = _found(config, "contexts", name)
     if context is not None and not _uses(context, name):
         used = " and ".join(f"{key} {shown(_text(context, key))}" for key in _pair(name))
-        yield f"context {name} is there: {used}"
+        yield f"context {name} exists: {used}"
         yield f"context {name} to be written: cluster {name} and user {_user(name)}"
     if _found(config, "users", _user(name)) is not None:
         using = [one["context"] for one in config.get("contexts") or [] if _is_of(one, _user(name))]
         others = [cluster for one in using if (cluster := _text(one, "cluster")) != name]
         if others or theirs is None:
-            yield f"user {_user(name)} is there: for {', '.join(map(shown, others)) or 'no cluster of this file'}"
+            yield f"user {_user(name)} exists: for {', '.join(map(shown, others)) or 'no cluster in this file'}"
             yield f"user {_user(name)} to be written: for cluster {name}"
 
 
 def merged(config: Config, given: Access, name: str) -> Config:
-    """The same kubeconfig with this access put in, in the place of its own older entries; all else is untouched."""
+    """The same kubeconfig with this access, which replaces its own older entries; all else is unchanged."""
     added = entries(given, name)
     own = _found(config, "contexts", name)
     if own:
-        # Such as the namespace that its user has chosen.
+        # Such as a namespace that the user has chosen.
         added["contexts"] = [{"name": name, "context": {**own, **_pair(name)}}]
     lists = {kind: _with(config.get(kind) or [], added[kind][0]) for kind in _KINDS}
     return {**config, **added, **lists}
 
 
 def dump(config: Config) -> str:
-    """As text; ValueError for what YAML has no words for."""
+    """The kubeconfig as text; ValueError when YAML cannot express it."""
     try:
         return yaml.safe_dump(config, sort_keys=False)
     except yaml.YAMLError:
@@ -105,7 +105,7 @@ def dump(config: Config) -> str:
 
 
 def is_current(text: str, name: str, server: str, ca: str, now: datetime) -> bool:
-    """Whether the text is a kubeconfig that opens the cluster at this server with this CA, for another month."""
+    """Whether the text is a kubeconfig that gives access to this server with this CA, for another month."""
     try:
         config = parse(text)
         kept = access.of(_own(config, name), server, ca)
@@ -115,7 +115,7 @@ def is_current(text: str, name: str, server: str, ca: str, now: datetime) -> boo
 
 
 def _own(config: Config, name: str) -> Config:
-    """The entries that have our names, as a kubeconfig of their own."""
+    """The entries that have our names, as a separate kubeconfig."""
     names = {"clusters": name, "contexts": name, "users": _user(name)}
     lists = {kind: [one for one in config.get(kind) or [] if one["name"] == names[kind]] for kind in _KINDS}
     pairs = [{**one, "context": {key: one["context"].get(key) for key in _pair(name)}} for one in lists["contexts"]]
@@ -123,7 +123,7 @@ def _own(config: Config, name: str) -> Config:
 
 
 def _with(entries: list[Config], added: Config) -> list[Config]:
-    """The list with an entry in the place of the one of its name, or at its end."""
+    """The list with an entry that replaces the one of its name, or is added at the end."""
     names = [entry["name"] for entry in entries]
     place = names.index(added["name"]) if added["name"] in names else len(names)
     return [*entries[:place], added, *entries[place + 1 :]]

@@ -1,5 +1,5 @@
-"""YAML without its dangerous parts: no anchors and aliases (a few lines of them make gigabytes), no second key of the
-same name, of a bounded size and depth. JSON is YAML, too.
+"""YAML without its dangerous parts: no anchors and aliases (a few lines of them make gigabytes), no duplicate
+keys, and a limited size and depth. JSON is YAML, too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SHOWN = 120
 
 
 def read(text: str, most_bytes: int) -> object:
-    """The value of the one document; ValueError says why there is none."""
+    """The value of the only document; ValueError says why there is none."""
     if len(text.encode(errors="replace")) > most_bytes:
         raise ValueError(f"it is larger than {most_bytes} bytes")
     _require_plain(text)
@@ -27,7 +27,7 @@ def read(text: str, most_bytes: int) -> object:
 
 
 def _require_plain(text: str) -> None:
-    """Event by event, before anything is built of them."""
+    """Check event by event, before values are built from them."""
     depth = 0
     try:
         for event in yaml.parse(text, yaml.SafeLoader):

@@ -1,1 +1,1 @@
-"""Machines to play on, and the inventory they give: containers that behave like freshly installed servers."""
+"""Machines to try things on, and their inventory: containers that behave like freshly installed servers."""

@@ -39,7 +39,7 @@ class Lab:
 
 
 def default_ssh_port() -> int | None:
-    """The first published port this machine needs to reach lab machines, or None where their addresses do."""
+    """The first published port this machine needs to reach lab machines, or None where it can use their addresses."""
     return None if engine.is_local_linux() else PUBLISHED_FROM
 
 
@@ -82,8 +82,8 @@ def _refuse_what_is_in_the_way(client: docker.DockerClient, spec: LabSpec, old: 
     existing = machines.find(client, spec.name)
     if existing and old is None:
         raise LabError(
-            f"the engine has machines of a lab {spec.name} that {state_directory()} knows nothing of",
-            hint="choose another name, or remove them (lab down) if nobody else uses them",
+            f"the engine has machines of a lab {spec.name}, but {state_directory()} has no record of it",
+            hint="choose another name, or remove them (lab down) if no other user needs them",
         )
     running = {name for name, container in existing.items() if container.status == "running"}
     # Ports do not depend on the range, which may not be chosen yet.
@@ -147,7 +147,7 @@ def inventory(name: str) -> str:
 
 
 def halt(name: str, listen: Listener) -> None:
-    """Shut the lab's machines down in order; disks, addresses and keys stay. `up` starts them again.
+    """Shut down the lab's machines cleanly; disks, addresses and keys stay. `up` starts them again.
 
     Raises LabError when there is no such lab, or the engine does not answer.
     """
@@ -171,7 +171,7 @@ def resume(name: str, listen: Listener) -> Lab:
 
 
 def down(name: str, listen: Listener) -> None:
-    """Remove the lab: machines, volumes, network, state. Whatever is gone already is fine.
+    """Remove the lab: machines, volumes, network, state. It is no error if some of them are gone.
 
     The image stays, as a cache. An engine that was started by hand is stopped when nothing is left in it.
     Raises LabError when the engine holds the lab but cannot be started.

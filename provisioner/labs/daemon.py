@@ -1,4 +1,4 @@
-"""Docker's daemon where no systemd starts it: started by hand, known again by its command line, stopped."""
+"""Docker's daemon where no systemd starts it: started by hand, recognised by its command line, stopped."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ def _pid_file() -> Path:
 
 
 def log_file() -> Path:
-    """Where it writes."""
+    """The daemon's log file."""
     return state.engine_directory() / "dockerd.log"
 
 
 def start(prefix: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    """The daemon, detached from this process and its terminal; the socket belongs to the user's own group."""
+    """Start the daemon, detached from this process and its terminal; the socket belongs to the user's own group."""
     _pid_file().unlink(missing_ok=True)
     argv = [*prefix, "dockerd", f"--pidfile={_pid_file()}", f"--group={os.getgid()}"]
     with log_file().open("ab") as log:
         daemon = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
         )
-    # It outlives this process; should it end before, somebody has heard of it.
+    # It outlives this process; if it ends earlier, this thread collects its exit code.
     threading.Thread(target=daemon.wait, daemon=True).start()
     return daemon
 
 
 def started_by_us() -> int | None:
-    """The process id of the engine that was started by hand, or None. A reused id is not taken for ours."""
+    """The process id of the engine that was started by hand, or None. A reused id is not mistaken for it."""
     try:
         pid = int(_pid_file().read_text())
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -50,7 +50,7 @@ def started_by_us() -> int | None:
 
 
 def stop(pid: int) -> None:
-    """End it, and wait until it has ended. Raises LabError when it does not."""
+    """Stop the daemon and wait until it has ended. Raises LabError when it does not end."""
     if os.geteuid() == 0:
         os.kill(pid, signal.SIGTERM)
     else:

@@ -1,6 +1,6 @@
-"""Docker Engine on this machine: found where it is, installed and started where it is not.
+"""Docker Engine on this machine: used when it exists, installed and started when it does not.
 
-Where systemd is init, the engine is its service. Elsewhere it is started by hand and belongs to this project:
+Where systemd is init, the engine is a systemd service. Elsewhere it is started by hand and belongs to this project:
 it is stopped when the last lab goes down (what it has stored stays).
 """
 
@@ -50,7 +50,7 @@ def reachable(timeout_s: float = 60.0) -> docker.DockerClient | None:
 
 
 def _listens(address: str) -> bool:
-    """Whether somebody is behind a local socket; docker-py leaks its own when nobody is."""
+    """Whether a process listens on a local socket; docker-py leaks its own socket when none does."""
     if not address.startswith("unix://"):
         return True
     with closing(socket.socket(socket.AF_UNIX)) as probe:
@@ -58,7 +58,7 @@ def _listens(address: str) -> bool:
 
 
 def _where() -> dict[str, object]:
-    """DOCKER_HOST and its companions; else the command line's context (Docker Desktop has its own socket)."""
+    """DOCKER_HOST and related variables; else the command line's context (Docker Desktop has its own socket)."""
     given: dict[str, object] = docker.utils.kwargs_from_env()
     if given:
         return given
@@ -71,7 +71,7 @@ def ensure(listen: Listener) -> docker.DockerClient:
 
     Raises LabError when that is not possible here, saying what to do; BuildError when the installation fails.
     """
-    # Under the lock also where one answers: another run may be about to stop it.
+    # Take the lock even if an engine answers: another run may be about to stop it.
     with state.locked(state.engine_directory(), wait_s=INSTALL_WAIT_S) as home:
         try:
             client = reachable()
@@ -92,7 +92,7 @@ def _made_to_answer(listen: Listener) -> docker.DockerClient:
 
 
 def installed() -> bool:
-    """Whether the daemon is on this machine."""
+    """Whether the daemon is installed on this machine."""
     return packages.has_program("dockerd")
 
 
@@ -101,17 +101,17 @@ def _refuse_another_engine() -> None:
     if given:
         raise LabError(
             f"no Docker Engine answers at DOCKER_HOST={given}",
-            hint="start that engine, or unset DOCKER_HOST to use the one of this machine",
+            hint="start that engine, or unset DOCKER_HOST to use the one on this machine",
         )
 
 
 def _install(listen: Listener) -> None:
     if not packages.has_apt():
         raise LabError(
-            "no Docker Engine answers, and on this system it cannot be installed for you",
+            "no Docker Engine answers, and it cannot be installed automatically on this system",
             hint="install and start Docker Desktop or Docker Engine: https://docs.docker.com/get-docker/",
         )
-    listen(Note(f"There is no Docker Engine here; these packages will be installed: {' '.join(PACKAGES)}"))
+    listen(Note(f"Docker Engine is not installed; these packages will be installed: {' '.join(PACKAGES)}"))
     packages.install(PACKAGES, listen)
 
 
@@ -120,15 +120,15 @@ def _refuses_us() -> bool:
 
 
 def _let_us_in(listen: Listener) -> None:
-    """Grant this user the socket until the engine restarts; only with sudo, which would allow it anyway."""
+    """Give this user access to the socket until the engine restarts; only with sudo, which would allow it anyway."""
     prefix = packages.root_prefix()
     if not prefix:
         raise LabError(
-            f"you may not use the Docker Engine of this machine ({SOCKET})",
+            f"you are not allowed to use the Docker Engine of this machine ({SOCKET})",
             hint="run as root, or ask an administrator for: usermod -aG docker USER; then log in again",
         )
     packages.install(("acl",), listen)
-    with step(listen, HOST, "grant this user the engine's socket, until the engine restarts"):
+    with step(listen, HOST, "give this user access to the engine's socket until the engine restarts"):
         run([*prefix, "setfacl", "--modify", f"user:{os.getuid()}:rw", str(SOCKET)], timeout_s=GRANT_TIMEOUT_S)
 
 
@@ -141,7 +141,7 @@ def _start(listen: Listener) -> docker.DockerClient:
     prefix = packages.root_prefix()
     if prefix is None or not installed():
         raise LabError(
-            "Docker Engine does not run, and you may not start it",
+            "Docker Engine does not run, and you are not allowed to start it",
             hint="start it (systemctl start docker, or Docker Desktop), or run as root",
         )
     if Path("/run/systemd/system").is_dir():
@@ -171,7 +171,7 @@ def _answering(listen: Listener, alive: Callable[[], bool]) -> docker.DockerClie
 
 
 def stop_engine(listen: Listener) -> bool:
-    """Stop the engine if it was started by hand and no lab is left, nor anything in it; whether it was stopped.
+    """Stop the engine if it was started by hand and no lab or container is left; returns whether it was stopped.
 
     What it stores under /var/lib/docker (the machines' image) stays.
     """
@@ -199,6 +199,6 @@ def _is_in_use() -> bool:
 
 
 def is_local_linux() -> bool:
-    """Whether containers' addresses are reached from here: not where the engine is in a virtual machine."""
+    """Whether containers' addresses can be reached from here: not when the engine is in a virtual machine."""
     given = os.environ.get("DOCKER_HOST", "unix://")
     return sys.platform == "linux" and given.startswith("unix://")

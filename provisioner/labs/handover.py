@@ -1,4 +1,4 @@
-"""What a lab hands over to whoever works on it: host keys, the inventory, the ssh call."""
+"""What a lab gives its user: host keys, the inventory, the ssh call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from provisioner.paths import write_private
 
 
 def write_known_hosts(home: Path, members: Iterable[Machine], containers: Mapping[str, Container]) -> None:
-    """Learn the machines' host keys, anew each time: a machine removed by hand comes back with other ones."""
+    """Learn the machines' host keys, again each time: a machine removed by hand comes back with other ones."""
     lines = [inventory.known_hosts(one, machines.host_keys(containers[one.name])) for one in members]
     write_private(home / state.KNOWN_HOSTS, "".join(lines))
 
@@ -26,7 +26,7 @@ def write_inventory(home: Path, members: Sequence[Machine], listen: Listener, ku
     if current in (None, former, fresh):
         write_private(path, fresh)
     elif fresh != former:
-        listen(Note(f"{path} was edited and is kept; what it would be now is in {made}"))
+        listen(Note(f"{path} was edited and is kept; the new version is in {made}"))
     write_private(made, fresh)
 
 

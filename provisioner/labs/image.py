@@ -38,7 +38,7 @@ CONTENTS = (
     *("openssh-server", "sudo", "ca-certificates", "curl", "gnupg"),
     *("iproute2", "iputils-ping", "netbase"),
 )
-# What Debian counts among what every machine has, and Ubuntu does not.
+# What every Debian has by default, and a minimal Ubuntu does not.
 BESIDES = {"debian": (), "ubuntu": ("apt",)}
 BOOTSTRAP_OPTIONS = (
     "--variant=minbase",
@@ -47,7 +47,7 @@ BOOTSTRAP_OPTIONS = (
     # It would mark the machine id as that of a first boot; node.sh empties it, as image builders do.
     "--skip=cleanup/reproducible",
 )
-# Docker stops a container by this signal; systemd shuts down in order on it (systemd(1), SIGRTMIN+3).
+# Docker stops a container with this signal; systemd shuts down cleanly on it (systemd(1), SIGRTMIN+3).
 STOP_SIGNAL = "SIGRTMIN+3"
 
 
@@ -62,7 +62,7 @@ def recipe(release: str, contents: Sequence[str], files: Sequence[bytes]) -> str
 
 def tag(release: str) -> str:
     """The image's full name for a release."""
-    files = [(_folder() / name).read_bytes() for name in FILES]
+    files = [(_directory() / name).read_bytes() for name in FILES]
     return f"{REPOSITORY}:{release}-{recipe(release, (*BOOTSTRAP_OPTIONS, *contents(release)), files)}"
 
 
@@ -71,12 +71,12 @@ def contents(release: str) -> tuple[str, ...]:
     return (*CONTENTS, *BESIDES[RELEASES[release]])
 
 
-def _folder() -> Path:
+def _directory() -> Path:
     return templating.path("lab")
 
 
 def ensure(client: docker.DockerClient, release: str, listen: Listener) -> str:
-    """The name of the image for `release`, made now if it is not there.
+    """The name of the image for `release`, which is made now if it does not exist.
 
     Raises BuildError with the end of the output when neither a mirror nor a registry gives it.
     """
@@ -126,7 +126,7 @@ def from_mirror(
 ) -> None:
     """Make the image `name` from a mirror: `address`, this machine's own, or the distribution's."""
     packages.install(TOOLS, listen)
-    # Its own name: what a killed run has started may still be writing to another one.
+    # A name of its own: a process that a killed run has started may still be writing to another one.
     archive = _cache() / f"{release}-{os.getpid()}.tar"
     _cache().mkdir(parents=True, exist_ok=True)
     title = f"install {RELEASES[release].title()} {release} into an image"
@@ -148,7 +148,7 @@ def _source(release: str, address: str | None) -> AbstractContextManager[str | N
 
 
 def _hint(release: str) -> str:
-    return f"is there a mirror of {RELEASES[release].title()} {release} that is reachable (apt-get update)?"
+    return f"can a mirror of {RELEASES[release].title()} {release} be reached (apt-get update)?"
 
 
 def bootstrap_command(release: str, archive: Path, source: str | None) -> list[str]:
@@ -157,7 +157,7 @@ def bootstrap_command(release: str, archive: Path, source: str | None) -> list[s
         "mmdebstrap",
         *BOOTSTRAP_OPTIONS,
         f"--include={','.join(contents(release))}",
-        f"--customize-hook={_folder() / 'node.sh'}",
+        f"--customize-hook={_directory() / 'node.sh'}",
         release,
         str(archive),
         *([source] if source else []),
@@ -180,7 +180,7 @@ def from_registry(
     with step(listen, HOST, f"build the image from {base}"):
         try:
             client.images.build(
-                path=str(_folder()),
+                path=str(_directory()),
                 tag=name,
                 buildargs={"BASE": base, "PACKAGES": " ".join(contents(release))},
                 rm=True,

@@ -1,4 +1,4 @@
-"""The inventory a lab gives: ordinary Ansible YAML, the same as for servers of one's own. Pure."""
+"""The inventory of a lab: ordinary Ansible YAML, the same as for real servers. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEADER = """\
 
 
 def text(lab: str, machines: Iterable[Machine], kubernetes: str = "") -> str:
-    """The inventory file of `lab`; Docker as the runtime where the kubelet reaches it by itself."""
+    """The inventory file of `lab`; the runtime is Docker where the kubelet supports it directly."""
     members = tuple(machines)
     groups = {
         "control_plane": _group(members, Role.CONTROL_PLANE),
@@ -58,7 +58,7 @@ def _host(machine: Machine) -> dict[str, object]:
     address = str(machine.address)
     variables: dict[str, object] = {"ansible_host": machine.ssh_host}
     variables |= {} if machine.ssh_port == SSH_PORT else {"ansible_port": machine.ssh_port}
-    # Reached through a published port, a machine still speaks to the others from its own address.
+    # A machine that is reached through a published port still talks to the others from its own address.
     return variables | ({} if machine.ssh_host == address else {"node_ip": address})
 
 

@@ -28,17 +28,17 @@ USER = "admin"
 # The first user of a fresh Debian.
 USER_ID = 1000
 BOOT_TIMEOUT_S = 120.0
-# systemd ends services and pods in a second or two. What it then waits for, 90 seconds long, are processes of pods that
-# heed no signal, and scopes that are empty: in a container with control groups of version 1 it is not always told.
+# systemd ends services and pods in a second or two. Then it waits 90 seconds for processes of pods that ignore signals,
+# and for scopes that are empty: in a container with cgroups of version 1 it is not always notified.
 HALT_TIMEOUT_S = 15.0
 POLL_S = 0.3
 BANNER_TIMEOUT_S = 2.0
-# What the engine answers to whom wants a container away that it is removing for somebody else.
+# The engine's answer to a request to remove a container that it is already removing.
 CONFLICT = 409
 REMOVAL_TIMEOUT_S = 60.0
 # A machine with a cluster takes about 14 of the 128 that Linux gives a user by default (inotify(7)).
-TOO_MANY = "with many machines on this host: raise sysctl fs.inotify.max_user_instances (to 1024), or take a lab down"
-# Overlay does not lie on overlay, which a container's own files are; kubelet and etcd want a real disk, too.
+TOO_MANY = "with many machines here: raise sysctl fs.inotify.max_user_instances (to 1024), or take a lab down"
+# A container's own files are an overlay, which cannot be under another overlay; kubelet and etcd need a real disk, too.
 VOLUMES = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
 HOST_MODULES = "/lib/modules"
 BOOTED = ("running", "degraded")
@@ -105,8 +105,8 @@ def host_config(spec: LabSpec, rights: Rights, machine: Machine) -> Mapping[str,
 
 
 def node_config(rights: Rights) -> dict[str, object]:
-    """The part of it that makes a container a machine, whoever makes it and whatever its network."""
-    # With the host's own view of control groups, all machines would share one kubepods group.
+    """The part of `HostConfig` that makes a container a machine, for any caller and any network."""
+    # With this machine's own view of cgroups, all machines of a lab would share one kubepods group.
     config: dict[str, object] = {"CgroupnsMode": "private", "Tmpfs": {"/run": "", "/run/lock": ""}, **options(rights)}
     # modprobe inside needs the modules of the kernel that really runs.
     if not engine.is_local_linux() or Path(HOST_MODULES).is_dir():
@@ -118,13 +118,13 @@ def _put_key(container: Container, public_key: str) -> None:
     """The lab's key for the login user, as a cloud image gets it; the container need not run."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        folder = tarfile.TarInfo(".ssh")
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o700
+        directory = tarfile.TarInfo(".ssh")
+        directory.type, directory.mode = tarfile.DIRTYPE, 0o700
         file = tarfile.TarInfo(".ssh/authorized_keys")
         file.mode, file.size = 0o600, len(public_key.encode())
-        for member in (folder, file):
+        for member in (directory, file):
             member.uid = member.gid = USER_ID
-        tar.addfile(folder)
+        tar.addfile(directory)
         tar.addfile(file, io.BytesIO(public_key.encode()))
     container.put_archive(f"/home/{USER}", archive.getvalue())
 
@@ -135,7 +135,7 @@ def _start(container: Container, machine: Machine) -> None:
     except APIError as error:
         text = str(error.explanation)
         taken = "already allocated" in text or "already in use" in text
-        hint = f"is something else using port {machine.ssh_port} or address {machine.address}?" if taken else ""
+        hint = f"does another process use port {machine.ssh_port} or address {machine.address}?" if taken else ""
         raise LabError(f"{machine.name} does not start: {text}", hint=hint) from error
 
 
@@ -181,7 +181,7 @@ def _not_booted(container: Container, machine: Machine, message: str) -> LabErro
 
 
 def host_keys(container: Container) -> tuple[str, ...]:
-    """The public host keys of a running machine (`TYPE KEY`), by way of the engine and not the network."""
+    """The public host keys of a running machine (`TYPE KEY`), read through the engine and not over the network."""
     files = [f"/etc/ssh/ssh_host_{kind}_key.pub" for kind in ("ed25519", "ecdsa", "rsa")]
     output = container.exec_run(["cat", *files], stderr=False).output
     lines = (line.split() for line in bytes(output).decode().splitlines())
@@ -189,13 +189,13 @@ def host_keys(container: Container) -> tuple[str, ...]:
 
 
 def halt(machine: str, container: Container, listen: Listener) -> None:
-    """Let systemd shut the machine down; it is cut off when that takes too long."""
+    """Let systemd shut the machine down; it is killed when that takes too long."""
     with step(listen, machine, "halt"):
         container.stop(timeout=int(HALT_TIMEOUT_S))
 
 
 def remove(container: Container) -> None:
-    """Remove a container with its anonymous volumes, running or not; one that goes already, or is gone, is fine."""
+    """Remove a container with its anonymous volumes, running or not; it is no error if it is gone or being removed."""
     with suppress(NotFound):
         try:
             container.remove(force=True, v=True)

@@ -64,24 +64,24 @@ def subnet_of(network: Network) -> IPv4Network:
     return IPv4Network(network.attrs["IPAM"]["Config"][0]["Subnet"])
 
 
-def ensure(client: docker.DockerClient, lab: str, wished: IPv4Network | None, mtu: int | None = None) -> IPv4Network:
-    """The range of the lab's network, which is made when there is none; `mtu` is its largest packet, in bytes.
+def ensure(client: docker.DockerClient, lab: str, desired: IPv4Network | None, mtu: int | None = None) -> IPv4Network:
+    """The range of the lab's network, which is made when there is none; `mtu` is in bytes.
 
-    Raises LabError when `wished`, or every range the lab would take by itself, is in use.
+    Raises LabError when `desired`, or every range the lab would take by itself, is in use.
     """
     existing = find(client, lab)
     if existing is not None:
         return subnet_of(existing)
     routes = tuple(parse_routes(ROUTES.read_text())) if ROUTES.exists() else ()
-    if wished is None:
+    if desired is None:
         return _first_that_fits(client, lab, free_subnets((*routes, *_networks(client))), mtu)
-    overlapped = [str(route) for route in (*routes, *_networks(client)) if wished.overlaps(route)]
-    if overlapped or not _create(client, lab, wished, mtu):
+    overlapped = [str(route) for route in (*routes, *_networks(client)) if desired.overlaps(route)]
+    if overlapped or not _create(client, lab, desired, mtu):
         raise LabError(
-            f"the address range {wished} is taken{': this host has ' + overlapped[0] if overlapped else ''}",
+            f"the address range {desired} is taken{': this machine has ' + overlapped[0] if overlapped else ''}",
             hint="choose another range, or leave the choice to the lab",
         )
-    return wished
+    return desired
 
 
 def _networks(client: docker.DockerClient) -> Iterator[IPv4Network]:
@@ -97,11 +97,11 @@ def _first_that_fits(
     for subnet in candidates:
         if _create(client, lab, subnet, mtu):
             return subnet
-    raise LabError("every private address range the lab would use is taken", hint="choose one yourself")
+    raise LabError("all private address ranges that the lab would use are taken", hint="choose one yourself")
 
 
 def _create(client: docker.DockerClient, lab: str, subnet: IPv4Network, mtu: int | None) -> bool:
-    """Make the network; False when the engine says that another one, made meanwhile, overlaps."""
+    """Make the network; False when the engine reports an overlap with another one that was made meanwhile."""
     try:
         client.networks.create(
             full_name(lab),

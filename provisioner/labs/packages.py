@@ -28,18 +28,18 @@ def missing_packages(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def has_apt() -> bool:
-    """Whether this machine is a Debian or Ubuntu, as far as installing packages goes."""
+    """Whether packages can be installed here as on Debian or Ubuntu."""
     return all(shutil.which(program) for program in ("apt-get", "dpkg-query"))
 
 
 def has_program(name: str) -> bool:
-    """Whether a program is here, also where only root looks for it."""
+    """Whether a program is installed, also in the directories that only root searches."""
     places = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/sbin", "/usr/sbin", "/sbin"]
     return shutil.which(name, path=os.pathsep.join(places)) is not None
 
 
 def install_programs(programs: Mapping[str, str], listen: Listener) -> tuple[str, ...]:
-    """Install the packages of those programs (`{program: package}`) that are not here; gives the packages."""
+    """Install the packages of those programs (`{program: package}`) that are missing; returns the packages."""
     return install([package for program, package in programs.items() if not has_program(program)], listen)
 
 
@@ -55,9 +55,9 @@ def root_prefix() -> tuple[str, ...] | None:
 
 
 def install(names: Iterable[str], listen: Listener) -> tuple[str, ...]:
-    """Install those of `names` that are missing, named in a step before; gives what was installed.
+    """Install those of `names` that are missing, in a step that names them; returns what was installed.
 
-    Raises LabError when this machine has no apt or gives no right to install, BuildError when apt fails.
+    Raises LabError when this machine has no apt or the user may not install, BuildError when apt fails.
     """
     missing = missing_packages(names) if has_apt() else tuple(names)
     if not missing:
@@ -75,7 +75,7 @@ def _right_to_install(missing: tuple[str, ...]) -> tuple[str, ...]:
     if not has_apt():
         raise LabError(
             f"cannot install {names}: this is neither Debian nor Ubuntu",
-            hint="install them by this system's own means, then run again",
+            hint="install them with this system's own package manager, then run again",
         )
     prefix = root_prefix()
     if prefix is None:
@@ -87,7 +87,7 @@ def _right_to_install(missing: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _refresh(prefix: tuple[str, ...]) -> None:
-    """Fetch package lists. A foreign repository that is down must not stop us: the installation decides."""
+    """Fetch package lists. A third-party repository that is down must not stop the run: the installation decides."""
     try:
         run([*prefix, "apt-get", *APT_OPTIONS, "update"], timeout_s=INSTALL_TIMEOUT_S)
     except BuildError:

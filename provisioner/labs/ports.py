@@ -1,4 +1,4 @@
-"""Published ports: looked at before anything is made, because the engine would only notice half-way."""
+"""Published ports: checked before anything is made, because the engine would only notice a conflict half-way."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from provisioner.labs.spec import LOOPBACK, Machine
 
 
 def refuse_taken(machines: Iterable[Machine]) -> None:
-    """Raise LabError with every published port of `machines` on which something else already listens."""
+    """Raise LabError with every published port of `machines` on which another process already listens."""
     taken = [one for one in machines if one.ssh_host == LOOPBACK and not _is_free(one.ssh_port)]
     if taken:
         raise LabError(
             f"published ports on {LOOPBACK} are already taken",
             [Problem("lab", one.name, f"port {one.ssh_port} is taken") for one in taken],
-            hint="choose another first port, or end what listens there (ss -ltnp)",
+            hint="choose another first port, or stop the process that listens there (ss -ltnp)",
         )
 
 
 def _is_free(port: int) -> bool:
     with closing(socket.socket()) as probe:
-        # As the engine does it: what lingers of a closed connection does not count.
+        # As the engine does it: what remains of a closed connection does not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

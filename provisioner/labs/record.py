@@ -17,7 +17,7 @@ from provisioner.paths import write_private
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The spec with its subnet chosen, the image of its machines, and the rights their host grants."""
+    """The spec with its subnet chosen, the image of its machines, and the rights that this machine grants."""
 
     spec: LabSpec
     image: str
@@ -52,5 +52,5 @@ def read(name: str) -> Record | None:
 def machines(record: Record) -> tuple[Machine, ...]:
     """The machines that belong to the lab, whether they exist or not. Raises LabError without a subnet."""
     if record.spec.subnet is None:
-        raise LabError(f"{path(record.spec.name)} names no subnet", hint="take the lab down and up again")
+        raise LabError(f"{path(record.spec.name)} has no subnet", hint="take the lab down and up again")
     return specs.machines(record.spec, record.spec.subnet)

@@ -1,4 +1,4 @@
-"""What a machine's container may do: privileged where the host grants it, else all but one capability."""
+"""What a machine's container may do: privileged where this machine grants it, else all capabilities but one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CAPABILITIES = (
     *("SYS_BOOT", "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO"),
     *("SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM"),
 )
-# The kubelet ends without the kernel's log; privileged pods (kube-proxy) need all devices granted.
+# The kubelet exits without the kernel's log; privileged pods (kube-proxy) need all devices granted.
 KERNEL_LOG = {"PathOnHost": "/dev/kmsg", "PathInContainer": "/dev/kmsg", "CgroupPermissions": "rwm"}
 ALL_DEVICES = "a *:* rwm"
 
@@ -48,9 +48,9 @@ def options(rights: Rights) -> Mapping[str, object]:
 
 
 def granted(client: docker.DockerClient, image: str, lab: str) -> Rights:
-    """The most that this host grants, tried with a container of `image` that ends at once.
+    """The most that this machine grants, tested with a container of `image` that exits at once.
 
-    Raises LabError with the engine's words when it grants neither.
+    Raises LabError with the engine's message when it grants neither.
     """
     refusal = ""
     for rights in Rights:
@@ -58,7 +58,7 @@ def granted(client: docker.DockerClient, image: str, lab: str) -> Rights:
         if not refusal:
             return rights
     raise LabError(
-        "this host does not let a container be a machine",
+        "containers here cannot get the rights that a lab machine needs",
         hint="run where containers may be privileged: a virtual machine or a server of your own",
         details=refusal,
     )

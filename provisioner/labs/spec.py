@@ -1,4 +1,4 @@
-"""What a lab should be and what it is, as values: sizes asked for, machines, names and addresses. Pure."""
+"""What a lab should be and what it is, as values: requested sizes, machines, names and addresses. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from provisioner.inventory.values import Version
 RELEASES = {"bookworm": "debian", "bullseye": "debian", "trixie": "debian", "jammy": "ubuntu", "noble": "ubuntu"}
 # What a bundle from Debian's sources holds.
 KUBERNETES_VERSION = "1.20.2"
-# Control planes count from .10 of the network, workers from its middle: more of one never move the other.
+# Control planes are numbered from .10 of the network, workers from its middle: adding some never moves the others.
 FIRST_CONTROL_PLANE = 10
 LOOPBACK = "127.0.0.1"
 # Published ports: control planes from the first one, workers this many after it.
@@ -25,7 +25,7 @@ HIGHEST_PORT = 65535
 LEAST_MEMORY_MIB = 512
 # What VirtualBox gives to the first interface of each of its machines, all alike (VirtualBox manual, "NAT").
 NAT = "10.0.2.15/24"
-# What an IPv4 network has to carry at least (RFC 791), and the most that Linux's bridges are used with.
+# The smallest MTU of an IPv4 network (RFC 791), and the largest one that Linux bridges are used with.
 MTUS = range(576, 9001)
 
 
@@ -35,8 +35,9 @@ class LabSpec:
 
     `subnet` None takes a free one. `ssh_port` publishes the machines' sshd on 127.0.0.1 from that port on;
     None reaches them at their addresses, which works where the engine runs on this machine itself. `kubernetes` is the
-    version that the inventory names; empty: as it was, or the one that Debian has the source of. With `nat`, machines
-    have a first interface as in VirtualBox, with the same address on all; `mtu` is the network's, or the engine's own.
+    version that the inventory names; empty keeps the old one, or takes the one that Debian has the source of. With
+    `nat`, machines have a first interface as in VirtualBox, with the same address on all; `mtu` is that of the network,
+    None for the engine's default.
     """
 
     name: str = "lab"
@@ -68,21 +69,21 @@ class Machine:
 
 
 def problems(spec: LabSpec) -> tuple[Problem, ...]:
-    """Everything about `spec` that cannot be, all at once."""
+    """Everything in `spec` that is not possible, all at once."""
     size = spec.control_planes + spec.workers
     findings = (
         (
             bool(spec.kubernetes) and not re.fullmatch(Version.pattern, spec.kubernetes),
             "kubernetes",
             f"{spec.kubernetes!r} is not a full version",
-            f"name it as {KUBERNETES_VERSION}",
+            f"write it like {KUBERNETES_VERSION}",
         ),
         (spec.control_planes < 1, "control planes", "a cluster needs at least one control plane", ""),
-        (spec.workers < 0, "workers", "there cannot be fewer than none", ""),
+        (spec.workers < 0, "workers", "the number must not be negative", ""),
         (
             spec.release not in RELEASES,
             "release",
-            f"{spec.release!r} is not a release the lab knows",
+            f"{spec.release!r} is not a release that the lab knows",
             f"use one of: {', '.join(RELEASES)}",
         ),
         (
@@ -95,7 +96,7 @@ def problems(spec: LabSpec) -> tuple[Problem, ...]:
         (
             spec.mtu is not None and spec.mtu not in MTUS,
             "mtu",
-            f"{spec.mtu} bytes is no packet size of a network",
+            f"{spec.mtu} is not a valid MTU",
             f"use one from {MTUS[0]} to {MTUS[-1]}, such as 1400",
         ),
         (
@@ -118,7 +119,7 @@ def check(spec: LabSpec) -> None:
     """Raise LabError with all problems of `spec`."""
     found = problems(spec)
     if found:
-        raise LabError(f"the lab {spec.name} cannot be as asked", found)
+        raise LabError(f"the lab {spec.name} cannot be made as requested", found)
 
 
 def _fits(spec: LabSpec, subnet: IPv4Network) -> bool:
@@ -129,7 +130,7 @@ def _fits(spec: LabSpec, subnet: IPv4Network) -> bool:
 def machines(spec: LabSpec, subnet: IPv4Network) -> tuple[Machine, ...]:
     """The machines of `spec` in the network `subnet`: cp1, cp2, ..., w1, w2, ...; the same every time."""
     half = subnet.num_addresses // 2
-    planes = [
+    control_planes = [
         _machine(spec, f"cp{i + 1}", Role.CONTROL_PLANE, subnet[FIRST_CONTROL_PLANE + 1 + i], i)
         for i in range(spec.control_planes)
     ]
@@ -137,7 +138,7 @@ def machines(spec: LabSpec, subnet: IPv4Network) -> tuple[Machine, ...]:
         _machine(spec, f"w{i + 1}", Role.WORKER, subnet[half + 1 + i], WORKER_PORTS_AFTER + i)
         for i in range(spec.workers)
     ]
-    return (*planes, *workers)
+    return (*control_planes, *workers)
 
 
 def _machine(spec: LabSpec, name: str, role: Role, address: IPv4Address, ports_after: int) -> Machine:
@@ -147,9 +148,9 @@ def _machine(spec: LabSpec, name: str, role: Role, address: IPv4Address, ports_a
 
 
 def grown(recorded: LabSpec | None, asked: LabSpec) -> LabSpec:
-    """What an existing lab becomes when `asked` is asked for: more machines, never fewer, the rest as it was.
+    """What an existing lab becomes when `asked` is requested: more machines, never fewer, the rest as it was.
 
-    Raises LabError when `asked` wants what only a new lab can have: another release, subnet or way in.
+    Raises LabError when `asked` wants what only a new lab can have, such as another release, subnet or SSH port.
     """
     if recorded is None:
         return asked

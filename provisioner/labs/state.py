@@ -22,18 +22,18 @@ from provisioner.errors import LabError, LockHeldError
 from provisioner.paths import labs_directory, state_directory, write_private
 
 KEY, KNOWN_HOSTS, INVENTORY, RECORD = "id_ed25519", "known_hosts", "inventory.yaml", "lab.json"
-# The inventory as it was made, to tell whether the user has edited theirs.
+# The inventory as it was made, to detect whether the user has edited theirs.
 INVENTORY_MADE = ".inventory.made.yaml"
-# It becomes part of the names of containers and of a network.
 POLL_S = 0.2
+# A lab's name becomes part of the names of containers and of a network.
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 def directory(name: str) -> Path:
-    """The directory of the lab `name`, whether it exists or not. Raises LabError when it cannot be a name."""
+    """The directory of the lab `name`, whether it exists or not. Raises LabError when the name is not valid."""
     if not NAME_PATTERN.fullmatch(name):
         raise LabError(
-            f"{name!r} cannot be the name of a lab",
+            f"{name!r} is not a valid name for a lab",
             hint="use lower-case letters, digits and dashes, a letter first, at most 31 characters",
         )
     return labs_directory() / name
@@ -81,7 +81,7 @@ def forget(home: Path) -> None:
 
 @contextmanager
 def locked(home: Path, wait_s: float = 0.0) -> Iterator[Path]:
-    """Hold `home` (made 0700 when missing) for this process; the lock ends with the process or the directory.
+    """Lock `home` (made 0700 when missing) for this process; the lock ends with the process or the directory.
 
     Raises LockHeldError when another run still holds it after `wait_s`.
     """

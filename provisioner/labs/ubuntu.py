@@ -1,4 +1,4 @@
-"""Ubuntu's archive, for machines of the lab on any host: its key is this machine's own, or fetched and checked."""
+"""Ubuntu's archive, for lab machines on any system: its key is the one of this machine, or fetched and checked."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ TIMEOUT_S = 60.0
 
 @contextmanager
 def source(release: str) -> Iterator[str]:
-    """The line of apt's sources for a release, while it is needed. BuildError when its key can be had nowhere."""
+    """The line of apt's sources for a release, while it is needed. BuildError when its key cannot be obtained."""
     address = ARCHIVE if platform.machine() == "x86_64" else PORTS
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # apt reads the key as its own user
-        key = OWN_KEYRING if OWN_KEYRING.is_file() else _fetched_keyring(folder)
+        directory = Path(name)
+        directory.chmod(0o755)  # apt reads the key as its own user
+        key = OWN_KEYRING if OWN_KEYRING.is_file() else _fetched_keyring(directory)
         yield f"deb [signed-by={key}] {address} {release} {' '.join(COMPONENTS)}"
 
 
-def _fetched_keyring(folder: Path) -> Path:
-    package = folder / "ubuntu-keyring.deb"
+def _fetched_keyring(directory: Path) -> Path:
+    package = directory / "ubuntu-keyring.deb"
     try:
         with urllib.request.urlopen(PACKAGE, timeout=TIMEOUT_S) as answer:  # noqa: S310 - a constant address
             content: bytes = answer.read()
     except OSError as error:
-        raise BuildError(f"{PACKAGE}: {error}", hint="install ubuntu-keyring, or mend the way to it") from error
+        raise BuildError(f"{PACKAGE}: {error}", hint="install ubuntu-keyring, or fix the connection") from error
     if hashlib.sha256(content).hexdigest() != PACKAGE_SHA256:
         raise BuildError(f"{PACKAGE}: its SHA-256 is not {PACKAGE_SHA256}", hint="install ubuntu-keyring instead")
     package.write_bytes(content)
-    run(["dpkg-deb", "--extract", str(package), str(folder)], timeout_s=TIMEOUT_S)
-    return folder / OWN_KEYRING.relative_to("/")
+    run(["dpkg-deb", "--extract", str(package), str(directory)], timeout_s=TIMEOUT_S)
+    return directory / OWN_KEYRING.relative_to("/")

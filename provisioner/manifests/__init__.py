@@ -1,1 +1,1 @@
-"""Kubernetes objects that others have written: fetched and checked, and patched as values."""
+"""Kubernetes manifests from other authors: fetched, checked, and patched as values."""

@@ -1,6 +1,5 @@
-"""The network plug-in's manifest, brought to this machine: from the file or the address that the inventory names, from
-the bundle, or from where its authors publish it. Whatever the way, it is what its SHA-256 says, before anything is
-touched.
+"""The network plug-in's manifest, fetched to this machine: from the file or the address that the inventory names, from
+the bundle, or from where its authors publish it. In every case its SHA-256 is checked before anything is changed.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import Foreign, is_address, place, release
 from provisioner.paths import cache_directory, write_atomic
 
-FOLDER = "manifests"
+DIRECTORY = "manifests"
 
 
 def load(cluster: Cluster, bundle: Bundle | None, cache: Path | None = None) -> Objects | None:
-    """The manifest's objects; None for a network without one, and where the bundle lacks its images anyway.
+    """The manifest's objects; None for a network without one, and when the bundle lacks its images anyway.
 
-    PreflightError for one that is not what it should be, or cannot be had.
+    PreflightError when the manifest is not the expected one, or is not available.
     """
     settings = cluster.settings
     row = release(settings.network, settings.kubernetes_version.minor)
@@ -39,7 +38,7 @@ def load(cluster: Cluster, bundle: Bundle | None, cache: Path | None = None) -> 
     if row and not told and bundle and settings.images_in_bundle and not _has_images(bundle, row.images):
         return None
     url = told or (row.url if row else "")
-    return _checked(_fetched(url, sha256, cache or cache_directory() / FOLDER), url, sha256)
+    return _checked(_fetched(url, sha256, cache or cache_directory() / DIRECTORY), url, sha256)
 
 
 def _own_sha256(cluster: Cluster) -> str:
@@ -55,7 +54,7 @@ def _read(path: Path) -> bytes:
 
 
 def _bundled(bundle: Bundle, sha256: str) -> bytes | None:
-    """The file of the bundle that has this hash, whatever it is called there."""
+    """The file of the bundle that has this hash, whatever its name there."""
     found = [content for content in bundle.of_kind(Kind.MANIFEST) if content.sha256 == sha256]
     return _read(bundle.file(found[0])) if found else None
 
@@ -65,20 +64,20 @@ def _has_images(bundle: Bundle, images: tuple[str, ...]) -> bool:
 
 
 def _fetched(url: str, sha256: str, kept: Path) -> bytes:
-    """From the server, once: what has that hash is kept by it."""
+    """The manifest from the server, fetched once: it is kept under its hash."""
     file = kept / f"sha256-{sha256}"
     if file.is_file() and _hash(text := file.read_bytes()) == sha256:
         return text
     text = fetch(url)
     if _hash(text) == sha256:
-        # It is at hand: that it cannot be kept is no reason to stop.
+        # The manifest is here: that it cannot be kept is not a reason to stop.
         with suppress(OSError):
             write_atomic(file, text)
     return text
 
 
 def fetch(url: str) -> bytes:
-    """What a server gives; PreflightError when it does not."""
+    """The body of the server's answer; PreflightError when the server refuses."""
     try:
         answer = web.get(url)
     except BuildError as error:
@@ -90,12 +89,12 @@ def fetch(url: str) -> bytes:
 
 
 def _checked(text: bytes, origin: str, sha256: str) -> Objects:
-    """The objects of a text that has the right hash; what is no manifest at all says so first."""
+    """The objects of a text that has the right hash; a text that is not a manifest at all is reported as such first."""
     found = _hash(text)
     if sha256 and found != sha256 and not is_page(text[:200].decode(errors="replace")):
         raise PreflightError(
             f"{origin}: its SHA-256 is {found}, not {sha256}",
-            hint="It was changed, or is another version: nothing was applied. Get it anew, or name the right hash.",
+            hint="It was changed, or is another version: nothing was applied. Fetch it again, or set the right hash.",
         )
     return parse(_decoded(text, origin), origin)
 
@@ -104,7 +103,7 @@ def _decoded(text: bytes, origin: str) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError:
-        raise PreflightError(f"{origin}: is not text", hint="A manifest for kubectl is wanted.") from None
+        raise PreflightError(f"{origin}: is not text", hint="A manifest for kubectl is needed.") from None
 
 
 def _hash(text: bytes) -> str:

@@ -1,5 +1,5 @@
-"""Setting values at known places of a manifest. A place that is not there is an error, never silence: the manifest is
-then another than the one that this was written for.
+"""Setting values at known places of a manifest. A missing place is always an error: then this was written for
+another manifest.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from provisioner.world.view import View
 
 Kind = TypeVar("Kind")
 
-# On every object that we apply, so that they can be found again when they are to go.
+# On every object that provisioner applies, so that they can be found again to be removed.
 LABEL = "provisioner/network"
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A copy of a manifest's objects, to set values in."""
+    """A copy of a manifest's objects in which values can be set."""
 
     origin: str
     items: tuple[Object, ...]
@@ -35,7 +35,7 @@ class Draft:
         raise missing(self.origin, f"{kind} {name}")
 
     def container(self, item: Object, name: str) -> Object:
-        """A container of the pods that an object makes."""
+        """A container of the pods that an object creates."""
         for container in containers(item):
             if container["name"] == name:
                 return container
@@ -56,12 +56,12 @@ class Draft:
             raise missing(self.origin, f"JSON in key {key} of {name_of(item)}") from None
 
     def done(self, *more: Object) -> Objects:
-        """The finished objects, with others that belong to them."""
+        """The finished objects, with additional objects."""
         return Objects(self.origin, (*self.items, *more))
 
 
-def wished(view: View, kind: type[Kind]) -> Kind:
-    """The network that the inventory wishes for, of the kind that a plug-in is for (TypeError otherwise)."""
+def desired(view: View, kind: type[Kind]) -> Kind:
+    """The network that the inventory wants, of the plug-in's kind (TypeError otherwise)."""
     network = view.cluster.settings.network
     if not isinstance(network, kind):
         raise TypeError(f"this is for {kind.__name__}, and the cluster's network is {network!r}")
@@ -69,7 +69,7 @@ def wished(view: View, kind: type[Kind]) -> Kind:
 
 
 def draft(objects: Objects) -> Draft:
-    """A copy; definitions of custom resources, which are large and stay as they are, are shared."""
+    """A copy; CustomResourceDefinitions, which are large and not changed, are shared with the original."""
     shared = "CustomResourceDefinition"
     return Draft(
         objects.origin, tuple(item if item["kind"] == shared else copy.deepcopy(item) for item in objects.items)
@@ -77,7 +77,7 @@ def draft(objects: Objects) -> Draft:
 
 
 def missing(origin: str, place: str) -> PreflightError:
-    """The error for a place that a manifest has not."""
+    """The error for a place that a manifest does not have."""
     hint = "It is not the manifest that this version of provisioner was written for; nothing was changed."
     return PreflightError(f"{origin}: there is no {place}", hint=hint)
 
@@ -90,12 +90,12 @@ def set_json(item: Object, key: str, value: object) -> None:
 def set_variable(container: Object, name: str, value: str) -> None:
     """Set an environment variable: in its place, or at the end."""
     variables = container.get("env") or []
-    wished = {"name": name, "value": value}
+    desired = {"name": name, "value": value}
     found = [number for number, variable in enumerate(variables) if variable["name"] == name]
     if found:
-        variables[found[0]] = wished
+        variables[found[0]] = desired
     else:
-        variables.append(wished)
+        variables.append(desired)
     container["env"] = variables
 
 
@@ -107,7 +107,7 @@ def set_argument(container: Object, name: str, value: str) -> None:
 
 
 def finished(objects: Objects, view: View) -> Objects:
-    """What is done to every manifest: its images pinned and from the wished registry, its objects marked as ours."""
+    """What is changed in every manifest: images are pinned and from the desired registry, objects get our label."""
     network = view.cluster.settings.network
     done = draft(objects)
     row = release(network, view.cluster.settings.kubernetes_version.minor)
@@ -117,7 +117,7 @@ def finished(objects: Objects, view: View) -> Objects:
             pinned = _pinned(container, row.images, objects.origin) if row else container["image"]
             container["image"] = _mirrored(pinned, registry) if registry else pinned
             if row and container.get("imagePullPolicy") == "Always":
-                # The tag is exact: what is on the node already is right, and may be all that can be had.
+                # The tag is exact: an image that is already on the node is right, and may be the only available one.
                 container["imagePullPolicy"] = "IfNotPresent"
     return Objects(done.origin, tuple(_marked(item, network.type) for item in done.items))
 
@@ -128,12 +128,12 @@ def _marked(item: Object, name: str) -> Object:
 
 
 def _pinned(container: Object, images: tuple[str, ...], origin: str) -> str:
-    """The image with the tag that belongs to the version; upstream's manifests may have `latest`, or none."""
+    """The image with the tag of the version; upstream's manifests may have `latest`, or no tag."""
     bare = _full(container["image"])
     for image in images:
         if image.rpartition(":")[0] == bare:
             return image
-    raise missing(origin, f"pinned version of the image {container['image']} in the catalogue")
+    raise missing(origin, f"pinned version of the image {container['image']} in the catalog")
 
 
 def _full(image: str) -> str:

@@ -1,5 +1,5 @@
-"""The plain `bridge` plug-in: a bridge per node with the node's own part of the pods' network, and one route to the
-part of every other node. A small service of ours sets routes, forwarding and masquerading, now and after a reboot.
+"""The plain `bridge` plug-in: a bridge on each node with the node's own pod CIDR, and one route to that of every other
+node. A small service of provisioner sets routes, forwarding and masquerading, now and after a reboot.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from provisioner.world.view import View
 CONFLIST = f"{CNI_DIRECTORY}/10-bridge.conflist"
 SCRIPT = "/usr/local/sbin/provisioner-pod-network"
 UNIT = "provisioner-pod-network.service"
-# What the kernel calls the maker of our routes: a number that nobody else has (/etc/iproute2/rt_protos); and the
-# comment of our rules, as in the script.
+# The protocol number of provisioner's routes, which no other software uses (/etc/iproute2/rt_protos); and the comment
+# of its iptables rules, as in the script.
 PROTOCOL = "112"
 COMMENT = "provisioner-pod-network"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
@@ -30,7 +30,7 @@ _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 @dataclass(frozen=True, slots=True)
 class PodRoutes:
-    """The kernel has the routes and the firewall lets the pods' traffic pass, right now."""
+    """The kernel has the routes and the firewall allows the pods' traffic, right now."""
 
     routes: tuple[tuple[IPv4Network, IPv4Address], ...]
 
@@ -40,11 +40,11 @@ class PodRoutes:
         return "pod routes"
 
     def probe(self) -> Command:
-        """What the service's own check finds missing; all of it where the service is not there yet."""
+        """What the service's own check finds missing; everything when the service does not exist yet."""
         return shell('if [ -x "$1" ]; then "$1" check; else echo "all of them"; fi', SCRIPT)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Let the service set them again; one whose files have changed restarts and does that anyway."""
+        """Let the service set them again; when its files have changed, it restarts and does that anyway."""
         if not seen.stdout.strip() or {f"file {SCRIPT}", f"file {_UNIT_FILE}"} & changed:
             return None
         lines = "".join(f"+{line}\n" for line in seen.stdout.splitlines())
@@ -52,12 +52,12 @@ class PodRoutes:
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
-    """The plug-in's configuration, and the service that makes the routes."""
+    """The plug-in's configuration, and the service that sets the routes."""
     unit = File(_UNIT_FILE, render("network/bridge/pod-network.service.j2", script=SCRIPT))
     service = Service(UNIT, configuration=(SCRIPT, _UNIT_FILE))
-    nodes = _parts(view)
-    unknown = "the nodes' parts of the pods' network, known after they have joined"
-    # One that joins again loses its part with the reset, and may be given another.
+    nodes = _pod_cidrs(view)
+    unknown = "the node pod CIDRs, known after the nodes have joined"
+    # A node that joins again loses its pod CIDR with the reset, and may get another one.
     own = None if needs_joining(view, host) else nodes.get(host.name)
     conflist = _conflist(view, own[0]) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
     if _coming(view, host) - nodes.keys():
@@ -73,20 +73,20 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
     return (conflist, File(SCRIPT, script, mode=0o755), unit, service, PodRoutes(routes))
 
 
-def _parts(view: View) -> dict[str, tuple[IPv4Network, IPv4Address]]:
-    """By node, its part of the pods' network and the address behind which that is."""
+def _pod_cidrs(view: View) -> dict[str, tuple[IPv4Network, IPv4Address]]:
+    """By node, its pod CIDR and the address through which that is reached."""
     nodes = view.observed.live.nodes.values() if view.observed.live else ()
     return {node.name: (node.pod_cidr, node.internal_ip) for node in nodes if node.pod_cidr and node.internal_ip}
 
 
 def _coming(view: View, host: Host) -> set[str]:
-    """Other nodes that this run will make; one that joins again may have kept its part of the network."""
+    """Other nodes that this run will create; a node that joins again may have kept its pod CIDR."""
     leader = set() if view.observed.live else {view.leader.name}
     return ({worker.name for worker in joining(view)} | leader) - {host.name}
 
 
 def _conflist(view: View, pod_cidr: IPv4Network) -> File:
-    # Without a tunnel, pods' packets may be as large as the nodes'.
+    # Without a tunnel, pods can use the MTU of the nodes.
     mtu = plug_in_mtu(view)
     return File(CONFLIST, render("network/bridge/10-bridge.conflist.j2", pod_cidr=pod_cidr, mtu=mtu))
 

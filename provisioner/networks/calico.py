@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provisioner.core.objects import Objects
 from provisioner.inventory.networks import CalicoNetwork
-from provisioner.manifests.patching import draft, missing, set_variable, wished
+from provisioner.manifests.patching import desired, draft, missing, set_variable
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.world.derived import plug_in_mtu
 from provisioner.world.view import View
@@ -18,18 +18,18 @@ def _modules(view: View) -> tuple[str, ...]:
 
 
 def patch(objects: Objects, view: View) -> Objects:
-    """The pods' network, each node's address, and the size of packets; the encapsulation is the manifest's own."""
+    """The pod network, each node's address, and the MTU; the encapsulation is that of the manifest."""
     settings, made = view.cluster.settings, draft(objects)
-    network = wished(view, CalicoNetwork)
+    network = desired(view, CalicoNetwork)
     configuration = made.one("ConfigMap", "calico-config")
     if made.text(configuration, "calico_backend") != _BACKENDS[network.encapsulation]:
         raise missing(objects.origin, f"backend for {network.encapsulation} in ConfigMap calico-config")
     made.text(configuration, "veth_mtu")
     configuration["data"]["veth_mtu"] = str(plug_in_mtu(view))
     node = made.container(made.one("DaemonSet", "calico-node"), "calico-node")
-    # Upstream has this one in a comment. Without it Calico would take 192.168.0.0/16, which many machines are in.
+    # Upstream has this variable in a comment. Without it, Calico would use 192.168.0.0/16, which many hosts are in.
     set_variable(node, "CALICO_IPV4POOL_CIDR", str(settings.pod_cidr))
-    # The address that the node is registered with: the one that was decided on, whatever is the first interface.
+    # The address that the node is registered with is the decided one, whatever the first interface is.
     method = f"interface={network.interface}" if network.interface else "kubernetes-internal-ip"
     set_variable(node, "IP_AUTODETECTION_METHOD", method)
     return made.done()

@@ -1,4 +1,4 @@
-"""Which network plug-in the inventory wishes for, and which one a file or a DaemonSet belongs to."""
+"""Which network plug-in the inventory wants, and which one a file or a DaemonSet belongs to."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PLUG_INS = {plug_in.name: plug_in for plug_in in (BRIDGE, CALICO, FLANNEL, KUBE_
 
 
 def plug_in_of(view: View) -> PlugIn:
-    """The one for all machines of the cluster."""
+    """The one for all hosts of the cluster."""
     return PLUG_INS[view.cluster.settings.network.type]
 
 
 def owner_of_file(name: str) -> PlugIn | None:
-    """The plug-in that a file in /etc/cni/net.d belongs to; None for one that is not known."""
+    """The plug-in that a file in /etc/cni/net.d belongs to; None when that is unknown."""
     return next((plug_in for plug_in in PLUG_INS.values() if name in plug_in.files), None)
 
 
 def owner_of_daemon_set(name: str) -> PlugIn | None:
-    """The plug-in that runs as this DaemonSet (`namespace/name`); None for one that is not known."""
+    """The plug-in that runs as this DaemonSet (`namespace/name`); None when that is unknown."""
     return next((plug_in for plug_in in PLUG_INS.values() if name in plug_in.daemon_sets), None)

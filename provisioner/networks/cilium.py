@@ -1,27 +1,27 @@
-"""Cilium, from what `helm template` made of its chart: there is no manifest to fetch, and it has hundreds of settings.
+"""Cilium, from the output of `helm template` with its chart: it has no manifest to fetch, and hundreds of settings.
 
-Only what has to agree with the cluster is looked after here; all else is as it was rendered.
+Only what has to agree with the cluster is set here; everything else is as it was rendered.
 """
 
 from __future__ import annotations
 
 from provisioner.core.objects import Objects
 from provisioner.inventory.networks import CiliumNetwork
-from provisioner.manifests.patching import draft, missing, wished
+from provisioner.manifests.patching import desired, draft, missing
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.world.derived import plug_in_mtu
 from provisioner.world.view import View
 
-# Its own modes of handing out addresses that know of the pods' network; others belong to clouds.
+# Its IPAM modes that use the pod network; the others are for clouds.
 _OWN, _OF_NODES = "cluster-pool", "kubernetes"
-# The size of packets where nobody has said one: that of the interface.
+# The value of `mtu` when none is set: Cilium uses the MTU of the interface.
 _MEASURE = "0"
 
 
 def patch(objects: Objects, view: View) -> Objects:
-    """The pods' network where Cilium hands it out itself, the interface, and the size of packets."""
+    """The pod network when Cilium assigns addresses itself, the interface, and the MTU."""
     settings, made = view.cluster.settings, draft(objects)
-    network = wished(view, CiliumNetwork)
+    network = desired(view, CiliumNetwork)
     made.one("DaemonSet", "cilium")
     configuration = made.one("ConfigMap", "cilium-config")
     mode = made.text(configuration, "ipam")

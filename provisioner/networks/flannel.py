@@ -1,11 +1,11 @@
-"""Flannel: a network between the nodes by VXLAN or by plain routes, from the nodes' parts of the pods' network."""
+"""Flannel: a network between the nodes by VXLAN or by plain routes, from the node pod CIDRs."""
 
 from __future__ import annotations
 
 from provisioner.catalog.networks import added_bytes
 from provisioner.core.objects import Objects
 from provisioner.inventory.networks import FlannelNetwork
-from provisioner.manifests.patching import draft, set_argument, set_json, wished
+from provisioner.manifests.patching import desired, draft, set_argument, set_json
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.world.derived import plug_in_mtu
 from provisioner.world.view import View
@@ -19,19 +19,19 @@ def _modules(view: View) -> tuple[str, ...]:
 
 
 def patch(objects: Objects, view: View) -> Objects:
-    """The pods' network, the backend, the interface, and the size of packets."""
+    """The pod network, the backend, the interface, and the MTU."""
     settings, made = view.cluster.settings, draft(objects)
-    network = wished(view, FlannelNetwork)
+    network = desired(view, FlannelNetwork)
     configuration = made.one("ConfigMap", "kube-flannel-cfg")
     net = made.parsed(configuration, "net-conf.json")
     mtu = plug_in_mtu(view)
     backend = {**(net.get("Backend") or {}), "Type": network.backend}
     if network.backend == "vxlan":
-        # Of the packets that carry the pods' own: newer ones make their device by it, others do not read it.
+        # The MTU of the outer packets: newer releases create their device with it, older ones do not read it.
         backend["MTU"] = mtu + added_bytes(network.type, network.backend)
     set_json(configuration, "net-conf.json", {**net, "Network": str(settings.pod_cidr), "Backend": backend})
     cni = made.parsed(configuration, "cni-conf.json")
-    # The plug-in passes this on to the bridge in place of what it finds itself, whichever the backend.
+    # With every backend, the plug-in passes this to the bridge instead of the value that it finds itself.
     first, *others = cni["plugins"]
     delegate = {**first.get("delegate", {}), "mtu": mtu}
     set_json(configuration, "cni-conf.json", {**cni, "plugins": [{**first, "delegate": delegate}, *others]})
@@ -40,7 +40,7 @@ def patch(objects: Objects, view: View) -> Objects:
 
 
 def _set_interface(container: dict[str, object], interface: str | None) -> None:
-    """The one that is named; else the one with the node's own address, which every node knows for itself."""
+    """The interface that is named; else the one with the node's own address, which each node fills in itself."""
     if interface:
         set_argument(container, "iface", interface)
         return

@@ -1,4 +1,4 @@
-"""What a plug-in needs of a host before it is there: kernel modules, and that nobody else looks after its devices."""
+"""What a plug-in needs on a host before it is installed: kernel modules, and that nothing else manages its devices."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def modules(view: View) -> tuple[str, ...]:
 
 
 def files(view: View, host: Host) -> tuple[Resource, ...]:
-    """What other managers of networks are told there. What the last plug-in needed and this one does not, goes."""
+    """The settings of other network managers there. What only the previous plug-in needed is removed."""
     needs = plug_in_of(view).needs
     devices = needs.devices
     manager = "network-manager" in view.observed.states[host.name].packages
     return (
-        _wished(LINK, devices),
-        _wished(UNMANAGED, devices),
-        _wished(NETWORKD, ("",) if needs.routes else ()),
-        *((_wished(NETWORK_MANAGER, devices),) if manager else ()),
+        _desired(LINK, devices),
+        _desired(UNMANAGED, devices),
+        _desired(NETWORKD, ("",) if needs.routes else ()),
+        *((_desired(NETWORK_MANAGER, devices),) if manager else ()),
         *((Service("NetworkManager.service", configuration=(NETWORK_MANAGER,)),) if manager and devices else ()),
     )
 
 
-def _wished(path: str, devices: tuple[str, ...]) -> Resource:
+def _desired(path: str, devices: tuple[str, ...]) -> Resource:
     if not devices:
         return Absent(path)
     return File(path, render(f"network/{path.rpartition('/')[2]}.j2", devices=devices))

@@ -1,4 +1,4 @@
-"""kube-router: plain routes by BGP with network policies, beside kube-proxy or in its place."""
+"""kube-router: plain routes by BGP with network policies, together with kube-proxy or instead of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 
 from provisioner.core.objects import Object, Objects
 from provisioner.inventory.networks import KubeRouterNetwork
-from provisioner.manifests.patching import Draft, draft, missing, set_argument, set_json, wished
+from provisioner.manifests.patching import Draft, desired, draft, missing, set_argument, set_json
 from provisioner.networks.plug_in import CNI_DIRECTORY, Leaves, Needs, PlugIn
 from provisioner.world.derived import api_endpoint, plug_in_mtu
 from provisioner.world.view import View
 
-# Of its own, as there is no kube-proxy whose file it could read. In its pod are both, put there by Kubernetes.
+# Its own kubeconfig, as there is no kube-proxy whose file it could read. Kubernetes puts CA and token into its pod.
 _KUBECONFIG = "provisioner-kube-router"
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -23,17 +23,17 @@ def replaces_kube_proxy(view: View) -> bool:
 
 
 def _modules(view: View) -> tuple[str, ...]:
-    # It loads what else it needs by itself; these are what it cannot do without in kube-proxy's place.
+    # It loads other modules that it needs by itself; these are those that it needs to replace kube-proxy.
     return ("ip_vs", "ip_vs_rr", "ip_vs_sh") if replaces_kube_proxy(view) else ()
 
 
 def patch(objects: Objects, view: View) -> Objects:
-    """The size of packets and the Services' network; and, in kube-proxy's place, the way to the API server.
+    """The MTU and the network of Services; and, when it replaces kube-proxy, how to reach the API server.
 
-    The pods' network it learns from the nodes.
+    It gets the pod network from the nodes.
     """
     settings, made = view.cluster.settings, draft(objects)
-    network = wished(view, KubeRouterNetwork)
+    network = desired(view, KubeRouterNetwork)
     router = made.container(made.one("DaemonSet", "kube-router"), "kube-router")
     if f"--run-service-proxy={str(network.service_proxy).lower()}" not in router.get("args", ()):
         raise missing(objects.origin, f"argument --run-service-proxy={str(network.service_proxy).lower()}")
@@ -42,7 +42,7 @@ def patch(objects: Objects, view: View) -> Objects:
     cni = made.parsed(configuration, "cni-conf.json")
     first, *others = cni["plugins"]
     set_json(configuration, "cni-conf.json", {**cni, "plugins": [{**first, "mtu": plug_in_mtu(view)}, *others]})
-    # Or it would put there what it finds on its own interface.
+    # Otherwise it would overwrite that with the MTU of its own interface.
     set_argument(router, "auto-mtu", "false")
     if not network.service_proxy:
         return made.done()
@@ -59,7 +59,7 @@ def _use_own_kubeconfig(made: Draft) -> None:
 
 
 def _kubeconfig(endpoint: str) -> Object:
-    """It cannot reach the API server by its Service: that is what it is there to bring about."""
+    """It cannot reach the API server by its Service: kube-router itself has to make Services work."""
     cluster = {"certificate-authority": f"{_ACCOUNT}/ca.crt", "server": f"https://{endpoint}"}
     named = {
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""What there is of other plug-ins than the wished one: on the hosts by its files, in the cluster by its DaemonSets."""
+"""What exists of other plug-ins than the desired one: on hosts by their files, in the cluster by their DaemonSets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def others(view: View) -> tuple[str, ...]:
 
 
 def other_files(view: View, host: Host) -> tuple[tuple[str, str], ...]:
-    """Files in /etc/cni/net.d of another plug-in than the wished one, each with whose it is."""
+    """Files in /etc/cni/net.d of another plug-in than the desired one, each with its plug-in."""
     network, mine = view.cluster.settings.network, plug_in_of(view)
     if isinstance(network, NoNetwork):
         return ()
@@ -34,8 +34,8 @@ def other_files(view: View, host: Host) -> tuple[tuple[str, str], ...]:
 
 
 def old_links(view: View, host: Host) -> tuple[Address, ...]:
-    """Addresses on interfaces of plug-ins that no new node may find there: on a bridge, also of the same plug-in's, and
-    on whatever another plug-in makes, with its routes.
+    """Addresses on interfaces of plug-ins that must not exist on a new node: on bridges, also of the same plug-in, and
+    on interfaces that another plug-in creates, with its routes.
     """
     network, mine = view.cluster.settings.network, plug_in_of(view)
     if isinstance(network, NoNetwork):
@@ -46,8 +46,8 @@ def old_links(view: View, host: Host) -> tuple[Address, ...]:
 
 
 def after_reset(view: View) -> tuple[Command, ...]:
-    """What `kubeadm reset` leaves of the plug-in, and the next node may not find: interfaces, addresses that are given
-    away, and a configuration by which pods would start before its own is there.
+    """Removes what `kubeadm reset` leaves of the plug-in and what must not exist on the next node: interfaces, records
+    of assigned addresses, and a configuration with which pods would start before the new one exists.
     """
     plug_in = plug_in_of(view)
     if isinstance(view.cluster.settings.network, NoNetwork):
@@ -58,7 +58,7 @@ def after_reset(view: View) -> tuple[Command, ...]:
 
 
 def other_daemon_sets(view: View) -> tuple[tuple[str, str], ...]:
-    """DaemonSets of another plug-in than the wished one (`namespace/name`), each with whose it is."""
+    """DaemonSets of another plug-in than the desired one (`namespace/name`), each with its plug-in."""
     mine = plug_in_of(view).name
     found = view.observed.live.daemon_sets if view.observed.live else {}
     owners = ((name, network, owner_of_daemon_set(name)) for name, network in found.items())

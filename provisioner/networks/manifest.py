@@ -1,5 +1,5 @@
-"""Any other plug-in, from a manifest that the inventory names: applied as it is, but for the images' registry and a
-mark that it is ours. What it makes on the hosts is known to nobody here.
+"""Any other plug-in, from a manifest that the inventory names: applied as it is, except for the images' registry and a
+label of provisioner. What it changes on the hosts is unknown.
 """
 
 from __future__ import annotations

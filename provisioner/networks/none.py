@@ -1,4 +1,4 @@
-"""No plug-in: somebody else installs one, and nodes are not Ready until then."""
+"""No plug-in: the user or other software installs one, and nodes are not Ready until then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network plug-in comes down to. Plays know this value and no kind of plug-in."""
+"""A network plug-in as a value. Plays know only this value, and no particular plug-in."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
 from provisioner.world.view import View
 
-# Where the kubelet looks for its configuration: the file that is first by name counts, and no other.
+# The directory of CNI configuration: only the file that is first by name is used.
 CNI_DIRECTORY = "/etc/cni/net.d"
 
-Wishes = Callable[[View, Host], tuple[Resource, ...]]
+Wants = Callable[[View, Host], tuple[Resource, ...]]
 Patch = Callable[[Objects, View], Objects]
 
 
 def nothing(view: View, host: Host) -> tuple[Resource, ...]:
-    """Of plug-ins that put nothing on the hosts themselves."""
+    """For plug-ins that put nothing on the hosts themselves."""
     return ()
 
 
 def unchanged(objects: Objects, view: View) -> Objects:
-    """Of plug-ins whose manifest is applied as it is."""
+    """For plug-ins whose manifest is applied as it is."""
     return objects
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What it needs of a host before it is there. `devices` are names (with `*`) of the interfaces that it makes: other
-    network managers keep off them, and udev leaves their hardware addresses alone. With `routes`, it sets routes of
-    its own, which systemd-networkd is told to leave alone. `modules` may depend on how it is set.
+    """What it needs on a host before it is installed. `devices` are the names (with `*`) of the interfaces that it
+    creates: other network managers must not manage them, and udev must not change their MAC addresses. With `routes`,
+    it sets its own routes, which systemd-networkd must keep. `modules` may depend on its settings.
     """
 
     devices: tuple[str, ...] = ()
@@ -41,11 +41,11 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """What is left of it on a host when its pods are gone: services, files, interfaces, the protocol that marks its
-    routes, and its own rules of iptables, by the beginning of their chains' names or by their comment.
+    """What is left of it on a host when its pods no longer exist: services, files, interfaces, the protocol number of
+    its routes, and its own iptables rules, by the beginning of their chains' names or by their comment.
 
-    `bridges` are those of the interfaces that keep an address once they have it (CNI's `bridge` refuses another), and
-    `programs` files that we keep there as long as it is the cluster's plug-in.
+    `bridges` are those interfaces that keep an address once they have it (CNI's `bridge` refuses another one), and
+    `programs` are files that stay there as long as it is the cluster's plug-in.
     """
 
     units: tuple[str, ...] = ()
@@ -59,10 +59,10 @@ class Leaves:
 
 @dataclass(frozen=True, slots=True)
 class PlugIn:
-    """`files` are its names in /etc/cni/net.d, `daemon_sets` those that it runs as (`namespace/name`).
+    """`files` are the names of its files in /etc/cni/net.d, `daemon_sets` those that it runs as (`namespace/name`).
 
-    `patch` sets what the inventory wishes in its manifest; PreflightError where the manifest has no place for it.
-    `on_hosts` is what it puts on hosts itself, once the cluster is there.
+    `patch` sets in its manifest what the inventory wants; PreflightError when the manifest has no place for it.
+    `on_hosts` is what it puts on hosts itself, once the cluster exists.
     """
 
     name: str
@@ -70,10 +70,10 @@ class PlugIn:
     daemon_sets: tuple[str, ...] = ()
     needs: Needs = field(default_factory=Needs)
     patch: Patch = unchanged
-    on_hosts: Wishes = nothing
+    on_hosts: Wants = nothing
     leaves: Leaves = field(default_factory=Leaves)
 
     @property
     def has_manifest(self) -> bool:
-        """Whether it is a manifest that is applied."""
+        """Whether it is installed by applying a manifest."""
         return self.on_hosts is nothing and self.name != "none"

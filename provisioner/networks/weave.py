@@ -1,4 +1,4 @@
-"""Weave Net 2.8.1, which its authors have given up: for clusters that have it, or are as old."""
+"""Weave Net 2.8.1, which its authors no longer maintain: for clusters that have it, or are as old."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provisioner.world.view import View
 
 
 def patch(objects: Objects, view: View) -> Objects:
-    """The pods' network, which it hands out by itself, and the size of packets."""
+    """The pod network, from which it assigns addresses itself, and the MTU."""
     settings, made = view.cluster.settings, draft(objects)
     weave = made.container(made.one("DaemonSet", "weave-net"), "weave")
     set_variable(weave, "IPALLOC_RANGE", str(settings.pod_cidr))

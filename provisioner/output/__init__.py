@@ -1,1 +1,1 @@
-"""What people and programs read: the console, lines of JSON, tables, the log. The only room that prints."""
+"""What people and programs read: the console, lines of JSON, tables, the log. The only package that prints."""

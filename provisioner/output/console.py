@@ -1,5 +1,5 @@
 """The only place that prints. On a terminal: one live line per running step, with the time it takes; elsewhere plain
-lines; with `--json` one event a line, the report last.
+lines; with `--json` one event per line, the report last.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from provisioner.output.plain import error_fields, event_fields, report_fields
 from provisioner.output.wording import duration, finding, one_line, unfinished, words
 
 _MARKS = {Outcome.OK: "[green]✓[/]", Outcome.CHANGED: "[green]✓[/]", Outcome.FAILED: "[red]✗[/]", Outcome.SKIPPED: "-"}
-# What is well already is counted in the end and not worth a line each.
+# What is in order already is only counted at the end.
 _QUIET = frozenset({Outcome.OK, Outcome.SKIPPED})
 
 
 class Show(Protocol):
-    """How a command shows what happens: for people or for machines."""
+    """How a command shows what happens: for people or for programs."""
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -58,7 +58,7 @@ class Show(Protocol):
         """Show an error, and where the log is."""
 
     def close(self) -> None:
-        """End what is live."""
+        """End the live display."""
 
 
 class Human:
@@ -138,7 +138,7 @@ class Human:
             self.console.print(f"  … {host:<8} {escape(one_line(what))}", highlight=False)
 
     def _said(self, host: str, line: str) -> None:
-        """Put the line behind the title of the step that runs there."""
+        """Show the line after the title of the step that runs there."""
         running = [(title, task) for (name, title), task in self._tasks.items() if name == host]
         for title, task in running[-1:]:
             self._progress.update(task, description=f"{escape(one_line(title))} — {escape(one_line(line))}")
@@ -165,7 +165,7 @@ class Human:
                 )
 
     def network(self, reaches: Iterable[Reach]) -> None:
-        """Who reaches whom."""
+        """The connections in the cluster's network."""
         for part in tables.network(reaches):
             self.console.print(part, highlight=False)
 
@@ -181,11 +181,11 @@ class Human:
             self.console.print(f"[yellow]skipped[/] {escape(text)}", highlight=False)
         trips = max((told.round_trips for told in report.hosts.values()), default=0)
         each = f", at most {trips} round trips each" if trips else ""
-        cost = f"{len(report.hosts)} machine(s){each}, {duration(report.seconds)}"
+        cost = f"{len(report.hosts)} host(s){each}, {duration(report.seconds)}"
         self.console.print(f"[bold]{words(report)}[/] [dim]{cost}[/]", highlight=False)
 
     def error(self, error: ProvisionerError, log: str) -> None:
-        """What, where, what to do next; then what there is to read."""
+        """Show an error: what, where, what to do next, and where the log is."""
         self.close()
         show_error(self.errors, error, log)
 
@@ -196,7 +196,7 @@ class Human:
 
 
 class Machine:
-    """One JSON object a line; the last one is the report."""
+    """One JSON object per line; the last one is the report."""
 
     def __init__(self, console: Console) -> None:
         """Lines go to `console`, unwrapped."""
@@ -232,7 +232,7 @@ class Machine:
         self.line({"event": "error", **error_fields(error), "log": log})
 
     def close(self) -> None:
-        """Nothing is live."""
+        """There is no live display."""
 
 
 def show_error(console: Console, error: ProvisionerError, log: str) -> None:

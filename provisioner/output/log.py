@@ -1,4 +1,4 @@
-"""A run leaves a trace: one file with everything that happened, each command with its result, secrets masked."""
+"""The log of a run: one file with everything that happened, each command with its result, secrets masked."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from provisioner.paths import state_directory
 
 
 class Log:
-    """A listener that writes to a file only its owner can read; usable as a context manager.
+    """A listener that writes to a file that only its owner can read; usable as a context manager.
 
-    A run is worth more than its log: where that cannot be written, `warn` is told why, once, and the run goes on.
+    A log that cannot be written does not stop the run: `warn` gets one warning with the reason.
     """
 
     def __init__(self, path: Path, warn: Listener) -> None:
-        """Create the file, 0600, and the directory it lies in."""
+        """Create the file, 0600, and its directory."""
         self._path: Path | None = path
         self._warn = warn
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class Log:
 
     @property
     def place(self) -> str:
-        """Where it is; nothing where there is none."""
+        """The path of the file; empty when there is none."""
         return str(self._path or "")
 
     def __call__(self, event: Event) -> None:
@@ -61,9 +61,9 @@ class Log:
             self.write(describe(event))
 
     def write(self, text: str) -> None:
-        """Write a line behind a time stamp, and what follows it indented: only what we write looks like a line of ours.
+        """Write a line with a time stamp, and further lines indented, so that no other text looks like a line of ours.
 
-        Whatever else would end a line or steer a terminal is made visible, also where text came through no other door.
+        Other characters that would end a line or control a terminal are made visible, wherever the text came from.
         """
         text = visible(text).replace("\n", "\n    ")
         stamp = datetime.now().astimezone().isoformat(timespec="milliseconds")
@@ -85,12 +85,12 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file; what still arrives afterwards is dropped."""
+        """Close the file; later events are dropped."""
         with self._lock:
             self._close()
 
     def _close(self) -> None:
-        # What could not be written is tried again here, and is lost.
+        # Closing tries again to write what could not be written; then it is lost.
         with suppress(OSError):
             if self._file:
                 self._file.close()
@@ -99,14 +99,14 @@ class Log:
     def _warn_of(self, path: Path | None, error: OSError) -> None:
         message = f"the log cannot be written: {error.strerror}; the run goes on without it"
         self._warn(
-            Found(Problem("log", str(path), message, "Is the disk full, may you write there?", Severity.WARNING))
+            Found(Problem("log", str(path), message, "Is the disk full? May you write there?", Severity.WARNING))
         )
 
 
 def new_log(command: str, warn: Listener) -> Log:
     """A new log file, named after the moment, the process (two may begin at once) and the command.
 
-    `warn` is told when it cannot be written.
+    `warn` gets a warning when it cannot be written.
     """
     stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S.%f")
     return Log(state_directory() / "logs" / f"{stamp}-{os.getpid()}-{command.replace(' ', '-')}.log", warn)

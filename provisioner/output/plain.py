@@ -1,4 +1,4 @@
-"""Events, reports and errors as plain data, for the stream of JSON lines and whatever reads it."""
+"""Events, reports and errors as plain data, for the stream of JSON lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def event_fields(event: Event) -> dict[str, object]:
 def report_fields(report: Report) -> dict[str, object]:
     """`{"result": "ok", "changed": 0, "hosts": {"cp1": {"changed": 0, "round_trips": 3, "seconds": 0.4}}}`.
 
-    What else a report knows (seconds, failures, what was skipped) is there when there is something to say.
+    The other fields of a report (seconds, failures, what was skipped) are there when they are not empty.
     """
     hosts = {name: _host_fields(told) for name, told in report.hosts.items()}
     kept = {"result": report.result, "changed": report.changed, "hosts": hosts}

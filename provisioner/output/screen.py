@@ -1,4 +1,4 @@
-"""A terminal that obeys us alone."""
+"""A console that lets no other text control the terminal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from provisioner.core.untrusted import visible
 
 
 class Screen(Console):
-    """rich's console; what a terminal would obey or hide is written out in every text that is printed.
+    """rich's console; characters that a terminal would obey or hide are made visible in every text that is printed.
 
-    Machines' words come in through doors that do the same. This is for those that come another way: in a value of
-    JSON, in an inventory from elsewhere, from a server. rich itself passes escape sequences on.
+    Output of hosts is made safe where it is received. This is for text from other places: a JSON value, an inventory
+    from elsewhere, the answer of a server. rich itself passes escape sequences on.
     """
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Every text that is printed, also in a table, comes through here."""
+        """Every text that is printed, also in a table, passes through here."""
         return super().render_str(visible(text), **options)

@@ -1,6 +1,6 @@
-"""Standard output and error as what they are: files that may be full, and pipes whose reader may be gone.
+"""Standard output and standard error, which may be files on a full disk, or pipes without a reader.
 
-A run does not end in the middle because nobody reads on (`provisioner apply | head -1`): what follows is dropped.
+A run does not end in the middle when the reader has gone (`provisioner apply | head -1`): further output is dropped.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Output:
 
     @property
     def is_full(self) -> bool:
-        """Whether something is missing that somebody may wait for: not where they have closed their end themselves."""
+        """Whether output is missing that a reader expects: not when the reader has closed the pipe itself."""
         return self.trouble is not None and not isinstance(self.trouble, BrokenPipeError)
 
     def isatty(self) -> bool:
-        """Whether somebody sits before it."""
+        """Whether it is a terminal."""
         return self._file is not None and self._file.isatty()
 
     def fileno(self) -> int:
@@ -39,7 +39,7 @@ class Output:
         return self._file.fileno()
 
     def write(self, text: str) -> int:
-        """Write a text; what its encoding does not know is written out."""
+        """Write a text; characters that the encoding does not have are escaped."""
         if self._file is not None and not self.trouble:
             try:
                 self._file.write(text)
@@ -50,7 +50,7 @@ class Output:
         return len(text)
 
     def flush(self) -> None:
-        """Hand over what was written."""
+        """Flush what was written."""
         if self._file is not None and not self.trouble:
             try:
                 self._file.flush()
@@ -58,7 +58,7 @@ class Output:
                 self._lose(error)
 
     def _lose(self, error: OSError) -> None:
-        """Let go of it: Python would try again when it ends, and complain."""
+        """Redirect it to /dev/null: otherwise Python would try to flush it at exit, and complain."""
         self.trouble = error
         with suppress(OSError), open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), self.fileno())

@@ -1,4 +1,4 @@
-"""Tables for people: plain ones, and who reaches whom in a cluster's network."""
+"""Tables for people: plain ones, and the connections in a cluster's network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from provisioner.core.report import Reach
 
-# A table of more nodes shows only those that something is wrong with.
+# With more nodes, the table shows only those with failures.
 _NODES_SHOWN = 10
 REACHED, NOT_ASKED = "✓", "·"
 
@@ -23,7 +23,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
 
 
 def by_path(reaches: Iterable[Reach]) -> dict[str, tuple[int, int]]:
-    """How many of how many work, by path."""
+    """How many connections work, and of how many, by path."""
     found: dict[str, tuple[int, int]] = {}
     for reach in reaches:
         worked, asked = found.get(reach.path, (0, 0))
@@ -32,9 +32,9 @@ def by_path(reaches: Iterable[Reach]) -> dict[str, tuple[int, int]]:
 
 
 def matrix(reaches: Iterable[Reach], nodes_shown: int = _NODES_SHOWN) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows: who (row) reaches whom (column), or by which paths not; `·` where nobody asked.
+    """Columns and rows: whether the row reaches the column, or by which paths it does not; `·` where not tested.
 
-    In a larger cluster only rows and columns with something wrong are there.
+    For a larger cluster, only rows and columns with failures are included.
     """
     reaches = tuple(reaches)
     wrong = [reach for reach in reaches if not reach.ok]
@@ -55,13 +55,13 @@ def _cells(reaches: Iterable[Reach]) -> dict[tuple[str, str], str]:
 
 
 def largest(reaches: Iterable[Reach]) -> str:
-    """`largest packet: 1500 bytes`, when there was one; where it does not pass is in the matrix."""
+    """`path MTU: 1500 bytes`, when it was measured; where such a packet does not pass is in the matrix."""
     sizes = sorted({int(reach.text) for reach in reaches if reach.ok and reach.text.isdigit()})
-    return f"largest packet: {' to '.join(dict.fromkeys((str(sizes[0]), str(sizes[-1]))))} bytes" if sizes else ""
+    return f"path MTU: {' to '.join(dict.fromkeys((str(sizes[0]), str(sizes[-1]))))} bytes" if sizes else ""
 
 
 def network(reaches: Iterable[Reach]) -> Iterator[Table | str]:
-    """What to print of who reaches whom: the paths' counts, then the matrix."""
+    """What to print of the connections: the counts by path, then the matrix."""
     reaches = tuple(reaches)
     if not reaches:
         return

@@ -1,4 +1,4 @@
-"""How things are put in words: a report in one line, a text in one line, a duration."""
+"""How results are put in words: a report in one line, a text in one line, a duration."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from provisioner.errors import Problem, ProblemsError, ProvisionerError
 
 def words(report: Report) -> str:
     """How a run went."""
-    left = f" {report.left_out} step(s) of plays that were not asked for are still to be done."
+    left = f" {report.left_out} step(s) of plays that were not selected are still to be done."
     return _went(report) + (left if report.left_out else "")
 
 
 def _went(report: Report) -> str:
     if report.part == "network" and report.result == "ok":
-        return "Everyone reaches everyone."
+        return "Every node can reach every other."
     if report.result == "changes":
         return f"{report.changed} step(s) would be done."
     if report.result == "interrupted":
@@ -29,23 +29,23 @@ def _went(report: Report) -> str:
     if report.changed:
         return f"{report.changed} step(s) done."
     if report.left_out:
-        return "Nothing to do in the plays that were asked for."
+        return "Nothing to do in the selected plays."
     return "Nothing to do: everything is as the inventory says."
 
 
 def finding(problem: Problem) -> str:
-    """What was found, on how many machines ever; who wants all their names finds them in JSON and in the log."""
+    """A finding with the first few of its hosts; JSON and the log name all of them."""
     return str(replace(problem, where=some(problem.where.split(", "))))
 
 
 def unfinished(host: str, told: HostReport) -> str:
-    """Why a machine is not as it should be: `: it broke, 3 step(s) to go`."""
+    """Why a host is not in the desired state: `: it broke, 3 step(s) to go`."""
     steps = f"{told.left} step(s) to go" if told.left else ""
     return ": " + ", ".join(word for word in (one_line(told.detail.removeprefix(f"{host}: ")), steps) if word)
 
 
 def one_line(text: str) -> str:
-    """White space folded, what steers a terminal made visible, and cut where it becomes too long for a line."""
+    """White space collapsed, control characters made visible, and cut when it is too long for a line."""
     line = visible(" ".join(text.split()))
     return line if len(line) <= 160 else line[:159] + "…"
 
@@ -56,12 +56,12 @@ def duration(seconds: float) -> str:
 
 
 def why(host: str, error: ProvisionerError) -> str:
-    """An error of that host in one line, for a sentence that says what has failed: the last thing that was said."""
+    """An error of that host in one line, for a sentence that says what has failed: the last line of its output."""
     return error.details.rpartition("\n")[2] or error.message.removeprefix(f"{host}: ")
 
 
 def together(errors: Mapping[str, ProvisionerError]) -> tuple[ProvisionerError, ...]:
-    """The errors of machines, those that say the same of several as one: with the output of the first."""
+    """The errors of hosts; equal errors of several hosts become one, with the output of the first host."""
     hosts: dict[tuple[type, str, str, str], list[str]] = {}
     for host, error in errors.items():
         alone = host if isinstance(error, ProblemsError) else ""

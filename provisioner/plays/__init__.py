@@ -1,1 +1,1 @@
-"""The plays: what is wished for, part by part, given what is known. All of it is pure."""
+"""The plays: what is desired, part by part, given what is known. All of it is pure."""

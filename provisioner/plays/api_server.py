@@ -11,7 +11,7 @@ from provisioner.world.view import View
 AUDIT_POLICY = "/etc/kubernetes/audit/policy.yaml"
 AUDIT_LOGS = "/var/log/kubernetes/audit"
 ENCRYPTION = "/etc/kubernetes/encryption/configuration.yaml"
-# A log file is full at that size; so many full ones are kept, and none longer than that.
+# Size of a log file in megabytes before it is rotated, how many rotated files are kept, and for how many days.
 _AUDIT = {
     "audit-policy-file": AUDIT_POLICY,
     "audit-log-path": f"{AUDIT_LOGS}/audit.log",
@@ -29,10 +29,10 @@ def arguments(settings: ClusterSettings) -> dict[str, str]:
 
 
 def volumes(settings: ClusterSettings) -> tuple[dict[str, object], ...]:
-    """What of the machine the API server's pod must see, as kubeadm's `extraVolumes`."""
+    """The paths of the host that are mounted into the API server's pod, as kubeadm's `extraVolumes`."""
     audit = (("audit-policy", _directory(AUDIT_POLICY), True), ("audit-log", AUDIT_LOGS, False))
     encryption = (("encryption", _directory(ENCRYPTION), True),)
-    wished = (*(audit if settings.audit_policy else ()), *(encryption if settings.encryption else ()))
+    desired = (*(audit if settings.audit_policy else ()), *(encryption if settings.encryption else ()))
     return tuple(
         {
             "name": name,
@@ -41,26 +41,26 @@ def volumes(settings: ClusterSettings) -> tuple[dict[str, object], ...]:
             "readOnly": read_only,
             "pathType": "DirectoryOrCreate",
         }
-        for name, path, read_only in wished
+        for name, path, read_only in desired
     )
 
 
 def files(view: View, host: Host) -> tuple[Resource, ...]:
     """The files that it reads, on a control plane, before it starts there for the first time.
 
-    A key is made where the cluster is: a control plane that joins gets the one that there is.
+    A key is generated only when the cluster is created: a control plane that joins needs the existing one.
     """
     settings = view.cluster.settings
     policy = settings.audit_policy
-    # Who did what, and with what: not every API server closes its log to others.
+    # An audit log says who did what: not every API server makes its log unreadable for other users.
     audit = (Directory(AUDIT_LOGS, 0o700), File(AUDIT_POLICY, view.materials.files[policy], 0o600)) if policy else ()
-    # A second key could not read what the first has written.
+    # A second key could not decrypt what the first one has encrypted.
     new = not view.observed.states[host.name].initialised and view.observed.live is None
     return (*audit, *((EncryptionKey(ENCRYPTION),) if settings.encryption and new else ()))
 
 
 def current(view: View, host: Host) -> tuple[Resource, ...]:
-    """A running API server has read the policy that is there now."""
+    """A running API server has read the current policy file."""
     audited = view.cluster.settings.audit_policy and view.observed.states[host.name].initialised
     return (ApiServerCurrent("audit-policy-file", AUDIT_POLICY),) if audited else ()
 

@@ -1,4 +1,4 @@
-"""The first control plane, by `kubeadm init` from a configuration file, and a kubeconfig for whoever logs in there."""
+"""The first control plane, by `kubeadm init` from a configuration file, and a kubeconfig for the login user."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def _left_to_others(view: View) -> tuple[str, ...]:
-    """Add-ons that this cluster does without, or has from somebody else."""
+    """Add-ons of kubeadm that this cluster does not use, or that other software replaces."""
     dns = ("addon/coredns",) if missing_dns(view) else ()
     return (*dns, "addon/kube-proxy") if replaces_kube_proxy(view) else dns
 

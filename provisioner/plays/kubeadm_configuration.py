@@ -1,6 +1,6 @@
 """kubeadm's configuration: one template per version of its API, all fed with the same values.
 
-Nothing is decided in a template: what differs between versions is worked out here, by the catalogue.
+Templates decide nothing: the differences between versions are worked out here, from the catalog.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PATCHES = "/etc/kubernetes/provisioner/patches"
 
 @dataclass(frozen=True, slots=True)
 class AsControlPlane:
-    """How a machine joins as a control plane: its address, and the key of the certificates that kubeadm uploaded."""
+    """How a host joins as a control plane: its address, and the key of the certificates that kubeadm uploaded."""
 
     address: str
     certificate_key: str
@@ -53,7 +53,7 @@ def initial(view: View, host: Host, token: str, cri_socket: str) -> str:
 
 
 def joining(view: View, host: Host, token: str, cri_socket: str, plane: AsControlPlane | None = None) -> str:
-    """The file for `kubeadm join`: the way to the cluster, its CA pinned, and what is this node's own."""
+    """The file for `kubeadm join`: the API endpoint, the pin of the cluster's CA, and the settings of this node."""
     return render(
         _template(kubernetes(view), "join"),
         endpoint=api_endpoint(view),
@@ -68,7 +68,7 @@ def joining(view: View, host: Host, token: str, cri_socket: str, plane: AsContro
 
 
 def patch_files(view: View, host: Host) -> tuple[Resource, ...]:
-    """kubeadm's patches, on a machine that it has not made a node of yet: it looks at them only then."""
+    """kubeadm's patches, on a host that is not a node yet: kubeadm reads them only during init and join."""
     found = _patches(view, host)
     if not found or view.observed.states[host.name].joined:
         return ()
@@ -80,13 +80,13 @@ def patch_files(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def patch_flags(view: View, host: Host) -> tuple[str, ...]:
-    """How kubeadm is told of them where its configuration has no field for it."""
+    """The flag that names the directory of the patches, for a kubeadm whose configuration has no field for it."""
     flag = kubernetes(view).kubeadm.patches_flag
     return (f"{flag}={PATCHES}",) if flag and _patches(view, host) else ()
 
 
 def _patches(view: View, host: Host) -> dict[Path, str]:
-    """Those that concern a machine: on a worker there is nothing but the kubelet to patch."""
+    """The patches that apply to a host: on a worker kubeadm can patch only the kubelet's configuration."""
     directory = view.cluster.settings.patches
     mine = "" if host.role is Role.CONTROL_PLANE else "kubeletconfiguration"
     return {
@@ -97,7 +97,7 @@ def _patches(view: View, host: Host) -> dict[Path, str]:
 
 
 def arguments(release: Release, given: Mapping[str, str]) -> object:
-    """Extra arguments of a component as this kubeadm wants them: a mapping, or a list of names and values."""
+    """Extra arguments of a component in this kubeadm's format: a mapping, or a list of names and values."""
     if release.kubeadm.arguments == "map":
         return dict(given)
     return [{"name": name, "value": value} for name, value in given.items()]

@@ -1,4 +1,4 @@
-"""kubeadm, kubelet and kubectl at exactly the wished version, held, and the kubelet's own arguments."""
+"""kubeadm, kubelet and kubectl at exactly the desired version, held, and the kubelet's own arguments."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _UNIT = "kubelet.service"
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
-    """A kubelet that is not a node yet has nothing to do: it is enabled here and started by kubeadm."""
+    """On a host that is not a node yet the kubelet has nothing to do: it is enabled here and started by kubeadm."""
     source = kubernetes_source(view, host)
-    # One that is to be reset and joined again would come back by itself when it is started, beside what the plan says.
+    # A node that will be reset and joined again must not start its kubelet: it would register itself, which the plan
+    # does not say.
     joined = view.observed.states[host.name].joined and not needs_joining(view, host)
     files = (KUBELET_DEFAULTS, drop_in(_UNIT), PROXY_ENVIRONMENT)
     return (
@@ -33,7 +34,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def kubelet_defaults(view: View, host: Host) -> str:
-    """Arguments that belong to this node alone; they come last on the kubelet's command line and win."""
+    """Arguments of this node alone; they come last on the kubelet's command line and win."""
     arguments = {"node-ip": node_ip(view, host), **host.kubelet_extra_args}
     flags = [f"--{name}={value}" for name, value in arguments.items()]
     return render("kubernetes/kubelet.default.j2", arguments=flags)

@@ -1,4 +1,4 @@
-"""What every machine needs before anything else: its packages in order, kernel modules and settings, no swap."""
+"""What every host needs first: a consistent package database, kernel modules and settings, no swap."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def _names(view: View) -> tuple[Resource, ...]:
-    """The name of the API server, where it has one. Which of several control planes it means is not for us to say."""
+    """The name of the API server, if it has one. With several control planes it is left to the administrator."""
     name = api_endpoint(view).host
-    # `localhost` is whoever wants a load balancer of their own on every machine.
+    # `localhost` means that every host runs a load balancer of its own.
     is_plain = bool(re.fullmatch(r"[0-9.]*|localhost", name))
     return () if is_plain or len(view.cluster.control_planes) > 1 else (Named(name, node_ip(view, view.leader)),)

@@ -1,10 +1,10 @@
-"""The pods' network: what a plug-in puts on the hosts, or its manifest, applied through a leader and waited for."""
+"""The pod network: what a plug-in puts on the hosts, or its manifest: applied on the leader, and waited for."""
 
 from __future__ import annotations
 
 from provisioner.core.objects import Object, Objects
 from provisioner.core.resource import Later, Resource
-from provisioner.inventory import networks as wishes
+from provisioner.inventory import networks as wants
 from provisioner.inventory.model import Host
 from provisioner.manifests.patching import finished
 from provisioner.networks.choice import plug_in_of
@@ -14,7 +14,7 @@ from provisioner.world.view import View
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
-    """On every host what is the plug-in's there; on the leader its objects, and that they run on every node."""
+    """On every host the plug-in's files and services; on the leader its objects, and that they run on every node."""
     plug_in = plug_in_of(view)
     if not plug_in.has_manifest:
         return plug_in.on_hosts(view, host)
@@ -34,14 +34,14 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def patched(view: View, objects: Objects) -> Objects:
-    """The objects as they are applied."""
+    """The objects as they are applied, with our patches."""
     return finished(plug_in_of(view).patch(objects, view), view)
 
 
 def network_title(view: View) -> str:
     """`flannel 0.28.9`."""
     settings = view.cluster.settings
-    return wishes.title(settings.network, settings.kubernetes_version.minor)
+    return wants.title(settings.network, settings.kubernetes_version.minor)
 
 
 def _ready(item: Object, nodes: tuple[str, ...], follows: str) -> DaemonSetReady:

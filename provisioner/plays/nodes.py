@@ -1,4 +1,4 @@
-"""What is wished for the nodes as Kubernetes sees them: labels, taints, and that they are Ready."""
+"""The desired state of the Node objects: labels, taints, and that they are Ready."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _marks(view: View, node: Host) -> tuple[Resource, ...]:
     now = view.observed.live.nodes.get(node.name) if view.observed.live else None
     if now is None:
         what, unknown = f"label and taint {node.name}", "the node, which is not in the cluster yet"
-        # A node is born with its taints: kubeadm is told of them. Where the API server is silent it may be long there.
+        # kubeadm registers a node with its taints. While the API server does not answer, the node may already exist.
         is_silent = view.observed.live is None and view.observed.states[view.leader.name].initialised
         is_needed = node.node_labels or (is_silent and node.node_taints is not None)
         return (Later(f"labels and taints of {node.name}", what, unknown),) if is_needed else ()

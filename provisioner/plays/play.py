@@ -1,4 +1,4 @@
-"""A play says which hosts, how many at once, and what is wished for each of them, given what is known so far."""
+"""A play says which hosts, how many at once, and what is desired of each of them, given what is known so far."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from provisioner.world.view import View
 class Play:
     """One part of a procedure. `at_once` bounds the hosts worked on in parallel; None is the run's own bound.
 
-    `leaderless` plays are safe on a machine whose leader has failed. `needs` are the titles of plays without whose
-    work this one's would fail or leave something half-done.
+    `leaderless` plays are safe on a host when the leader has failed. `needs` are the titles of the plays that this one
+    depends on: without them it would fail or leave something incomplete.
     """
 
     title: str
@@ -35,7 +35,7 @@ def all_hosts(view: View) -> tuple[Host, ...]:
 
 
 def the_leader(view: View) -> tuple[Host, ...]:
-    """The leader alone, whether or not the run is limited to other hosts: it is where these are admitted."""
+    """The leader alone, also when the run is limited to other hosts: it admits them to the cluster."""
     return (view.leader,)
 
 

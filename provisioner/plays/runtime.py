@@ -13,7 +13,7 @@ from provisioner.world.view import View
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
-    """Images come last: the runtime has to run to take them."""
+    """Images come last: the runtime must run to load them."""
     runtime = runtime_of(view)
     bundle = view.materials.bundle if view.cluster.settings.images_in_bundle else None
     bundled = bundle.images_for(host.role.value) if bundle else ()
@@ -26,6 +26,6 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def _pinned(view: View, host: Host) -> tuple[tuple[str, str], ...]:
-    """What the versions' lock file says of the images of this host, and of CoreDNS, which any node may be given."""
+    """What the version lock file says of the images of this host, and of CoreDNS, which may run on any node."""
     names = () if view.cluster.settings.images_in_bundle else (*images_of(view, host.role), images(view)["coredns"])
     return tuple((name, view.materials.image_digests[name]) for name in names if name in view.materials.image_digests)

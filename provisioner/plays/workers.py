@@ -1,4 +1,4 @@
-"""Workers join with a token that is made for this run alone, and removed when they have joined."""
+"""Workers join with a token that is created for this run alone and removed when they have joined."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from provisioner.world.view import View
 # Long enough for the slowest join, short enough that a forgotten token is worth little.
 RUN_TOKEN_LIFE = timedelta(minutes=20)
 # kubeadm waits five minutes for the cluster's signed configuration, and five more for the kubelet's certificate
-# (TLSBootstrapTimeout): those who wait for their turn may wait that long for each that comes before them.
+# (TLSBootstrapTimeout): hosts that wait for their turn may wait that long for each host before them.
 _JOIN_AT_MOST = timedelta(minutes=10)
-# What kubeadm gives a token that nobody has said anything of.
+# kubeadm's default lifetime of a token.
 _LONGEST_LIFE = timedelta(hours=24)
 
 
 def token_life(joining: int, at_once: int) -> timedelta:
-    """How long a token lives with which so many machines join, so many at once."""
+    """The lifetime of a token with which `joining` hosts join, `at_once` of them in parallel."""
     turns_before_the_last = max(joining - 1, 0) // at_once
     return min(RUN_TOKEN_LIFE + turns_before_the_last * _JOIN_AT_MOST, _LONGEST_LIFE)
 
 
 def token(view: View, host: Host) -> tuple[Resource, ...]:
-    """On the leader: a join token, when somebody has to join."""
+    """On the leader: a join token, when a host has to join."""
     wanted_by = tuple(worker.name for worker in joining(view))
     if not wanted_by:
         return ()
@@ -51,7 +51,7 @@ def token(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def token_manifest(token: Secret, *, expires: datetime, description: str) -> Secret:
-    """The Secret object that a bootstrap token is."""
+    """The Secret object of a bootstrap token."""
     identity, _, key = token.reveal().partition(".")
     text = render(
         "kubernetes/bootstrap-token.yaml.j2",
@@ -94,14 +94,14 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def _after(state: HostState) -> str:
-    """What stands before a join that is still to be worked out."""
+    """Why a join that is not worked out yet may need a reset first."""
     if state.join_begun:
         return AFTER_TRY
     return f"{UNKNOWN_THERE}, unless it is back by then" if state.joined else ""
 
 
 def access(view: View) -> Secret:
-    """A kubeconfig with the join token's few rights, for a machine that has no other yet."""
+    """A kubeconfig with the join token's few permissions, for a host that has no other kubeconfig yet."""
     text = render(
         "kubernetes/bootstrap-kubeconfig.yaml.j2",
         endpoint=str(api_endpoint(view)),
@@ -112,5 +112,5 @@ def access(view: View) -> Secret:
 
 
 def token_gone(view: View, host: Host) -> tuple[Resource, ...]:
-    """On the leader: neither this run's token nor one that a killed run has left."""
+    """On the leader: remove this run's token, and any that a killed run has left."""
     return (RunTokensGone(view.observed.live.run_tokens if view.observed.live else ()),)

@@ -1,4 +1,4 @@
-"""What must be true of the machines before anything is touched: rules over facts, each with a way out."""
+"""What must be true of the hosts before anything is changed: rules over facts, each with a hint what to do."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def rules(view: View) -> tuple[Problem, ...]:
 
 
 def replacing_rules(view: View) -> tuple[Problem, ...]:
-    """All findings for a run that takes another network away, for which that one is no finding."""
+    """All findings for a run that removes another network: that network is not a finding then."""
     return tuple(problem for rule in (*_ALWAYS, *networks.EVERY, *networks.REPLACING) for problem in rule(view))

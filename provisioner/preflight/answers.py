@@ -1,4 +1,4 @@
-"""What nodes say of themselves and cannot be: shown, and used for nothing."""
+"""Impossible values that nodes report about themselves: they are shown, and never used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provisioner.world.view import View
 
 
 def _odd(view: View) -> Iterator[Problem]:
-    """A warning: the others can do without it. A machine of the inventory drops out of the run besides."""
+    """A warning, as the other nodes do not need this one. If it is a host of the inventory, it drops out of the run."""
     for name, why in sorted(view.observed.live.odd.items()) if view.observed.live else ():
         yield Problem("odd-answer", name, odd_answer(why), odd_hint(name), Severity.WARNING)
 

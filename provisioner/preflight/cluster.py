@@ -1,4 +1,4 @@
-"""What must be true of the machines as parts of this cluster, of the cluster itself, and of the bundle."""
+"""What must be true of the hosts as parts of this cluster, of the cluster itself, and of the bundle."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from provisioner.world.configuration import configuration
 from provisioner.world.derived import api_endpoint, images_of, joining, node_ip
 from provisioner.world.view import View
 
-# What every node and every pod has already.
+# Settings that every node and every pod already uses.
 _FIXED = frozenset({"pod_cidr", "service_cidr", "dns_domain"})
 
 
 def _one_control_plane(view: View) -> Iterator[Problem]:
-    planes = view.cluster.control_planes
-    if len(planes) > 1:
-        message = f"the inventory has {len(planes)} control planes; this version brings up one"
-        names = ", ".join(host.name for host in planes[1:])
-        yield Problem("control-planes", names, message, "Make the others workers, or take them out for now.")
+    control_planes = view.cluster.control_planes
+    if len(control_planes) > 1:
+        message = f"the inventory has {len(control_planes)} control planes; this version supports only one"
+        names = ", ".join(host.name for host in control_planes[1:])
+        yield Problem("control-planes", names, message, "Make the others workers, or remove them for now.")
 
 
 def _live(view: View) -> Iterator[Problem]:
-    """A running cluster is not re-made: what cannot change in place is said, not 'fixed'."""
+    """A running cluster is not made again: what cannot change in place is reported, not fixed."""
     if view.observed.live is None:
         return
-    wished = view.cluster.settings
-    if view.observed.live.version != str(wished.kubernetes_version):
-        message = f"runs Kubernetes {view.observed.live.version}, and the inventory wants {wished.kubernetes_version}"
+    desired = view.cluster.settings
+    if view.observed.live.version != str(desired.kubernetes_version):
+        message = f"runs Kubernetes {view.observed.live.version}, and the inventory wants {desired.kubernetes_version}"
         yield Problem(
             "upgrade",
             view.leader.name,
@@ -39,29 +39,32 @@ def _live(view: View) -> Iterator[Problem]:
         )
     now = configuration(view.observed.live.configuration)
     pairs = {
-        "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(wished.pod_cidr)),
-        "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(wished.service_cidr)),
-        "image_repository": (_repository(now), wished.image_repository),
-        "dns_domain": (now.get("networking", {}).get("dnsDomain"), wished.dns_domain),
+        "pod_cidr": (now.get("networking", {}).get("podSubnet"), str(desired.pod_cidr)),
+        "service_cidr": (now.get("networking", {}).get("serviceSubnet"), str(desired.service_cidr)),
+        "image_repository": (_repository(now), desired.image_repository),
+        "dns_domain": (now.get("networking", {}).get("dnsDomain"), desired.dns_domain),
         "control_plane_endpoint": (now.get("controlPlaneEndpoint"), str(api_endpoint(view))),
-        "api_server_extra_args": (_own(now.get("apiServer", {})), api_server.arguments(wished)),
-        "controller_manager_extra_args": (_own(now.get("controllerManager", {})), wished.controller_manager_extra_args),
-        "scheduler_extra_args": (_own(now.get("scheduler", {})), wished.scheduler_extra_args),
+        "api_server_extra_args": (_own(now.get("apiServer", {})), api_server.arguments(desired)),
+        "controller_manager_extra_args": (
+            _own(now.get("controllerManager", {})),
+            desired.controller_manager_extra_args,
+        ),
+        "scheduler_extra_args": (_own(now.get("scheduler", {})), desired.scheduler_extra_args),
     }
-    for name, (is_now, wish) in pairs.items():
-        if is_now != wish:
-            message = f"the running cluster has {name} {is_now}, and the inventory wants {wish}"
-            # With another network on the nodes, their pods would be cut off from those that run already.
+    for name, (is_now, want) in pairs.items():
+        if is_now != want:
+            message = f"the running cluster has {name} {is_now}, and the inventory wants {want}"
+            # With another network, the pods of new nodes could not reach the pods that already run.
             if name in _FIXED and is_now:
                 hint = f"It was decided when the cluster was made, and cannot be changed: set `{name}: {is_now}`."
                 yield Problem("cluster-setting", view.leader.name, message, hint)
             else:
-                hint = "This was decided when the cluster was made and stays; make the inventory say the same."
+                hint = "This was decided when the cluster was made and stays: set the same value in the inventory."
                 yield Problem("cluster-setting", view.leader.name, message, hint, Severity.WARNING)
 
 
 def _repository(now: Mapping[str, object]) -> object:
-    """The cluster's own repository of images; kubeadm writes down upstream's too, under one of its names."""
+    """The cluster's own image repository; None for upstream's, which kubeadm records too, under one of its names."""
     there = now.get("imageRepository")
     return None if there in (None, OLD_REGISTRY, NEW_REGISTRY) else there
 
@@ -74,55 +77,57 @@ def _own(component: Mapping[str, object]) -> object:
 
 
 def _listed(extra: object) -> Iterator[tuple[object, object]]:
-    """Since v1beta4 a list of names and values."""
+    """Since v1beta4, extraArgs is a list of names and values."""
     entries = extra if isinstance(extra, list) else []
     return ((entry["name"], entry["value"]) for entry in entries)
 
 
 def _known_api(view: View) -> Iterator[Problem]:
-    """Joining needs the API server; a cluster that is there but silent is waited for by the run itself."""
+    """Joining needs the API server. When a cluster exists but does not answer, the run itself waits for it."""
     if joining(view) and view.observed.states[view.leader.name].init_begun:
         yield Problem(
             "init-unfinished",
             view.leader.name,
-            "an earlier kubeadm init did not come to its end; it is made again",
+            "an earlier kubeadm init did not finish; it will run again",
             severity=Severity.WARNING,
         )
 
 
 def _namesakes(view: View) -> Iterator[Problem]:
-    """A Ready node of that name elsewhere is another machine; at the same address it is this one, reinstalled."""
+    """A Ready node with that name and another address is another machine; with the same address it is this host,
+    reinstalled.
+    """
     nodes = view.observed.live.nodes if view.observed.live else {}
     for host in joining(view):
         node = nodes.get(host.name)
         if node and node.ready and str(node.internal_ip) != node_ip(view, host):
-            message = f"the cluster has a Ready node of that name already, at {node.internal_ip}: another machine"
-            hint = f"Give one of them another name; or, when the other is gone, `kubectl delete node {host.name}`."
+            message = f"the cluster already has a Ready node of that name, at {node.internal_ip}: another machine"
+            hint = f"Rename one of them; or, if the other one no longer exists, `kubectl delete node {host.name}`."
             yield Problem("namesake", host.name, message, hint)
 
 
 def _others(view: View) -> Iterator[Problem]:
-    """Nodes that the inventory does not name run pods all the same, and nobody looks after them."""
+    """Nodes that are not in the inventory still run pods, and provisioner does not manage them."""
     known = {host.name for host in view.cluster.hosts}
     if names := sorted(set(view.observed.live.nodes if view.observed.live else ()) - known):
-        message = "a node of the cluster and not in the inventory: nothing is done about it"
+        message = "in the cluster but not in the inventory: provisioner does not change it"
         away = f"`kubectl drain {names[0]} --ignore-daemonsets`, then `kubectl delete node {names[0]}`"
-        hint = f"Add it to the inventory; or take it out of the cluster: {away}."
+        hint = f"Add it to the inventory; or remove it from the cluster: {away}."
         yield Problem("other-node", ", ".join(names), message, hint, Severity.WARNING)
 
 
 def _images(view: View) -> Iterator[Problem]:
-    """What kubeadm will ask for is in the bundle; nodes may have no internet to look for it elsewhere."""
+    """The images that kubeadm needs are in the bundle; nodes may have no internet access to get them elsewhere."""
     if view.materials.bundle is None or not view.cluster.settings.images_in_bundle:
         return
     new = {host.role for host in view.hosts if not view.observed.states[host.name].joined}
     for role in (role for role in Role if role in new):
         has = {image.name for image in view.materials.bundle.images_for(role.value)}
-        for wished in (wished for wished in images_of(view, role) if wished not in has):
-            other = next((image for image in sorted(has) if _untagged(image) == _untagged(wished)), "")
-            # The catalogue knows the last patch; an earlier one may want another etcd or pause.
-            severity = Severity.WARNING if other and "/kube-" not in wished else Severity.ERROR
-            message = f"image {wished} is not in the bundle" + (f", which has {other}" if other else "")
+        for desired in (image for image in images_of(view, role) if image not in has):
+            other = next((image for image in sorted(has) if _untagged(image) == _untagged(desired)), "")
+            # The catalog knows the last patch release; an earlier one may need another etcd or pause.
+            severity = Severity.WARNING if other and "/kube-" not in desired else Severity.ERROR
+            message = f"image {desired} is not in the bundle" + (f", which has {other}" if other else "")
             hint = "Build the bundle again, or use one that has it: `provisioner bundle show` lists what is in it."
             yield Problem("image-missing", f"every {role.value.replace('_', ' ')}", message, hint, severity)
 

@@ -1,5 +1,5 @@
-"""What an earlier cluster has left on a machine. It is found before anything is changed, and never taken away unasked:
-nobody here knows whether it is still needed. What a try of ours has begun carries our mark, and is no finding.
+"""What an earlier cluster has left on a host. It is found before anything is changed, and never removed unasked:
+provisioner cannot know whether it is still needed. What a run of provisioner has begun is marked, and is not a finding.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _SERVER_LENGTH = 100
 
 
 def _other_cluster(view: View) -> Iterator[Problem]:
-    """A node of another cluster, also where no cluster answers that it could be compared with."""
+    """A node of another cluster, even when no running cluster answers that it could be compared with."""
     leader = view.leader.name
-    which = "another cluster" if view.observed.states[leader].initialised else f"a cluster that {leader} does not carry"
+    which = "another cluster" if view.observed.states[leader].initialised else f"a cluster that {leader} does not run"
     found: dict[str, list[str]] = defaultdict(list)
     for host in view.hosts:
         state = view.observed.states[host.name]
@@ -39,7 +39,7 @@ def _other_cluster(view: View) -> Iterator[Problem]:
 
 
 def _is_ours(view: View, host: Host) -> bool:
-    """By its CA: where a kubelet finds the API server may change. Of one that does not tell, the cluster knows."""
+    """Compares CAs, as the API server's address may change. Without a CA, the list of the cluster's nodes decides."""
     leader, theirs = view.observed.states[view.leader.name], trusted(view.observed.states[host.name])
     ours = certificates(view.observed.live.ca_certificate if view.observed.live else leader.ca_certificate)
     if theirs:
@@ -48,53 +48,54 @@ def _is_ours(view: View, host: Host) -> bool:
 
 
 def _whose(state: HostState) -> str:
-    """Which cluster a kubelet.conf is of: its API server, and the fingerprint of its CA as openssl tells it."""
+    """The cluster of a kubelet.conf: its API server, and the fingerprint of its CA as openssl prints it."""
     marks = sorted(sha256(der).hexdigest()[:_FINGERPRINT_DIGITS] for der in trusted(state))
-    server = visible(state.kubelet_server)[:_SERVER_LENGTH] or "not told"
-    return f"API server {server}, CA {', '.join(marks) or 'not told'}"
+    server = visible(state.kubelet_server)[:_SERVER_LENGTH] or "unknown"
+    return f"API server {server}, CA {', '.join(marks) or 'unknown'}"
 
 
-_LOST = " Has {} lost it: bring it back there from a backup first."
+_LOST = " If {} has lost it: restore it there from a backup first."
 
 
 def _way_out(view: View, names: Sequence[str]) -> str:
     first, every, leader = names[0], ", ".join(names), view.leader.name
     lost = "" if view.observed.states[leader].initialised else _LOST.format(leader)
     return (
-        f"Is that cluster alive? On {first}: `kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node {first}`. "
-        f"If it is needed: take {every} out of the inventory.{lost} "
-        f"{_RESET.format(every)} Pods and their local data are lost with it."
+        f"Does it still run? On {first}: `kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node {first}`. "
+        f"If it is needed: remove {every} from the inventory.{lost} "
+        f"{_RESET.format(every)} The reset deletes pods and their local data."
     )
 
 
-def _other_plane(view: View) -> Iterator[Problem]:
-    """A machine that is to become a control plane is a node already, or has an administrator's file of elsewhere."""
+def _other_control_plane(view: View) -> Iterator[Problem]:
+    """A host that should become a control plane is a node already, or has the admin.conf of another cluster."""
     for host in _to_init(view):
         state = view.observed.states[host.name]
         if state.has_kubelet_conf and state.has_manifests:
             message = f"is a control plane without /etc/kubernetes/admin.conf ({_whose(state)})"
-            hint = f"If its cluster is to go on: `kubeadm init phase kubeconfig admin` on {host.name} writes it again."
+            hint = f"If its cluster is needed: `kubeadm init phase kubeconfig admin` on {host.name} writes it again."
             yield Problem("other-cluster", host.name, message, f"{hint} {_RESET.format(host.name)}")
         elif state.has_kubelet_conf:
-            message = f"is a worker of a cluster already ({_whose(state)}), and the inventory makes it a control plane"
+            message = f"is already a worker of a cluster ({_whose(state)}), but the inventory makes it a control plane"
             yield Problem("other-cluster", host.name, message, f"Correct the inventory. {_RESET.format(host.name)}")
     for host in view.cluster.control_planes:
         state = view.observed.states.get(host.name, HostState())
         if state.initialised and not state.has_kubelet_conf and not state.has_manifests:
-            message = "has /etc/kubernetes/admin.conf and nothing else of a control plane: of which cluster is it?"
+            message = "has /etc/kubernetes/admin.conf but nothing else of a control plane: its cluster is unknown"
             hint = f"On {host.name}: `mkdir -p ~/.kube && mv /etc/kubernetes/admin.conf ~/.kube/other.conf`. {_AGAIN}"
             yield Problem("other-cluster", host.name, message, hint)
 
 
 def _etcd(view: View) -> Iterator[Problem]:
-    """kubeadm init refuses to begin on data that is there, in every further run."""
+    """kubeadm init refuses to start while etcd has data, in every further run."""
     for host in _to_init(view, begun=True):
         names = view.observed.states[host.name].stray_etcd
         if names:
-            message = f"/var/lib/etcd is not empty ({', '.join(map(shown, names))}): kubeadm init refuses to begin"
+            message = f"/var/lib/etcd is not empty ({', '.join(map(shown, names))}): kubeadm init refuses to start"
             data = "It is the data of an earlier cluster: every object and Secret. " if "member" in names else ""
             keep = (
-                f"On {host.name}: `mv /var/lib/etcd /var/lib/etcd.old` keeps it; of a mount point, move what is in it."
+                f"On {host.name}: `mv /var/lib/etcd /var/lib/etcd.old` keeps it; if that is a mount point, move its "
+                "contents."
             )
             yield Problem("etcd-data", host.name, message, f"{data}{keep} {_AGAIN}")
 
@@ -106,31 +107,31 @@ def _half_made(view: View) -> Iterator[Problem]:
             continue
         if state.has_manifests:
             message = (
-                "has parts of a control plane (/etc/kubernetes/manifests) that was not made to its end, and not by us"
+                "has parts of an unfinished control plane (/etc/kubernetes/manifests) that provisioner did not begin"
             )
             yield Problem("half-made", host.name, message, _RESET.format(host.name))
         elif state.has_bootstrap_conf or (state.ca_certificate and host.role is Role.WORKER):
             file = "bootstrap-kubelet.conf" if state.has_bootstrap_conf else "pki/ca.crt"
-            message = f"has /etc/kubernetes/{file} of a kubeadm join that was not made to its end, and not by us"
+            message = f"has /etc/kubernetes/{file} of an unfinished kubeadm join that provisioner did not begin"
             yield Problem("half-made", host.name, message, _RESET.format(host.name))
 
 
 def _other_role(view: View) -> Iterator[Problem]:
-    """What we have begun is continued, unless the inventory wants something else there now."""
+    """What provisioner has begun is continued, unless the inventory now gives the host another role."""
     for host in view.hosts:
         is_worker, state = host.role is Role.WORKER, view.observed.states[host.name]
         if state.init_begun if is_worker else state.join_begun:
             verb, role = ("init", "a worker") if is_worker else ("join", "a control plane")
-            message = f"our kubeadm {verb} was not made to its end there, and the inventory makes it {role} now"
+            message = f"provisioner's kubeadm {verb} did not finish there, and the inventory now makes it {role}"
             mark = f"/etc/kubernetes/provisioner/{verb}-begun"
             hint = f"On {host.name}: `kubeadm reset && rm {mark}`. {_AGAIN}"
             yield Problem("other-role", host.name, message, hint)
 
 
 def _links(view: View) -> Iterator[Problem]:
-    """A bridge that has an address keeps it, and every pod fails there when the node's part of the network is another.
+    """A bridge keeps the address that it has, and every pod fails there when the node's pod CIDR is another one.
 
-    A node that we reset ourselves loses it with that.
+    When provisioner itself resets a node, that removes the bridge.
     """
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for host in view.hosts:
@@ -139,37 +140,37 @@ def _links(view: View) -> Iterator[Problem]:
                 found[link.interface][host.name] = str(link.ip)
     for name, addresses in found.items():
         there, every = ", ".join(dict.fromkeys(addresses.values())), ", ".join(addresses)
-        message = f"the interface {name} of an earlier network is there ({there}): the new one would not work with it"
+        message = f"has the interface {name} of an earlier network ({there}): the new network would not work with it"
         hint = (
-            f"If nothing there uses it (`ip link show master {name}` names what does): `ip link delete {name}` on "
-            f"{every}, and `rm -rf /var/lib/cni` where only Kubernetes has used that. {_AGAIN}"
+            f"If nothing uses it (`ip link show master {name}` lists what does): `ip link delete {name}` on "
+            f"{every}, and `rm -rf /var/lib/cni` if only Kubernetes has used that. {_AGAIN}"
         )
         yield Problem("old-network", every, message, hint)
 
 
 def _starts_clean(view: View, host: Host) -> bool:
-    """Whether it becomes a node without a reset of ours before."""
+    """Whether it becomes a node without a reset by provisioner first."""
     state = view.observed.states[host.name]
     begun = state.init_begun or state.join_begun
     return not (begun or state.initialised or (state.joined and _is_ours(view, host)))
 
 
 def _fits(view: View, host: Host, link: Address) -> bool:
-    """Whether it is of the part of the pods' network that the node has kept in the cluster."""
+    """Whether its address is in the pod CIDR that the node still has in the cluster."""
     node = view.observed.live.nodes.get(host.name) if view.observed.live else None
     return node is not None and bool(node.pod_cidr) and link.ip.ip in IPv4Network(node.pod_cidr)
 
 
 def _to_init(view: View, *, begun: bool = False) -> tuple[Host, ...]:
-    """The control planes that `kubeadm init` is still to run on; with `begun`, also after a try of ours."""
-    planes = (host for host in view.hosts if host.role is Role.CONTROL_PLANE)
-    states = ((host, view.observed.states[host.name]) for host in planes)
+    """The control planes where `kubeadm init` still has to run; with `begun`, also where provisioner has begun it."""
+    control_planes = (host for host in view.hosts if host.role is Role.CONTROL_PLANE)
+    states = ((host, view.observed.states[host.name]) for host in control_planes)
     return tuple(host for host, state in states if not state.initialised and (begun or not state.init_begun))
 
 
 RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _other_cluster,
-    _other_plane,
+    _other_control_plane,
     _etcd,
     _half_made,
     _other_role,

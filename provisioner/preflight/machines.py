@@ -1,4 +1,4 @@
-"""What must be true of each machine, and of the machines beside each other."""
+"""What must be true of each host, and of the hosts compared with each other."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ def _system(view: View) -> Iterator[Problem]:
             yield Problem(
                 "init",
                 host.name,
-                f"is run by {facts.init or 'an unknown init'}, not by systemd",
+                f"its init system is {facts.init or 'unknown'}, not systemd",
                 "Services need systemd.",
             )
 
 
-def _fits(host: Host, facts: HostFacts, wished: Distribution, *, packages: bool) -> Iterator[Problem]:
+def _fits(host: Host, facts: HostFacts, desired: Distribution, *, packages: bool) -> Iterator[Problem]:
     """Images run on every distribution; packages are for one."""
     found = f"{facts.distribution} {facts.codename or facts.release}"
-    if packages and (facts.distribution, facts.codename) != (wished.id, wished.codename):
+    if packages and (facts.distribution, facts.codename) != (desired.id, desired.codename):
         yield Problem(
             "distribution",
             host.name,
-            f"runs {found}, and the bundle is for {wished.id} {wished.codename}",
-            "Use machines of that distribution, or a bundle made for theirs.",
+            f"runs {found}, and the bundle is for {desired.id} {desired.codename}",
+            "Use hosts with that distribution, or a bundle built for theirs.",
         )
-    elif facts.architecture != wished.architecture:
+    elif facts.architecture != desired.architecture:
         hint = "Use a bundle built for that architecture."
-        yield Problem("architecture", host.name, f"is {facts.architecture}, the bundle {wished.architecture}", hint)
+        yield Problem("architecture", host.name, f"is {facts.architecture}, the bundle is {desired.architecture}", hint)
 
 
 def _root(view: View) -> Iterator[Problem]:
     for host, facts in _each(view):
         if not facts.is_root:
-            message = f"we are {facts.user} there, not root"
+            message = f"commands run there as {facts.user}, not as root"
             hint = "Set ansible_become: true (with passwordless sudo), or log in as root."
             yield Problem("root", host.name, message, hint)
 
@@ -70,14 +70,14 @@ def _size(view: View) -> Iterator[Problem]:
             message = (
                 f"has {facts.memory_mib} MiB of memory, and a {host.role.value} needs {LEAST_MEMORY_MIB[host.role]}"
             )
-            yield Problem("memory", host.name, message, "Give the machine more memory.")
+            yield Problem("memory", host.name, message, "Give the host more memory.")
         if facts.cpus < LEAST_CPUS[host.role]:
             message = f"has {facts.cpus} processor(s), and a {host.role.value} needs {LEAST_CPUS[host.role]}"
-            yield Problem("processors", host.name, message, "Give the machine more processors.")
+            yield Problem("processors", host.name, message, "Give the host more processors.")
         if facts.disk_free_mib < LEAST_DISK_MIB and not view.observed.states[host.name].joined:
             message = f"has {facts.disk_free_mib} MiB free below /var, and a new node needs {LEAST_DISK_MIB}"
             yield Problem(
-                "disk", host.name, message, "Make room, for example with `apt-get clean`, or give it a larger disk."
+                "disk", host.name, message, "Free space, for example with `apt-get clean`, or give it a larger disk."
             )
 
 
@@ -106,7 +106,7 @@ def _unique(view: View) -> Iterator[Problem]:
     for host, facts in _each(view):
         owners["machine-id", facts.machine_id].append(host.name)
         owners["hostname", facts.hostname].append(host.name)
-        # Of the interface that the node uses: container engines and bridges give theirs to whom they like.
+        # That of the interface which the node uses: container engines and bridges may use one address on many hosts.
         decided = node_address(view, host)
         address = facts.interface_of(decided.ip.ip) if decided else None
         owners["MAC", address.mac if address else ""].append(host.name)

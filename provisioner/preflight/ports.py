@@ -1,4 +1,4 @@
-"""What must be true of the ports between the machines: nobody else has them, and what is sent to them arrives."""
+"""What must be true of the ports between the hosts: no other program uses them, and packets to them arrive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provisioner.world.derived import node_address
 from provisioner.world.network import Passage
 from provisioner.world.view import View
 
-# Who has knocked, and at whom.
+# The host that probed, and the host that it probed.
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -27,46 +27,46 @@ def _taken(view: View) -> Iterator[Problem]:
         listening = view.observed.states[host.name].listening
         for port, owner in {port: owner for port, owner in listening if port in mine}.items():
             message = f"port {port} is taken by {owner or 'another program'}"
-            yield Problem("port-taken", host.name, message, f"{network.type} needs it: move that program.")
+            yield Problem("port-taken", host.name, message, f"{network.type} needs it: use another port there.")
 
 
 def _firewall(view: View) -> Iterator[Problem]:
-    """One on the machine itself that needs to be told, where nobody has tried all that it has to let through."""
+    """A firewall on the host itself, unless port probes have proved that everything passes which it has to allow."""
     network, heard = view.cluster.settings.network, _heard(view)
     for host in _fresh(view):
         firewalls = view.observed.states[host.name].firewalls
         unproved = [port for port in _of_network(view) if not _all_pass(heard[port], host.name)]
         if firewalls and unproved:
-            message = f"its firewall ({', '.join(firewalls)}) drops what it was not told of"
+            message = f"its firewall ({', '.join(firewalls)}) drops everything that it does not explicitly allow"
             named = ", ".join(f"{port} ({port.why})" for port in unproved)
-            hint = f"Let {named} pass between the nodes: {network.type} needs it."
+            hint = f"Allow {named} between the nodes: {network.type} needs it."
             yield Problem("firewall", host.name, message, hint, Severity.WARNING)
 
 
 def _filtered(view: View) -> Iterator[Problem]:
     for port, found in _heard(view).items():
         if shut := _named(found[Passage.FILTERED]):
-            message = f"{port} ({port.why}) does not pass between these machines, and {port.plug_in} needs it"
+            message = f"{port} ({port.why}) does not pass between these hosts, and {port.plug_in} needs it"
             hint = (
-                "Let it through: in the cloud's security group, in a firewall between them, and in those of the "
-                "machines themselves."
+                "Allow it: in the cloud's security group, in firewalls between the hosts, and in the firewalls of the "
+                "hosts themselves."
             )
             severity = Severity.ERROR if port.vital else Severity.WARNING
             yield Problem("port-filtered", shut, message, hint, severity)
 
 
 def _unproved(view: View) -> Iterator[Problem]:
-    """Silence where a refusal was to be expected. On a node somebody may listen who says nothing to that: the plug-in,
-    or the one whose place it is to take.
+    """No answer where a refusal was expected. On a node, a program may listen there and not answer: the plug-in, or the
+    old plug-in that it will replace.
     """
     old = {(row.protocol, row.number) for name in others(view) for row in PORTS if row.plug_in == name}
     for port, found in _heard(view).items():
         new = bool(others(view)) and (port.protocol, port.number) not in old
         silent = tuple(pair for pair in found[Passage.SILENT] if new or not view.observed.states[pair[1]].joined)
         if silent:
-            message = f"whether {port} ({port.why}) passes could not be proved: there was no answer, not even a refusal"
+            message = f"it is unknown whether {port} ({port.why}) passes: there was no answer, not even a refusal"
             hint = (
-                f"{port.plug_in} needs it. If nothing swallows ICMP there, something swallows {port}: a security "
+                f"{port.plug_in} needs it. If nothing drops ICMP there, then something drops {port}: a security "
                 "group, or a firewall."
             )
             yield Problem("port-unproved", _named(silent), message, hint, Severity.WARNING)
@@ -82,7 +82,7 @@ def _fresh(view: View) -> tuple[Host, ...]:
 
 
 def _heard(view: View) -> dict[Port, dict[Passage, Pairs]]:
-    """What came of the knocks at the addresses that are used; a way that is lost wholly is another finding."""
+    """The results of the port probes at the addresses in use; a host that cannot be reached is another finding."""
     found: dict[str, dict[Passage, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
     ways = by_address(view.observed.ways)
     for name in sorted(view.observed.facts):
@@ -95,7 +95,7 @@ def _heard(view: View) -> dict[Port, dict[Passage, Pairs]]:
 
 
 def _all_pass(found: dict[Passage, Pairs], name: str) -> bool:
-    """Whether all pass who have knocked at that machine, and somebody has."""
+    """Whether that host was probed, and all probes passed."""
     outcomes = {passage for passage, pairs in found.items() if name in {at for _, at in pairs}}
     return outcomes == {Passage.PASSES}
 

@@ -1,4 +1,4 @@
-"""What must be true of the container runtimes: usable by that Kubernetes, to be had, and the one that runs already."""
+"""What must be true of the container runtimes: supported by that Kubernetes, available, the one that already runs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _PACKAGES = {
 }
 _DOCKER_BESIDE = (
     "Stop it there (`systemctl disable --now docker.service docker.socket`); or set `runtime.beside_docker: true`, "
-    "when it is needed for something else."
+    "if it is needed for something else."
 )
-# Kubernetes 1.36 streams over another protocol, which cri-dockerd does not speak.
+# Kubernetes 1.36 streams over another protocol, which cri-dockerd does not support.
 _STREAMS_SINCE, _STREAMS_FLAG = 36, "ExtendWebSocketsToKubelet=false"
 
 
@@ -44,8 +44,8 @@ def _usable(view: View) -> Iterator[Problem]:
                 yield from rules.runtime_tested(release, version, host.name)
 
 
-def _to_be_had(view: View) -> Iterator[Problem]:
-    """A bundle has what it was built with; no other runtime can be made of it."""
+def _available(view: View) -> Iterator[Problem]:
+    """A bundle has only the runtime that it was built with."""
     missing = bundle.lacking(view)
     if isinstance(view.cluster.settings.runtime_source, BundleSource) and missing:
         message = f"the bundle has no {', '.join(missing)}, which {runtime(view).name} needs"
@@ -54,33 +54,35 @@ def _to_be_had(view: View) -> Iterator[Problem]:
 
 
 def _in_no_repository(view: View) -> Iterator[Problem]:
-    """Its makers publish packages of cri-dockerd, and no repository of them."""
+    """The authors of cri-dockerd publish packages, but no package repository."""
     settings, bridge = view.cluster.settings, runtimes.Name.CRI_DOCKERD
     if isinstance(settings.runtime_source, BundleSource) or runtime(view).name is not bridge:
         return
     for host in view.hosts:
         if bridge not in view.observed.states[host.name].packages:
-            message = f"has no {bridge}, through which Kubernetes {kubernetes(view).series} reaches Docker"
-            hint = "No repository has it: install its package there first, use a bundle that has it, or containerd."
+            message = f"has no {bridge}, which Kubernetes {kubernetes(view).series} needs to use Docker"
+            hint = "No repository has it: install its package there first, use a bundle that has it, or use containerd."
             yield Problem("runtime-missing", host.name, message, hint)
 
 
 def _other(view: View) -> Iterator[Problem]:
-    """Its pods would be lost to the kubelet while they run on: under a running node the runtime stays."""
-    wished = runtime(view).kind
+    """The kubelet would lose pods that continue to run: the runtime of a running node is not changed."""
+    desired = runtime(view).kind
     for host in view.hosts:
         now = _now(view, host)
-        if now and now != wished:
-            message = f"is a node that runs its pods with {now}, and the inventory wants {wished}"
+        if now and now != desired:
+            message = f"is a node that runs its pods with {now}, and the inventory wants {desired}"
             hint = (
-                "The runtime of a node is not changed while it runs: keep it; or take the node out of the cluster "
-                "(`kubectl drain` and `kubectl delete node`, then `kubeadm reset` there) and let it join anew."
+                "The runtime of a node is not changed while it runs: keep it; or remove the node from the cluster "
+                "(`kubectl drain` and `kubectl delete node`, then `kubeadm reset` there) and let it join again."
             )
             yield Problem("runtime-change", host.name, message, hint)
 
 
 def _now(view: View, host: Host) -> str:
-    """What runs its pods: as its node says, or as its kubelet was told; empty where it is no node nor half of one."""
+    """The runtime of its pods: from its Node object, or from its kubelet's settings; empty when it is not a node and
+    has not begun to be one.
+    """
     state = view.observed.states[host.name]
     if not (state.joined or state.init_begun or state.join_begun):
         return ""
@@ -92,12 +94,12 @@ def _now(view: View, host: Host) -> str:
 
 
 def _docker_beside(view: View) -> Iterator[Problem]:
-    """Two runtimes share a machine badly by accident: Docker forbids forwarding, and kubeadm may take the wrong one."""
+    """Two runtimes conflict unless that is intended: Docker forbids forwarding, and kubeadm may take the wrong one."""
     settings = view.cluster.settings.runtime
     if settings.type == "docker" or settings.beside_docker:
         return
     for host in view.hosts:
-        # A node of Docker's is another finding.
+        # A node that runs its pods with Docker is another finding.
         if view.observed.states[host.name].docker_runs and _now(view, host) != "docker":
             message = f"Docker runs here, and the node's runtime will be {settings.type}"
             yield Problem("second-runtime", host.name, message, _DOCKER_BESIDE)
@@ -108,13 +110,13 @@ def _streams(view: View) -> Iterator[Problem]:
         return
     for host in view.hosts:
         if _STREAMS_FLAG not in host.kubelet_extra_args.get("feature-gates", ""):
-            message = "`kubectl exec`, `logs` and `port-forward` do not work through cri-dockerd by themselves"
-            hint = f"Set kubelet_extra_args: {{feature-gates: {_STREAMS_FLAG}}} for it."
+            message = "`kubectl exec`, `logs` and `port-forward` do not work with cri-dockerd by default"
+            hint = f"Set kubelet_extra_args: {{feature-gates: {_STREAMS_FLAG}}} for this host."
             yield Problem("cri-dockerd-streams", host.name, message, hint, Severity.WARNING)
 
 
 def _settings_of_others(view: View) -> Iterator[Problem]:
-    """What somebody has set who had the machine before: told before our configuration takes its place."""
+    """Settings that exist on the host: reported before provisioner's configuration replaces them."""
     file, mirrors = FILES.get(runtime(view).kind, ""), view.cluster.settings.runtime.registry_mirrors
     found: dict[tuple[bool, str], list[str]] = defaultdict(list)
     for host in (host for host in view.hosts if keeps(view, host, file)):
@@ -124,20 +126,18 @@ def _settings_of_others(view: View) -> Iterator[Problem]:
                 found[is_hidden, some(map(shown, names))].append(host.name)
     for (is_hidden, what), hosts in found.items():
         if is_hidden:
-            message = f"{file} sets {what}: with ours the images and containers that lie there are not found any more"
+            message = f"{file} sets {what}: with provisioner's file, images and containers there are not found any more"
             hint = f"If they are not needed: `mv {file} {file}.old` there, then run the same command again."
             yield Problem("runtime-data", ", ".join(hosts), message, hint)
         else:
-            message = f"{file} sets {what}, which ours does not: it is kept as {file}{KEPT}, and not read any more"
-            hint = (
-                "For mirrors there is `cluster.runtime.registry_mirrors`; look whether anything else is needed there."
-            )
+            message = f"{file} sets {what}, and provisioner's file does not: it is kept as {file}{KEPT}, and not used"
+            hint = "Set mirrors with `cluster.runtime.registry_mirrors`; check whether anything else in it is needed."
             yield Problem("runtime-settings", ", ".join(hosts), message, hint, Severity.WARNING)
 
 
 RULES: tuple[Callable[[View], Iterator[Problem]], ...] = (
     _usable,
-    _to_be_had,
+    _available,
     _in_no_repository,
     _other,
     _docker_beside,

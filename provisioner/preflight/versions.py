@@ -1,4 +1,4 @@
-"""What the catalogue says of the wished versions on these machines: nothing that cannot work is begun."""
+"""What the catalog says about the desired versions on these hosts: a run does not begin what cannot work."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def _flags(view: View) -> Iterator[Problem]:
 
 
 def _skew(view: View) -> Iterator[Problem]:
-    """Of the nodes as they are: a run does not go on as if a cluster were sound that is not."""
+    """Checks the nodes as they are: a run does not treat an unhealthy cluster as a healthy one."""
     for node in view.observed.live.nodes.values() if view.observed.live else ():
         yield from rules.skew(view.observed.live.version if view.observed.live else "", node.version, node.name)
 
 
 def _key(view: View) -> Iterator[Problem]:
-    """Without its key a control plane cannot start again, nor read a single Secret."""
-    wished = view.cluster.settings.encryption is not None
-    encrypted = "encryption-provider-config" in view.observed.live.configuration if view.observed.live else wished
+    """Without its encryption key, a control plane can neither start again nor read any Secret."""
+    desired = view.cluster.settings.encryption is not None
+    encrypted = "encryption-provider-config" in view.observed.live.configuration if view.observed.live else desired
     for host in view.cluster.control_planes if encrypted else ():
         state = view.observed.states.get(host.name)
         if state and state.initialised and not state.has_encryption_key:
-            message = "the key that encrypts the cluster's Secrets is gone from this machine"
-            hint = "Put it back from a copy; a new key could not read what the old one has written."
+            message = "the key that encrypts the cluster's Secrets is missing on this host"
+            hint = "Restore it from a backup; a new key cannot decrypt what the old one has encrypted."
             yield Problem("key-gone", host.name, message, hint)
 
 

@@ -1,1 +1,1 @@
-"""The kinds of things that can be wished for on a host, one kind a file. All of it is pure."""
+"""The kinds of resources of a host, one kind per file. All of it is pure."""

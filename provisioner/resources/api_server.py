@@ -1,4 +1,4 @@
-"""The API server's own files: a key that is made once, and that it runs with what is there now."""
+"""The API server's own files: a key that is generated once, and a restart when a file is newer than the process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from provisioner.core.resource import Change
 from provisioner.resources.kubeadm import ADMIN_CONF
 from provisioner.resources.waiting import until
 
-# https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/: the first provider writes, all of them read, and
-# `identity` reads what was written before. secretbox is the one recommended there that needs no other service.
+# https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/: the first provider encrypts, all of them decrypt,
+# and `identity` reads what was written before. secretbox is the recommended one that needs no other service.
 _BEFORE_KEY = """\
 # Written by provisioner. Without this key nobody can read the cluster's Secrets: keep a copy in a safe place.
 apiVersion: apiserver.config.k8s.io/v1
@@ -25,8 +25,8 @@ resources:
         secret: """
 _AFTER_KEY = "  - identity: {}\n"
 
-# The key comes from the machine's own randomness and goes nowhere: not into an argument, not through the connection.
-# What is there stays, whoever has put it there.
+# The key comes from the host's own random numbers and never leaves it: it is not in any argument and not sent over the
+# connection. An existing file stays, even if something else wrote it.
 _MAKE = """
 if [ -e "$1" ]; then exit 0; fi
 directory=$(dirname -- "$1")
@@ -40,7 +40,7 @@ mv -fT -- "$new" "$1"
 
 @dataclass(frozen=True, slots=True)
 class EncryptionKey:
-    """A configuration with a key of this machine's own making (0600), which is made once and never changed."""
+    """A configuration with a key that the host itself generates (0600), once; it is never changed."""
 
     path: str
 
@@ -50,11 +50,11 @@ class EncryptionKey:
         return f"file {self.path}"
 
     def probe(self) -> Command:
-        """Its mode and owner; its content is nobody's business."""
+        """Its mode and owner; its content is not read."""
         return shell('if [ -e "$1" ]; then stat -c "%a %U:%G" -- "$1"; fi', self.path)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Make it, or close it to others."""
+        """Create it, or correct its mode and owner."""
         now = seen.stdout.strip()
         if not now:
             make = shell(_MAKE, self.path, _BEFORE_KEY, _AFTER_KEY)
@@ -66,7 +66,7 @@ class EncryptionKey:
         return None
 
 
-# Not by its name alone: a pod may be an API server too, of a cluster inside this one.
+# Not by its name alone: a pod may run another API server, of a cluster inside this one.
 _FIND = r"""
 running() {
   for comm in /proc/[0-9]*/comm; do
@@ -77,7 +77,7 @@ running() {
   done
 }
 """
-# The kernel counts a process's start in ticks since the machine has booted.
+# The kernel counts a process's start time in ticks since boot.
 _PROBE = (
     _FIND
     + r"""
@@ -107,7 +107,7 @@ _BACK_S = 180
 
 @dataclass(frozen=True, slots=True)
 class ApiServerCurrent:
-    """The API server that was told of a file by this flag is not older than it: it reads it only when it starts."""
+    """The API server has started after the last change of the file of this flag: it reads it only when it starts."""
 
     flag: str
     path: str
@@ -118,11 +118,11 @@ class ApiServerCurrent:
         return "kube-apiserver"
 
     def probe(self) -> Command:
-        """Is it running, and older than the file?"""
+        """Whether it is running, and is older than the file."""
         return shell(_PROBE, f"--{self.flag}={self.path}", self.path)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Stop it: the kubelet starts it again; then wait for it."""
+        """Stop it, so that the kubelet starts it again; then wait for it."""
         told = seen.stdout.split()
         if not told or ("older" not in told and f"file {self.path}" not in changed):
             return None

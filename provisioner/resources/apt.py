@@ -1,4 +1,4 @@
-"""How apt is called here: it asks nothing, waits for its turn, keeps changed configuration files, and says little."""
+"""How apt is called here: no questions, wait for locks, keep changed configuration files, little output."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shlex
 
 from provisioner.core.command import Command, shell
 
-# Another program may be at work right after boot (unattended-upgrades), and takes minutes.
+# Another program, such as unattended-upgrades, may hold the lock for minutes right after boot.
 LOCK_WAIT_S = 600
 INSTALL_TIMEOUT_S = 1200
 QUIET = ("env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=a")
@@ -22,12 +22,12 @@ APT = (
 )
 INSTALL = ("install", "--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades")
 
-# A source of somebody else's that does not answer is no reason to stop: what is wished may be there all the same.
+# Another package source of the host may not answer: that is no reason to stop, the packages may be available anyway.
 _RENEW = f"""
 if {shlex.join((*APT, *INSTALL, "--download-only"))} "$@" >/dev/null 2>&1; then exit 0; fi
-{shlex.join((*APT, "update"))} || echo "some of this machine's own package sources do not answer"
+{shlex.join((*APT, "update"))} || echo "some of this host's own package sources do not answer"
 """
-# A file that another one has taken the place of is not what was looked at, whoever has signed it.
+# A file that was replaced is not the one whose hash was locked, even if it is signed.
 _SAME = """
 while [ $# -gt 0 ]; do
   now=$(apt-cache show "$1" | sed -n 's/^SHA256: //p')
@@ -46,7 +46,7 @@ def apt(*words: str) -> Command:
 
 
 def lists_renewed(*packages: str) -> Command:
-    """Fetch all of apt's lists anew, unless these packages can be had with those that are there."""
+    """Update all of apt's package lists, unless these packages can be installed with the existing lists."""
     return shell(_RENEW, *packages, timeout_s=INSTALL_TIMEOUT_S)
 
 

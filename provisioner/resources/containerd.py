@@ -1,6 +1,6 @@
-"""containerd's own ways: what it is set to, which images it has for Kubernetes, and how its containers are removed.
+"""Commands for containerd: its settings, its images for Kubernetes, and how its containers are removed.
 
-`ctr` hangs where a shim does not answer: every call of it has a deadline.
+`ctr` hangs if a shim does not answer: every call of it has a deadline.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _CTR = "ctr --namespace k8s.io"
 _SETTINGS = "timeout 15 containerd config dump 2>/dev/null || :"
 _IMAGES = f"timeout 15 {_CTR} images ls -q 2>/dev/null || :"
 _DIGESTS = f"timeout 15 {_CTR} images ls 2>/dev/null | awk 'NR > 1 {{ print $1, $3 }}' || :"
-# `ctr` looks at the mirrors that the kubelet's images are pulled from only when it is told to, since 1.5.
+# `ctr` uses the mirrors that the kubelet's images are pulled from only with an option, since 1.5.
 _PULL = f"""
 hosts=
 if {_CTR} images pull --help | grep -q -e --hosts-dir; then hosts="--hosts-dir /etc/containerd/certs.d"; fi
@@ -22,9 +22,9 @@ timeout 600 {_CTR} images pull $hosts "$2" >/dev/null
 """
 CONTAINERD_IMAGES = Store(shell(_IMAGES), f'timeout 600 {_CTR} images import "$archive"', shell(_DIGESTS), _PULL)
 CONTAINERD_SETTINGS = shell(_SETTINGS)
-# kubeadm asks crictl which containers there are, and leaves all of them running where it is missing: a following init
-# waits for minutes on the ports and names that they hold. The kubelet goes first, or it would start them again.
-# Where a shim does not answer, every shim of Kubernetes' is ended, and containerd removes what they leave.
+# kubeadm lists containers with crictl, and leaves all of them running where crictl is missing: the next init would wait
+# for minutes for the ports and names that they hold. The kubelet is stopped first, or it would start them again.
+# If a shim does not answer, every shim of Kubernetes is killed, and containerd removes what they leave.
 CLEARING = f"""
   systemctl stop kubelet.service || :
   k8s() {{ timeout 5 {_CTR} "$@"; }}

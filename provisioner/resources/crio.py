@@ -1,4 +1,4 @@
-"""CRI-O's own ways: what it is set to, which images it has, and how it takes one from an archive."""
+"""Commands for CRI-O: its settings, its images, and how an image is loaded from an archive."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from provisioner.core.command import shell
 from provisioner.resources.images import Store
 
 SOCKET = "/var/run/crio/crio.sock"
-# `crio status` asks the running daemon; up to 1.29 it was a program of its own.
+# `crio status` asks the running daemon; up to 1.29 it was a separate program.
 _SETTINGS = f"""
 exec 2>/dev/null
 timeout 15 crio status --socket {SOCKET} config || timeout 15 crio-status --socket {SOCKET} config || :

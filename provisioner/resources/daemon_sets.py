@@ -1,4 +1,4 @@
-"""DaemonSets that have a Ready pod on every node, waited for with an eye on what will never come about."""
+"""Wait until DaemonSets have a Ready pod on every node, and stop early if that can no longer happen."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from provisioner.core.resource import Change
 from provisioner.resources.kubectl import ENV, READY
 from provisioner.resources.waiting import until
 
-# The controller has seen the last change, as many pods as nodes are of it, and each of these nodes has a Ready one.
-# $1 namespace, $2 name, $3 selector, then the nodes; names of nodes that are late.
+# Ready: the controller has seen the last change, as many pods as nodes are updated, and each node has a Ready pod.
+# $1 namespace, $2 name, $3 selector, then the nodes; prints the names of the nodes that are not ready.
 _LATE = """
 late() {
   namespace=$1 name=$2 selector=$3; shift 3
@@ -37,7 +37,7 @@ _ASKED = (
     """.replace("READY", READY)
     + _LATE
 )
-# What a container waits for, and why: of those that prepare the pod, and of its own.
+# The reason and message of each waiting container: first the init containers, then the others.
 _WAITING = "".join([
     "{{range .items}}{{$node := .spec.nodeName}}{{range .status.initContainerStatuses}}ONE{{end}}",
     "{{range .status.containerStatuses}}ONE{{end}}{{end}}",
@@ -46,10 +46,10 @@ _WAITING = "".join([
     "{{$times := .restartCount}}{{with .state.waiting}}{{.reason}} {{$times}} {{$node}}: {{.reason}} {{.message}}"
     '{{"\\n"}}{{end}}',
 )  # fmt: skip
-# An image may fail to come once, and a kubelet that has just started refuses its first containers
-# (CreateContainerConfigError: "services have not yet been read at least once") and tries again after 10 to 15 s; what
-# keeps failing for this long will not come. A program may end while others are not up yet; after this many times it
-# will not stay.
+# Pulling an image may fail once, and a kubelet that has just started refuses its first containers
+# (CreateContainerConfigError: "services have not yet been read at least once") and tries again after 10 to 15 s; a
+# container that fails for longer than this will not start. A program may exit while others are not running yet; after
+# this many restarts it will not stay up.
 _PATIENCE_S = 45
 _RESTARTS = 5
 _HOPELESS = f"""
@@ -81,7 +81,7 @@ _WAIT = until(
 
 @dataclass(frozen=True, slots=True)
 class DaemonSetReady:
-    """The pods of a DaemonSet are Ready on these nodes, and are those of its last change."""
+    """The pods of a DaemonSet are Ready on these nodes, and have its latest template."""
 
     namespace: str
     name: str
@@ -100,7 +100,7 @@ class DaemonSetReady:
         return shell(_ASKED + 'late "$@"', self.namespace, self.name, self.selector, *self.nodes)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Wait, with a deadline, and no longer than there is hope. After a change all pods are new."""
+        """Wait, with a deadline, but stop early if it cannot succeed. After a change all pods are new."""
         said = seen.stdout.split()
         late = [node for node in self.nodes if self.follows in changed or node in said]
         if not late:

@@ -1,4 +1,4 @@
-"""What a daemon is really set to, asked of itself as TOML: its file may say otherwise, or something overrules that."""
+"""The settings that a running daemon reports, as TOML: they may differ from its file, or be overridden."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from provisioner.core.command import Command, Result
 from provisioner.core.resource import Change
 from provisioner.core.untrusted import visible
 
-# Tables from the top down to a key.
+# The tables from the top level down to a key.
 KeyPath = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: what it is in words, where it stands, what it should be."""
+    """One setting: its name in words, its path, and the desired value."""
 
     what: str
     path: KeyPath
     value: str | bool | tuple[str, ...]
 
     def found(self, told: dict[str, Any]) -> str | bool | tuple[str, ...] | None:
-        """What it is in a parsed configuration; None when it is not there."""
+        """Its value in a parsed configuration; None when it is missing."""
         value: Any = told
         for key in self.path:
             value = value.get(key) if isinstance(value, dict) else None
@@ -33,11 +33,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class DaemonSettings:
-    """The daemon behind `unit` is set as wished; `ask` prints all that it is set to, nothing where it does not run."""
+    """The daemon of `unit` has the desired settings; `ask` prints all its settings, or nothing if it does not run."""
 
     unit: str
     ask: Command
-    wished: tuple[Setting, ...]
+    desired: tuple[Setting, ...]
 
     @property
     def key(self) -> str:
@@ -45,15 +45,15 @@ class DaemonSettings:
         return f"settings {self.unit}"
 
     def probe(self) -> Command:
-        """What the daemon says of itself."""
+        """What the daemon reports."""
         return self.ask
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Restart it, so that it reads its configuration; a daemon that starts anyway does."""
+        """Restart it, so that it reads its configuration; not if it is started or restarted anyway."""
         told = _read(seen.stdout)
         if not told or f"service {self.unit}" in changed:
             return None
-        wrong = [(one, one.found(told)) for one in self.wished if one.found(told) != one.value]
+        wrong = [(one, one.found(told)) for one in self.desired if one.found(told) != one.value]
         if not wrong:
             return None
         reasons = "; ".join(f"its {one.what} is {_shown(now)}, not {_shown(one.value)}" for one, now in wrong)
@@ -70,7 +70,7 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """A value of any type, as the daemon has told it; escapes of TOML may have become what a terminal obeys."""
+    """A value of any type, as the daemon reports it; TOML escapes may have become control characters."""
     if isinstance(value, tuple):
         return ", ".join(visible(str(one)) for one in value) or "empty"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Packages of the distribution: tools that have to be there at whatever version it has, and packages that may not."""
+"""Packages of the distribution: tools that must be installed, at any version, and packages that must not be."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _installed(seen: Result) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """These packages of the distribution, at any version and not held: its security updates are for them too."""
+    """These packages of the distribution, at any version and not held, so that they get security updates."""
 
     title: str
     names: tuple[str, ...]
@@ -40,14 +40,14 @@ class Tools:
         missing = tuple(name for name in self.names if name not in there)
         if not missing:
             return None
-        lines = "".join(f"+{name} (of the distribution)\n" for name in missing)
+        lines = "".join(f"+{name} (from the distribution)\n" for name in missing)
         commands = (packages_free(), lists_renewed(*missing), apt(*INSTALL, *missing))
-        return Change(f"install {', '.join(missing)} of the distribution", commands, diff=lines)
+        return Change(f"install {', '.join(missing)} from the distribution", commands, diff=lines)
 
 
 @dataclass(frozen=True, slots=True)
 class PackagesGone:
-    """These packages are not installed: others, which take their place, cannot be there beside them."""
+    """These packages are not installed: they conflict with `instead`, which replaces them."""
 
     names: tuple[str, ...]
     instead: str
@@ -62,11 +62,11 @@ class PackagesGone:
         return shell(_PROBE, *self.names)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Remove them, and leave their configuration."""
+        """Remove them, but keep their configuration."""
         there = _installed(seen)
         present = tuple(name for name in self.names if name in there)
         if not present:
             return None
         remove = apt("remove", "--allow-change-held-packages", *present)
-        summary = f"remove {', '.join(present)}, which {self.instead} cannot be beside"
+        summary = f"remove {', '.join(present)} (conflict with {self.instead})"
         return Change(summary, (packages_free(), remove), diff="".join(f"-{name}\n" for name in present))

@@ -1,4 +1,4 @@
-"""What Docker really uses, asked of the running daemon: its configuration may say otherwise, or be overruled."""
+"""What the running Docker daemon really uses: its configuration may say otherwise, or be overridden."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provisioner.core.resource import Change
 from provisioner.resources.images import Store
 
 _DRIVERS = "drivers: "
-# Both questions at once, since each waits for the daemon. The images' names come last, and in one piece.
+# Both commands at the same time, since each waits for the daemon. The names of the images come last, all at once.
 _PROBE = f"""
 docker info --format "{_DRIVERS}{{{{.CgroupDriver}}}} {{{{.Driver}}}}" 2>/dev/null &
 images=$(docker image ls --format "{{{{.Repository}}}}:{{{{.Tag}}}}" 2>/dev/null || :)
@@ -20,7 +20,7 @@ echo "$images"
 
 
 def docker_told() -> Command:
-    """Docker's drivers and the names of all its images: one question for everything that asks about them."""
+    """Docker's drivers and the names of all its images: one command for all resources that need them."""
     return shell(_PROBE)
 
 
@@ -35,7 +35,7 @@ DOCKER_IMAGES = Store(
 
 @dataclass(frozen=True, slots=True)
 class DockerDrivers:
-    """Docker groups processes as the kubelet does, and stores images as it was told to."""
+    """Docker uses the same cgroup driver as the kubelet, and the desired storage driver."""
 
     unit: str
     cgroup: str = "systemd"
@@ -47,11 +47,11 @@ class DockerDrivers:
         return "docker drivers"
 
     def probe(self) -> Command:
-        """What the daemon says of itself; nothing when it does not run."""
+        """What the daemon reports; nothing if it does not run."""
         return docker_told()
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Restart it, so that it reads its configuration; a daemon that starts anyway does."""
+        """Restart it, so that it reads its configuration; not if it is started or restarted anyway."""
         told = next((line for line in seen.stdout.splitlines() if line.startswith(_DRIVERS)), "")
         now = told.removeprefix(_DRIVERS).split()
         if len(now) != 2 or f"service {self.unit}" in changed:
@@ -63,7 +63,7 @@ class DockerDrivers:
                 now[0],
                 self.cgroup,
             ),
-            (f"Docker stores with {now[1]}, not {self.storage}", "storage driver", now[1], self.storage),
+            (f"Docker uses the storage driver {now[1]}, not {self.storage}", "storage driver", now[1], self.storage),
         )
         wrong = [one for one in found if one[2] != one[3]]
         if not wrong:
@@ -71,5 +71,5 @@ class DockerDrivers:
         return Change(
             f"restart {self.unit} ({'; '.join(why for why, *_ in wrong)})",
             (Command(("systemctl", "restart", self.unit), timeout_s=180),),
-            diff="".join(f"-{what} {is_now}\n+{what} {wished}\n" for _, what, is_now, wished in wrong),
+            diff="".join(f"-{what} {is_now}\n+{what} {desired}\n" for _, what, is_now, desired in wrong),
         )

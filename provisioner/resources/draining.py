@@ -1,5 +1,5 @@
-"""Nodes emptied of their pods for a while, and opened again. What was so before is remembered on the node itself: a run
-that was killed is gone on with, and a node that somebody else has closed stays closed.
+"""Drain nodes for a while, and uncordon them afterwards. A label on the node records how it was before: so the next run
+continues the work of a killed one, and a node that somebody had cordoned stays cordoned.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OPEN_WORD, _CLOSED_WORD = "open", "closed"
 _DRAIN_TIMEOUT_S = 300
 # kubectl of 1.20 and later; https://kubernetes.io/docs/reference/generated/kubectl/kubectl-commands#drain
 _FIRST_MINOR_WITH_EMPTYDIR = 20
-# What a DaemonSet runs stays through a drain, and keeps the address that it has from the old network.
+# The pods of DaemonSets stay through a drain, and keep their addresses of the old network: they are deleted.
 _RENEW = (
     ENV
     + """
@@ -34,7 +34,7 @@ _RENEW = (
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """A node takes no new pods and has only those of DaemonSets."""
+    """A node is cordoned and runs only pods of DaemonSets."""
 
     node: str
     now: NodeState
@@ -50,7 +50,7 @@ class Drained:
         return shell(":")
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Close it and evict its pods; one that nothing would start again stops the run."""
+        """Cordon it and evict its pods; a pod without a controller, which nothing would create again, stops the run."""
         if DRAINED in self.now.labels:
             return None
         before = _CLOSED_WORD if _CLOSED in self.now.taints else _OPEN_WORD
@@ -68,9 +68,14 @@ class Drained:
         return Change(f"drain {self.node}", commands, diff=f"-pods on {self.node}\n")
 
 
+def reopening(node: str) -> str:
+    """The summary of `Reopened`'s change."""
+    return f"uncordon {node}, unless it was cordoned before the drain"
+
+
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """A node that was drained is as it was before, and the pods that had stayed are new."""
+    """A drained node is as it was before the drain, and the pods that had stayed on it are replaced."""
 
     node: str
     now: NodeState
@@ -85,7 +90,7 @@ class Reopened:
         return shell(":")
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Renew what has stayed, let pods come again, and forget about it."""
+        """Replace the pods that have stayed, uncordon the node, and remove our labels."""
         if not {BEFORE, DRAINED} & self.now.labels.keys():
             return None
         opens = (kubectl("uncordon", self.node),) if self.now.labels.get(BEFORE) == _OPEN_WORD else ()
@@ -94,4 +99,4 @@ class Reopened:
             *opens,
             kubectl("label", "--overwrite", "node", self.node, f"{BEFORE}-", f"{DRAINED}-"),
         )
-        return Change(f"let pods onto {self.node} again", commands, diff=f"+pods on {self.node}\n")
+        return Change(reopening(self.node), commands, diff=f"+pods on {self.node}\n")

@@ -1,4 +1,4 @@
-"""Files with content, owner and mode; files that must not be there; copies of a file that only the host knows."""
+"""Files with content, owner and mode; files that must not exist; copies of a file that only the host has."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from provisioner.core.untrusted import visible
 from provisioner.inventory.values import Secret
 from provisioner.world.look import KEPT
 
-# A secret's content stays on the host: only its hash is asked for.
+# The content of a secret file stays on the host: only its hash is read.
 _PROBE = """
 if [ ! -e "$1" ]; then echo absent; exit 0; fi
 stat -c '%a %U:%G' -- "$1"
 if [ "$2" = secret ]; then sha256sum <"$1"; else cat -- "$1"; fi
 """
 
-# Written beside its place and moved, so that nobody ever sees half a file; closed to others before it has content.
-# The name is always the same: what a killed run left is removed, with whatever mode it had.
+# Written next to its destination and moved, so that no process ever sees half a file; its mode is set before it has
+# content. The temporary name is always the same: a file that a killed run left is removed first, whatever its mode.
 _WRITE = """
 mkdir -p -- "$(dirname -- "$1")"
 new="$(dirname -- "$1")/.$(basename -- "$1").provisioner"
@@ -32,7 +32,7 @@ mv -fT -- "$new" "$1"
 """
 
 
-# The first that was there: whoever comes later, also a run that was killed here, leaves it alone.
+# Keeps the first original only: later runs, also after one that was killed here, leave the copy alone.
 _KEEP = """
 kept="$1KEPT"
 if [ -e "$kept" ] || [ ! -e "$1" ]; then exit 0; fi
@@ -46,9 +46,9 @@ mv -nT -- "$new" "$kept"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file with this content. A `Secret` content is never shown, compared by hash, and wants mode 0600.
+    """A file with this content. A `Secret` content is never shown, is compared by hash, and needs mode 0600.
 
-    `keeps`: what is there is somebody else's, and is kept beside it as `*.before-provisioner`, once.
+    `keeps`: the existing file is not ours, and a copy of it is kept next to it as `*.before-provisioner`, once.
     """
 
     path: str
@@ -69,19 +69,19 @@ class File:
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Create, rewrite, or correct owner and mode."""
         head, _, body = seen.stdout.partition("\n")
-        wished_head = f"{self.mode:o} {self.owner}"
+        desired_head = f"{self.mode:o} {self.owner}"
         if head.strip() == "absent":
             return self._write(f"create {self.path} ({self.mode:04o})", "")
         if body != self._comparable():
-            kept = f", and keep what is there as {self.path.rpartition('/')[2]}{KEPT}" if self.keeps else ""
+            kept = f", and keep the existing file as {self.path.rpartition('/')[2]}{KEPT}" if self.keeps else ""
             return self._write(f"change {self.path}{kept}", body)
-        if head != wished_head:
+        if head != desired_head:
             fix = shell('chown -- "$3" "$1"; chmod -- "$2" "$1"', self.path, f"{self.mode:o}", self.owner)
-            return Change(f"set {self.path} to {wished_head} (is {head})", (fix,), diff=f"-{head}\n+{wished_head}\n")
+            return Change(f"set {self.path} to {desired_head} (is {head})", (fix,), diff=f"-{head}\n+{desired_head}\n")
         return None
 
     def _comparable(self) -> str:
-        """As a machine's answer is read: with what a terminal would obey written out."""
+        """The content in the form of a host's answer: with control characters escaped."""
         if isinstance(self.content, Secret):
             return hashlib.sha256(self.content.reveal().encode()).hexdigest() + "  -\n"
         return visible(self.content)
@@ -96,7 +96,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory of this mode and owner; what is in it is left alone."""
+    """A directory with this mode and owner; its content is not changed."""
 
     path: str
     mode: int = 0o755
@@ -112,19 +112,19 @@ class Directory:
         return shell('if [ -d "$1" ]; then stat -c "%a %U:%G" -- "$1"; fi', self.path)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Make it, or correct mode and owner."""
-        now, wished = seen.stdout.strip(), f"{self.mode:o} {self.owner}"
-        if now == wished:
+        """Create it, or correct mode and owner."""
+        now, desired = seen.stdout.strip(), f"{self.mode:o} {self.owner}"
+        if now == desired:
             return None
         script = 'mkdir -p -- "$1"; chown -- "$3" "$1"; chmod -- "$2" "$1"'
         make = shell(script, self.path, f"{self.mode:o}", self.owner)
-        lines = f"-{now}\n+{wished}\n" if now else f"+{wished}\n"
+        lines = f"-{now}\n+{desired}\n" if now else f"+{desired}\n"
         return Change(f"{'set' if now else 'create'} {self.path}/ ({self.mode:04o})", (make,), diff=lines)
 
 
 @dataclass(frozen=True, slots=True)
 class NothingElse:
-    """A directory that holds no files but these, where it is there."""
+    """A directory, if it exists, contains no other files than these."""
 
     path: str
     names: tuple[str, ...]
@@ -135,7 +135,7 @@ class NothingElse:
         return f"other files in {self.path}"
 
     def probe(self) -> Command:
-        """What is in it."""
+        """The names in it."""
         return shell('if [ -d "$1" ]; then ls -A1 -- "$1"; fi', self.path)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
@@ -151,7 +151,7 @@ class NothingElse:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A file that must not be there."""
+    """A file that must not exist."""
 
     path: str
 
@@ -161,7 +161,7 @@ class Absent:
         return f"file {self.path}"
 
     def probe(self) -> Command:
-        """Is it there?"""
+        """Whether it exists."""
         return shell('if [ -e "$1" ]; then echo present; fi', self.path)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
@@ -171,7 +171,7 @@ class Absent:
         return Change(f"remove {self.path}", (shell('rm -f -- "$1"', self.path),), diff=f"-{self.path}\n")
 
 
-# A kubeconfig of this cluster alone is an older copy of ours: all its authorities are one, and the one of the source.
+# A kubeconfig for this cluster alone is an older copy of ours: its only CA is the CA of the source.
 _PROBE_COPY = """
 if [ ! -e "$2" ]; then echo absent; exit 0; fi
 if cmp -s -- "$1" "$2"; then stat -c '%a %U' -- "$2"; exit 0; fi
@@ -189,7 +189,7 @@ mv -fT -- "$2.provisioner" "$2"
 
 @dataclass(frozen=True, slots=True)
 class PrivateCopy:
-    """A copy, for `user` alone (0600), of a file that only the host knows, such as its admin.conf."""
+    """A copy, for `user` alone (0600), of a file that only the host has, such as its admin.conf."""
 
     source: str
     path: str
@@ -201,16 +201,16 @@ class PrivateCopy:
         return f"copy {self.path}"
 
     def probe(self) -> Command:
-        """Is the copy equal, and its owner and mode right? Is what is there another cluster's, and not kept yet?"""
+        """Whether the copy is equal and its owner and mode are right; or is of another cluster, and not kept yet."""
         return shell(_PROBE_COPY, self.source, self.path)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Copy it again, through a closed temporary file; what is another's is kept."""
+        """Copy it again, through a private temporary file; the file of another cluster is kept."""
         now = seen.stdout.strip()
         if now == f"600 {self.user}":
             return None
         copy = shell(_COPY, self.source, self.path, self.user)
-        kept = f", and keep what is there as {self.path.rpartition('/')[2]}{KEPT}" if now == "other" else ""
+        kept = f", and keep the existing file as {self.path.rpartition('/')[2]}{KEPT}" if now == "other" else ""
         return Change(
             f"copy {self.source} to {self.path} (0600, {self.user}){kept}",
             (shell(_KEEP, self.path), copy) if kept else (copy,),

@@ -1,6 +1,6 @@
-"""Container images that the runtime has, loaded from archives of the bundle.
+"""Container images of the runtime, loaded from archives of the bundle or pulled by digest.
 
-Each runtime takes archives and lists names in its own way, which is its `Store`; names are compared in full.
+Each runtime loads archives and lists names in its own way, which is its `Store`; full names are compared.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
-# What a run needs on a machine only as long as it works; removed by it, or by the next one.
+# What a run needs on a host only while it works; removed at its end, or by the next run.
 SCRATCH = "/var/lib/provisioner/run"
 _PULL_TIMEOUT_S = 900
 
-# apt-helper is on every Debian and Ubuntu, checks the hash itself, and needs neither curl nor wget.
+# apt-helper exists on every Debian and Ubuntu, checks the hash itself, and needs neither curl nor wget.
 _LOAD = """
 archive=$4/image.tar.gz
 mkdir -p "$4"
@@ -36,11 +36,11 @@ LOAD
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Where a runtime keeps its images.
+    """The images of a runtime.
 
-    `told` asks for their names, one question however many images are wished for; `load` is a line of shell that takes
-    `$archive`, the image named `$5`. `digests` asks for lines of a name and the digest it was pulled by; `pull` fetches
-    `$2`, which ends in a digest, and names it `$1`. Both are empty where a store can do no such thing.
+    `told` lists their names, with one command however many images are desired; `load` is a line of shell that loads
+    `$archive`, with the image named `$5`. `digests` lists lines of a name and the digest it was pulled by; `pull` pulls
+    `$2`, which ends in a digest, and tags it `$1`. Both are empty where the runtime cannot do this.
     """
 
     told: Command
@@ -50,7 +50,7 @@ class Store:
 
 
 def full_name(name: str) -> str:
-    """A name as every runtime but Docker writes it: `docker.io/library/x:1` for `x:1`."""
+    """A name as every runtime except Docker writes it: `docker.io/library/x:1` for `x:1`."""
     first, slash, _ = name.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
         return name
@@ -73,7 +73,7 @@ class Image:
         return f"image {self.name}"
 
     def probe(self) -> Command:
-        """The names of all images: one question, which the batch asks once however many images are wished for."""
+        """The names of all images: the batch runs this command once, however many images are desired."""
         return self.store.told
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
@@ -87,7 +87,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class PinnedImage:
-    """An image of this name, from its registry, that is the one with that digest whatever the name leads to there."""
+    """An image of this name, pulled from its registry by this digest, whatever the registry has under the name now."""
 
     name: str
     digest: str
@@ -99,11 +99,11 @@ class PinnedImage:
         return f"image {self.name}"
 
     def probe(self) -> Command:
-        """By which digests images are there: one question, asked once however many images are wished for."""
+        """The digests of all images: the batch runs this command once, however many images are desired."""
         return self.store.digests or self.store.told
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Fetch it by its digest, and give it its name."""
+        """Pull it by its digest, and tag it with its name."""
         rows = [line.split() for line in seen.stdout.splitlines()]
         there = [row[1] for row in rows if len(row) == 2 and full_name(row[0]) == full_name(self.name)]
         if self.digest in there or not self.store.pull:

@@ -1,4 +1,4 @@
-"""Kernel modules, kernel settings and swap: what the running kernel has now. That it lasts is a file's matter."""
+"""Kernel modules, kernel settings and swap of the running kernel. Files make them last after a reboot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 from provisioner.core.untrusted import visible
 
-# A module that is built into the kernel shows in one of these places only.
+# A module that is built into the kernel is visible in only one of these places.
 _MODULES = """
 for name in "$@"; do
   if [ -d "/sys/module/$name" ] || grep -qsw "$name" /proc/filesystems; then echo "$name"
@@ -21,7 +21,7 @@ for name in "$@"; do
 done
 """
 
-# Each file in the order in which directories win, with its lines that match.
+# Each file, in the order of precedence of the directories, with its matching lines.
 _AT_BOOT = """
 for directory in /etc /run /usr/local/lib /usr/lib /lib; do
   for file in "$directory"/sysctl.d/*.conf; do
@@ -29,7 +29,8 @@ for directory in /etc /run /usr/local/lib /usr/lib /lib; do
   done
 done
 """
-# $1 is the file, the others are whole lines. A file of a package is left as it is: one of its name in /etc hides it.
+# $1 is the file, the others are whole lines. A file of a package is not changed: a file of the same name in /etc hides
+# it.
 _COMMENT_OUT = """
 file=$(readlink -f -- "$1"); shift
 case $file in /etc/* | /run/*) to=$file ;; *) to=/etc/sysctl.d/$(basename -- "$file") ;; esac
@@ -55,7 +56,7 @@ class Modules:
         return "kernel modules"
 
     def probe(self) -> Command:
-        """Which of them the kernel has."""
+        """Which of them are in the kernel."""
         return shell(_MODULES, *self.names)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
@@ -70,9 +71,9 @@ class Modules:
 
 @dataclass(frozen=True, slots=True)
 class Sysctls:
-    """The running kernel has these settings; `wished` is pairs of (name, value)."""
+    """The running kernel has these settings; `desired` is pairs of (name, value)."""
 
-    wished: tuple[tuple[str, str], ...]
+    desired: tuple[tuple[str, str], ...]
 
     @property
     def key(self) -> str:
@@ -80,15 +81,15 @@ class Sysctls:
         return "kernel settings"
 
     def probe(self) -> Command:
-        """Their values now; a setting that the kernel does not know gives no line."""
-        return shell('for name in "$@"; do sysctl -e "$name" || :; done', *(name for name, _ in self.wished))
+        """Their current values; a setting that the kernel does not know prints no line."""
+        return shell('for name in "$@"; do sysctl -e "$name" || :; done', *(name for name, _ in self.desired))
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Set those that differ."""
         now = {
             name.strip(): value.strip() for name, _, value in (line.partition("=") for line in seen.stdout.splitlines())
         }
-        wrong = [(name, value) for name, value in self.wished if now.get(name) != value]
+        wrong = [(name, value) for name, value in self.desired if now.get(name) != value]
         if not wrong:
             return None
         diff = "".join(f"-{name} = {now.get(name, '(none)')}\n+{name} = {value}\n" for name, value in wrong)
@@ -98,13 +99,13 @@ class Sysctls:
 
 @dataclass(frozen=True, slots=True)
 class SysctlsAtBoot:
-    """No file that is read after `ours` (in /etc/sysctl.d) gives these settings other values when the machine starts.
+    """No file that is read after `ours` (in /etc/sysctl.d) gives these settings other values at boot.
 
     sysctl.d(5): files are read in the order of their names, whatever their directory; a file hides those of the same
     name in directories that come later in this list. Debian reads /etc/sysctl.conf as 99-sysctl.conf.
     """
 
-    wished: tuple[tuple[str, str], ...]
+    desired: tuple[tuple[str, str], ...]
     ours: str
 
     @property
@@ -114,11 +115,11 @@ class SysctlsAtBoot:
 
     def probe(self) -> Command:
         """All files that are read at boot, and their lines about these settings."""
-        names = "|".join(re.escape(name).replace(r"\.", "[./]") for name, _ in self.wished)
+        names = "|".join(re.escape(name).replace(r"\.", "[./]") for name, _ in self.desired)
         return shell(_AT_BOOT, f"^[[:space:]]*-?[[:space:]]*({names})[[:space:]]*=")
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Comment out the lines that would undo ours; never a file of a package, which has a copy in /etc then."""
+        """Comment out the lines that would override ours; of a package's file, in a copy in /etc, which hides it."""
         undone = self._undone(seen.stdout)
         if not undone:
             return None
@@ -126,17 +127,17 @@ class SysctlsAtBoot:
         shown = "".join(
             f"-{path}: {line}\n+{_changed(path)}: # {line}\n" for path, lines in undone.items() for line in lines
         )
-        what = "comment out kernel settings that Kubernetes needs otherwise"
+        what = "comment out kernel settings that conflict with what Kubernetes needs"
         return Change(f"{what}, in {', '.join(undone)}", commands, diff=visible(shown))
 
     def _undone(self, text: str) -> dict[str, list[str]]:
-        """By file, the lines that are read after ours and set what in the end is another value."""
+        """By file, the lines that are read after ours and whose last value differs from ours."""
         later = [(path, line, *_setting(line)) for path, lines in self._read_later(text) for line in lines]
         last = {name: value for _, _, name, value in later}
-        wished = dict(self.wished)
+        desired = dict(self.desired)
         undone: dict[str, list[str]] = {}
         for path, line, name, value in later:
-            if last[name] != wished.get(name) != value:
+            if last[name] != desired.get(name) != value:
                 undone.setdefault(path, []).append(line)
         return undone
 
@@ -150,19 +151,19 @@ class SysctlsAtBoot:
 
 
 def _changed(path: str) -> str:
-    """The file that is written: a package's own is hidden by a copy."""
+    """The file that is written: a copy in /etc hides a package's own file."""
     return path if path.startswith(("/etc/", "/run/")) else f"/etc/sysctl.d/{PurePosixPath(path).name}"
 
 
 def _setting(line: str) -> tuple[str, str]:
-    """Name and value; `-` before the name lets errors pass, and `/` may stand for each `.`."""
+    """Name and value; `-` before the name means that errors are ignored, and `/` may be used instead of `.`."""
     name, _, value = line.partition("=")
     return name.strip(" \t-").replace("/", "."), value.strip()
 
 
 @dataclass(frozen=True, slots=True)
 class SwapOff:
-    """No swap now, and none after a reboot: the kubelet refuses to start beside it."""
+    """No swap now, and none after a reboot: the kubelet refuses to start with swap."""
 
     @property
     def key(self) -> str:
@@ -170,7 +171,7 @@ class SwapOff:
         return "swap"
 
     def probe(self) -> Command:
-        """Active swap, and lines of /etc/fstab that would bring it back."""
+        """Active swap, and lines of /etc/fstab that would enable it again."""
         return shell(
             "tail -n +2 /proc/swaps | awk '{ print \"active\", $1 }'; "
             'awk \'$1 !~ /^#/ && $3 == "swap" { print "fstab", $1 }\' /etc/fstab 2>/dev/null || :'

@@ -1,7 +1,7 @@
-"""What kubeadm does on a host: init and join. Both may be killed at any moment and entered again.
+"""What kubeadm does on a host: init and join. Both may be killed at any moment and started again.
 
-A marker file says that one of them has begun; it is removed when it has come to its end. So a half-made node is
-known for what it is, and is reset before the next try; a node that merely does not answer is never reset.
+A marker file says that one of them has begun; it is removed when it has finished. So an incomplete node is recognised,
+and is reset before the next attempt; a node that merely does not answer is never reset.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from provisioner.resources.waiting import until
 INIT_MARKER = "/etc/kubernetes/provisioner/init-begun"
 JOIN_MARKER = "/etc/kubernetes/provisioner/join-begun"
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
-# How the machine reaches the world, if not directly: kubeadm hands it on to the control plane's pods.
+# The proxy through which the host reaches the internet, if any: kubeadm passes it on to the control plane's pods.
 PROXY_ENVIRONMENT = "/etc/default/provisioner-proxy"
 # On the reference machine init takes 14 s and join 6 to 25 s; slow disks and networks take minutes.
 _KUBEADM_TIMEOUT_S = 900
@@ -35,7 +35,7 @@ if [ -e "$1" ]; then
 fi
 : >"$1"
 """
-# The configuration holds a token and comes over standard input, so that it is never a file.
+# The configuration contains a token and is passed on standard input, so that it is never in a file.
 _RUN = """
 marker=$1 verb=$2 skip=$3; shift 3
 set -- "$verb" --config /dev/stdin "$@"
@@ -43,17 +43,17 @@ if [ -n "$skip" ]; then set -- "$@" --skip-phases "$skip"; fi
 if [ -e PROXY ]; then set -a; . PROXY; set +a; fi
 kubeadm "$@"
 """.replace("PROXY", PROXY_ENVIRONMENT)
-# The controller manager gives a new node its part of the pods' network a moment after it has joined.
+# The controller manager gives a new node its pod CIDR a moment after it has joined.
 _WAIT_NODE = until(
     """said=$(kubectl --request-timeout=5s get node "$2" -o 'jsonpath={.spec.podCIDR}' 2>&1) && [ -n "$said" ]""",
-    "the node $2 is in the cluster with its part of the pods' network",
+    "the node $2 is in the cluster with its pod CIDR",
     "$3",
     "export KUBECONFIG=$1",
 )
 _NODE_DEADLINE_S = 120
-# kubeadm refuses to join over a Ready node of the same name, which a machine that was reset or reinstalled has left:
-# the cluster takes a while (node-monitor-grace-period, 40 s) to notice. The join token may ask (kubeadm:get-nodes).
-# An answer that is no answer is left to kubeadm, which says it better.
+# kubeadm refuses to join while a node of the same name is Ready, as after a reset or reinstallation of a host: the
+# cluster takes a while (node-monitor-grace-period, 40 s) to notice. The join token may read nodes (kubeadm:get-nodes).
+# Any other failure of this request is left to kubeadm, which reports it better.
 _WAIT_GONE = until(
     '[ "$(ask "$1" 2>/dev/null)" != True ]',
     "the cluster has noticed that the old $1 is gone",
@@ -65,24 +65,24 @@ _WAIT_GONE = until(
     """,
 )
 _GONE_DEADLINE_S = 300
-# Why a machine is reset before it is tried again, as the end of a summary.
-AFTER_TRY = ", after a reset: the last try did not come to its end"
+# Why a host is reset before the next attempt, as the end of a summary.
+AFTER_TRY = ", after a reset: the last attempt did not finish"
 UNKNOWN_THERE = ", after a reset: the cluster has no such node"
 
 
 def _begin(marker: str, cri_socket: str, clearing: str) -> Command:
-    """Mark the beginning; `clearing` (shell) removes containers that `kubeadm reset` would leave running."""
+    """Write the marker; `clearing` (shell) removes containers that `kubeadm reset` would leave running."""
     return shell(_BEGIN.replace("CLEARING", clearing or ":"), marker, cri_socket, timeout_s=_RESET_TIMEOUT_S)
 
 
 def without(phases: tuple[str, ...]) -> str:
-    """The phases that are left out, as the end of a summary."""
+    """The phases that are skipped, as the end of a summary."""
     return f", without {', '.join(phases)}" if phases else ""
 
 
-def _validate(configuration: Secret, wished: bool) -> tuple[Command, ...]:
-    """kubeadm's own look at its configuration, where it has one: before anything is begun or reset."""
-    if not wished:
+def _validate(configuration: Secret, desired: bool) -> tuple[Command, ...]:
+    """kubeadm's own validation of its configuration, if it has one: before anything is started or reset."""
+    if not desired:
         return ()
     return (Command(("kubeadm", "config", "validate", "--config", "/dev/stdin"), stdin=configuration),)
 
@@ -95,8 +95,8 @@ def _wait_node(kubeconfig: str, name: str) -> Command:
 class Init:
     """The first control plane. `configuration` is the whole kubeadm file, with the run's token in it.
 
-    `validates`: this kubeadm can check it beforehand. `flags` are what it has no field for. `clearing` is what a reset
-    needs besides kubeadm's own, `after_reset` what it leaves standing.
+    `validates`: this kubeadm can validate it first. `flags` are for what it has no field for. `clearing` is what a
+    reset needs in addition to kubeadm's own, `after_reset` removes what that leaves.
     """
 
     node: str
@@ -120,7 +120,7 @@ class Init:
         return shell('if [ -e "$1" ]; then echo begun; elif [ -e "$2" ]; then echo done; fi', INIT_MARKER, ADMIN_CONF)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Make the cluster; a half-made one is reset first."""
+        """Create the cluster; an incomplete one is reset first."""
         if seen.stdout.strip() == "done":
             return None
         is_begun = bool(seen.stdout.strip())
@@ -154,9 +154,9 @@ class Init:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A further node. `present` is whether the cluster has a node object of that name; if so, `access` is a kubeconfig
-    with the join token. `validates`: this kubeadm can check its configuration beforehand. `clearing` is what a reset
-    needs besides kubeadm's own, `after_reset` what it leaves standing.
+    """Another node. `present` is whether the cluster has a node object of that name; if so, `access` is a kubeconfig
+    with the join token. `validates`: this kubeadm can validate its configuration first. `clearing` is what a reset
+    needs in addition to kubeadm's own, `after_reset` removes what that leaves.
     """
 
     node: str
@@ -186,7 +186,7 @@ class Join:
         )
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Join; what an earlier try or an earlier cluster life left is reset first."""
+        """Join; what an earlier attempt or an earlier cluster left is reset first."""
         state = seen.stdout.strip()
         if state == "done" and self.present:
             return None
@@ -196,7 +196,7 @@ class Join:
             "done": UNKNOWN_THERE,
         }
         ignored = [f"--ignore-preflight-errors={','.join(self.ignored_checks)}"] if self.ignored_checks else []
-        # A node that lost its object counts as begun, so that the same reset serves it.
+        # A node without a Node object counts as begun, so that the same reset is used for it.
         lost = (shell('mkdir -p "$(dirname "$1")"; : >"$1"', JOIN_MARKER),) if state == "done" else ()
         commands = (
             *_validate(self.configuration, self.validates),

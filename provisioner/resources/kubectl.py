@@ -1,4 +1,4 @@
-"""Objects in the cluster, wished for on a leader through its own kubectl and admin.conf."""
+"""Objects in the cluster, applied on a leader through its own kubectl and admin.conf."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
 from provisioner.resources.waiting import until
 
-# What a small script needs before it calls kubectl.
+# Sets what a small script needs to call kubectl.
 ENV = f"export KUBECONFIG={ADMIN_CONF}; "
-# Of a Go template: whether a node or pod is Ready. Its kubelet may write there what it likes: blanks become `+`.
+# Part of a Go template: whether a node or pod is Ready. Its kubelet may write anything there: blanks become `+`.
 READY = '{{range .status.conditions}}{{if eq .type "Ready"}}{{urlquery .status}}{{end}}{{end}}'
-# The controller manager signs a token a moment after it was made; kubeadm would only try again much later.
+# The controller manager signs a token a moment after it was created; without this wait kubeadm would retry much later.
 _SIGNED_DEADLINE_S = 60
 _WAIT_SIGNED = until(
     'said=$(kubectl --request-timeout=5s -n kube-public get configmap cluster-info -o "$signature" 2>&1) '
@@ -29,13 +29,13 @@ _WAIT_SIGNED = until(
 
 
 def kubectl(*arguments: str, stdin: str | Secret = "", timeout_s: int = 60) -> Command:
-    """One kubectl command with the administrator's rights."""
+    """One kubectl command with the administrator's kubeconfig."""
     return Command(("kubectl", f"--kubeconfig={ADMIN_CONF}", *arguments), stdin=stdin, timeout_s=timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiReady:
-    """The API server of a cluster that exists answers; after a reboot it takes its time."""
+    """The API server of an existing cluster answers; after a reboot that takes a while."""
 
     deadline_s: int = 300
 
@@ -45,7 +45,7 @@ class ApiReady:
         return "API server"
 
     def probe(self) -> Command:
-        """Is it ready?"""
+        """Whether it is ready."""
         return shell(ENV + "kubectl --request-timeout=5s get --raw=/readyz 2>/dev/null || :")
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
@@ -55,14 +55,14 @@ class ApiReady:
         ready = 'said=$(kubectl --request-timeout=5s get --raw=/readyz 2>&1); [ "$said" = ok ]'
         script = until(ready, "the API server answers", "$1", ENV)
         wait = shell(script, str(self.deadline_s), timeout_s=self.deadline_s + 30)
-        lines = "-API server silent\n+API server ready\n"
+        lines = "-API server not ready\n+API server ready\n"
         return Change("wait until the API server answers", (wait,), diff=lines, own=True)
 
 
-# Under its own name the API server knows which fields are ours: others may set what we do not speak of, and what we do
-# not wish for any more goes.
+# With a field manager of our own the API server knows which fields are ours: others may set all other fields, and a
+# field that is no longer in our manifest is removed.
 _OURS = ("--server-side", "--force-conflicts", "--field-manager=provisioner")
-# The files that kubectl compares have names that are different each time.
+# The temporary files that `kubectl diff` compares have different names each time.
 _TEMPORARY = re.compile(r"^(---|\+\+\+) /\S*/(?:LIVE|MERGED)-\d+/(\S+).*$", re.MULTILINE)
 
 _NOISE = re.compile(r'^[+-]\s+(time: "|generation: \d|resourceVersion: |uid: )')
@@ -72,7 +72,7 @@ _NOISE = re.compile(r'^[+-]\s+(time: "|generation: \d|resourceVersion: |uid: )')
 class Manifest:
     """Objects as YAML or JSON, applied; compared by the API server itself (`kubectl diff`).
 
-    `namespaces` are those that it makes itself: what is to be in them cannot be compared before they are there.
+    `namespaces` are those that it creates itself: objects in them cannot be compared before the namespaces exist.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Manifest:
         return f"manifest {self.name}"
 
     def probe(self) -> Command:
-        """The difference, as the API server would make it; `absent` when there is no API server yet."""
+        """The difference, as the API server would make it; a line in parentheses when it cannot be compared yet."""
         script = ENV + (
             'if [ ! -e "$KUBECONFIG" ] || ! command -v kubectl >/dev/null; then echo "(no cluster yet)"; exit 0; fi; '
             'for name in "$@"; do '
@@ -105,9 +105,9 @@ class Manifest:
 
 
 def _changed(diff: str) -> str:
-    """What differs, without what is different each time: names of files, numbers and times around it.
+    """The differences, without those that occur each time: file names, generations and times.
 
-    Empty when nothing else is: an API server of 1.20 notes a new time even when nothing has changed.
+    Empty when nothing else differs: an API server of 1.20 records a new time even when nothing has changed.
     """
     every = _TEMPORARY.sub(r"\1 \2", diff).splitlines()
     kept = [line for line in every if line[:1] in ("+", "-", "(") and not _NOISE.match(line)]
@@ -117,7 +117,7 @@ def _changed(diff: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class JoinToken:
-    """The token of one joining run: minutes of life, made on a leader, signed into cluster-info before it is used."""
+    """The join token of one run: valid for minutes, created on a leader, signed into cluster-info before it is used."""
 
     token: Secret
     manifest: Secret
@@ -134,7 +134,7 @@ class JoinToken:
         return self.token.reveal().partition(".")[0]
 
     def probe(self) -> Command:
-        """Is this token there and signed?"""
+        """Whether this token exists and is signed."""
         script = (
             'export KUBECONFIG="$1"; if [ ! -e "$1" ]; then exit 0; fi; '
             "kubectl --request-timeout=10s -n kube-public get configmap cluster-info "
@@ -143,7 +143,7 @@ class JoinToken:
         return shell(script, ADMIN_CONF, self.id)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Make it and wait for its signature; a cluster that this plan makes is born with it."""
+        """Create it and wait for its signature; a cluster that this plan creates has it from the start."""
         if seen.stdout.strip() or "kubeadm init" in changed:
             return None
         commands = (
@@ -157,7 +157,7 @@ class JoinToken:
 
 @dataclass(frozen=True, slots=True)
 class RunTokensGone:
-    """No join token of a run is left, neither this run's nor one of a run that was killed."""
+    """No join token of any run exists, neither this run's nor one of a run that was killed."""
 
     leftovers: tuple[str, ...]
 
@@ -167,7 +167,7 @@ class RunTokensGone:
         return "join tokens gone"
 
     def probe(self) -> Command:
-        """Which of the tokens that the look has found are still there."""
+        """Which of the tokens that the look has found still exist."""
         script = ENV + (
             'if [ $# = 0 ] || [ ! -e "$KUBECONFIG" ]; then exit 0; fi; '
             'for id in "$@"; do '
@@ -176,7 +176,7 @@ class RunTokensGone:
         return shell(script, *self.leftovers)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Remove them; a token that this plan makes is removed too."""
+        """Remove them; a token that this plan creates is removed too."""
         there = seen.stdout.split()
         found = [identity for identity in self.leftovers if f"secret/bootstrap-token-{identity}" in there]
         if not found and not {"join token", "kubeadm init"} & changed:

@@ -1,5 +1,5 @@
-"""What a network plug-in has left on a host, and its objects in the cluster: found, and taken away. Of the firewall
-only its own chains and rules go, one by one: what others have set there is not touched.
+"""What a network plug-in has left on a host, and its objects in the cluster: found and removed. Of the firewall only
+its own chains and rules are removed, one by one: those of other software are not touched.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 from provisioner.resources.kubectl import ENV
 
-# $1 `check` or `remove`; then pairs of a kind and a thing of it, in the order in which they go.
+# $1 `check` or `remove`; then pairs of a kind and a name, in the order of their removal.
 _SCRIPT = r"""
 verb=$1; shift
 rules() {
@@ -49,8 +49,8 @@ while [ $# -gt 0 ]; do
   esac
 done
 """
-# Kinds of objects that manifests of network plug-ins have, those first that run; a kind that the server does not know
-# has no objects.
+# Kinds of objects in the manifests of network plug-ins, workloads first; a kind that the API server does not know has
+# no objects.
 _KINDS = (
     "daemonsets.apps", "deployments.apps", "poddisruptionbudgets.policy", "configmaps", "secrets", "services",
     "serviceaccounts", "roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io",
@@ -83,8 +83,8 @@ _DELETE_TIMEOUT_S = 600
 
 @dataclass(frozen=True, slots=True)
 class LeftoversGone:
-    """Nothing is left of a plug-in on this host. `parts` are pairs of a kind (unit, file, link, routes, rules) and what
-    it is, in the order in which they go; the last one is what it is known by.
+    """Nothing is left of a plug-in on this host. `parts` are pairs of a kind (unit, file, link, routes, rules) and a
+    name, in the order of their removal; the plug-in is recognised by the last one.
     """
 
     name: str
@@ -104,11 +104,11 @@ class LeftoversGone:
         return self._script("check")
 
     def removal(self) -> Command:
-        """Take away what there is of it."""
+        """Remove all that is left of it."""
         return self._script("remove")
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Take it away."""
+        """Remove it."""
         found = seen.stdout.splitlines()
         if not found:
             return None
@@ -118,7 +118,7 @@ class LeftoversGone:
 
 @dataclass(frozen=True, slots=True)
 class ObjectsGone:
-    """No object is in the cluster that carries this label."""
+    """The cluster has no object with this label."""
 
     label: str
 
@@ -128,13 +128,14 @@ class ObjectsGone:
         return f"objects {self.label}"
 
     def probe(self) -> Command:
-        """Which there are."""
+        """The objects with this label."""
         return shell(_FIND, self.label, *_KINDS, timeout_s=120)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Delete them, those first that run."""
+        """Delete them, workloads first."""
         found = sorted(set(seen.stdout.splitlines()))
         if not found:
             return None
         delete = shell(_DELETE, self.label, *_KINDS, timeout_s=_DELETE_TIMEOUT_S)
-        return Change(f"delete the objects of {self.label}", (delete,), diff="".join(f"-{line}\n" for line in found))
+        lines = "".join(f"-{line}\n" for line in found)
+        return Change(f"delete the objects labelled {self.label}", (delete,), diff=lines)

@@ -1,4 +1,4 @@
-"""Who may read and change Kubernetes' files: keys and kubeconfigs are root's alone, only root changes the others."""
+"""Permissions of Kubernetes' files: only root may read keys and kubeconfigs, only root may change the others."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
-# Where kubeadm and the kubelet keep what they run on.
+# Where kubeadm and the kubelet keep their configuration, keys and data.
 PLACES = ("/etc/kubernetes", "/var/lib/kubelet/pki", "/var/lib/kubelet/config.yaml", "/var/lib/etcd")
 # Kubeconfigs and keys, and static pods' manifests, which kubeadm writes with mode 0600 too.
 _SECRET = re.compile(r"/etc/kubernetes/.*\.(conf|key|yaml)|/var/lib/kubelet/pki/.*\.(pem|key)")
 _LINE = re.compile(r"([0-7]{1,4}) (\S+):(\S+) ([fd]) (/.+)")
 
-# No links: what they lead to is listed itself, or is none of our business.
+# No symbolic links: their targets are listed themselves, or are not ours.
 _PROBE = """
 for place; do
   if [ -e "$place" ]; then find "$place" -maxdepth 3 '(' -type f -o -type d ')' -printf '%m %u:%g %y %p\\n'; fi
 done
 """
-# A directory comes before what is in it: from then on nobody can put a link in a file's place.
+# A directory comes before its content: after that no other user can replace a file with a link.
 _NARROW = """
 owner=$1; mode=$2; shift 2
 for path; do
@@ -32,7 +32,7 @@ done
 
 @dataclass(frozen=True, slots=True)
 class _Inode:
-    """A file or directory that more may be done with than is good."""
+    """A file or directory with its permissions."""
 
     path: str
     mode: int
@@ -47,14 +47,14 @@ class _Inode:
 
     @property
     def right(self) -> str:
-        """The same with nothing more than it should have: what root may do stays as it is."""
+        """The same without excessive permissions: those of root stay unchanged."""
         narrowed = self.mode & ~(0o077 if self.secret else 0o022)
         return f"{narrowed:04o} root:{'root' if self.secret else self.group}"
 
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Nobody but root reads the keys or changes anything. Modes are narrowed only, and nothing is made."""
+    """Only root may read the keys or change anything. Permissions are only removed, and nothing is created."""
 
     places: tuple[str, ...] = PLACES
 
@@ -64,11 +64,11 @@ class Modes:
         return "modes of Kubernetes' files"
 
     def probe(self) -> Command:
-        """Mode, owner and kind of all that is there."""
+        """Mode, owner and type of all existing files and directories."""
         return shell(_PROBE, *self.places)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Narrow what is too wide."""
+        """Remove excessive permissions."""
         wide = [inode for inode in self._inodes(seen.stdout) if inode.now != inode.right]
         if not wide:
             return None
@@ -80,10 +80,10 @@ class Modes:
         )
         lines = "".join(f"-{inode.now} {inode.path}\n+{inode.right} {inode.path}\n" for inode in wide)
         names = f"{wide[0].path}{f' and {len(wide) - 1} more' if len(wide) > 1 else ''}"
-        return Change(f"close {names} to others than root", commands, diff=lines)
+        return Change(f"restrict the permissions of {names} to root", commands, diff=lines)
 
     def _inodes(self, text: str) -> list[_Inode]:
-        """In the order of their paths; a line that is not of our places is the rest of an odd name."""
+        """In the order of their paths; a line with no path of ours is the rest of a name that has a newline."""
         found = (_LINE.fullmatch(line) for line in text.splitlines())
         rows = sorted((row for row in found if row and self._is_ours(row[5])), key=lambda row: row[5])
         return [

@@ -12,7 +12,7 @@ from provisioner.resources.kubectl import ENV, READY, kubectl
 from provisioner.resources.waiting import until
 from provisioner.world.nodes import NodeState
 
-# One question for all of them, however many they are.
+# One request for all nodes, however many there are.
 _WAIT_READY = until(
     'late=$(late "$@"); [ -z "$late" ]',
     "the nodes are Ready:$late",
@@ -33,7 +33,7 @@ _WAIT_READY = until(
 
 @dataclass(frozen=True, slots=True)
 class NodeMarks:
-    """Labels and, where the inventory speaks of them, taints of one node."""
+    """Labels and, where the inventory sets them, taints of one node."""
 
     node: str
     labels: tuple[tuple[str, str], ...]
@@ -46,16 +46,16 @@ class NodeMarks:
         return f"labels and taints of {self.node}"
 
     def probe(self) -> Command:
-        """Nothing: the look at the cluster has brought them."""
+        """Nothing: the look at the cluster has read them."""
         return shell(":")
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
         """Set what differs; labels that the inventory does not name stay as they are."""
         labels = [f"{key}={value}" for key, value in self.labels if self.now.labels.get(key) != value]
-        wished, present = set(self.taints or ()), set(self.now.taints)
-        added, gone = sorted(wished - present), self._unwished()
+        desired, present = set(self.taints or ()), set(self.now.taints)
+        added, gone = sorted(desired - present), self._undesired()
         # A new value overwrites; kubectl refuses to set and remove one key and effect in the same command.
-        removed = [taint for taint in gone if _place(taint) not in {_place(wish) for wish in wished}]
+        removed = [taint for taint in gone if _place(taint) not in {_place(want) for want in desired}]
         commands = []
         if labels:
             commands.append(kubectl("label", "--overwrite", "node", self.node, *labels))
@@ -72,7 +72,7 @@ class NodeMarks:
         ]
         return Change(f"label and taint {self.node}", tuple(commands), diff="".join(f"{line}\n" for line in lines))
 
-    def _unwished(self) -> list[str]:
+    def _undesired(self) -> list[str]:
         if self.taints is None:
             return []
         # node.kubernetes.io/ taints are the controllers' own (not-ready, unreachable, ...).
@@ -88,7 +88,7 @@ def _place(taint: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class NodesReady:
-    """Every node of the inventory is Ready; `ready` are those that are."""
+    """All these nodes are Ready; `ready` are those that already are."""
 
     nodes: tuple[str, ...]
     ready: frozenset[str]
@@ -100,7 +100,7 @@ class NodesReady:
         return "nodes ready"
 
     def probe(self) -> Command:
-        """Nothing: the look at the cluster has brought it."""
+        """Nothing: the look at the cluster has read it."""
         return shell(":")
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:

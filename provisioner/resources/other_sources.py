@@ -1,5 +1,5 @@
-"""Other definitions of a package source, left by earlier installations: one that is dead breaks every `apt-get update`,
-and one that names another key for the same address makes apt refuse both.
+"""Other definitions of a package source, left by earlier installations: a dead one breaks every `apt-get update`, and
+one with another key for the same URL makes apt refuse both.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
-# One line is a definition in a .list, one paragraph in a .sources (sources.list(5)); comments are none.
+# A definition is one line in a .list file, one paragraph in a .sources file (sources.list(5)); comments do not count.
 _EACH = r"""
 own=$1 marks=$2
 each() {
@@ -50,9 +50,9 @@ each clean
 
 @dataclass(frozen=True, slots=True)
 class OtherSources:
-    """No file of apt's but `own` defines a source with one of these `marks` (parts of an address or of a line).
+    """No file of apt except `own` defines a source with one of these `marks` (parts of a URL or of a line).
 
-    `product` says what it is about.
+    `product` names what the source provides.
     """
 
     product: str
@@ -65,11 +65,11 @@ class OtherSources:
         return f"other sources of {self.product}"
 
     def probe(self) -> Command:
-        """The definitions, each line or paragraph with the file it stands in."""
+        """The definitions, each line or paragraph with its file."""
         return shell(_PROBE, self.own, "|".join(self.marks))
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Take them out; a file in which nothing else is defined goes altogether."""
+        """Remove them; a file that defines nothing else is deleted."""
         lines = [line for line in seen.stdout.splitlines() if line]
         if not lines:
             return None

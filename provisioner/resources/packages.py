@@ -1,4 +1,4 @@
-"""Debian packages at exact versions, held; and a package database that is in order."""
+"""Debian packages at exact versions, held; and a consistent package database."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ LOCKS = (
 )
 _DPKG = (*QUIET, "dpkg", "--configure", "--pending", "--force-confdef", "--force-confold")
 
-# Who holds one of the locks, if anyone. A lock is known by its file's number (/proc/locks), which other file systems
-# use too: so the process must have such a file open. No fuser: small machines have none.
+# The process that holds one of the locks, if any. A lock is identified by its file's inode number (/proc/locks), which
+# other file systems use too: so the process must also have such a file open. No fuser: minimal systems do not have it.
 _HOLDER = f"""
 holder() {{
   files=$(stat -c %i {" ".join(LOCKS)} /var/lib/provisioner/apt/*/lock 2>/dev/null || :)
@@ -55,8 +55,8 @@ holder | sed 's/^/{_LOCK}/'
 dpkg-query --show --showformat '${{Package}} ${{db:Status-Abbrev}} ${{Version}}\\n' "$@" 2>/dev/null || :
 """
 )
-# What dpkg says while another program works is not where that will end. dpkg's `--audit` finds more than this, such
-# as a lost md5sums file, which nobody needs and nothing here would mend.
+# While another program works, what dpkg reports is not final. dpkg's `--audit` finds more than this, such as a missing
+# md5sums file, which is not needed and which nothing here would repair.
 _DATABASE = (
     _HOLDER
     + """
@@ -66,18 +66,18 @@ echo "$all" | awk '/^.([HUFWt]|.R)/ { print $1, $2 }'
 ls -A /var/lib/dpkg/updates | sed 's/^/journal /'
 """
 )
-# A package that was being unpacked when the machine died has to be unpacked again, and only its source has it: the
-# bundle, where it is one of ours. What cannot be configured yet may want others first, which is apt's business.
+# A package that was being unpacked when the host failed must be unpacked again, from its source: the bundle, if the
+# package is one of ours. What cannot be configured yet may need other packages first, which apt resolves.
 _REPAIR = f"""
 source=$1 options=$2; shift 2
 {shlex.join(_DPKG)} || echo "the rest is left to apt"
-mend() {{
+repair() {{
   {shlex.join(APT)} $1 install --fix-broken --no-install-recommends || return
   if [ -z "$2" ]; then return 0; fi
   {shlex.join(APT)} $1 install --reinstall --no-install-recommends --allow-change-held-packages --allow-downgrades $2
 }}
-if [ -e "$source" ] && {shlex.join(APT)} $options update && mend "$options" "$*"; then exit 0; fi
-mend "" "$*"
+if [ -e "$source" ] && {shlex.join(APT)} $options update && repair "$options" "$*"; then exit 0; fi
+repair "" "$*"
 """
 _STATES = {
     "H": "half-installed",
@@ -90,7 +90,7 @@ _STATES = {
 
 
 def packages_free() -> Command:
-    """Wait until no other program is at work with the packages: one line every few seconds, and a deadline."""
+    """Wait until no other program holds a package lock: one line every few seconds, and a deadline."""
     return shell(_WAIT, str(LOCK_WAIT_S), timeout_s=LOCK_WAIT_S + 30)
 
 
@@ -98,8 +98,8 @@ def packages_free() -> Command:
 class PackageDatabase:
     """dpkg has finished what it began; a killed installation leaves packages half-installed or half-configured.
 
-    `source` is a file that says where packages of ours come from, with its `options` for apt; it may not be there.
-    `versions` are pairs of (name, version) for packages that apt would otherwise take the newest of.
+    `source` is the file of our own package source, with its `options` for apt; it may be missing. `versions` are
+    pairs of (name, version) for packages of which apt would otherwise take the newest.
     """
 
     source: str = ""
@@ -112,11 +112,11 @@ class PackageDatabase:
         return "packages in order"
 
     def probe(self) -> Command:
-        """Packages on their way between absent and installed, and what is left in dpkg's journal."""
+        """Packages between absent and installed, and what is left in dpkg's journal."""
         return shell(_DATABASE)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Let dpkg finish, and unpack again what was interrupted in the middle of that."""
+        """Let dpkg finish, and unpack again the packages whose unpacking was interrupted."""
         rows = [row for row in map(str.split, seen.stdout.splitlines()) if len(row) == 2 and _NAME.fullmatch(row[1])]
         if not rows:
             return None
@@ -124,7 +124,7 @@ class PackageDatabase:
         again = [name for name, state in states if state.endswith("R") or state[:2] in ("iH", "hH")]
         lines = [line for name, state in states for line in (f"-{name} {_STATES[state[1]]}", f"+{name} installed")]
         lines += [f"-dpkg's journal {name}" for state, name in rows if state == "journal"]
-        # apt forgets the hold of what it installs again.
+        # apt drops the hold of a package that it reinstalls.
         held = [name for name, state in states if name in again and state[0] == "h"]
         exact = dict(self.versions)
         words = (f"{name}={exact[name]}" if name in exact else name for name in again)
@@ -140,13 +140,13 @@ class PackageDatabase:
 class Packages:
     """These packages at exactly these versions, from `sources`, held there so that no upgrade moves them.
 
-    `wished` is pairs of (name, version). `options` are apt's, such as where the sources lie. With `shared` they are
-    for the update alone, and the sources are among the machine's own, where dependencies come from too. `hashes` are
+    `desired` is pairs of (name, version). `options` are apt's, such as where the sources are. With `shared` they are
+    for the update alone, and the sources are among the host's own, where dependencies come from too. `hashes` are
     pairs of NAME=VERSION and the SHA-256 that its file must have.
     """
 
     title: str
-    wished: tuple[tuple[str, str], ...]
+    desired: tuple[tuple[str, str], ...]
     options: tuple[str, ...] = ()
     shared: bool = False
     hashes: tuple[tuple[str, str], ...] = ()
@@ -159,24 +159,24 @@ class Packages:
     @property
     def names(self) -> tuple[str, ...]:
         """The packages' names."""
-        return tuple(name for name, _ in self.wished)
+        return tuple(name for name, _ in self.desired)
 
     def probe(self) -> Command:
-        """Who is at work with the packages; versions, states and holds of these."""
-        # Not apt-mark, which reads all of apt's lists to say what dpkg knows itself.
+        """The process that holds a package lock; versions, states and holds of these packages."""
+        # Not apt-mark, which reads all of apt's lists for what dpkg itself knows.
         return shell(_PROBE, *self.names)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Install what is missing or of another version, then hold what is not held."""
+        """Install what is missing or has another version, then hold what is not held."""
         present, held = _read(seen.stdout, finished=PackageDatabase().key in changed)
-        wrong = [(name, version) for name, version in self.wished if present.get(name) != version]
+        wrong = [(name, version) for name, version in self.desired if present.get(name) != version]
         loose = [name for name in self.names if name not in held]
         if not wrong and not loose:
             return None
         commands = [packages_free()]
         if wrong:
             commands += self._install(tuple(f"{name}={version}" for name, version in wrong))
-        # What was held is held again after it was changed: nothing promises that apt keeps that.
+        # A held package is held again after a change: apt does not promise to keep the hold.
         holds = [name for name in self.names if name in loose or name in dict(wrong)]
         commands.append(Command(("apt-mark", "hold", *holds)))
         summary = _after(seen.stdout) + _summary(wrong, loose, present)
@@ -192,11 +192,11 @@ class Packages:
 
 
 def _read(text: str, *, finished: bool) -> tuple[dict[str, str], set[str]]:
-    """Versions of what is installed, and what is held; with `finished`, what is half-way counts as installed."""
+    """Versions of what is installed, and what is held; with `finished`, unfinished packages count as installed."""
     lines = (line for line in text.splitlines() if not line.startswith(_LOCK))
     rows = [row for row in (line.split() for line in lines) if len(row) >= 3]
-    # The first letter of the state is what is wanted (`h` is held), the second what is: only `i` is installed and
-    # configured (dpkg-query(1), db:Status-Abbrev).
+    # The first letter of the state is the desired one (`h` is held), the second the current one: only `i` is installed
+    # and configured (dpkg-query(1), db:Status-Abbrev).
     there = "".join(_STATES) if finished else "i"
     return {row[0]: row[-1] for row in rows if row[1][1] in there}, {row[0] for row in rows if row[1][0] == "h"}
 

@@ -12,8 +12,8 @@ from provisioner.templating import render
 class AptRepository:
     """A flat repository (`Suites: ./`), trusted by its own key alone.
 
-    `directory` is apt's own for sources that last. A source that is only there while a run serves it gets a
-    directory of its own, so that the machine's `apt-get update` never stumbles over it.
+    `directory` is apt's own for permanent sources. A source that exists only while a run serves it gets a directory of
+    its own, so that it never breaks the host's `apt-get update`.
     """
 
     name: str
@@ -30,7 +30,7 @@ class AptRepository:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Options for apt that make this the only source, with its lists kept apart from the machine's."""
+        """Options for apt that make this the only source, with its lists separate from the host's."""
         lists = f"/var/lib/provisioner/apt/{self.name}"
         return (
             "-oDir::Etc::SourceList=/dev/null",

@@ -1,4 +1,4 @@
-"""systemd services. That one must restart is read from the machine: a configuration newer than the process."""
+"""systemd services. Whether one must restart is read from the host: if its configuration is newer than the process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from provisioner.core.command import Command, Result, shell
 from provisioner.core.resource import Change
 
-# The kubelet's unit begins anew 10 s after it ended, as it does when the machine is too busy for it at first
-# (RestartSec in kubeadm's packages). Only after more than that is it known not to come.
+# systemd starts the kubelet again 10 s after it exited (RestartSec in kubeadm's packages), as happens on a host that is
+# too busy at first. Only after more than that is it certain that it does not start.
 _SETTLES_S = 15
-# Where there is no time, systemd 249 (Ubuntu 22.04) says n/a and others nothing.
+# Without a start time systemd 249 (Ubuntu 22.04) prints n/a, other versions nothing.
 _PROBE = """
 unit=$1 left=$2; shift 2
 look() {
@@ -39,7 +39,7 @@ done
 class Service:
     """A service that is enabled and, with `running`, active and not older than its configuration files.
 
-    `follows` are keys of resources after whose change it restarts; the files of `configuration` count among them.
+    `follows` are keys of resources whose change makes it restart; the files of `configuration` are among them.
     """
 
     unit: str
@@ -53,9 +53,9 @@ class Service:
         return f"service {self.unit}"
 
     def probe(self) -> Command:
-        """What systemd says of it, when it started, and when its configuration was written.
+        """Its state in systemd, when it started, and when its configuration was written.
 
-        One that has to run and is on its way is waited for, a few seconds.
+        If it has to run and is just starting or stopping, this waits for a few seconds.
         """
         return shell(_PROBE, self.unit, str(_SETTLES_S if self.running else 0), *self.configuration)
 
@@ -82,13 +82,13 @@ class Service:
         return Change(
             f"{words} {self.unit}{because}",
             self._commands(actions),
-            diff=f"-{self._is(now)}\n+{self._wished(actions)}\n",
+            diff=f"-{self._is(now)}\n+{self._desired(actions)}\n",
         )
 
     def _is(self, now: dict[str, str]) -> str:
         return f"{now.get('ActiveState')}, {now.get('UnitFileState') or 'not installed'}"
 
-    def _wished(self, actions: list[str]) -> str:
+    def _desired(self, actions: list[str]) -> str:
         state = "active, enabled" if self.running else "enabled"
         return f"{state}, restarted" if "restart" in actions else state
 

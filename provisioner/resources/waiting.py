@@ -1,4 +1,4 @@
-"""Waiting on a machine until something is so: a line every few seconds says for what, and there is a deadline."""
+"""Wait on a host until a condition holds: a line every few seconds says for what, and there is a deadline."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ done
 def until(condition: str, what: str, deadline_s: str, setup: str = "") -> str:
     """A script that waits until the condition (shell) holds, or fails; `what` completes "waiting until".
 
-    `what` and `deadline_s` are expanded by the shell, and may use what the condition has found out. What it leaves
-    in `$said` is told when the deadline has passed.
+    `what` and `deadline_s` are expanded by the shell, and may use variables that the condition sets. The content of
+    `$said` is printed when the deadline has passed.
     """
     parts = {"SETUP": setup.strip(), "CONDITION": condition, "DEADLINE": deadline_s, "WHAT": what}
     text = _LOOP

@@ -1,1 +1,1 @@
-"""The container runtimes, one file each: what a host needs for it, how images get into it, how it is reset."""
+"""The container runtimes, one file each: what a host needs for it, how images are loaded, how it is reset."""

@@ -1,4 +1,4 @@
-"""Which runtime the inventory wishes for, as a value."""
+"""The runtime that the inventory asks for, as a value."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ _RUNTIMES = {
 
 
 def runtime_of(view: View) -> Runtime:
-    """The one for all machines of the cluster."""
+    """The runtime of all hosts of the cluster."""
     return _RUNTIMES[runtime(view).name]

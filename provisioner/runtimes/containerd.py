@@ -1,4 +1,4 @@
-"""containerd alone. Which keys its configuration has is the catalogue's to know, by the version that is installed.
+"""containerd without Docker. The catalog knows the keys of its configuration, by the version that is installed.
 
 https://github.com/containerd/containerd/blob/main/docs/cri/config.md
 """
@@ -25,12 +25,12 @@ CONFIG = "/etc/containerd/config.toml"
 REGISTRIES = "/etc/containerd/certs.d"
 HUB = f"{REGISTRIES}/docker.io/hosts.toml"
 UNIT = "containerd.service"
-# Debian's and Docker's.
+# Debian's package, and Docker's.
 PACKAGES = ("containerd", "containerd.io")
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
-    """Files before the package, whose installation starts the daemon. Mirrors are read anew at each pull."""
+    """Files before the package, whose installation starts the daemon. Mirrors are read again at each pull."""
     source = runtime_source(view, host)
     line = catalog.nearest(next((upstream(source.versions[name]) for name in PACKAGES if name in source.versions), ""))
     mirrors = view.cluster.settings.runtime.registry_mirrors
@@ -46,11 +46,11 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def config(line: Line, pause: str) -> str:
-    """The whole file, in the version that this containerd writes itself."""
+    """The whole file, in the configuration version that this containerd itself writes."""
     keys = catalog.keys(line.config)
     pairs = (
         (("version",), line.config),
-        # Docker's package comes with a file that disables what the kubelet speaks to.
+        # Docker's package comes with a file that disables the CRI plug-in, which the kubelet needs.
         *((setting.path, _plain(setting.value)) for setting in settings(keys, pause)),
         ((*keys.runc, "runtime_type"), "io.containerd.runc.v2"),
         (keys.registry_directory, REGISTRIES),
@@ -61,13 +61,13 @@ def config(line: Line, pause: str) -> str:
 
 
 def told(line: Line, pause: str) -> tuple[Setting, ...]:
-    """What the running daemon must say of itself."""
+    """What the running daemon must report."""
     keys = catalog.keys(line.config)
     return tuple(one for one in settings(keys, pause) if line.tells_driver or one.path != keys.systemd_cgroup)
 
 
 def settings(keys: Keys, pause: str) -> tuple[Setting, ...]:
-    """What it is set to besides directories."""
+    """Its settings other than directories."""
     return (
         Setting("list of disabled plug-ins", ("disabled_plugins",), ()),
         Setting("systemd cgroup driver", keys.systemd_cgroup, True),
@@ -76,7 +76,7 @@ def settings(keys: Keys, pause: str) -> tuple[Setting, ...]:
 
 
 def hosts(mirrors: tuple[str, ...]) -> str:
-    """Docker Hub, and the mirrors that are asked before it."""
+    """Docker Hub, and the mirrors that are tried before it."""
     tables = {mirror: {"capabilities": ["pull", "resolve"]} for mirror in mirrors}
     return toml.text({"server": "https://registry-1.docker.io", "host": tables})
 

@@ -1,4 +1,4 @@
-"""crictl: its configuration, and what there is to do where it is missing and kubeadm of that time wants it."""
+"""crictl: its configuration, and what to do where it is missing and an old kubeadm requires it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PACKAGE = "cri-tools"
 
 
 def is_there(view: View, host: Host) -> bool:
-    """It is on the machine, or comes with Kubernetes' packages."""
+    """It is on the host, or comes with Kubernetes' packages."""
     return view.observed.states[host.name].has_crictl or PACKAGE in kubernetes_source(view, host).versions
 
 
 def configured(view: View, host: Host) -> tuple[Resource, ...]:
-    """Without a file it tries every socket that it knows, and warns."""
+    """Without this file crictl tries every socket that it knows, and warns."""
     found = runtime(view)
     if found.name is Name.DOCKERSHIM or not is_there(view, host):
         return ()
@@ -29,14 +29,15 @@ def configured(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def skipped_phases(view: View, host: Host) -> tuple[str, ...]:
-    """kubeadm's preflight ends hard without crictl, whatever it is told to ignore; ours has been before."""
+    """kubeadm's preflight fails without crictl, even if errors are ignored; so it is skipped: ours has already run."""
     wanted = runtime(view).name is not Name.DOCKERSHIM and kubernetes(view).minor < FIRST_KUBEADM_WITHOUT_CRICTL
     return ("preflight",) if wanted and not is_there(view, host) else ()
 
 
 def left_out(view: View) -> tuple[str, ...]:
-    """The same in words for the plan and the report."""
+    """The skipped phases in words, for the plan and the report."""
     names = some(host.name for host in view.hosts if skipped_phases(view, host))
     if not names:
         return ()
-    return (f"kubeadm's own preflight is left out on {names}: it fails without crictl, which the packages lack",)
+    why = "it fails without crictl, which the packages do not contain"
+    return (f"kubeadm's own preflight is left out on {names}: {why}",)

@@ -1,4 +1,4 @@
-"""CRI-O. It reads every file of its directory, so that the distribution's own stays as it is.
+"""CRI-O. It reads every file of its configuration directory, so the distribution's own file stays unchanged.
 
 https://github.com/cri-o/cri-o/blob/main/docs/crio.conf.5.md
 """
@@ -25,7 +25,7 @@ UNIT = "crio.service"
 
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
-    """Files before the package; CRI-O reads the registries' when it starts as well."""
+    """Files before the package; CRI-O reads the registries' file only when it starts, too."""
     source = runtime_source(view, host)
     mirrors = view.cluster.settings.runtime.registry_mirrors
     files = (CONFIG, *((REGISTRIES,) if mirrors else ()))
@@ -41,7 +41,7 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def config(pause: str) -> str:
-    """What differs from CRI-O's defaults, or must not."""
+    """Settings that differ from CRI-O's defaults, or whose value must not change."""
     pairs = (
         *((setting.path, setting.value) for setting in settings(pause)),
         (("crio", "runtime", "conmon_cgroup"), "pod"),
@@ -52,7 +52,7 @@ def config(pause: str) -> str:
 
 
 def settings(pause: str) -> tuple[Setting, ...]:
-    """What the running daemon must say of itself."""
+    """What the running daemon must report."""
     return (
         Setting("cgroup driver", ("crio", "runtime", "cgroup_manager"), CGROUP_DRIVER),
         Setting("pause image", ("crio", "image", "pause_image"), pause),
@@ -60,7 +60,7 @@ def settings(pause: str) -> tuple[Setting, ...]:
 
 
 def registries(mirrors: tuple[str, ...]) -> str:
-    """Docker Hub, and the mirrors that are asked before it; see containers-registries.conf(5)."""
+    """Docker Hub, and the mirrors that are tried before it; see containers-registries.conf(5)."""
     return toml.text(
         {"registry": [{"prefix": "docker.io", "location": "docker.io", "mirror": [*map(_mirror, mirrors)]}]}
     )

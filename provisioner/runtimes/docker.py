@@ -1,4 +1,4 @@
-"""Docker, reached by the kubelet's own shim up to Kubernetes 1.23 and through cri-dockerd from 1.24 on."""
+"""Docker, used by the kubelet through its own dockershim up to Kubernetes 1.23, through cri-dockerd from 1.24 on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from provisioner.world.view import View
 DAEMON_JSON = "/etc/docker/daemon.json"
 UNIT = "docker.service"
 BRIDGE, BRIDGE_SOCKET = "cri-docker.service", "cri-docker.socket"
-# Over the unit of cri-dockerd's own package (packaging/systemd in its repository), which names no network plug-ins.
+# Overrides the unit of cri-dockerd's package (packaging/systemd in its repository), which sets no network plug-ins.
 BRIDGE_ARGUMENTS = f"/etc/systemd/system/{BRIDGE}.d/10-provisioner.conf"
 
 
@@ -39,7 +39,7 @@ def by_shim(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def by_cri_dockerd(view: View, host: Host) -> tuple[Resource, ...]:
-    """Docker as ever, and the program between it and the kubelet, which listens where systemd listens for it."""
+    """Docker as with the shim, and cri-dockerd between it and the kubelet, started by systemd's socket activation."""
     arguments = render(
         "runtime/cri-dockerd.conf.j2", plug_ins=PLUG_INS, networks=NETWORKS, pause_image=pause_image(view)
     )

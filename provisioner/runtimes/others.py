@@ -1,5 +1,5 @@
-"""Configuration of a container runtime that somebody else has written: what we put in its place keeps a copy of it, and
-what it sets that would be lost is told beforehand.
+"""Configuration of a container runtime that other software or people wrote: a copy is kept before it is replaced, and
+settings that would be lost are reported in advance.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from provisioner.runtimes.runtime import CGROUP_DRIVER, STORAGE_DRIVER
 from provisioner.runtimes.toml import HEAD
 from provisioner.world.view import View
 
-# Whose configuration we write whole, by the runtime's kind.
+# Configuration files that we write completely, by the runtime's kind.
 FILES = {"docker": "/etc/docker/daemon.json", "containerd": "/etc/containerd/config.toml"}
-# https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file: what we set there ourselves.
+# https://docs.docker.com/reference/cli/dockerd/#daemon-configuration-file: our own settings.
 _OURS = {
     "exec-opts": [f"native.cgroupdriver={CGROUP_DRIVER}"],
     "log-driver": "json-file",
@@ -24,9 +24,9 @@ _OURS = {
     "live-restore": True,
 }
 _OURS_BY_SETTING = frozenset({"log-opts", "registry-mirrors"})
-# With another one of these Docker looks for its images and containers in another place; `graph` was data-root's name.
+# Another value of one of these makes Docker look for its images and containers elsewhere; `graph` is an old data-root.
 _PLACES = frozenset({"data-root", "graph", "storage-driver", "userns-remap"})
-# containerd's own places, and what there is one of unless somebody has set more (docs/cri/config.md, `config default`).
+# containerd's defaults: its directories, its snapshotter and its only runtime (docs/cri/config.md, `config default`).
 _USUAL = {
     "root": "/var/lib/containerd",
     "snapshotter": "overlayfs",
@@ -39,9 +39,9 @@ Tables = Mapping[str, Any]
 
 
 def keeps(view: View, host: Host, path: str) -> bool:
-    """Whether the file that is there is somebody else's, and has to be kept before ours takes its place.
+    """Whether the existing file is not ours, so that a copy must be kept before it is replaced.
 
-    On a node it is ours, whoever has changed it since.
+    On a node the file is ours, even if it was changed since.
     """
     state = view.observed.states[host.name]
     text = state.runtime_files.get(path, "")
@@ -60,12 +60,12 @@ def _is_ours(text: str) -> bool:
 
 
 def hidden(path: str, text: str) -> tuple[str, ...]:
-    """What it sets of the place where images and containers lie: the runtime would not find them any more."""
+    """The settings of where images and containers are stored: without them the runtime would no longer find those."""
     return tuple(sorted(_docker_places(text) if path.endswith(".json") else _containerd_places(text)))
 
 
 def lost(path: str, text: str, mirrors: tuple[str, ...]) -> tuple[str, ...]:
-    """What else it sets, and ours does not; `mirrors` are those of the inventory."""
+    """The other settings that our file does not have; `mirrors` are those of the inventory."""
     return tuple(sorted(set(_docker_lost(text, mirrors) if path.endswith(".json") else _containerd_lost(text))))
 
 
@@ -83,7 +83,7 @@ def _docker_lost(text: str, mirrors: tuple[str, ...]) -> Iterator[str]:
 
 
 def _containerd_places(text: str) -> Iterator[str]:
-    """What stands under these names anywhere in it: where tables begin differs from version to version."""
+    """The values of these keys anywhere in the file: the tables differ from version to version."""
     told = _toml(text)
     if told.get("root", _USUAL["root"]) != _USUAL["root"]:
         yield "root"
@@ -113,7 +113,7 @@ def _pairs(tables: Tables) -> Iterator[tuple[str, Any]]:
                 left.append(value)
 
 
-# What cannot be read sets nothing: no runtime can have been started with it.
+# A file that cannot be parsed sets nothing: no runtime can have started with it.
 def _json(text: str) -> Tables:
     try:
         told = json.loads(text)

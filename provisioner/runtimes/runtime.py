@@ -1,4 +1,4 @@
-"""What a runtime comes down to. Plays know this value and no kind of runtime."""
+"""A runtime as a value. Plays know only this value, not the kinds of runtimes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from provisioner.resources.services import Service
 from provisioner.sources.proxies import drop_in
 from provisioner.world.view import View
 
-# The kubelet's as well: with two, its pods would be in two trees of control groups (templates/kubeadm).
+# The kubelet uses the same one: otherwise there would be two cgroup hierarchies (templates/kubeadm).
 CGROUP_DRIVER = "systemd"
-# Where Docker keeps its images and containers depends on it.
+# The directory in which Docker keeps its images and containers depends on it.
 STORAGE_DRIVER = "overlay2"
-# Where the network plug-ins are, and their configuration: the kubelet's own places, and those of the plug-ins' authors.
+# The directories of the network plug-ins and of their configuration: defaults of the kubelet and of all plug-ins.
 PLUG_INS = "/opt/cni/bin"
 NETWORKS = "/etc/cni/net.d"
 
 
 def pulling(unit: str, *configuration: str) -> Service:
-    """A service that fetches images: it restarts for its own files, and for those that tell of a proxy."""
+    """A service that pulls images: it restarts after changes of its own files and of those that set a proxy."""
     return Service(unit, configuration=(*configuration, drop_in(unit), PROXY_ENVIRONMENT))
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`desired` is all that a host needs for it but images; `units` are its services, the one that runs pods first.
+    """`desired` is all that a host needs for it except images; `units` are its services, the one that runs pods first.
 
-    `images` is how archives of the bundle get into it. `clearing` (shell) removes what `kubeadm reset` would leave.
+    `images` is how archives of the bundle are loaded. `clearing` (shell) removes what `kubeadm reset` would leave.
     """
 
     desired: Callable[[View, Host], tuple[Resource, ...]]

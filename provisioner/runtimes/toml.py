@@ -1,4 +1,4 @@
-"""TOML files as values: nested tables from paths of keys, written by a library and never by pattern."""
+"""TOML files as values: nested tables from paths of keys, written by a library and never with text patterns."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where packages come from, product by product: what a machine needs to reach them, and at which exact versions."""
+"""Where packages come from, product by product: what a host needs to reach them, and their exact versions."""

@@ -1,7 +1,7 @@
 """OpenPGP as text (ASCII armor, RFC 9580 section 6): read strictly, written in one way only.
 
-Programs differ in what they make of several blocks, of text between them and of characters that are not base64. What
-could be taken for something else is refused here, so that nothing hides in a text.
+Programs differ in how they treat several blocks, text between them and characters that are not base64. Anything that
+is ambiguous is refused here, so that nothing can hide in a text.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _CRC_START, _CRC_POLYNOMIAL = 0xB704CE, 0x1864CFB
 
 
 def text_of(data: bytes) -> str:
-    """Keys in either form in which they are published, armored or binary, as text. Nothing is checked yet."""
+    """Keys in either published form, armored or binary, as text. Nothing is checked yet."""
     return armored(data) if data and data[0] in _KEY_HEADS else data.decode(errors="replace")
 
 
 def blocks(text: str) -> Iterator[bytes]:
-    """What is in each block of public keys; ValueError for a text that has none, or anything else in armor."""
+    """The content of each block of public keys; ValueError for a text without one, or with anything else in armor."""
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"is longer than any OpenPGP public key ({len(text)} characters)")
     lines = iter([line.rstrip(" \t\r") for line in text.split("\n")])
@@ -42,7 +42,7 @@ def blocks(text: str) -> Iterator[bytes]:
             found = True
             yield _decoded(list(_until_end(lines)))
         elif _DASHES in line:
-            raise ValueError("has something else than OpenPGP public keys in it")
+            raise ValueError("contains something other than OpenPGP public keys")
     if not found:
         raise ValueError(NOT_A_KEY)
 

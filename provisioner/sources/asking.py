@@ -1,6 +1,6 @@
-"""How a machine asks a source what it offers: apt itself looks, in a directory that is gone a moment later, so that
-whatever stands in the way (no route, 403, a key that has expired) is found before anything is changed. Pure: the
-question is a command, and the answer is read from what it says.
+"""How a host asks a source what it offers: apt itself asks, in a temporary directory, so that every obstacle (no route,
+403, a key that has expired) is found before anything is changed. Pure: the question is a command, and the answer is
+parsed from its output.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 from provisioner.core.command import Command, Result, shell
 from provisioner.inventory.model import Host
-from provisioner.sources import armor, programs
+from provisioner.sources import armor, binaries
 from provisioner.sources.keys import is_valid, key_of
 from provisioner.sources.proxies import apt_options
 from provisioner.sources.repository import PRODUCTS, Repository, repository
@@ -18,7 +18,7 @@ from provisioner.sources.wanted import is_there, names, wanted
 from provisioner.world.offers import Answer, Answers, Offer
 from provisioner.world.view import View
 
-# The key is printed as base64: it may be binary. What others have hooked into apt's update is not run.
+# The key is printed as base64: it may be binary. Hooks of other software into `apt-get update` are not run.
 _ASK = """
 key_url=$1 source=$2 names=$3; shift 3
 work=$(mktemp -d)
@@ -69,7 +69,7 @@ _HARMLESS = ("W: Download is performed unsandboxed", "N: ")
 
 
 def question(repository: Repository, key: str, names: tuple[str, ...], options: tuple[str, ...] = ()) -> Command:
-    """Which versions of these packages the repository has, asked on a machine that stays as it is.
+    """Which versions of these packages the repository has, asked on a host without changing it.
 
     `key` is the key's text where it is known, `options` are apt's, such as a proxy.
     """
@@ -79,7 +79,7 @@ def question(repository: Repository, key: str, names: tuple[str, ...], options: 
 
 
 def questions(view: View, host: Host, *, everything: bool = False) -> dict[str, Command]:
-    """What this host has to ask, by product: nothing where all is there as wished, or answered already."""
+    """What this host has to ask, by product: nothing where everything is as desired, or answered already."""
     found = {product: repository(view, host, product) for product in PRODUCTS}
     return {
         product: _question(view, host, one)
@@ -89,23 +89,23 @@ def questions(view: View, host: Host, *, everything: bool = False) -> dict[str, 
 
 
 def _question(view: View, host: Host, one: Repository) -> Command:
-    if one.programs:
-        return programs.question(view, host, {want.package: want.version for want in wanted(view, one.product)})
+    if one.binaries:
+        return binaries.question(view, host, {want.package: want.version for want in wanted(view, one.product)})
     return question(one, view.materials.source_keys.get(one.product, ""), names(view, one.product), apt_options(view))
 
 
 def _is_needed(view: View, host: Host, one: Repository) -> bool:
-    # Where versions are locked, what the lock file does not say is a finding.
+    # Where versions are locked, anything that the lock file does not have is a finding.
     if view.materials.pinned or (host.name, one.product) in view.observed.answers:
         return False
     if not is_there(view, host, one.product):
         return True
-    # A key that has expired stands in the way of every `apt-get update` there, and its successor is at the source.
+    # With an expired key every `apt-get update` on that host fails, and the source has the key's successor.
     return one.signed and not is_valid(key_of(view, host, one), view.observed.now_s)
 
 
 def pinned_answers(view: View) -> Answers:
-    """What a lock file says, in the place of the sources, for every host of a platform that it knows."""
+    """The answers of a lock file, instead of those of the sources, for every host of a platform that it has."""
     return {
         (host.name, product): answer
         for host in view.hosts
@@ -115,7 +115,7 @@ def pinned_answers(view: View) -> Answers:
 
 
 def read_answer(result: Result) -> Answer:
-    """What was answered. A key that cannot be read is left out: whoever needs it notices."""
+    """The parsed answer. A key that cannot be read is left out: the code that needs it reports that."""
     if not result.ok:
         return Answer(trouble=result.tail() or f"exit code {result.exit_code}")
     parts = _SECTION.split(result.stdout)

@@ -8,19 +8,19 @@ from provisioner.errors import BundleError
 from provisioner.resources.packages import PackageDatabase
 from provisioner.sources.bundle_access import repository
 from provisioner.sources.source import Source
-from provisioner.world.derived import runtime as wished_runtime
+from provisioner.world.derived import runtime as desired_runtime
 from provisioner.world.view import View
 
-# As Debian calls them; cri-dockerd as its makers do. CRI-O takes images from archives by skopeo alone.
+# Debian's names; for cri-dockerd, its project's name. CRI-O can only import images from archives with skopeo.
 _RUNTIMES = {
     Name.DOCKERSHIM: ("containerd", "docker.io", "runc"),
     Name.CRI_DOCKERD: ("containerd", "cri-dockerd", "docker.io", "runc"),
     Name.CONTAINERD: ("containerd", "runc"),
     Name.CRI_O: ("cri-o", "cri-tools", "skopeo"),
 }
-# The same as Docker's repository calls it.
+# The names of the same packages in Docker's repository.
 _DOCKERS = {"containerd": ("containerd.io",), "docker.io": ("docker-ce", "docker-ce-cli"), "runc": ()}
-# Named one by one: what a kubelet package pulls in by itself has changed over time.
+# Listed one by one: the dependencies of kubelet packages have changed over time.
 _KUBERNETES = (
     "conntrack",
     "containernetworking-plugins",
@@ -45,12 +45,12 @@ def kubernetes(view: View) -> Source:
 
 def runtime(view: View) -> Source:
     """The container runtime; what the bundle lacks is not among the versions (see `lacking`)."""
-    return _source(view, tuple(name for name in _wished(view) if has(view, name)))
+    return _source(view, tuple(name for name in _desired(view) if has(view, name)))
 
 
 def lacking(view: View) -> tuple[str, ...]:
-    """Packages of the wished runtime that the bundle does not have."""
-    return tuple(name for name in _wished(view) if not has(view, name))
+    """Packages of the desired runtime that the bundle does not have."""
+    return tuple(name for name in _desired(view) if not has(view, name))
 
 
 def is_dockers(view: View) -> bool:
@@ -59,26 +59,26 @@ def is_dockers(view: View) -> bool:
 
 
 def has(view: View, name: str) -> bool:
-    """Whether there is a bundle with a package of that name."""
+    """Whether this run has a bundle, with a package of that name."""
     return view.materials.bundle is not None and any(
         package.name == name for package in view.materials.bundle.of_kind(Kind.PACKAGE)
     )
 
 
-def _wished(view: View) -> tuple[str, ...]:
-    names = _RUNTIMES[wished_runtime(view).name]
+def _desired(view: View) -> tuple[str, ...]:
+    names = _RUNTIMES[desired_runtime(view).name]
     return tuple(one for name in names for one in _DOCKERS.get(name, (name,))) if is_dockers(view) else names
 
 
 def _source(view: View, names: tuple[str, ...]) -> Source:
     if view.materials.bundle is None:
-        raise BundleError("packages are wished from a bundle, and this run has none")
+        raise BundleError("the inventory wants packages from a bundle, and this run has none")
     source = repository(view)
     return Source(source.files, source.options, {name: view.materials.bundle.package_version(name) for name in names})
 
 
 def package_database(view: View) -> PackageDatabase:
-    """A package database in order; what was interrupted while it was unpacked comes from the bundle once more."""
+    """A consistent package database; a package whose unpacking was interrupted is unpacked again from the bundle."""
     if view.materials.bundle is None:
         return PackageDatabase()
     source = repository(view)

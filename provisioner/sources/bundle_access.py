@@ -1,7 +1,7 @@
-"""How a node reaches the bundle: a repository of its own, apart from the machine's, behind a file that says where.
+"""How a host reaches the bundle: a repository apart from the host's own, whose address is in a file.
 
-The engine opens the way before the first step and closes it after the last: it writes `PLACE` with the address of
-the bundle, `http://127.0.0.1:PORT` inside the SSH connection or `file:DIRECTORY` where it had to be uploaded.
+The engine makes the bundle reachable before the first step, and unreachable after the last: it writes `PLACE` with the
+address of the bundle, `http://127.0.0.1:PORT` inside the SSH connection, or `file:DIRECTORY` after an upload.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from provisioner.resources.images import SCRATCH
 from provisioner.resources.repositories import AptRepository
 from provisioner.world.view import View
 
-# A line `http://127.0.0.1:7642` or `file:/var/lib/provisioner/run/bundle`; gone after the run and after a reboot.
+# A line `http://127.0.0.1:7642` or `file:/var/lib/provisioner/run/bundle`; removed after the run and by a reboot.
 PLACE = "/run/provisioner/bundle"
-# The same for apt's mirror method, which wants the address of the repository itself.
+# The same for apt's mirror method, which needs the address of the repository itself.
 APT_MIRRORS = "/run/provisioner/bundle-apt"
-# What a run needs while it works lies here, with the run's id: it goes with the run, or with the next one.
+# Temporary files of a run are in SCRATCH, with the run's id: removed at the end of the run, or by the next one.
 UPLOADED = f"{SCRATCH}/bundle"
 _RUN_DIRECTORY = "/run/provisioner"
 
@@ -28,7 +28,7 @@ _GONE = 'rm -rf -- "$2" "$3"'
 
 
 def opened(run: str, address: str) -> Command:
-    """Write down where the bundle is now, an address without a slash at its end; what another run left goes first."""
+    """Write the bundle's current address (no slash at its end) to its files; first remove leftovers of another run."""
     script = f"""
     {_OTHER_RUN} {_GONE}; fi
     mkdir -p "$2" "$3"
@@ -40,13 +40,13 @@ def opened(run: str, address: str) -> Command:
 
 
 def closed() -> Command:
-    """The bundle is not to be had any more; what had to be uploaded goes too."""
+    """Make the bundle unreachable; uploaded files are removed, too."""
     return shell('rm -rf -- "$1" "$2"', SCRATCH, _RUN_DIRECTORY)
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Nothing is left of an earlier run that was interrupted: its way to the bundle, what it uploaded."""
+    """No leftovers of an earlier run that was interrupted: the address of its bundle, the files that it uploaded."""
 
     run: str
 
@@ -56,11 +56,11 @@ class Leftovers:
         return "leftovers"
 
     def probe(self) -> Command:
-        """Which of its places are there and not this run's own."""
+        """Which of its paths exist and do not belong to this run."""
         return self._unless_own('for path in "$2" "$3"; do if [ -e "$path" ]; then echo "$path"; fi; done')
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Remove them; this run's own, which have taken their place meanwhile, stay."""
+        """Remove them; files of this run that have replaced them meanwhile stay."""
         if not seen.stdout.strip():
             return None
         lines = "".join(f"-{path}\n" for path in seen.stdout.splitlines())
@@ -71,7 +71,7 @@ class Leftovers:
 
 
 def repository(view: View) -> AptRepository:
-    """The bundle's apt repository as a node sees it."""
+    """The bundle's apt repository as a host sees it."""
     return AptRepository(
         "bundle", f"mirror+file:{APT_MIRRORS}", view.materials.bundle_key, directory="/etc/provisioner/apt"
     )

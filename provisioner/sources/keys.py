@@ -1,6 +1,6 @@
-"""Which key a repository is trusted by on a machine. Pure: keys have been fetched or read already.
+"""By which key a host trusts a repository. Pure: keys have been fetched or read already.
 
-Hundreds of machines have the same few keys: what was worked out of one is kept.
+Hundreds of hosts have the same few keys: the results for a key are cached.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from provisioner.world.view import View
 
 
 def key_of(view: View, host: Host, repository: Repository) -> str:
-    """The text for the key's file: fetched, named by the inventory, or what is on the machine already.
+    """The text for the key's file: fetched, named by the inventory, or what is on the host already.
 
-    Where a fingerprint is known, only that key; empty when there is none that will do.
+    Where a fingerprint is known, only that key; empty when no key can be used.
     """
     return trusted(_text(view, host, repository), repository.fingerprint) if repository.signed else ""
 
 
 @lru_cache(maxsize=64)
 def trusted(text: str, fingerprint: str) -> str:
-    """The keys of a text that may sign, written anew in one block: all of them, or the one with that fingerprint."""
+    """The keys of a text that may sign, rewritten as one block: all of them, or the one with that fingerprint."""
     data = b"".join(key.data for key in found(text) if fingerprint in ("", key.fingerprint))
     return armor.armored(data) if data else ""
 

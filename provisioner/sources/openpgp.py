@@ -1,8 +1,8 @@
-"""Just enough of OpenPGP to tell a key by its fingerprint, and to write down that key and nothing else.
+"""Just enough of OpenPGP to recognise a key by its fingerprint, and to write that key and nothing else.
 
-What is not understood is refused, and what is written is put together anew from what was understood: the program that
-checks signatures with it (gpgv, sqv) finds no key there that was not seen here. No signature is checked, which is
-apt's business. Version 4 of keys alone, by which repositories sign; see docs/adr/0027-keys-are-written-anew.md.
+What is not understood is refused, and what is written is built again from what was understood: the program that checks
+signatures with it (gpgv, sqv) finds no key there that was not seen here. No signature is checked: that is apt's task.
+Only keys of version 4, with which repositories sign; see docs/adr/0027-keys-are-rewritten.md.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from provisioner.sources import armor, packets
 from provisioner.sources.armor import NOT_A_KEY
 from provisioner.sources.packets import Signature
 
-# Kinds of signatures that say how long a key lives (RFC 9580, section 5.2.1): on its names, and on itself.
+# Kinds of signatures that say how long a key is valid (RFC 9580, section 5.2.1): on its user IDs, and on itself.
 _ON_NAMES, _ON_KEY = frozenset({0x10, 0x11, 0x12, 0x13}), frozenset({0x1F})
 Packet = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A primary key with all that belongs to it, as packets that were made anew.
+    """A primary key with everything that belongs to it, as packets that were built again.
 
     The fingerprint is 40 hexadecimal digits in capitals; `expires_s` is in seconds since 1970, None for never. It is
-    what the key says of itself, unchecked: whoever hands out the key can make it say something else, and no more.
+    what the key says of itself, unchecked: a server that hands out the key can change it, but nothing else.
     """
 
     fingerprint: str
@@ -35,7 +35,7 @@ class Key:
 
 
 def normal(fingerprint: str) -> str:
-    """A fingerprint as people write it, without blanks and in capitals."""
+    """A fingerprint without blanks and in capitals, however it was written."""
     return re.sub(r"\s", "", fingerprint).upper()
 
 
@@ -60,7 +60,7 @@ def keys(data: bytes) -> Iterator[Key]:
 
 
 def _kept(found: list[Packet]) -> Iterator[Packet]:
-    """What apt needs of a key: without pictures and what is signed of them, and without what a keyring has noted."""
+    """What apt needs of a key: without pictures and their signatures, and without a keyring's trust packets."""
     of_picture = False
     for tag, body in found:
         if tag not in (packets.SIGNATURE, packets.TRUST):
@@ -79,7 +79,7 @@ def _key(found: list[Packet]) -> Key:
 
 
 def _life_s(signatures: list[Signature], identity: bytes) -> int:
-    """As the key's latest signature on itself says, or else that on its names; those of other keys say nothing."""
+    """From the key's latest signature on itself, or else that on its user IDs; those of other keys do not count."""
     own = [one for one in signatures if not one.issuers or identity in one.issuers]
     latest = (
         max((one for one in own if one.kind in kinds), key=lambda one: one.made_s, default=Signature(0))

@@ -1,6 +1,6 @@
 """OpenPGP's packets, as far as public keys have them (RFC 9580, sections 4 and 5): each is understood, or refused.
 
-Every function raises ValueError, with words that go on after the name of a file, for what it does not understand.
+Every function raises ValueError for what it does not understand; the message continues after the name of a file.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _NAMES = {
     18: "encrypted data",
     21: "padding",
 }
-# What gpg takes as a name (parse-packet.c, MAX_UID_PACKET_LENGTH) and as a number (MAX_EXTERN_MPI_BITS).
+# The longest name (parse-packet.c, MAX_UID_PACKET_LENGTH) and number (MAX_EXTERN_MPI_BITS) that gpg accepts.
 _MOST_NAME_BYTES, _MOST_BITS = 2048, 16384
-# How many numbers a key of an algorithm has (9.1, 5.5.5), and how many a signature (5.2.3): RSA three times, Elgamal
-# which does not sign, DSA. Keys on curves have other parts before the number.
+# How many numbers a key of an algorithm has (9.1, 5.5.5), and how many a signature (5.2.3): RSA has three identifiers,
+# and Elgamal does not sign. Keys on elliptic curves have other parts before the number.
 _RSA, _ELGAMAL, _DSA, _ECDH, _ECDSA, _EDDSA = (1, 2, 3), 16, 17, 18, 19, 22
 _OF_KEYS = dict.fromkeys(_RSA, 2) | {_ELGAMAL: 3, _DSA: 4}
 _OF_SIGNATURES = dict.fromkeys(_RSA, 1) | {_DSA: 2, _ECDSA: 2, _EDDSA: 2}
@@ -36,9 +36,9 @@ _MADE, _LIFE, _ISSUER, _ISSUER_FINGERPRINT = 2, 9, 16, 33
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a signature says. `kind` is its type (5.2.1), `life_s` how long the key lives after it was made: 0 for ever.
+    """What a signature says. `kind` is its type (5.2.1), `life_s` how long the key is valid once made: 0 for ever.
 
-    `issuers` are the IDs, 8 bytes, of the keys that it says it is by; it need not say any.
+    `issuers` are the IDs, 8 bytes, of the keys that it names as its makers; there may be none.
     """
 
     kind: int
@@ -48,7 +48,7 @@ class Signature:
 
 
 def packets(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and body of each packet. Only lengths that are known beforehand: there is nothing else in a key."""
+    """Tag and body of each packet. Only packets whose length is known in advance: a key has no others."""
     stream = BytesIO(data)
     while first := stream.read(1):
         tag, size = _head(first[0], stream)
@@ -56,12 +56,12 @@ def packets(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def packet(tag: int, body: bytes) -> bytes:
-    """A packet with a head of the current format and a length of five octets, whatever it had before."""
+    """A packet with a header of the current format and a length of five octets, whatever it had before."""
     return bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4, "big") + body
 
 
 def check(tag: int, body: bytes) -> None:
-    """Whether a packet has its place in a public key, and is what its tag says."""
+    """ValueError unless a packet belongs in a public key, and is what its tag says."""
     if tag in (PUBLIC_KEY, SUBKEY):
         _check_key(BytesIO(body))
     elif tag == SIGNATURE:
@@ -79,7 +79,7 @@ def fingerprint(body: bytes) -> str:
 
 
 def signature(body: bytes) -> Signature:
-    """What a signature of version 3 or 4 says. How long a key lives counts only where it is signed, not beside it."""
+    """What a signature of version 3 or 4 says. A key's validity counts only in the signed area, not in the unsigned."""
     stream = BytesIO(body)
     version = _number(stream, 1)
     if version == 3:
@@ -107,7 +107,7 @@ def _signature_v3(stream: BytesIO) -> Signature:
 def _check_signed(algorithm: int, stream: BytesIO) -> None:
     """The rest of a signature: two bytes of what was signed, and numbers up to its end."""
     if algorithm not in _OF_SIGNATURES:
-        raise ValueError(f"has a signature by an algorithm that is not known in its OpenPGP public key, {algorithm}")
+        raise ValueError(f"has a signature with an unknown algorithm in its OpenPGP public key: {algorithm}")
     _take(stream, 2)
     for _ in range(_OF_SIGNATURES[algorithm]):
         _next_number(stream)
@@ -116,7 +116,7 @@ def _check_signed(algorithm: int, stream: BytesIO) -> None:
 
 
 def _subpackets(area: bytes) -> list[tuple[int, bytes]]:
-    """Kind and value of each, without the bit that calls it critical."""
+    """Kind and value of each, without the critical bit."""
     stream, found = BytesIO(area), []
     while first := stream.read(1):
         body = _take(stream, _length(first[0], stream, two_octets_below=255))
@@ -142,7 +142,7 @@ def _head(first: int, stream: BytesIO) -> tuple[int, int]:
 
 
 def _length(first: int, stream: BytesIO, two_octets_below: int) -> int:
-    """A length of one, two or five octets. Of packets, 224 to 254 say that only a part follows."""
+    """A length of one, two or five octets. For packets, 224 to 254 mean that only a part follows."""
     if first < 192:
         return first
     if first < two_octets_below:
@@ -153,7 +153,7 @@ def _length(first: int, stream: BytesIO, two_octets_below: int) -> int:
 
 
 def _check_key(stream: BytesIO) -> None:
-    """A fingerprint is of the bytes, and programs make it of the numbers: there is only one way to write those."""
+    """Our fingerprint is of the bytes, other programs' is of the numbers: only one way to write those is accepted."""
     version = _number(stream, 1)
     if version != 4:
         raise ValueError(f"is an OpenPGP public key of version {version}; version 4 is known")
@@ -172,7 +172,7 @@ def _parts(algorithm: int) -> tuple[Callable[[BytesIO], None], ...]:
         return _check_field, _check_number
     if algorithm == _ECDH:
         return _check_field, _check_number, _check_field
-    raise ValueError(f"is an OpenPGP public key with an algorithm that is not known, {algorithm}")
+    raise ValueError(f"is an OpenPGP public key with an unknown algorithm: {algorithm}")
 
 
 def _check_number(stream: BytesIO) -> None:
@@ -183,7 +183,7 @@ def _check_number(stream: BytesIO) -> None:
 
 
 def _next_number(stream: BytesIO) -> tuple[int, int]:
-    """The count of its bits, as it is told, and the number."""
+    """The count of its bits, as the packet states it, and the number."""
     bits = _number(stream, 2)
     if not 0 < bits <= _MOST_BITS:
         raise ValueError(DAMAGED)
@@ -191,7 +191,7 @@ def _next_number(stream: BytesIO) -> tuple[int, int]:
 
 
 def _check_field(stream: BytesIO) -> None:
-    """The name of a curve, or what goes with it: bytes with their number before them, which is not 0 or 255 (9.2)."""
+    """The name of a curve, or its parameters: bytes after their count, which is not 0 or 255 (9.2)."""
     size = _number(stream, 1)
     if size in (0, 255):
         raise ValueError(DAMAGED)

@@ -1,4 +1,4 @@
-"""A proxy on the way to the world, as apt, services and Kubernetes' own programs want to be told of it. Pure."""
+"""The proxy for outgoing connections, in the forms that apt, services and Kubernetes' binaries read. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from provisioner.world.derived import api_endpoint, node_ip
 from provisioner.world.view import View
 
 APT_CONF = "/etc/apt/apt.conf.d/90provisioner-proxy"
-# apt knows names and addresses here, and neither networks nor domains. The bundle is served at this one.
+# apt takes names and addresses here, but neither networks nor domains. The bundle is served at 127.0.0.1.
 _LOCAL = ("localhost", "127.0.0.1")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
 def machine_files(view: View, host: Host) -> tuple[Resource, ...]:
-    """For apt, and one file of variables for all that follows; both are not there without a proxy."""
+    """A file for apt, and one file of environment variables for everything else; both are absent without a proxy."""
     schemes = _by_scheme(view)
     if not schemes:
         return Absent(APT_CONF), Absent(PROXY_ENVIRONMENT)
@@ -30,19 +30,19 @@ def machine_files(view: View, host: Host) -> tuple[Resource, ...]:
 
 
 def drop_in(unit: str) -> str:
-    """Where a service is told of the file of variables."""
+    """The path of the drop-in that names the file of environment variables to a service."""
     return f"/etc/systemd/system/{unit}.d/90-provisioner-proxy.conf"
 
 
 def service_file(view: View, unit: str) -> Resource:
-    """A service's way to the file of variables; not there without a proxy."""
+    """A service's drop-in for the file of environment variables; absent without a proxy."""
     if not _by_scheme(view):
         return Absent(drop_in(unit))
     return File(drop_in(unit), render("proxy/service.conf.j2", environment=PROXY_ENVIRONMENT))
 
 
 def apt_options(view: View) -> tuple[str, ...]:
-    """The same for apt in options, for a question that is asked before its file is there."""
+    """The proxy as options of apt, for a question that is asked before apt's file exists."""
     return tuple(
         option
         for scheme, url in _by_scheme(view).items()
@@ -60,9 +60,9 @@ def environment(view: View, host: Host) -> dict[str, str]:
 
 
 def direct(view: View, host: Host) -> tuple[str, ...]:
-    """What is reached without the proxy: machines, pods, Services, their names, and what the user adds.
+    """What is reached without the proxy: hosts, pods, Services, their names, and what the user adds.
 
-    Of other machines only what the inventory says: a run that is limited to some would write something else.
+    Of other hosts only what the inventory says: a run with --limit would otherwise write something else.
     """
     settings = view.cluster.settings
     said = (str(word) for one in view.cluster.hosts for word in (one.name, one.address, one.node_ip) if word)
@@ -80,5 +80,5 @@ def _apt_direct(view: View) -> tuple[str, ...]:
 
 def _by_scheme(view: View) -> dict[str, str]:
     proxy = view.cluster.settings.proxy
-    wished = {"http": proxy.http, "https": proxy.https or proxy.http} if proxy else {}
-    return {scheme: url for scheme, url in wished.items() if url}
+    desired = {"http": proxy.http, "https": proxy.https or proxy.http} if proxy else {}
+    return {scheme: url for scheme, url in desired.items() if url}

@@ -1,4 +1,4 @@
-"""Repositories as the inventory describes them: address, layout, key, and how others that mean the same are known."""
+"""Repositories as the inventory describes them: address, layout, key, and how other sources of the same are found."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Repository:
     """A signed apt repository for one product. `suite` is a path that ends in a slash where it is flat.
 
     `key_url` is empty where the key's text is known. `marks` are words by which other definitions of a source for the
-    same product are known. Without a `uri` it stands for the sources that the machine has anyway. With
-    `programs` it is none of apt's: it has the programs themselves, each with its checksum (see `sources.programs`).
+    same product are recognised. Without a `uri` it stands for the sources that the host has anyway. With `binaries` it
+    is not an apt repository: it has the binaries themselves, each with its checksum (see `sources.binaries`).
     """
 
     product: str
@@ -50,21 +50,21 @@ class Repository:
     key_url: str = ""
     fingerprint: str = ""
     marks: tuple[str, ...] = ()
-    programs: bool = False
+    binaries: bool = False
 
     @property
     def signed(self) -> bool:
-        """Whether it is a repository of its own, which a key signs."""
-        return bool(self.uri) and not self.programs
+        """Whether it is a separate repository, which a key signs."""
+        return bool(self.uri) and not self.binaries
 
     @property
     def key_path(self) -> str:
-        """Where its key lies on a machine, readable for everybody: apt fetches as the user _apt."""
+        """The path of its key on a host, readable for all users: apt fetches as the user _apt."""
         return KEYS[self.product]
 
     @property
     def path(self) -> str:
-        """Where its definition lies."""
+        """The path of its definition."""
         return f"/etc/apt/sources.list.d/{self.product}.sources"
 
     @property
@@ -74,7 +74,7 @@ class Repository:
         return f"{self.uri}{suite}" if self.uri else "the distribution"
 
     def definition(self, key_path: str = "") -> str:
-        """The definition in the deb822 form."""
+        """The definition in the deb822 format."""
         return render(
             "apt/signed.sources.j2",
             uri=self.uri,
@@ -112,7 +112,7 @@ def _kubernetes(source: Source, series: str, architecture: str) -> Repository | 
                 KUBERNETES, f"{_bare(url)}/", "kubernetes-xenial", "main", architecture, key, print_, marks
             )
         case BinariesSource(url=url):
-            return Repository(KUBERNETES, _bare(url), architecture=architecture, programs=True)
+            return Repository(KUBERNETES, _bare(url), architecture=architecture, binaries=True)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a source of packages comes down to on one machine. Plays know this value and no kind of source."""
+"""What a source of packages means on one host. Plays use this value and know no kinds of sources."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from provisioner.core.resource import Resource
+from provisioner.resources.binaries import Binary
 from provisioner.resources.packages import Packages
-from provisioner.resources.programs import Program
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the packages of one product come from on a machine, and at which exact versions.
+    """Where the packages of one product come from on a host, and at which exact versions.
 
-    `resources` make the source usable (keys, definitions, files that must not be there) and are wished before the
-    packages; `options` are apt's for this source; `versions` are exact, by package. `shared` and `hashes` are what
-    `Packages` says of them. `programs` are what is installed in the place of packages, `restarts` the files for which
-    the product's service restarts.
+    `resources` make the source usable (keys, definitions, files that must be absent) and come before the packages;
+    `options` are apt's for this source; `versions` are exact, by package. `shared` and `hashes` are those of
+    `Packages`. `binaries` are installed instead of packages. When a file in `restarts` changes, the product's service
+    is restarted.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -25,7 +25,7 @@ class Source:
     versions: Mapping[str, str] = field(default_factory=dict)
     shared: bool = False
     hashes: tuple[tuple[str, str], ...] = ()
-    programs: tuple[Program, ...] = ()
+    binaries: tuple[Binary, ...] = ()
     restarts: tuple[str, ...] = ()
 
     def packages(self, title: str) -> Packages:
@@ -33,5 +33,5 @@ class Source:
         return Packages(title, tuple(self.versions.items()), self.options, self.shared, self.hashes)
 
     def installed(self, title: str) -> tuple[Resource, ...]:
-        """All of the product at these versions, as packages or as programs."""
-        return self.programs or (self.packages(title),)
+        """All of the product at these versions, as packages or as binaries."""
+        return self.binaries or (self.packages(title),)

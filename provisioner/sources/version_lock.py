@@ -1,6 +1,6 @@
-"""Exact versions, written down once, so that every run and every machine gets the same: `INVENTORY.versions.lock`.
+"""Exact versions, recorded once, so that every run and every host gets the same: `INVENTORY.versions.lock`.
 
-It has nothing to do with the lock that keeps two runs on a cluster apart. Pure: reading and writing is the session's.
+It has nothing to do with the run lock, which keeps two runs on a cluster apart. Pure: the session reads and writes it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class LockedProduct(_Value):
 class LockedImage(_Value):
     """An image that kubeadm asks for; `archive_sha256` is that of its archive in the bundle, if it comes from one.
 
-    `digest` is what its name leads to at its registry otherwise, as `sha256:...`; empty in older files.
+    Otherwise `digest` is what its name refers to at its registry, as `sha256:...`; empty in older files.
     """
 
     name: str
@@ -71,9 +71,9 @@ def path_for(inventory: Path) -> Path:
 
 
 def lock_of(view: View, digests: Mapping[str, str] | None = None) -> VersionLock:
-    """What the sources have answered, as far as it is wished: the first machine of a platform speaks for it.
+    """What the sources have answered, limited to what is desired: the answers of the first host of each platform count.
 
-    `digests` are what registries have said of the images, by name.
+    `digests` are the digests of the images that the registries have returned, by name.
     """
     products: dict[tuple[str, str], LockedProduct] = {}
     for host in view.hosts:
@@ -117,29 +117,29 @@ def _images(view: View, digests: Mapping[str, str]) -> Iterator[LockedImage]:
 
 
 def from_registries(view: View) -> tuple[str, ...]:
-    """The images that come from registries, as far as the catalogue knows them: which tags kubeadm asks for."""
+    """The images that come from registries, as far as the catalog knows them: which tags kubeadm asks for."""
     settings = view.cluster.settings
     known = release(settings.kubernetes_version.series) and not settings.images_in_bundle
     return tuple(sorted(images(view).values())) if known else ()
 
 
 def image_digests(lock: VersionLock) -> dict[str, str]:
-    """What is locked of images that come from registries, by name."""
+    """The locked digests of images that come from registries, by name."""
     return {image.name: image.digest for image in lock.images if image.digest}
 
 
 def image_drift(lock: VersionLock, digests: Mapping[str, str]) -> tuple[str, ...]:
-    """Which names lead to something else at their registries now."""
+    """Which names of images refer to something else at their registries now."""
     pairs = ((name, was, digests.get(name, "")) for name, was in image_digests(lock).items())
     return tuple(
-        f"image {name} is another one now ({now})" if now else f"image {name} is not there any more"
+        f"image {name} has another digest now ({now})" if now else f"image {name} does not exist any more"
         for name, was, now in pairs
         if now != was
     )
 
 
 def answers(lock: VersionLock) -> dict[tuple[str, str], Answer]:
-    """The lock in the place of what sources would answer, by platform and product."""
+    """The lock's content as answers, instead of those of the sources, by platform and product."""
     return {
         (one.platform, one.product): Answer(
             tuple(Offer(each.name, each.version, each.sha256) for each in one.packages), one.key, pinned=one.source
@@ -149,7 +149,7 @@ def answers(lock: VersionLock) -> dict[tuple[str, str], Answer]:
 
 
 def changes(before: VersionLock, after: VersionLock) -> tuple[str, ...]:
-    """What is different, a line each, for people."""
+    """The differences, one readable line each."""
     lines = [
         f"{name}: {was or '(none)'} -> {now or '(none)'}"
         for name, was, now in _pairs(_facts(before), _facts(after))
@@ -159,7 +159,7 @@ def changes(before: VersionLock, after: VersionLock) -> tuple[str, ...]:
 
 
 def drift(lock: VersionLock, view: View) -> tuple[str, ...]:
-    """What the sources do not have any more as it was locked: versions, files, keys."""
+    """What the sources no longer have as it was locked: versions, files, keys."""
     lines: dict[str, None] = {}
     for host in view.hosts:
         for one in lock.products:
@@ -172,9 +172,9 @@ def drift(lock: VersionLock, view: View) -> tuple[str, ...]:
 def _drift_of(one: LockedProduct, answer: Answer) -> Iterator[str]:
     keys = {key.fingerprint for key in found(answer.keys)}
     if answer.keys and not keys.issuperset(one.fingerprints):
-        # Said alone: apt then only says that nothing is signed.
+        # Reported alone: apt then only says that nothing is signed.
         was = ", ".join(one.fingerprints)
-        yield f"{one.source}: its key is {', '.join(sorted(keys)) or 'none that is understood'} now, and was {was}"
+        yield f"{one.source}: its key is {', '.join(sorted(keys)) or 'unreadable'} now, and was {was}"
         return
     if answer.trouble:
         yield f"{one.source}: {answer.trouble.splitlines()[-1]}"
@@ -182,9 +182,9 @@ def _drift_of(one: LockedProduct, answer: Answer) -> Iterator[str]:
     for package in one.packages:
         now = answer.sha256(package.name, package.version)
         if package.version not in answer.versions(package.name):
-            yield f"{one.source}: {package.name} {package.version} is not there any more"
+            yield f"{one.source}: {package.name} {package.version} does not exist any more"
         elif package.sha256 and now != package.sha256:
-            yield f"{one.source}: {package.name} {package.version} is another file now (SHA-256 {now})"
+            yield f"{one.source}: {package.name} {package.version} is a different file now (SHA-256 {now})"
 
 
 def _facts(lock: VersionLock) -> dict[str, str]:

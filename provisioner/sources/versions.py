@@ -1,6 +1,6 @@
-"""Debian's version strings: which is newer, which is of an upstream version, and which are near to one.
+"""Debian's version strings: which is newer, which is of an upstream version, and which are nearest to one.
 
-The same few hundred are compared for every machine: what was worked out of one is kept.
+The same few hundred are compared for every host: the results are cached.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def upstream(version: str) -> str:
     return re.split(r"[-+~]", version.partition(":")[2] or version, maxsplit=1)[0]
 
 
-def is_of(version: str, wished: str) -> bool:
-    """Whether it packages that upstream version: `1.20.2-1.1` and `5:1.20.2~3-0` do for 1.20.2."""
-    return upstream(version) == wished
+def is_of(version: str, desired: str) -> bool:
+    """Whether it packages that upstream version: `1.20.2-1.1` and `5:1.20.2~3-0` package 1.20.2."""
+    return upstream(version) == desired
 
 
 @lru_cache(maxsize=4096)
@@ -49,9 +49,9 @@ def newest(versions: Iterable[str]) -> str:
     return max(versions, key=order, default="")
 
 
-def nearest(versions: Iterable[str], wished: str, most: int = 5) -> tuple[str, ...]:
+def nearest(versions: Iterable[str], desired: str, most: int = 5) -> tuple[str, ...]:
     """The versions that are nearest to an upstream version, the nearest first."""
-    return tuple(sorted(versions, key=lambda version: _distance(upstream(version), wished))[:most])
+    return tuple(sorted(versions, key=lambda version: _distance(upstream(version), desired))[:most])
 
 
 def _distance(one: str, other: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Which packages a product is, and which version of each is the right one among those that a source offers. Pure."""
+"""Which packages make up a product, and which of the versions that a source offers is right for each. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _any(version: str) -> bool:
 class Want:
     """A package of a product. `version` is the upstream version it must have; empty: the newest that `fits`.
 
-    `optional` ones are not part of every source, or not any more.
+    `optional` packages are not in every source, or no longer.
     """
 
     package: str
@@ -36,7 +36,7 @@ class Want:
     optional: bool = False
 
     def good(self, version: str) -> bool:
-        """Whether a package at this version will do."""
+        """Whether this version of the package is suitable."""
         return is_of(version, self.version) if self.version else self.fits(version)
 
 
@@ -45,11 +45,11 @@ def wanted(view: View, product: str) -> tuple[Want, ...]:
     settings = view.cluster.settings
     minor = settings.kubernetes_version.minor
     if product == KUBERNETES and isinstance(settings.package_source, BinariesSource):
-        return _programs(settings, settings.package_source)
+        return _binaries(settings, settings.package_source)
     if product == KUBERNETES:
         version = str(settings.kubernetes_version)
         main = tuple(Want(name, version) for name in ("kubeadm", "kubectl", "kubelet"))
-        # crictl speaks the runtime's language of its day; newer plug-ins work with every kubelet.
+        # A crictl uses the CRI version of its time; newer plug-ins work with every kubelet.
         tools = Want("cri-tools", fits=_not_above(minor), optional=True)
         return (*main, Want("kubernetes-cni", optional=True), tools)
     version, of_distribution = settings.runtime.version or "", isinstance(settings.runtime_source, DistributionSource)
@@ -59,10 +59,10 @@ def wanted(view: View, product: str) -> tuple[Want, ...]:
     return _docker(settings, version, of_distribution)
 
 
-def _programs(settings: ClusterSettings, source: BinariesSource) -> tuple[Want, ...]:
+def _binaries(settings: ClusterSettings, source: BinariesSource) -> tuple[Want, ...]:
     minor = settings.kubernetes_version.minor
     main = (Want(name, str(settings.kubernetes_version)) for name in ("kubeadm", "kubectl", "kubelet"))
-    # The kubelet's own shim speaks to Docker without it, and kubeadm knows.
+    # The kubelet's own shim talks to Docker without crictl, and kubeadm knows that.
     by_shim = settings.runtime.type == "docker" and docker_for(minor) is Name.DOCKERSHIM
     crictl = source.crictl_version or ("" if by_shim else binaries.crictl_version(minor))
     tools = (Want("cri-tools", crictl),) if crictl else ()
@@ -72,18 +72,18 @@ def _programs(settings: ClusterSettings, source: BinariesSource) -> tuple[Want, 
 def _docker(settings: ClusterSettings, version: str, of_distribution: bool) -> tuple[Want, ...]:
     minor = settings.kubernetes_version.minor
     fits, shim = _fits("docker", minor), docker_for(minor) is Name.DOCKERSHIM
-    # Neither Docker's repository nor a distribution has it: it counts where it is installed already.
+    # Neither Docker's repository nor a distribution has it: it is used where it is installed already.
     bridge = () if shim else (Want("cri-dockerd", optional=True),)
     if of_distribution:
         return (Want("containerd"), Want("docker.io", version, fits), Want("runc"), *bridge)
-    # With the kubelet's shim nobody but Docker talks to containerd, and that Docker was made for containerd 1.
+    # With the kubelet's shim only Docker talks to containerd, and that Docker was made for containerd 1.
     containerd = _containerd_for(version or (f"{_LAST_DOCKER_WITH_CONTAINERD_1}" if shim else ""))
     docker = (Want(name, version, fits) for name in ("docker-ce", "docker-ce-cli"))
     return (Want("containerd.io", fits=containerd), *docker, *bridge)
 
 
 def _fits(program: str, minor: int) -> Callable[[str], bool]:
-    """Whether the catalogue says that a version of this program works with that minor release of Kubernetes."""
+    """Whether the catalog says that a version of this program works with that minor release of Kubernetes."""
     rows = ranges_for(program, minor)
     return lambda version: all(
         (not row.at_least or order(row.at_least) <= order(upstream(version)))
@@ -113,15 +113,15 @@ def names(view: View, product: str) -> tuple[str, ...]:
 
 
 def _has(view: View, host: Host, product: str) -> Mapping[str, str]:
-    """The versions of what is on the machine, as packages or as programs without one."""
+    """The versions that are installed on the host, as packages or as binaries without a package."""
     state = view.observed.states[host.name]
     if product == KUBERNETES and isinstance(view.cluster.settings.package_source, BinariesSource):
-        return {name: one.version for name, one in state.programs.items()}
+        return {name: one.version for name, one in state.binaries.items()}
     return state.packages
 
 
 def is_there(view: View, host: Host, product: str) -> bool:
-    """Whether the machine has all that must be there, as wished, so that no source need be asked."""
+    """Whether the host has everything that is required, as desired, so that no source need be asked."""
     has = _has(view, host, product)
     return all(
         want.package in has and want.good(has[want.package]) for want in wanted(view, product) if not want.optional
@@ -129,7 +129,7 @@ def is_there(view: View, host: Host, product: str) -> bool:
 
 
 def versions_for(view: View, host: Host, product: str) -> dict[str, str]:
-    """The exact version of each package. What is there and good stays, unless a lock file says otherwise."""
+    """The exact version of each package. A suitable installed version stays, unless a lock file says otherwise."""
     has, answer = _has(view, host, product), view.observed.answers.get((host.name, product))
     found = {want.package: _choice(want, has, answer) for want in wanted(view, product)}
     return {package: version for package, version in found.items() if version}
@@ -145,6 +145,6 @@ def _choice(want: Want, has: Mapping[str, str], answer: Answer | None) -> str:
 
 
 def lacking(view: View, host: Host, product: str) -> tuple[Want, ...]:
-    """What must be there and cannot be had from the source."""
+    """The required packages that the source does not have."""
     found = versions_for(view, host, product)
     return tuple(want for want in wanted(view, product) if not want.optional and want.package not in found)

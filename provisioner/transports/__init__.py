@@ -1,1 +1,1 @@
-"""How a host is spoken to. Only this folder knows SSH."""
+"""Connections to hosts. Only this package knows SSH."""

@@ -1,7 +1,7 @@
-"""A batch of commands under way on an SSH channel: what has arrived, and when each command began and ended.
+"""A batch of commands that runs on an SSH channel: what has arrived, and when each command began and ended.
 
-Here is the door through which a machine's words come in. Behind it, none of them holds a character that a terminal
-obeys or hides, and lines end with a newline and nothing else that `str.splitlines` would take for an end.
+All output of a host comes in here. Beyond this module it has no characters that a terminal interprets or hides, and
+lines end with a newline and nothing else that `str.splitlines` would take for a line end.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Batch:
 
     @property
     def stdout(self) -> str:
-        """What does not belong to a command that came to its end."""
+        """What does not belong to a command that has ended."""
         return visible(self._stdout.rest())
 
     @property
     def stderr(self) -> str:
-        """What does not belong to a command that came to its end."""
+        """What does not belong to a command that has ended."""
         return visible(self._stderr.rest())
 
     def read(self, channel: paramiko.Channel, deadline_s: float) -> None:
@@ -58,12 +58,12 @@ class Batch:
         self.code = channel.recv_exit_status()
 
     def results(self) -> tuple[Result, ...]:
-        """The results of the commands that came to their end, in order: at most one for each."""
+        """The results of the commands that have ended, in order: at most one for each."""
         ended = zip(self._stdout.ended, self._stderr.ended, strict=False)
         return tuple(self._result(number, *both) for number, both in enumerate(ended))
 
     def _ended(self, channel: paramiko.Channel) -> bool:
-        """Whether all has arrived. A channel whose connection broke is closed, too, but has not come to its end."""
+        """Whether everything has arrived. A channel whose connection broke is closed, too, but has not ended."""
         if channel.recv_ready() or channel.recv_stderr_ready():
             return False
         if channel.exit_status_ready() and channel.eof_received:
@@ -73,7 +73,7 @@ class Batch:
         return False
 
     def _take(self, channel: paramiko.Channel) -> None:
-        """A piece of each stream: who talks without an end may not keep us from looking at the clock."""
+        """Take a piece of each stream: endless output must not prevent the check of the deadline."""
         if channel.recv_ready():
             self._stdout.feed(channel.recv(_CHUNK_BYTES))
             if line := _last_line(self._stdout.latest):
@@ -86,7 +86,8 @@ class Batch:
             stream.close()
         for (code, _), (same, _) in zip(self._stdout.ended, self._stderr.ended, strict=False):
             if code != same:
-                raise GarbledError(f"its answers do not fit our commands (exit code {code} and {same} of the same one)")
+                both = f"exit codes {code} and {same} of the same one"
+                raise GarbledError(f"its output does not match our commands ({both})")
 
     def _met(self, word: str, number: int) -> None:
         self._times[word, number] = time.monotonic()
@@ -100,6 +101,6 @@ class Batch:
 
 
 def _last_line(data: bytes) -> str:
-    """The last line that is not empty; programs draw over theirs with a carriage return."""
+    """The last line that is not empty; programs overwrite their last line with a carriage return."""
     text = data.decode(errors="replace").replace("\r", "\n").rstrip()
     return visible(text.rpartition("\n")[2])

@@ -12,8 +12,7 @@ import paramiko
 
 from provisioner.core.untrusted import visible
 
-# How long the other side may take nothing of the files, or not come to its end when it has them all: a disk under
-# load may take its time, and no more than that.
+# How long the other side may accept no data, or not exit once it has all of it: enough time for a disk under load.
 STALLED_S = 120
 _CHUNK_BYTES = 256 * 1024
 
@@ -25,9 +24,9 @@ def send(channel: paramiko.Channel, text: bytes) -> None:
 
 
 def send_tar(channel: paramiko.Channel, root: Path, names: Sequence[str]) -> tuple[int, str]:
-    """Give a program files below `root`; its exit code, and what it said of errors.
+    """Give a program files below `root`; returns its exit code and its standard error.
 
-    However long all of it takes: TimeoutError only when nothing goes on for STALLED_S.
+    The transfer may take any time: TimeoutError only when there is no progress for STALLED_S.
     """
     channel.settimeout(STALLED_S)
     try:
@@ -41,13 +40,13 @@ def send_tar(channel: paramiko.Channel, root: Path, names: Sequence[str]) -> tup
             raise TimeoutError
         said = visible(channel.makefile_stderr("rb").read().decode(errors="replace"))
     except TimeoutError as error:
-        raise TimeoutError(f"nothing went on for {STALLED_S} s") from error
+        raise TimeoutError(f"no progress for {STALLED_S} s") from error
     return channel.recv_exit_status(), said
 
 
 @contextmanager
 def _input(channel: paramiko.Channel) -> Iterator[None]:
-    """Who ends without reading all of it (a sudo that refuses, a disk that is read-only) is no error: it says why."""
+    """A program that exits before it has read everything (refused by sudo, read-only disk) is no error: it says why."""
     try:
         yield
         channel.shutdown_write()

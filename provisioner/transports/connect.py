@@ -22,7 +22,7 @@ from provisioner.transports.patience import patiently
 from provisioner.transports.user_config import way_to
 from provisioner.transports.way import Way
 
-# Its own thread would write tracebacks to the terminal of what is caught and explained here.
+# Its own thread would write tracebacks to the terminal for errors that are caught and explained here.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 # What can go wrong with a connection, and is explained.
 ERRORS = (paramiko.SSHException, OSError, EOFError, ValueError)
@@ -34,7 +34,7 @@ def connect(host: Host, ssh: Ssh) -> fabric.Connection:
 
 
 def reach(way: Way, ssh: Ssh) -> fabric.Connection:
-    """An open connection to the end of a way, and to each stop before it; errors name the stop where it ended."""
+    """An open connection to the end of a way, and to each stop before it; errors name the stop that failed."""
     gateway = reach(way.through, ssh) if way.through else None
     try:
         return patiently(partial(_opened, way, ssh, gateway), PATIENCE * ssh.connect_timeout_s)
@@ -54,7 +54,7 @@ def close(connection: fabric.Connection) -> None:
 
 
 def proxied(command: str) -> socket.socket:
-    """A connection to what a ProxyCommand speaks for. The command ends when it is closed."""
+    """A connection through a ProxyCommand. The command ends when the connection is closed."""
     ours, theirs = socket.socketpair()
     with theirs:
         # The user's own line in the user's own shell, as ssh runs it.
@@ -71,7 +71,7 @@ def _opened(way: Way, ssh: Ssh, gateway: fabric.Connection | None) -> fabric.Con
         way.address,
         user=way.user,
         port=way.port,
-        # What Fabric would read by itself (~/.ssh/config, ~/.fabric.yml) is not checked by anybody.
+        # What Fabric would read by itself (~/.ssh/config, ~/.fabric.yml) is not checked.
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
         connect_timeout=ssh.connect_timeout_s,
         gateway=gateway,
@@ -91,9 +91,9 @@ def _opened(way: Way, ssh: Ssh, gateway: fabric.Connection | None) -> fabric.Con
 
 
 def _transport(ssh: Ssh, found: Known, sock: socket.socket | paramiko.Channel, **options: Any) -> paramiko.Transport:
-    """A transport that gives a slow line time to agree on keys, and notices soon when the other side is gone.
+    """A transport that gives a slow line time for the key exchange, and notices soon when the other side is gone.
 
-    What is sent and not acknowledged (signs of life are) would otherwise be repeated for a quarter of an hour. A
+    Data without an acknowledgement (keepalives are data, too) would otherwise be sent again for a quarter of an hour. A
     connection through a jump host has no socket of its own: the one to the jump host is watched.
     """
     if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -105,19 +105,19 @@ def _transport(ssh: Ssh, found: Known, sock: socket.socket | paramiko.Channel, *
 
 
 def dead_after_s(ssh: Ssh) -> int:
-    """After how many seconds without an answer a machine counts as gone."""
+    """After how many seconds without an answer a host counts as gone."""
     return max(30, 2 * ssh.keepalive_s)
 
 
 def _login(way: Way, ssh: Ssh) -> dict[str, object]:
     """How to log in: with the keys of the way, or else the user's own, and with the agent's if it may be asked.
 
-    It may where no key stands in the inventory: which of its keys are those of the way, only OpenSSH can tell.
+    The agent is asked only when the inventory names no key: only OpenSSH can select those of its keys that fit the way.
     """
     return {
         "banner_timeout": PATIENCE * ssh.connect_timeout_s,
         "auth_timeout": PATIENCE * ssh.connect_timeout_s,
-        # A jump host asks for a machine that is gone as long as its own TCP does, two minutes.
+        # A jump host tries to reach a dead host for as long as its own TCP does, two minutes.
         "channel_timeout": ssh.connect_timeout_s,
         "key_filename": [str(key) for key in way.keys],
         "look_for_keys": not way.keys,

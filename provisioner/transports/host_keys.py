@@ -1,4 +1,4 @@
-"""Whether a machine's host key is the one that is known: strict, on every stop of every way."""
+"""Whether a host's key is the one that is known: checked strictly, on every stop of every way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provisioner.transports.known_hosts import Entry, Known, fingerprint, known
 from provisioner.transports.way import Way
 
 _COMPARE = (
-    "Compare it with the machine's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there), then run "
+    "Compare it with the host's own key (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there), then run "
     "`provisioner trust` to confirm it once."
 )
 _AUTHORITY = (
@@ -24,18 +24,18 @@ class Strict(paramiko.MissingHostKeyPolicy):
     """For a client that knows no keys itself: every key is compared with those that the files have."""
 
     def __init__(self, way: Way, found: Known) -> None:
-        """`found` is what the files say of this machine."""
+        """`found` is what the files say of this host."""
         self._way = way
         self._found = found
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        """UnreachableError for a key that nobody has confirmed, that has changed or was revoked."""
+        """UnreachableError for a key that is not confirmed, has changed or was revoked."""
         if not is_known(self._way, key, self._found):
             raise unknown(self._way, key, self._found)
 
 
 def found_for(way: Way) -> Known:
-    """What the files of known hosts say of a machine; UnreachableError when one of them cannot be read."""
+    """What the files of known hosts say of a host; UnreachableError when one of them cannot be read."""
     try:
         return known(way.key_name, way.known_hosts)
     except OSError as error:
@@ -51,12 +51,12 @@ def prefer_known(transport: paramiko.Transport, found: Known) -> None:
 
 
 def _type(algorithm: str) -> str:
-    """Which type of key signs so (RFC 8332: RSA keys with SHA-2 are still of type ssh-rsa)."""
+    """The type of key that signs with this algorithm (RFC 8332: RSA keys with SHA-2 are still of type ssh-rsa)."""
     return "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
 
 
 def is_known(way: Way, key: paramiko.PKey, found: Known) -> bool:
-    """Whether somebody has confirmed this key; UnreachableError when another one was, or when it is revoked."""
+    """Whether this key is confirmed; UnreachableError when another one is, or when it is revoked."""
     blob = key.asbytes()
     if revoked := [entry for entry in found.revoked if entry.blob == blob]:
         raise _revoked(way, key, revoked[0])
@@ -68,7 +68,7 @@ def is_known(way: Way, key: paramiko.PKey, found: Known) -> bool:
 
 
 def unknown(way: Way, key: paramiko.PKey, found: Known) -> UnreachableError:
-    """What to say of a key that nobody has confirmed."""
+    """The error for a key that is not confirmed."""
     files = " and ".join(map(str, way.known_hosts))
     return UnreachableError(
         f"{way.name}: the host key of {way.key_name} is not known",
@@ -84,9 +84,9 @@ def told(key: paramiko.PKey) -> str:
 
 def _revoked(way: Way, key: paramiko.PKey, entry: Entry) -> UnreachableError:
     return UnreachableError(
-        f"{way.name}: {way.address}:{way.port}: its host key is REVOKED; whoever shows it may not be the machine",
+        f"{way.name}: {way.address}:{way.port}: its host key is REVOKED; this may be an attacker, not the host",
         details=f"shown: {told(key)}\n@revoked by {entry.path}, line {entry.line}",
-        hint="Give the machine new host keys (`rm /etc/ssh/ssh_host_*; ssh-keygen -A` there, then restart sshd), "
+        hint="Give the host new host keys (`rm /etc/ssh/ssh_host_*; ssh-keygen -A` there, then restart sshd), "
         "then run `provisioner trust`.",
     )
 
@@ -94,12 +94,12 @@ def _revoked(way: Way, key: paramiko.PKey, entry: Entry) -> UnreachableError:
 def _changed(way: Way, key: paramiko.PKey, entries: Iterable[Entry]) -> UnreachableError:
     same = [entry for entry in entries if entry.type == key.get_name()]
     where = f"{way.name}: {way.address}:{way.port}"
-    what = "" if same else " (it has only other types than those that are known)"
+    what = "" if same else " (it has no key of a known type)"
     listed = [f"known: {one.type} {one.fingerprint} ({one.path}, line {one.line})" for one in same or entries]
     return UnreachableError(
-        f"{where}: its host key has CHANGED{what}; someone may be in between, or the machine was reinstalled",
+        f"{where}: its host key has CHANGED{what}; someone may intercept the connection, or the host was reinstalled",
         details="\n".join([*listed, f"shown: {told(key)}"]),
-        hint=f"If the machine was reinstalled: {_remove(way, entries)}, then `provisioner trust`.",
+        hint=f"If the host was reinstalled: {_remove(way, entries)}, then `provisioner trust`.",
     )
 
 

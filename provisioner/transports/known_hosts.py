@@ -1,6 +1,6 @@
 """OpenSSH's files of known host keys (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), read by bytes and lines.
 
-What cannot be read is left alone and skipped: a line of nonsense costs that line and no other.
+What cannot be parsed is left as it is and skipped: an invalid line does not affect other lines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Marker(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: for whom (names as written, small letters), which key (as written), and where it stands."""
+    """One line: which hosts (names as written, in lower case), which key (as written), and in which file and line."""
 
     marker: Marker
     names: bytes
@@ -58,7 +58,7 @@ class Entry:
         return fingerprint(self.blob)
 
     def is_for(self, name: bytes) -> bool:
-        """Whether one of the names or patterns fits, and none behind a `!`; the name in small letters."""
+        """Whether one of the names or patterns matches, and none after a `!`; the name in lower case."""
         if self.names.startswith(_HASHED):
             return _is_hash_of(name, self.names)
         patterns = self.names.split(b",")
@@ -69,7 +69,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the files say of one machine; entries whose key is none are left out."""
+    """What the files say of one host; entries without a valid key are left out."""
 
     keys: tuple[Entry, ...] = ()
     revoked: tuple[Entry, ...] = ()
@@ -78,25 +78,25 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class KnownHosts:
-    """One file: entries with plain names by each name, all others (hashes, patterns) in a row."""
+    """One file: entries with plain names by each name, all others (hashes, patterns) in order."""
 
     plain: Mapping[bytes, tuple[Entry, ...]]
     others: tuple[Entry, ...]
 
     def entries(self, name: str) -> list[Entry]:
-        """What stands there for a name (see `name_of`), in the order of the file."""
+        """The entries for a name (see `name_of`), in the order of the file."""
         small = name.lower().encode(errors="surrogateescape")
         found = (*self.plain.get(small, ()), *(entry for entry in self.others if entry.is_for(small)))
         return sorted((entry for entry in found if entry.blob), key=lambda entry: entry.line)
 
 
 def name_of(address: str, port: int) -> str:
-    """Under which name a machine is looked up: its address, and the port if it is another than 22."""
+    """The name by which a host is looked up: its address, and the port if that is not 22."""
     return address if port == SSH_PORT else f"[{address}]:{port}"
 
 
 def known(name: str, paths: Iterable[Path]) -> Known:
-    """All that the files say of a name; a file that is not there says nothing. OSError when one cannot be read."""
+    """All that the files say of a name; a missing file says nothing. OSError when one cannot be read."""
     found = [entry for path in paths for entry in read(path).entries(name)]
     sorted_out = ([entry for entry in found if entry.marker is marker] for marker in Marker)
     return Known(*map(tuple, sorted_out))
@@ -130,7 +130,7 @@ def parse(data: bytes, path: Path) -> KnownHosts:
 
 
 def append(path: Path, name: str, key: paramiko.PKey) -> None:
-    """Add a key for a name (see `name_of`) at the end; every byte that is there stays. OSError when it cannot be."""
+    """Add a key for a name (see `name_of`) at the end; existing bytes stay. OSError when that fails."""
     there = path.read_bytes() if path.exists() else b""
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _NEW_FILE_MODE
     newline = b"\n" if there and not there.endswith(b"\n") else b""
@@ -152,13 +152,13 @@ def _entries(data: bytes, path: Path) -> Iterator[Entry]:
                 continue
             marker = Marker(words.pop(0))
         if len(words) >= 3 and not words[0].startswith(b"#"):
-            # A hash has letters of both sizes; names have none.
+            # Upper and lower case differ in a hash, and not in names.
             names = words[0] if words[0].startswith(_HASHED) else words[0].lower()
             yield Entry(marker, names, words[1].decode("ascii", "replace"), words[2], path, number)
 
 
 def _blob(type_: str, key: bytes) -> bytes:
-    """The key's bytes; empty when they are no key of that type."""
+    """The key's bytes; empty when they are not a key of that type."""
     try:
         blob = base64.b64decode(key, validate=True)
     except binascii.Error:

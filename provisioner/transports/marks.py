@@ -1,6 +1,4 @@
-"""One stream of a batch while it arrives: cut at the marks that the batch prints, in time that grows with its length
-and in memory that does not.
-"""
+"""One stream of a batch while it arrives: split at the marks of the batch, in linear time and constant memory."""
 
 from __future__ import annotations
 
@@ -8,18 +6,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# What is kept of what one command prints on one stream, in bytes: more than any answer that is read. A stream keeps
-# PER_STREAM in all; what comes after that still keeps its ends.
+# How many bytes of one command's output on one stream are kept: more than any answer that is parsed. A stream keeps
+# PER_STREAM in all; after that, only the beginning and the end of each command's output are kept.
 PER_COMMAND = 1024 * 1024
 PER_STREAM = 16 * 1024 * 1024
 _ENDS = 4 * 1024
-# Of the last piece, so much is looked at for a line to show.
+# How much of the last piece is searched for a line to show.
 _LINE_BYTES = 4 * 1024
 _HIGHEST_EXIT_CODE = 255
 
 
 class GarbledError(ConnectionError):
-    """The other side does not keep to the marks: which command has said what cannot be told."""
+    """The marks in the output are not as they should be: it is unknown which command has printed what."""
 
 
 @dataclass(slots=True)
@@ -55,13 +53,13 @@ class Kept:
 
 
 class Stream:
-    """What each command has printed: `ended` holds exit codes and texts of those that came to their end, in order.
+    """What each command has printed: `ended` holds exit codes and texts of those that have ended, in order.
 
-    Every command has one beginning and one end, and its turn: GarbledError when another mark comes.
+    Every command begins once and ends once, in order: GarbledError when another mark comes.
     """
 
     def __init__(self, separator: str, count: int, met: Callable[[str, int], None]) -> None:
-        """`count` commands are in the batch; `met` is told `begin` and `end` with the number of the command."""
+        """`count` commands are in the batch; `met` is called with `begin` and `end` and the number of the command."""
         self._count = count
         self._met = met
         self._start = f"\n{separator} ".encode()
@@ -79,7 +77,7 @@ class Stream:
         self.latest = b""
         self._pending += data
         while mark := self._mark.search(self._pending):
-            # Read now: a match looks into what it was found in, and that is about to change.
+            # Read now: a match refers to the buffer that it was found in, which is about to change.
             start, end, told = mark.start(), mark.end(), (mark[1].decode(), int(mark[2]), int(mark[3]))
             self._take(start)
             del self._pending[: end - start]
@@ -91,7 +89,7 @@ class Stream:
         self._take(len(self._pending))
 
     def rest(self) -> str:
-        """What was printed outside of commands that came to their end."""
+        """What was printed outside of commands that have ended."""
         return self._between.text() + (self._running.text() if self._running else "")
 
     def _begun_mark(self) -> int:
@@ -110,7 +108,7 @@ class Stream:
     def _meet(self, word: str, number: int, code: int) -> None:
         due = ("begin" if self._running is None else "end", len(self.ended))
         if (word, number) != due or number >= self._count or code > _HIGHEST_EXIT_CODE:
-            raise GarbledError(f"its answers do not fit our commands ({word} {number} where {due[0]} {due[1]} was due)")
+            raise GarbledError(f"its output does not match our commands ({word} {number} instead of {due[0]} {due[1]})")
         if self._running is None:
             self._running = Kept(max(_ENDS, min(PER_COMMAND, PER_STREAM - self._kept)))
         else:

@@ -15,7 +15,7 @@ Options = tuple[tuple[str, str], ...]
 def ssh_argv(way: Way, more: Options = ()) -> list[str]:
     """The `ssh` call that opens a shell at the end of the way, as strict about host keys as we are.
 
-    No configuration file is read: what counts of the user's own is in the way already. `more` holds for every stop.
+    No configuration file is read: the relevant part of the user's is in the way already. `more` is for every stop.
     """
     flags = [word for key, value in (*options(way, more), *more) for word in ("-o", f"{key}={value}")]
     return ["ssh", "-F", "none", *flags, way.address]

@@ -1,4 +1,4 @@
-"""Patience with a server that hangs up because too many log in at once (sshd's MaxStartups, 10 as it comes)."""
+"""Retries for a server that hangs up because of too many logins at once (sshd's MaxStartups, 10 by default)."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def patiently(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """What the attempt returns; it is made again after longer and longer pauses while the other side hangs up.
+    """The result of the attempt, which is retried after longer and longer pauses while the other side hangs up.
 
-    The pauses differ by chance, so that many who were turned away do not all come back at once. After the deadline
-    the last error is raised, and any other error at once.
+    The pauses are random, so that refused clients do not all retry at once. After the deadline the last error is
+    raised, and any other error at once.
     """
     until, pause_s = clock() + deadline_s, _FIRST_PAUSE_S
     while True:

@@ -1,4 +1,4 @@
-"""What the engine asks of a transport. The same contract tests hold every implementation to it."""
+"""What the engine requires of a transport. The same contract tests check every implementation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Began = Callable[[int], None]
 Heard = Callable[[str], None]
 
 
-def nobody(told: object) -> None:
-    """For whoever does not want to know."""
+def no_listener(told: object) -> None:
+    """The default callback: does nothing."""
 
 
 class Transport(Protocol):
-    """One host. Everything raises UnreachableError when the host cannot be spoken to (any more)."""
+    """One host. Everything raises UnreachableError when the host cannot be reached (any more)."""
 
     @property
     def round_trips(self) -> int:
@@ -29,7 +29,7 @@ class Transport(Protocol):
 
     @property
     def seconds(self) -> float:
-        """How long this host has been connected to and spoken to, in all."""
+        """How long connecting to this host and running commands on it has taken, in all."""
         ...
 
     def open(self) -> None:
@@ -42,8 +42,8 @@ class Transport(Protocol):
         *,
         stop: bool = True,
         alone: bool = False,
-        began: Began = nobody,
-        heard: Heard = nobody,
+        began: Began = no_listener,
+        heard: Heard = no_listener,
     ) -> tuple[Result, ...]:
         """Run a batch as root in one round trip; with `stop`, up to and including the first that fails.
 

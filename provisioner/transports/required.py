@@ -1,4 +1,4 @@
-"""A command that has to succeed: what the machine says of it is never left unread."""
+"""A command that has to succeed: its output is never ignored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from provisioner.transports.protocol import Transport
 
 
 def required(host: str, transport: Transport, doing: str, command: Command) -> None:
-    """Run it; StepError with what it said when it fails. `doing` completes "could not"."""
+    """Run it; StepError with its output when it fails. `doing` completes "could not"."""
     (result,) = transport.run([command])
     if result.exit_code not in command.accepts:
-        said = visible(result.tail()) or f"it ended with exit code {result.exit_code} and said nothing"
+        said = visible(result.tail()) or f"it ended with exit code {result.exit_code} and printed nothing"
         raise StepError(f"{host}: could not {doing}", details=said, hint=hint(said))

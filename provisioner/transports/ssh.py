@@ -1,5 +1,5 @@
-"""SSH by Fabric, with its sharp edges walled off here: Fabric accepts every host key, reads our stdin, changes the
-arguments it is given, and opens connections lazily from whatever thread comes first.
+"""SSH by Fabric, whose pitfalls are handled here: Fabric accepts every host key, reads our stdin, changes the arguments
+it is given, and opens connections lazily from whatever thread comes first.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from provisioner.transports.batch import Batch
 from provisioner.transports.channels import send, send_tar
 from provisioner.transports.connect import close, connect
 from provisioner.transports.explaining import PATIENCE
-from provisioner.transports.protocol import Began, Heard, nobody
+from provisioner.transports.protocol import Began, Heard, no_listener
 
 # How long beyond the commands' own time limits an answer may take to arrive.
 _GRACE_S = 120
-# How long sshd may refuse another session (MaxSessions): the one before may not have been cleared away yet.
+# How long sshd may refuse another session (MaxSessions): the previous one may not be cleaned up yet.
 _REFUSED_S = 30
 _REFUSED_PAUSE_S = 0.5
 
 
 class SshTransport:
-    """One host over one SSH connection. It can be pickled: the copy connects anew."""
+    """One host over one SSH connection. It can be pickled: the copy connects again."""
 
     def __init__(self, host: Host, ssh: Ssh) -> None:
         """Nothing is opened yet."""
         self.host = host
         self._ssh = ssh
         self._connection: fabric.Connection | None = None
-        # A run and its signs of life speak to a leader side by side.
+        # A run and the renewals of its run lock use the transport at the same time.
         self._opening = threading.Lock()
         self._round_trips = 0
         self._seconds = 0.0
 
     def __reduce__(self) -> tuple[type[SshTransport], tuple[Host, Ssh]]:
-        """Pickle the wish to connect, not the connection."""
+        """Pickle how to connect, not the connection."""
         return SshTransport, (self.host, self._ssh)
 
     @property
@@ -60,7 +60,7 @@ class SshTransport:
 
     @property
     def seconds(self) -> float:
-        """How long this host has been connected to and spoken to, in all."""
+        """How long connecting to this host and running commands on it has taken, in all."""
         return self._seconds
 
     def open(self) -> None:
@@ -82,8 +82,8 @@ class SshTransport:
         *,
         stop: bool = True,
         alone: bool = False,
-        began: Began = nobody,
-        heard: Heard = nobody,
+        began: Began = no_listener,
+        heard: Heard = no_listener,
     ) -> tuple[Result, ...]:
         """Run a batch as root in one round trip."""
         if not commands:
@@ -105,7 +105,7 @@ class SshTransport:
         return results
 
     def send_tree(self, root: Path, names: Sequence[str], directory: str) -> None:
-        """Put files into a directory of the host through one tar stream; one that it does not take is lost."""
+        """Put files into a directory of the host through one tar stream; when that breaks, the connection is lost."""
         script = 'umask 022; mkdir -p -- "$1" && tar -x -C "$1"'
         channel = self._channel(shlex.join(["/bin/sh", "-c", script, "sh", directory]))
         with channel:
@@ -141,7 +141,7 @@ class SshTransport:
 
     @contextmanager
     def _answered(self) -> Iterator[None]:
-        """Paramiko waits for the answer to a request for ever: a machine that gives none is cut off."""
+        """Paramiko waits forever for the answer to a request: the connection to a host that gives none is closed."""
         cut = threading.Timer(PATIENCE * self._ssh.connect_timeout_s, self.close)
         cut.start()
         try:
@@ -161,10 +161,10 @@ class SshTransport:
         self.open()
         connection = self._connection
         if connection is None:
-            raise self._lost("it was cut")
+            raise self._lost("it was closed")
         transport = connection.client.get_transport()
         if transport is None or not transport.is_active():
-            raise self._lost("the connection is gone")
+            raise self._lost("the connection is closed")
         return cast(paramiko.Transport, transport)
 
     def _channel(self, program: str) -> paramiko.Channel:
@@ -178,7 +178,7 @@ class SshTransport:
         return channel
 
     def _session(self) -> paramiko.Channel:
-        """A session; where sshd allows no more of them at the moment, that is no lost connection: it is asked again."""
+        """A session; when sshd allows no more of them at the moment, the connection is not lost: it is asked again."""
         until_s = time.monotonic() + _REFUSED_S
         while True:
             try:
@@ -199,11 +199,11 @@ class SshTransport:
         self.close()
         return UnreachableError(
             f"{self.host.name}: the connection to {self.host.address} was lost: {visible(why)}",
-            hint="Nothing needs to be undone: run the same command again when the machine answers.",
+            hint="Nothing needs to be undone: run the same command again when the host answers.",
         )
 
     def _check(self, results: tuple[Result, ...], commands: Sequence[Command], batch: Batch, stop: bool) -> None:
-        """A batch that is cut off without a failing command means that nobody ran it to its end."""
+        """A batch that is cut off without a failing command was not run to its end."""
         done = len(results) == len(commands)
         failed = bool(results) and results[-1].exit_code not in commands[len(results) - 1].accepts
         if done or (stop and failed):
@@ -215,17 +215,17 @@ class SshTransport:
             )  # fmt: skip
         if batch.code == STILL_BUSY:
             raise StepError(
-                f"{self.host.name}: a command of an earlier run is still at work there",
-                hint="Look at the machine (`ps`), and run the same command again when it has come to its end.",
+                f"{self.host.name}: a command of an earlier run is still running there",
+                hint="Look at the host's processes (`ps`), and run the same command again when that one has ended.",
             )
         if not batch.begun and not batch.stderr.strip() and batch.code > 0:
             raise UnreachableError(
                 f"{self.host.name}: the login shell of {self.host.user or 'that user'} does not run commands",
-                details=batch.stdout.strip()[-500:] or f"it ended with code {batch.code} and said nothing",
+                details=batch.stdout.strip()[-500:] or f"it ended with code {batch.code} and printed nothing",
                 hint="Log in as a user with a real shell, not nologin or false: ansible_user, or `chsh` there.",
             )
         raise UnreachableError(
-            f"{self.host.name}: the machine did not run our commands to their end",
+            f"{self.host.name}: the host did not run our commands to their end",
             details=batch.stderr.strip()[-500:] or f"the shell ended with code {batch.code}",
-            hint="Is sudo installed, and may the login user use it? Did the machine restart?",
+            hint="Is sudo installed, and may the login user use it? Did the host restart?",
         )

@@ -1,4 +1,4 @@
-"""Host keys confirmed once: what key a machine shows, and writing it down."""
+"""Host keys confirmed once: which key a host shows, and saving it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from provisioner.transports.way import Way
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The key that a machine shows, and whether it is known already."""
+    """The key that a host shows, and whether it is known already."""
 
     name: str
     key: paramiko.PKey
@@ -46,7 +46,7 @@ class Offer:
 
 
 def offers(hosts: Sequence[Host], ssh: Ssh) -> Iterator[tuple[str, Offer]]:
-    """The key that each machine shows, one after the other: jump hosts first, since the others are behind them."""
+    """The key that each host shows, one after the other: jump hosts first, since the others are behind them."""
     asked: set[str] = set()
     for host in hosts:
         for stop in way_to(host, ssh).stops:
@@ -56,9 +56,9 @@ def offers(hosts: Sequence[Host], ssh: Ssh) -> Iterator[tuple[str, Offer]]:
 
 
 def offered_key(way: Way, ssh: Ssh) -> Offer:
-    """Ask a machine for its key, without logging in; UnreachableError when it does not answer or its key changed.
+    """Ask a host for its key, without logging in; UnreachableError when it does not answer or its key changed.
 
-    Types that are known are asked for first: a machine that shows none of them has changed, and is not new.
+    Types that are known are asked for first: a host that shows none of them has changed, and is not new.
     """
     found = found_for(way)
     try:
@@ -73,7 +73,7 @@ def offered_key(way: Way, ssh: Ssh) -> Offer:
 
 @contextmanager
 def _line(way: Way, ssh: Ssh) -> Iterator[socket.socket | paramiko.Channel]:
-    """A connection to the machine's SSH port, as its way says."""
+    """A connection to the host's SSH port, as its way says."""
     if way.proxy_command:
         with proxied(way.proxy_command) as connection:
             yield connection

@@ -1,6 +1,6 @@
-"""What the user's SSH configuration says of a machine: OpenSSH is asked (`ssh -G`), so it means what it means to ssh.
+"""What the user's SSH configuration says of a host: OpenSSH is asked (`ssh -G`), so it means the same as for ssh.
 
-Only what leads to a machine and logs in there is taken over. Nothing in these files makes host keys less strict.
+Only settings for reaching a host and logging in are used. Nothing in these files makes host key checks less strict.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _SYSTEM = Path("/etc/ssh/ssh_config")
 _OFF = "or do without that file: cluster.ssh.user_config: false."
 # `Match exec` runs programs, which may wait for something.
 _TIMEOUT_S = 60
-# Files of known hosts that people name to have none.
+# Names of known hosts files that mean no file.
 _NO_FILES = ("none", "/dev/null")
 
 
 def way_to(host: Host, ssh: Ssh) -> Way:
-    """The way to a machine by the inventory and, if it allows, the user's configuration; UnreachableError else."""
+    """The way to a host by the inventory and, if it allows, the user's configuration; otherwise UnreachableError."""
     own = Path("~/.ssh/config").expanduser()
     if not ssh.user_config or not (own.exists() or _SYSTEM.exists()):
         return way(host, ssh, without_configuration)
@@ -48,7 +48,7 @@ def _asked(stop: Stop, own: Path) -> Settings:
         said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=True)
         return settings(said.stdout.decode(errors="surrogateescape"), stop)
     except FileNotFoundError:
-        raise unusable("there is no program ssh to read it", f"Install openssh-client, {_OFF}") from None
+        raise unusable("the program ssh, which reads it, is not installed", f"Install openssh-client, {_OFF}") from None
     except subprocess.CalledProcessError as error:
         details = error.stderr.decode(errors="replace")
         raise unusable("ssh refuses it", f"Correct it, {_OFF}", details) from None
@@ -61,7 +61,7 @@ def _unusable(stop: Stop, own: Path, why: str, hint: str, details: str = "") -> 
 
 
 def settings(text: str, stop: Stop) -> Settings:
-    """What `ssh -G` printed, as a value; ValueError when something in it cannot be followed."""
+    """What `ssh -G` printed, as a value; ValueError when something in it is not supported."""
     said: dict[str, list[str]] = defaultdict(list)
     for line in text.splitlines():
         key, _, value = line.partition(" ")
@@ -83,10 +83,10 @@ def settings(text: str, stop: Stop) -> Settings:
 
 
 def _known_hosts(one: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files of the user and the system; ssh prints them in a row, without quotes."""
+    """The files of the user and the system; ssh prints them on one line, without quotes."""
     own, system = default_known_hosts()
     mine, shared = (_files(one.get(key, "none")) for key in ("userknownhostsfile", "globalknownhostsfile"))
-    # What ssh takes for lack of anything else; the second ones are of the last century.
+    # ssh's defaults; the second file of each pair is obsolete.
     usual = _home() / ".ssh" / "known_hosts"
     mine = (own,) if mine in ((), (usual, usual.with_name("known_hosts2"))) else mine
     return (*mine, *((system,) if shared == (system, system.with_name("ssh_known_hosts2")) else shared))
@@ -97,7 +97,7 @@ def _files(names: str) -> tuple[Path, ...]:
 
 
 def _home() -> Path:
-    """Where ssh looks for the user's files: it asks the user database, and everything else HOME."""
+    """Where ssh looks for the user's files: it uses the user database, other programs use HOME."""
     return Path(pwd.getpwuid(os.getuid()).pw_dir)
 
 
@@ -107,7 +107,7 @@ def _path(value: str, tokens: Mapping[str, str]) -> Path:
 
 
 def _filled_in(text: str, tokens: Mapping[str, str]) -> str:
-    """ssh_config(5), TOKENS: what stands for the host, the port and so on is put in its place."""
+    """ssh_config(5), TOKENS: replace the tokens for the host, the port and so on by their values."""
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in tokens:

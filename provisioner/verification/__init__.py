@@ -1,1 +1,1 @@
-"""A second opinion: looks at the machines and through the cluster, and shares no code with what built them."""
+"""A second opinion: checks the hosts and the cluster, and shares no code with what built them."""

@@ -1,6 +1,6 @@
-"""Why somebody is not reached: named rules over what was heard and how the machines are wired. Pure.
+"""Why a path does not work: named rules over the answers and the network configuration of the hosts. Pure.
 
-A rule speaks of what is certain on one machine, and only of what is in the way of a path that does not work.
+A rule reports only what is certain on one host, and only what is in the way of a path that does not work.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CNI = (".conf", ".conflist", ".json")
 
 
 def causes(situation: Situation) -> tuple[Problem, ...]:
-    """All that explains something, each once."""
+    """Every cause that explains something, each once."""
     return tuple(dict.fromkeys(problem for rule in RULES for problem in rule(situation)))
 
 
 def of(reach: Reach, found: tuple[Problem, ...]) -> list[Problem]:
-    """Which causes explain that this path does not work. A Service leads to any of its pods, also that of the DNS."""
+    """The causes that explain why this path does not work. A Service, also that of DNS, leads to any of its pods."""
     return [
         cause
         for cause in found
@@ -37,7 +37,7 @@ def of(reach: Reach, found: tuple[Problem, ...]) -> list[Problem]:
 
 def _about(rule: str, reach: Reach) -> bool:
     only: Mapping[str, frozenset[NetworkPath]] = {
-        "mtu": frozenset({NetworkPath.LARGEST_PACKET}),
+        "mtu": frozenset({NetworkPath.PATH_MTU}),
         "kube_proxy": BY_PROXY,
         "api_server_unreachable": frozenset({NetworkPath.API_SERVER}),
         **{rule.__name__: BY_DNS for rule in name_causes.RULES},
@@ -46,7 +46,7 @@ def _about(rule: str, reach: Reach) -> bool:
 
 
 def forward_policy(situation: Situation) -> Iterator[Problem]:
-    """The firewall drops all that it would have to forward for the pods."""
+    """The firewall drops everything that it should forward for the pods."""
     for name in situation.ends():
         if firewall.forwards_nothing(situation.wirings[name].tables, situation.pods):
             text = f"the policy of the firewall's FORWARD chain is DROP, and no rule accepts {situation.pods}"
@@ -57,16 +57,16 @@ def firewall_drops(situation: Situation) -> Iterator[Problem]:
     """A rule of the firewall names the pods and drops their packets."""
     for name in situation.ends():
         for rule in firewall.drops_pods(situation.wirings[name].tables, situation.pods):
-            hint = "find out who made this rule (`iptables-save`), and remove it there"
+            hint = "find out what created this rule (`iptables-save`), and remove it there"
             yield Problem("firewall_drops", name, f"the firewall drops packets of the pods: {rule}", hint)
 
 
 def forwarding_off(situation: Situation) -> Iterator[Problem]:
-    """The kernel is no router."""
+    """The kernel does not forward packets."""
     for name in situation.ends():
         if not situation.wirings[name].forwards:
             hint = "`provisioner apply` sets it, and comments out a line in /etc/sysctl.d that undoes it at boot"
-            yield Problem("forwarding_off", name, "the kernel forwards nothing: net.ipv4.ip_forward is not 1", hint)
+            yield Problem("forwarding_off", name, "the kernel forwards no packets: net.ipv4.ip_forward is not 1", hint)
 
 
 def missing_route(situation: Situation) -> Iterator[Problem]:
@@ -74,32 +74,32 @@ def missing_route(situation: Situation) -> Iterator[Problem]:
     for name, other in situation.between():
         way = situation.wirings[name].ways.get(other)
         if way is None or way.is_default:
-            nowhere = f"; they would go to {way.via}" if way and way.via else ""
+            nowhere = f"; packets to them go to {way.via}" if way and way.via else ""
             text = f"there is no route to the pods of {other}{nowhere}"
-            yield Problem("missing_route", name, text, "`provisioner apply` sets it, or the network plug-in's agent")
+            yield Problem("missing_route", name, text, "`provisioner apply` or the network plug-in's agent sets it")
 
 
 def rp_filter(situation: Situation) -> Iterator[Problem]:
-    """Packets that come in by one device and whose way back is another are dropped (strict reverse path filter)."""
+    """Packets are dropped that arrive on one device and whose way back is another (strict reverse path filter)."""
     for name, other in situation.between():
         there, here = situation.wirings[name].ways.get(other), situation.wirings[other]
         back = here.ways.get(name)
         arrives = here.addresses.get(there.via) if there else None
         if arrives and back and back.device != arrives and here.rp_filter(arrives) == 1:
             text = (
-                f"rp_filter is 1: packets of the pods on {name} come in by {arrives}, their way back is {back.device}"
+                f"rp_filter is 1: packets of the pods on {name} arrive on {arrives}, but the way back is {back.device}"
             )
-            hint = f"give both ways the same device, or set net.ipv4.conf.{arrives}.rp_filter to 2 (and not `all` to 1)"
+            hint = f"use the same device both ways, or set net.ipv4.conf.{arrives}.rp_filter to 2 (and not `all` to 1)"
             yield Problem("rp_filter", other, text, hint)
 
 
 def vxlan_port(situation: Situation) -> Iterator[Problem]:
-    """A firewall keeps the packets of the overlay out, or something on the way does."""
+    """A firewall, or something on the way, drops the packets of the overlay."""
     for name in dict.fromkeys(name for pair in situation.between() for name in pair):
         wiring = situation.wirings[name]
         for link in wiring.vxlans:
             dropped = firewall.drops_udp(wiring.tables, link.vxlan_port)
-            hint = f"let UDP {link.vxlan_port} pass between the nodes, also in firewalls and security groups on the way"
+            hint = f"allow UDP {link.vxlan_port} between the nodes, also in firewalls and security groups on the way"
             for rule in dropped:
                 text = f"the firewall drops UDP {link.vxlan_port}, which {link.name} needs: {rule}"
                 yield Problem("vxlan_port", name, text, hint)
@@ -109,7 +109,7 @@ def vxlan_port(situation: Situation) -> Iterator[Problem]:
 
 
 def vxlan_address(situation: Situation) -> Iterator[Problem]:
-    """A VXLAN device has another hardware address than the other nodes know, as when udev has changed it."""
+    """A VXLAN device has another MAC address than the other nodes know, for example because udev has changed it."""
     names = {address: name for name, address in situation.addresses.items()}
     for name in situation.ends():
         wiring = situation.wirings[name]
@@ -122,19 +122,18 @@ def vxlan_address(situation: Situation) -> Iterator[Problem]:
 
 
 def _other_address(name: str, device: str, mac: str, known: str) -> Problem:
-    text = (
-        f"the hardware address of {device} is {mac}, but the other nodes know it as {known}: udev may have changed it"
-    )
+    text = f"the MAC address of {device} is {mac}, but the other nodes know it as {known}: udev may have changed it"
     hint = (
-        f"a .link file in /etc/systemd/network with MACAddressPolicy=none for {device}, then restart the plug-in's pod"
+        f"write a .link file in /etc/systemd/network with MACAddressPolicy=none for {device}, "
+        "then restart the plug-in's pod"
     )
     return Problem("vxlan_address", name, text, hint)
 
 
 def mtu(situation: Situation) -> Iterator[Problem]:
-    """A device carries less than the pods send."""
+    """The MTU of a device is smaller than the packets that the pods send."""
     for hole in situation.holes:
-        if hole.path == NetworkPath.LARGEST_PACKET:
+        if hole.path == NetworkPath.PATH_MTU:
             yield from _narrow(situation, hole)
 
 
@@ -146,8 +145,8 @@ def _narrow(situation: Situation, hole: Reach) -> Iterator[Problem]:
     ]
     yield from found
     if not found:
-        text = f"something on the way to {hole.target} carries packets of {passed_bytes} bytes and drops larger ones"
-        yield Problem("mtu", hole.source, text, "set the pods' MTU (`network.mtu`) to what passes")
+        text = f"something on the way to {hole.target} passes packets of {passed_bytes} bytes and drops larger ones"
+        yield Problem("mtu", hole.source, text, "set the pods' MTU (`network.mtu`) to the size that passes")
 
 
 def _narrow_devices(situation: Situation, name: str, other: str, wanted_bytes: int) -> Iterator[Problem]:
@@ -155,13 +154,13 @@ def _narrow_devices(situation: Situation, name: str, other: str, wanted_bytes: i
     for device, needed_bytes in _devices(wiring, other, wanted_bytes):
         link = wiring.links.get(device)
         if link and link.mtu_bytes < needed_bytes:
-            text = f"{device} carries {link.mtu_bytes} bytes at most, the pods' packets need {needed_bytes}"
-            hint = "the same MTU on all machines; the pods' own (`network.mtu`) not above it, 50 below with VXLAN"
+            text = f"the MTU of {device} is {link.mtu_bytes}, but the pods' packets need {needed_bytes}"
+            hint = "set the same MTU on all hosts, and the pods' MTU (`network.mtu`) not above it, 50 below with VXLAN"
             yield Problem("mtu", name, text, hint)
 
 
 def _devices(wiring: Wiring, other: str, wanted_bytes: int) -> Iterator[tuple[str, int]]:
-    """The devices that packets to another node's pods use, with what they have to carry."""
+    """The devices that packets to another node's pods use, with the MTU that each needs."""
     way, below = wiring.ways.get(other), wiring.ways.get(f"{NODE}{other}")
     if way:
         yield way.device, wanted_bytes
@@ -170,17 +169,17 @@ def _devices(wiring: Wiring, other: str, wanted_bytes: int) -> Iterator[tuple[st
 
 
 def kube_proxy(situation: Situation) -> Iterator[Problem]:
-    """Nobody writes the rules of the Services."""
+    """Nothing writes the rules of the Services."""
     for name in situation.ends(*BY_PROXY):
         wiring = situation.wirings[name]
         if wiring.proxies & _PROXIES_OF_PLUG_INS and "kube-proxy" not in wiring.proxies:
             continue
         hint = f"kubectl -n kube-system get pods -o wide -l k8s-app=kube-proxy --field-selector spec.nodeName={name}"
         if "kube-proxy" not in wiring.proxies:
-            yield Problem("kube_proxy", name, "kube-proxy does not run, so new Services are not known here", hint)
+            yield Problem("kube_proxy", name, "kube-proxy does not run, so new Services do not work here", hint)
         elif " 200" not in wiring.proxy_health:
             said = wiring.proxy_health or "nothing"
-            yield Problem("kube_proxy", name, f"kube-proxy runs but is not well: its healthz answers {said}", hint)
+            yield Problem("kube_proxy", name, f"kube-proxy runs but is not healthy: its healthz answers {said}", hint)
 
 
 def cni_configuration(situation: Situation) -> Iterator[Problem]:
@@ -194,14 +193,14 @@ def cni_configuration(situation: Situation) -> Iterator[Problem]:
 
 
 def api_server_unreachable(situation: Situation) -> Iterator[Problem]:
-    """The machine itself cannot connect to the API server."""
+    """The host itself cannot connect to the API server."""
     for name in dict.fromkeys([*situation.ends(NetworkPath.API_SERVER), *sorted(situation.unwell)]):
         server, _, answer = (
             situation.wirings[name].api_server.partition(" ") if name in situation.wirings else ("",) * 3
         )
         if answer == "failed":
-            text = f"the machine cannot connect to the API server at {server}"
-            hint = "a firewall between them, a load balancer, or the control plane itself: `provisioner status`"
+            text = f"the host cannot connect to the API server at {server}"
+            hint = "check firewalls between them, a load balancer, and the control plane itself (`provisioner status`)"
             yield Problem("api_server_unreachable", name, text, hint)
 
 

@@ -1,6 +1,6 @@
-"""How the suite reaches the machines: OpenSSH with a configuration written for this one verification.
+"""How the suite reaches the hosts: OpenSSH with a configuration written for this one verification.
 
-Host keys are checked strictly, nothing is asked, and the connections of one verification are shared and closed.
+Host keys are checked strictly, ssh never prompts, and the connections of one verification are shared and closed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def ssh_config(cluster: Cluster, directory: Path) -> str:
         ("ServerAliveCountMax", "3"),
         ("LogLevel", "ERROR"),
     )
-    # Numbered, not named: a path of more than about 90 letters is too long for a socket (macOS: 104 in all).
+    # Numbered, not named: a path of more than about 90 characters is too long for a socket (macOS: 104 in all).
     sockets = (("ControlPath", quoted(directory / str(number))) for number in range(len(cluster.hosts)))
     blocks = (
         _block(host.name, (_address(way), *options(way, every), socket))
@@ -46,13 +46,13 @@ def _address(way: Way) -> tuple[str, str]:
 
 
 def host_spec(host: Host, config: Path, connect_timeout_s: int) -> str:
-    """What testinfra calls this host: its ssh back end, our configuration, sudo where the inventory wants it."""
+    """testinfra's name for this host: its ssh back end, our configuration, sudo where the inventory wants it."""
     options = {"ssh_config": str(config), "sudo": str(host.become).lower(), "timeout": str(connect_timeout_s)}
     return f"ssh://{host.name}?{urlencode(options)}"
 
 
 def close(cluster: Cluster, config: Path) -> None:
-    """End the shared connections; a host that has none is passed over."""
+    """End the shared connections; a host that has none is skipped."""
     for number, host in enumerate(cluster.hosts):
         if (config.parent / str(number)).exists():
             command = ["ssh", "-F", str(config), "-O", "exit", host.name]
@@ -60,23 +60,23 @@ def close(cluster: Cluster, config: Path) -> None:
 
 
 def why_unreachable(said: str) -> tuple[str, str]:
-    """In words why a host did not answer, and what to do about it, from what ssh or sudo said."""
+    """Why a host did not answer and what to do about it, from the output of ssh or sudo."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     hints = (hint for part, hint in _HINTS if part in said.lower())
-    return (lines[-1] if lines else "no word from ssh").removeprefix("ssh: "), next(hints, _TRY_BY_HAND)
+    return (lines[-1] if lines else "ssh printed nothing").removeprefix("ssh: "), next(hints, _TRY_BY_HAND)
 
 
-_TRY_BY_HAND = "`provisioner ssh` tries it by hand"
+_TRY_BY_HAND = "try it by hand with `provisioner ssh`"
 _HINTS = (
     (
         "identification has changed",
-        "the machine shows another key than the known_hosts file has: find out why first",
+        "the host shows another key than the known_hosts file has: find out why first",
     ),
-    ("revoked host key", "the machine shows a key that a known_hosts file marks as @revoked: find out why first"),
-    ("host key verification failed", "the machine's key is not in the known_hosts file of the inventory"),
+    ("revoked host key", "the host shows a key that a known_hosts file marks as @revoked: find out why first"),
+    ("host key verification failed", "the host's key is not in the known_hosts file of the inventory"),
     ("permission denied", "check ansible_user and ansible_ssh_private_key_file of this host"),
-    ("sudo:", "verification needs sudo without a password: a NOPASSWD line in /etc/sudoers.d"),
+    ("sudo:", "verification needs sudo without a password: add a NOPASSWD line in /etc/sudoers.d"),
     ("could not resolve", "check ansible_host of this host"),
-    ("timed out", "is the machine running, and does a firewall let us through?"),
+    ("timed out", "is the host running, and does a firewall block the connection?"),
     ("refused", "is sshd running there, and is ansible_port right?"),
 )

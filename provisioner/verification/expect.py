@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Public only as `pytest.fail.Exception`, from which a type checker lets nobody inherit.
+# Public only as `pytest.fail.Exception`, from which a type checker allows no class to inherit.
 from _pytest.outcomes import Failed, OutcomeException
 
 from provisioner.errors import Problem
@@ -14,9 +14,9 @@ APPLY = "`provisioner plan` shows what `provisioner apply` would fix"
 
 
 class Finding(Failed):
-    """The check has found something wrong; `problems` when it has found things that have names of their own."""
+    """The check has found something wrong; `problems` are those that have their own rule names."""
 
-    # As pytest does with its own: reports say `Finding`, not where it is defined.
+    # As pytest does with its own: reports show `Finding`, not where it is defined.
     __module__ = "builtins"
     problems: tuple[Problem, ...] = ()
 
@@ -27,7 +27,7 @@ class NotChecked(Failed):
     __module__ = "builtins"
 
     def __init__(self, cause: str, message: str) -> None:
-        """`cause` is a host or `cluster`; what failed there is reported by a check of its own."""
+        """`cause` is a host or `cluster`; what failed there is reported by its own check."""
         super().__init__(f"not checked: {message}", pytrace=False)
         self.cause = cause
 
@@ -51,9 +51,9 @@ def expect_no_problems(problems: Iterable[Problem]) -> None:
 
 
 def told(error: BaseException | None) -> tuple[str, str]:
-    """A failure's own words as (one line, hint); an exception that is not ours gives its name too."""
+    """The message of a failure as (one line, hint); an exception that is not ours gives its name too."""
     message = getattr(error, "msg", "") or str(error)
     text, _, hint = message.partition(ARROW)
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "failed without a word")
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "failed without a message")
     ours = isinstance(error, (AssertionError, OutcomeException))
     return (line if ours else f"{type(error).__name__}: {line}"), hint.strip()

@@ -1,4 +1,4 @@
-"""Looking for the reasons: the machines at both ends of what does not work are asked once each, and rules compare."""
+"""Finding the causes: the hosts at both ends of a path that does not work are asked once each, and rules compare."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AT_ONCE = 20
 
 
 def explain(asked: Asked, survey: Survey, unwell: frozenset[str], pods: IPv4Network) -> Survey:
-    """The survey with the causes; where nothing is wrong nobody is asked. `unwell` are nodes that had no part in it."""
+    """The survey with the causes; when nothing is wrong, no host is asked. `unwell` are nodes that took no part."""
     holes = tuple(reach for reach in survey.reaches if not reach.ok)
     unwell |= survey.missing.keys()
     names = {name for hole in holes for name in (hole.source, hole.target)} | unwell
@@ -34,14 +34,14 @@ def explain(asked: Asked, survey: Survey, unwell: frozenset[str], pods: IPv4Netw
 
 
 def _places(names: Iterable[str], pods: Mapping[str, str], nodes: Mapping[str, str]) -> dict[str, str]:
-    """The addresses to which every machine shows its way, by their names in `Wiring.ways`."""
+    """The addresses to which every host shows its route, by their names in `Wiring.ways`."""
     names = sorted(names)
     own = {f"{NODE}{name}": nodes[name] for name in names if name in nodes}
     return {name: pods[name] for name in names if name in pods} | own
 
 
 def look(hosts: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Wiring]:
-    """How these machines are wired, side by side; one that does not answer is left out: that is told elsewhere."""
+    """How these hosts are wired, asked in parallel; one that does not answer is left out, another check reports it."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = zip(hosts, pool.map(lambda host: _look(host, places), hosts.values()), strict=True)
         return {name: wired for name, wired in found if wired}

@@ -1,4 +1,4 @@
-"""What is wrong with a machine, as sentences: pure functions from what was seen and wished to what differs."""
+"""What is wrong with a host, as sentences: pure functions that compare the state seen with the desired one."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from provisioner.inventory.values import Version
 from provisioner.verification.seen import Inode, Route, Seen, Unit
 
 KUBERNETES_PACKAGES = ("kubeadm", "kubectl", "kubelet")
-# By the inventory's word for it; each is one of these sets, whose names are Debian's and Docker's own.
+# By the engine's name in the inventory; it is one of these sets of packages, named by Debian and by Docker.
 ENGINES = {
     "docker": (("docker.io", "containerd"), ("docker-ce", "containerd.io")),
     "containerd": (("containerd",), ("containerd.io",)),
     "cri-o": (("cri-o",),),
 }
 ENGINE_UNITS = {"docker": "docker.service", "containerd": "containerd.service", "cri-o": "crio.service"}
-# From 1.24 on the kubelet cannot speak to Docker itself.
+# From 1.24 on the kubelet cannot use Docker directly.
 BRIDGE, BRIDGE_SINCE_MINOR = "cri-docker.service", 24
 PLUG_INS = frozenset({"bridge", "host-local", "loopback", "portmap"})
 SECRET_SUFFIXES = (".key", ".conf")
 CERTIFICATE_DAYS = 30
 
 
-def wrong_versions(packages: Mapping[str, str], programs: Mapping[str, str], wished: Version) -> list[str]:
-    """Kubernetes' packages, or programs without one, that are missing or of another version; a package has 1.20.2-1."""
-    seen = {name: packages.get(name) or programs.get(name) for name in KUBERNETES_PACKAGES}
+def wrong_versions(packages: Mapping[str, str], binaries: Mapping[str, str], desired: Version) -> list[str]:
+    """Kubernetes' packages, or binaries without one, that are missing or of another version; a package has 1.20.2-1."""
+    seen = {name: packages.get(name) or binaries.get(name) for name in KUBERNETES_PACKAGES}
     return [
-        f"{name} is {version}, not {wished}" if version else f"{name} is not installed"
+        f"{name} is {version}, not {desired}" if version else f"{name} is not installed"
         for name, version in seen.items()
-        if not version or not (version == str(wished) or version.startswith((f"{wished}-", f"{wished}+")))
+        if not version or not (version == str(desired) or version.startswith((f"{desired}-", f"{desired}+")))
     ]
 
 
@@ -42,7 +42,7 @@ def engine(packages: Mapping[str, str], runtime: str) -> tuple[str, ...]:
 
 
 def no_engine(packages: Mapping[str, str], runtime: str) -> list[str]:
-    """The container engine is not there."""
+    """The container engine is not installed."""
     names = " nor ".join(names[0] for names in ENGINES[runtime])
     return [] if engine(packages, runtime) else [f"{'neither ' if ' nor ' in names else 'no '}{names} is installed"]
 
@@ -54,15 +54,15 @@ def engine_units(runtime: str, kubernetes: Version) -> tuple[str, ...]:
 
 
 def wrong_drivers(drivers: Iterable[tuple[str, str]], runtime: str) -> list[str]:
-    """The engine says that it uses another cgroup driver than systemd, or the kernel says so of the pods."""
+    """The engine reports another cgroup driver than systemd, or the kernel shows another one for the pods."""
     wrong = [
-        f"the cgroup driver of the {'running engine' if who == runtime else who} is {driver}"
-        for who, driver in drivers
-        if who in (runtime, "pods") and driver != "systemd"
+        f"the cgroup driver of the {'running engine' if source == runtime else source} is {driver}"
+        for source, driver in drivers
+        if source in (runtime, "pods") and driver != "systemd"
     ]
-    # containerd up to 1.4 does not tell; its pods do.
-    tellers = {runtime, *(("pods",) if runtime == "containerd" else ())}
-    return wrong if any(who in tellers for who, _ in drivers) else ["the engine does not answer", *wrong]
+    # containerd up to 1.4 does not report it; its pods show it.
+    sources = {runtime, *(("pods",) if runtime == "containerd" else ())}
+    return wrong if any(source in sources for source, _ in drivers) else ["the engine does not answer", *wrong]
 
 
 def not_held(packages: Mapping[str, str], holds: frozenset[str], runtime: str) -> list[str]:
@@ -82,10 +82,10 @@ def unit_problems(units: Mapping[str, Unit], name: str) -> list[str]:
 
 
 def sysctl_at_boot(lines: Iterable[tuple[str, str]], name: str) -> str | None:
-    """The value a reboot will bring, None when no file says. `lines` are pairs of (path, line).
+    """The value after a reboot, None when no file sets it. `lines` are pairs of (path, line).
 
-    sysctl.d(5): files are sorted by their name whatever their directory is, the last word wins, and a file in
-    /etc hides one of the same name in /run, that one those in /usr.
+    sysctl.d(5): files are sorted by their name whatever their directory is, the last value wins, and a file in
+    /etc hides one of the same name in /run, which hides those in /usr.
     """
     values = [
         value.strip()
@@ -106,7 +106,7 @@ def _not_hidden(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def missing_modules(seen: Seen) -> list[str]:
-    """Kernel features that are not there, or were loaded by hand and will be missing after a reboot."""
+    """Kernel features that are missing, or were loaded by hand and will be missing after a reboot."""
     present = {
         "overlay": "overlay" in seen.filesystems,
         "br_netfilter": "net.bridge.bridge-nf-call-iptables" in seen.sysctls,
@@ -117,7 +117,7 @@ def missing_modules(seen: Seen) -> list[str]:
 
 
 def readable_secrets(files: Mapping[str, Inode]) -> list[str]:
-    """Private keys and kubeconfigs that anyone but root can read or change."""
+    """Private keys and kubeconfigs that users other than root can read or change."""
     return [f"{path} is {_mode(inode)}" for path, inode in secret_files(files) if not _root_only(inode)]
 
 
@@ -131,7 +131,7 @@ def secret_files(files: Mapping[str, Inode]) -> Iterator[tuple[str, Inode]]:
 
 
 def writable_by_others(files: Mapping[str, Inode]) -> list[str]:
-    """Anything of Kubernetes that someone else than root could change."""
+    """Files of Kubernetes that users other than root can change."""
     ours = ((path, inode) for path, inode in files.items() if inode.kind != "l")
     return [
         f"{path} is {_mode(inode)}" for path, inode in ours if inode.mode & 0o022 or not inode.owner.startswith("root:")
@@ -147,7 +147,7 @@ def _mode(inode: Inode) -> str:
 
 
 def absent(files: Mapping[str, Inode], paths: Iterable[str]) -> list[str]:
-    """Which of these paths are not there, as one finding."""
+    """Which of these paths are missing, as one finding."""
     missing = [path for path in paths if path not in files]
     return [f"missing: {', '.join(missing)}"] if missing else []
 
@@ -162,7 +162,7 @@ def _certificate_problem(text: str, now: datetime) -> str:
         begins, ends = validity(text)
     except ValueError:
         return "is not a certificate"
-    # Machines' clocks may be half a minute apart; see the check of the clock.
+    # The hosts' clocks may be half a minute apart; see the check of the clock.
     if begins > now + timedelta(minutes=1):
         return f"is not valid before {begins:%Y-%m-%d %H:%M} UTC"
     if ends < now:
@@ -172,7 +172,7 @@ def _certificate_problem(text: str, now: datetime) -> str:
 
 
 def validity(text: str) -> tuple[datetime, datetime]:
-    """When a certificate (PEM, the first one) begins and ends to be valid; ValueError when it is none.
+    """The start and the end of a certificate's validity (PEM, the first one); ValueError when it is not a certificate.
 
     Read with asn1crypto: kubeadm up to 1.20 gives its authorities the serial number 0, which stricter readers refuse.
     """
@@ -181,22 +181,22 @@ def validity(text: str) -> tuple[datetime, datetime]:
     return period["not_before"].native, period["not_after"].native
 
 
-def missing_routes(routes: Iterable[Route], wished: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Other nodes' pods that cannot be routed to; `wished` is `{node: (pod CIDR, node address)}`."""
+def missing_routes(routes: Iterable[Route], desired: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Other nodes' pods to which the route is missing or wrong; `desired` is `{node: (pod CIDR, node address)}`."""
     via = {route.destination: route.via for route in routes}
     return [
         f"no route to {cidr} of {node}" if cidr not in via else f"{cidr} of {node} goes via {via[cidr]}, not {address}"
-        for node, (cidr, address) in wished.items()
+        for node, (cidr, address) in desired.items()
         if via.get(cidr) != address
     ]
 
 
-def fleeting_routes(seen: Seen, wished: Mapping[str, tuple[str, str]]) -> list[str]:
+def fleeting_routes(seen: Seen, desired: Mapping[str, tuple[str, str]]) -> list[str]:
     """Routes that nothing would set again after a reboot."""
     lasting = "\n".join(line for path, line in seen.route_files if _read_at_boot(path, seen))
     return [
         f"nothing sets the route to {cidr} of {node} again after a reboot"
-        for node, (cidr, _) in wished.items()
+        for node, (cidr, _) in desired.items()
         if cidr not in lasting
     ]
 
@@ -210,16 +210,16 @@ def _read_at_boot(path: str, seen: Seen) -> bool:
 
 
 def other_network(seen: Seen, node_address: str) -> list[str]:
-    """What the node uses is not what was written down of its address, interface and largest packet."""
-    wished = seen.decided
-    if wished is None:
-        return ["/var/lib/provisioner/network.json, where the decision stands, is missing or cannot be read"]
-    address, carries = wished.address.partition("/")[0], seen.packet_bytes.get(wished.interface, 0)
+    """Where the node's address, interface and MTU differ from the recorded decision."""
+    desired = seen.decided
+    if desired is None:
+        return ["/var/lib/provisioner/network.json, which holds the decision, is missing or cannot be read"]
+    address, carries = desired.address.partition("/")[0], seen.packet_bytes.get(desired.interface, 0)
     there = [name for name, own in seen.addresses if own.partition("/")[0] == address]
-    node = [f"the node's address is {node_address or 'unknown'}, decided was {address}"]
-    where = [f"{address} is on {' and '.join(there) or 'no interface'}, decided was {wished.interface}"]
-    size = [f"{wished.interface} carries packets of {carries} bytes, decided were {wished.mtu}"]
+    node = [f"the node's address is {node_address or 'unknown'}, but {address} was decided"]
+    where = [f"{address} is on {' and '.join(there) or 'no interface'}, but {desired.interface} was decided"]
+    size = [f"the MTU of {desired.interface} is {carries}, but {desired.mtu} was decided"]
     return [
         *(node if node_address != address else []),
-        *(where if wished.interface not in there else size if carries < wished.mtu else []),
+        *(where if desired.interface not in there else size if carries < desired.mtu else []),
     ]

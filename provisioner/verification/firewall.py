@@ -15,13 +15,13 @@ _PODS_DEVICES = ("cni", "cali", "flannel", "kube-bridge", "weave", "lxc", "ciliu
 # Chains in which Calico, Cilium, Weave and kube-router decide by marks and sets, which are not understood here.
 _PLUG_INS_CHAINS = ("cali-", "CILIUM_", "WEAVE", "KUBE-ROUTER-")
 _REFUSING = frozenset({"DROP", "REJECT"})
-# Beside these, a rule has conditions that are not understood here.
+# A rule with any other option has conditions that are not understood here.
 _UNDERSTOOD = frozenset({"-m", "--comment", "-j", "-s", "-d", "-i", "-o", "-p", "--dport", "--dports", "--reject-with"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of a chain: `options` are its conditions and target, `negated` those behind a `!`."""
+    """One line of a chain: `options` are its conditions and target, `negated` those after a `!`."""
 
     chain: str
     options: Mapping[str, str]
@@ -125,7 +125,7 @@ def _names(rule: Rule, pods: IPv4Network) -> bool:
 
 
 def drops_udp(found: Iterable[Table], port: int) -> list[str]:
-    """What keeps UDP packets to that port out: rules as they are written, or the policy."""
+    """What blocks UDP packets to that port: rules as they are written, or the policy."""
     found = tuple(found)
     explicit = refuses_udp(found, port, ("INPUT", "PREROUTING", "OUTPUT"))
     closed = (table for table in found if table.name == "filter" and table.policies.get("INPUT") in _REFUSING)
@@ -140,8 +140,8 @@ def refuses_udp(found: Iterable[Table], port: int, starts: Iterable[str]) -> lis
 
 
 def _is_udp(rule: Rule, port: int) -> bool:
-    wished = rule.options.get("--dport") or rule.options.get("--dports", "")
-    return rule.options.get("-p") == "udp" and any(_within(part, port) for part in wished.split(","))
+    desired = rule.options.get("--dport") or rule.options.get("--dports", "")
+    return rule.options.get("-p") == "udp" and any(_within(part, port) for part in desired.split(","))
 
 
 def _within(part: str, port: int) -> bool:

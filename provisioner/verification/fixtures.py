@@ -1,4 +1,4 @@
-"""What a check can ask for. Each is looked at once per verification, whatever the number of checks."""
+"""The fixtures that a check can use. Each thing is looked at once per verification, however many checks use it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from provisioner.verification.items import SESSION, STREAM
 from provisioner.verification.kubectl import Kubectl
 from provisioner.verification.objects import NameServers, Node, Pod
 from provisioner.verification.paths import CLUSTER
-from provisioner.verification.probe_objects import wished_image
+from provisioner.verification.probe_objects import desired_image
 from provisioner.verification.questions import Name
 from provisioner.verification.seen import Seen
 from provisioner.verification.session import Looked, Session, Unreachable
@@ -26,8 +26,8 @@ from provisioner.verification.survey import Survey
 from provisioner.verification.waiting import until
 from provisioner.verification.walk import Asked, names_to_look_up, promises_policies
 
-# The cluster's own pods are ready within seconds of their start, or wait for what will not come: CoreDNS that no node
-# takes. Those from the kubelet's files take longer, and are waited for where they are judged.
+# The cluster's own pods are ready within seconds of their start, or wait for something that does not come: CoreDNS
+# that cannot be scheduled. Static pods take longer; the check that judges them waits for them.
 _PODS_TIMEOUT_S = 45
 
 
@@ -39,14 +39,14 @@ def _session(request: pytest.FixtureRequest) -> Session:
 
 @pytest.fixture(scope="session", name="say")
 def _say(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Tell whoever watches what the check waits for."""
+    """Report what the check waits for."""
     stream = request.config.stash[STREAM]
     return lambda what: stream.waiting(CLUSTER, what)
 
 
 @pytest.fixture(scope="session", name="cluster")
 def _cluster(session: Session) -> Cluster:
-    """The inventory: what is wished."""
+    """The inventory: what is desired."""
     return session.cluster
 
 
@@ -58,13 +58,13 @@ def _machine(host: Any, cluster: Cluster) -> Host:
 
 @pytest.fixture(name="answer")
 def _answer(machine: Host, session: Session) -> Looked | Unreachable:
-    """Whether the machine answered, and what."""
+    """Whether the host answered, and what."""
     return session.looks[machine.name]
 
 
 @pytest.fixture(name="looked")
 def _looked(machine: Host, answer: Looked | Unreachable) -> Looked:
-    """What a machine that answers has shown, be it much or little."""
+    """What a host that answers has shown, also when the login user is not root."""
     if isinstance(answer, Unreachable):
         raise NotChecked(machine.name, f"{machine.name} did not answer")
     return answer
@@ -72,9 +72,9 @@ def _looked(machine: Host, answer: Looked | Unreachable) -> Looked:
 
 @pytest.fixture(name="seen")
 def _seen(machine: Host, looked: Looked) -> Seen:
-    """What the machine shows of itself to root."""
+    """What the host shows to root."""
     if not looked.seen.is_root:
-        raise NotChecked(machine.name, "only root sees what is to be checked")
+        raise NotChecked(machine.name, "only root can see what has to be checked")
     return looked.seen
 
 
@@ -94,7 +94,7 @@ def _nodes(kubectl: Kubectl) -> Mapping[str, Node]:
 
 @pytest.fixture(scope="session", name="sound")
 def _sound(session: Session, nodes: Mapping[str, Node]) -> frozenset[str]:
-    """Nodes on which a pod can be expected to start: Ready, their kubelet well, and the pods' network configured.
+    """Nodes on which a pod should start: Ready, with a healthy kubelet and a configured pod network.
 
     The cluster calls a node Ready for 40 s after its kubelet has died, and for some after it lost its network.
     """
@@ -106,7 +106,7 @@ def _sound(session: Session, nodes: Mapping[str, Node]) -> frozenset[str]:
 
 @pytest.fixture(name="node")
 def _node(machine: Host, nodes: Mapping[str, Node]) -> Node:
-    """The machine's own node."""
+    """The host's own node."""
     if machine.name not in nodes:
         raise NotChecked(machine.name, f"the cluster has no node {machine.name}")
     return nodes[machine.name]
@@ -114,24 +114,24 @@ def _node(machine: Host, nodes: Mapping[str, Node]) -> Node:
 
 @pytest.fixture(name="other_nodes")
 def _other_nodes(node: Node, nodes: Mapping[str, Node]) -> Mapping[str, tuple[str, str]]:
-    """`{name: (pod CIDR, address)}` of every other node that has pods' addresses to give."""
+    """`{name: (pod CIDR, address)}` of every other node that has a pod CIDR."""
     others = (other for other in nodes.values() if other.name != node.name and other.pod_cidr)
     return {other.name: (other.pod_cidr, other.address) for other in others}
 
 
 @pytest.fixture(scope="session", name="dns")
 def _dns(kubectl: Kubectl) -> NameServers | None:
-    """The cluster's DNS, whole or in parts; a bundle may lack it."""
+    """The cluster's DNS, complete or not; a bundle may not contain it."""
     kinds = "services,endpoints,deployments,daemonsets"
     return objects.name_servers(kubectl.json("get", kinds, "--namespace=kube-system", "--selector=k8s-app=kube-dns"))
 
 
 @pytest.fixture(scope="session", name="asked")
 def _asked(session: Session, nodes: Mapping[str, Node], sound: frozenset[str], dns: NameServers | None) -> Asked:
-    """Who takes part in the survey of the network, and what is asked."""
+    """Which nodes and hosts take part in the survey of the network, and what is asked."""
     settings, options = session.cluster.settings, session.options
     there = [host for host in session.hosts if isinstance(session.looks[host.name], Looked)]
-    # kubeadm gives the API server the first address of the Services.
+    # kubeadm gives the API server the first address of the Service CIDR.
     api = str(settings.service_cidr[1])
     inside = Name(f"kubernetes.default.svc.{settings.dns_domain}", api)
     hosts = {host.name: testinfra.get_host(session.spec(host)) for host in there}
@@ -144,7 +144,7 @@ def _asked(session: Session, nodes: Mapping[str, Node], sound: frozenset[str], d
         api_address=f"{api}:443",
         policies=promises_policies(settings.network),
         sample_above=options.sample_above,
-        image=options.probe_image or wished_image(settings),
+        image=options.probe_image or desired_image(settings),
     )
 
 
@@ -152,7 +152,7 @@ def _asked(session: Session, nodes: Mapping[str, Node], sound: frozenset[str], d
 def _system_pods(
     session: Session, kubectl: Kubectl, sound: frozenset[str], say: Callable[[str], None]
 ) -> Callable[[], tuple[Pod, ...]]:
-    """Look at the cluster's own pods on the machines to check; those that are about to start have been waited for."""
+    """Look at the cluster's own pods on the hosts to check, after waiting for those that are about to start."""
 
     def look() -> tuple[Pod, ...]:
         found = objects.pods(kubectl.json("get", "pods", "--namespace=kube-system"))
@@ -171,7 +171,7 @@ def _survey(
     say: Callable[[str], None],
     system_pods: Callable[[], tuple[Pod, ...]],
 ) -> Survey:
-    """What the probes on all ready nodes heard, and why they did not hear the rest; nothing is left of them.
+    """What the probes on all ready nodes reached, and why they did not reach the rest; the probes are removed.
 
     On a node that has just joined, kube-proxy and the network plug-in may still be starting: hence `system_pods`.
     """

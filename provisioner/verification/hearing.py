@@ -1,4 +1,4 @@
-"""Putting a question and reading its answers: from a machine, from a pod's network, and what the answers mean."""
+"""Asking a question and reading its answers: from a host, from a pod's network, and what the answers mean."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from provisioner.verification.questions import FROM_MACHINE, LARGEST, Answer, Ta
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one asker asks: the targets' names on the wire, by whom, and the work that gets the answers."""
+    """What one source asks: the source, the targets' names in the scripts, and the call that gets the answers."""
 
     source: str
     targets: tuple[str, ...]
@@ -23,7 +23,7 @@ class Question:
 
 
 def policy_reaches(before: Iterable[Reach], after: Iterable[Reach]) -> list[Reach]:
-    """The answers under a policy, with what they mean in the light of those before it."""
+    """The answers under a policy, compared with those before it."""
     silent = {(reach.source, reach.target) for reach in before if not reach.ok}
     return [_under_policy(reach, (reach.source, reach.target) in silent) for reach in after]
 
@@ -32,12 +32,12 @@ def _under_policy(reach: Reach, silent: bool) -> Reach:
     if reach.path != NetworkPath.POLICY_DENY:
         return reach
     if silent:
-        return replace(reach, ok=False, text="no answer before any policy forbade it either")
-    return reach if reach.ok else replace(reach, text="a policy denies it and it is answered all the same")
+        return replace(reach, ok=False, text="there was no answer even before a policy denied it")
+    return reach if reach.ok else replace(reach, text="a policy denies it, but there is an answer")
 
 
 def ask_from(host: Any, targets: Sequence[Target]) -> tuple[Answer, ...]:
-    """Let a machine itself ask all targets, as the API server and the kubelet do."""
+    """Let a host itself ask all targets, as the API server and the kubelet do."""
     words = arguments(targets)
     places = " ".join(["%s"] * len(words))
     _, output, _ = run(host, f"/bin/bash -c %s ask {places}", FROM_MACHINE, *words)
@@ -45,7 +45,7 @@ def ask_from(host: Any, targets: Sequence[Target]) -> tuple[Answer, ...]:
 
 
 def largest_from(host: Any, pod: str, targets: Mapping[str, str]) -> tuple[Answer, ...]:
-    """Let a machine measure the largest packets from its probe; who cannot be measured is not in the answer."""
+    """Let a host measure the path MTUs from its probe; a target that cannot be measured is not in the answer."""
     words = [pod, *(item for pair in targets.items() for item in pair)]
     places = " ".join(["%s"] * len(words))
     _, output, _ = run(host, f"/bin/bash -c %s largest {places}", LARGEST, *words)
@@ -53,7 +53,7 @@ def largest_from(host: Any, pod: str, targets: Mapping[str, str]) -> tuple[Answe
 
 
 def results(question: Question, future: Future[tuple[Answer, ...]]) -> list[Reach]:
-    """An asker's answers; when it could not be asked, the reason for each target."""
+    """The answers to a question; when it could not be asked, the reason for each target."""
     try:
         said = future.result()
     except AskError as error:
@@ -63,6 +63,6 @@ def results(question: Question, future: Future[tuple[Answer, ...]]) -> list[Reac
 
 def _reach(source: str, answer: Answer) -> Reach:
     path, _, target = answer.target.partition(":")
-    # What a target that is reached says of itself is not worth a word; the size of a packet is.
-    said = answer.text if not answer.ok or path == NetworkPath.LARGEST_PACKET else ""
+    # The text of a target that is reached is not reported; the size of a packet is.
+    said = answer.text if not answer.ok or path == NetworkPath.PATH_MTU else ""
     return Reach(path, source, target, answer.ok, said)

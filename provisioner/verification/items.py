@@ -1,4 +1,4 @@
-"""What a pytest item is about: which machine, in which words; and where a run keeps its session and stream."""
+"""What a pytest item is about: its host and its title; and where a run keeps its session and stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STREAM = pytest.StashKey[Stream]()
 
 
 def machine_name(item: pytest.Item) -> str:
-    """The inventory's name of the host that a test is for; `cluster` for a test of the whole."""
+    """The inventory's name of the host that a test is for; `cluster` for a test of the whole cluster."""
     # pytest gives a call specification only to items that have parameters.
     parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
     host = parameters.get("_testinfra_host")

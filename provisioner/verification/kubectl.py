@@ -1,4 +1,4 @@
-"""kubectl on a control plane, over the connection that the suite has anyway; nothing here needs the API from home."""
+"""kubectl on a control plane, over the suite's own SSH connection; this machine needs no access to the API."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class KubectlError(AskError):
 
 
 class LostError(AskError):
-    """The connection to the machine broke, or never was; `said` is all that ssh said."""
+    """The connection to the host broke or could not be made; `said` is everything that ssh printed."""
 
     def __init__(self, said: str) -> None:
         """The message is the last line."""
         lines = [line for line in said.splitlines() if line.strip()]
-        super().__init__(f"lost the connection: {lines[-1] if lines else 'no word from ssh'}")
+        super().__init__(f"lost the connection: {lines[-1] if lines else 'ssh printed nothing'}")
         self.said = said
 
 
@@ -41,7 +41,7 @@ def run(host: Any, command: str, *arguments: str) -> tuple[int, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Kubectl:
-    """kubectl on one control plane. `host` is testinfra's; `name` the machine's."""
+    """kubectl on one control plane. `host` is testinfra's; `name` is the host's in the inventory."""
 
     name: str
     host: Any
@@ -49,7 +49,7 @@ class Kubectl:
     def __call__(self, *arguments: str, stdin: str = "", timeout_s: int = 30) -> str:
         """What kubectl printed; KubectlError with its last line when it failed.
 
-        Neither `arguments` nor `stdin` may hold a secret: both can be seen in the machine's list of processes.
+        Neither `arguments` nor `stdin` may hold a secret: both can be seen in the host's process list.
         """
         argv = ["timeout", str(timeout_s), "kubectl", f"--kubeconfig={_ADMIN}", *arguments]
         feed = f"printf %s {shlex.quote(stdin)} | " if stdin else ""
@@ -59,7 +59,7 @@ class Kubectl:
         return output
 
     def json(self, *arguments: str) -> dict[str, Any]:
-        """The same with `-o json`, read."""
+        """The same with `-o json`, parsed."""
         answer: dict[str, Any] = json.loads(self(*arguments, "-o", "json"))
         return answer
 

@@ -1,6 +1,6 @@
-# What one machine shows of itself, in sections; the verification sends this script once to each host (bash, root).
-# $1: a line of its own before each section's name; $2: how the pods' addresses begin, such as 10.244.
-# It reads only. What is absent gives an empty section, never a failure. No private key is printed.
+# Shows the state of one host, in sections; the verification sends this script once to each host (bash, root).
+# $1: a separator before each section's name; $2: how the pods' addresses begin, such as 10.244.
+# It only reads. What is missing gives an empty section, never a failure. No private key is printed.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 export PATH LC_ALL
 exec </dev/null 2>/dev/null
@@ -35,7 +35,7 @@ api_server() {
     timeout 15 kubectl --kubeconfig /etc/kubernetes/admin.conf --server "https://$endpoint" get --raw /readyz 2>&1
 }
 
-# What each runtime says of itself, and where the kernel has the pods.
+# The cgroup driver that each runtime reports, and the one that the pods' cgroups in the kernel show.
 cgroup_drivers() {
     echo "docker $(timeout 15 docker info --format '{{.CgroupDriver}}')"
     case $(timeout 15 containerd config dump | sed -n 's/^ *SystemdCgroup *= *//p') in
@@ -47,7 +47,7 @@ cgroup_drivers() {
     cat /proc/[0-9]*/cgroup | sed -n 's|.*/kubepods\.slice/.*|pods systemd|p; s|.*/kubepods/.*|pods cgroupfs|p' | sort -u
 }
 
-# Where there is no package, the programs say what they are: a version, behind a v.
+# Without a package, the binaries report their version, after a v.
 programs() {
     echo "kubelet $(timeout 15 kubelet --version | sed -n 's/^Kubernetes v//p')"
     echo "kubeadm $(timeout 15 kubeadm version -o short | sed 's/^v//')"

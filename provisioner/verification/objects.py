@@ -1,4 +1,4 @@
-"""What the cluster says of itself: its nodes and system pods as values, and what is wrong with them. Pure."""
+"""What the cluster reports: its nodes and system pods as values, and what is wrong with them. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from provisioner.inventory.model import Host
 from provisioner.inventory.values import Taint, Version
 
-# Why a container will not start by waiting: it has no image; see kubernetes/pkg/kubelet/images/types.go. Not so
-# CreateContainerConfigError: a kubelet that has just started says it until it has read the Services.
+# Reasons for which waiting does not help: the container has no image; see kubernetes/pkg/kubelet/images/types.go.
+# CreateContainerConfigError is not one: a kubelet that has just started reports it until it has read the Services.
 _HOPELESS = frozenset({"ErrImageNeverPull", "ImagePullBackOff", "ErrImagePull", "InvalidImageName"})
-# Taints that the cluster sets by itself to tell a node's condition: kubernetes.io, "Taints and Tolerations".
+# Taints that the cluster sets by itself to show a node's condition: kubernetes.io, "Taints and Tolerations".
 _CONDITION = "node.kubernetes.io/"
 _STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A Kubernetes node object; `why` is the kubelet's word when it is not ready, `runtime` such as docker://20.10.24."""
+    """A Kubernetes Node; `why` is the kubelet's message when it is not ready, `runtime` such as docker://20.10.24."""
 
     name: str
     ready: bool
@@ -34,7 +34,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod; `waiting` is why a container does not run, `unplaced` why no node takes it; `ip` may be empty yet."""
+    """A pod; `waiting` is why a container does not run, `unplaced` why it is not scheduled; `ip` may still be empty."""
 
     name: str
     node: str
@@ -46,12 +46,12 @@ class Pod:
 
     @property
     def static(self) -> bool:
-        """The kubelet's own, from a file."""
+        """A static pod: the kubelet runs it from a file."""
         return self.name.startswith(_STATIC_PODS)
 
     @property
     def fine(self) -> bool:
-        """It runs and says so, or has done its work."""
+        """It runs and is ready, or it has completed."""
         return self.phase == "Succeeded" or (self.phase == "Running" and self.ready)
 
     @property
@@ -71,14 +71,14 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class NameServers:
-    """The cluster's DNS: its Service's address, empty when there is none, and the nodes of the pods that answer."""
+    """The cluster's DNS: the address of its Service, empty without one, and the nodes of the pods that answer."""
 
     address: str = ""
     nodes: tuple[str, ...] = ()
 
 
 def name_servers(listed: dict[str, Any]) -> NameServers | None:
-    """The cluster's DNS from what has the label that kubeadm gives it; None when nothing has."""
+    """The cluster's DNS, found by the label that kubeadm gives it; None when nothing has this label."""
     items = listed["items"]
     services = [item["spec"].get("clusterIP", "") for item in items if item["kind"] == "Service"]
     subsets = (subset for item in items if item["kind"] == "Endpoints" for subset in item.get("subsets") or ())
@@ -140,31 +140,31 @@ def lacks_image(reason: str) -> bool:
 
 
 def hopeful(seen: Iterable[Pod], sound: Collection[str], *, static: bool) -> str:
-    """The first pod that may still become fine, in words; one of a node that is not sound will not by waiting."""
+    """The first pod that may still become ready, in words; waiting does not help on a node that is not sound."""
     awaited = (pod for pod in seen if not pod.fine and not pod.hopeless and pod.static is static)
     return next((pod.told(", which ") for pod in awaited if pod.node in {*sound, ""}), "")
 
 
-def other_runtime(node: Node, wished: str) -> list[str]:
-    """The kubelet says that it runs pods with something else."""
+def other_runtime(node: Node, desired: str) -> list[str]:
+    """The kubelet reports another container runtime."""
     used = node.runtime.partition("://")[0]
-    return [] if used == wished else [f"the node's pods run with {used or 'nothing'}, not with {wished}"]
+    return [] if used == desired else [f"the node's pods run with {used or 'nothing'}, not with {desired}"]
 
 
-def not_ready(node: Node | None, wished: Version) -> list[str]:
+def not_ready(node: Node | None, desired: Version) -> list[str]:
     """A node that is missing, not Ready, or of another version."""
     if node is None:
         return ["the cluster has no node of this name"]
     ready = [] if node.ready else [f"the node is not Ready: {node.why}"]
-    version = [] if node.version == f"v{wished}" else [f"the node runs {node.version}, not v{wished}"]
+    version = [] if node.version == f"v{desired}" else [f"the node runs {node.version}, not v{desired}"]
     return ready + version
 
 
 def label_problems(node: Node, host: Host) -> list[str]:
-    """Wished labels that are missing or different; other labels are nobody's fault."""
+    """Desired labels that are missing or different; other labels are allowed."""
     seen = {key: node.labels.get(key) for key in host.node_labels}
     return [
-        f"label {key} is {'missing' if seen[key] is None else repr(seen[key])}, wished {value!r}"
+        f"label {key} is {'missing' if seen[key] is None else repr(seen[key])}, desired {value!r}"
         for key, value in host.node_labels.items()
         if seen[key] != value
     ]
@@ -174,20 +174,20 @@ def taint_problems(node: Node, host: Host) -> list[str]:
     """Taints that are missing or too many, where the inventory says which ones the node has."""
     if host.node_taints is None:
         return []
-    wished = {str(taint) for taint in host.node_taints}
+    desired = {str(taint) for taint in host.node_taints}
     seen = {taint for taint in node.taints if not taint.startswith(_CONDITION)}
-    missing = [f"taint {taint} is missing" for taint in sorted(wished - seen)]
-    return missing + [f"taint {taint} is not wished" for taint in sorted(seen - wished)]
+    missing = [f"taint {taint} is missing" for taint in sorted(desired - seen)]
+    return missing + [f"taint {taint} is not desired" for taint in sorted(seen - desired)]
 
 
 def expected_pods(control_planes: Iterable[str], every_node: Iterable[str]) -> list[tuple[str, str]]:
-    """(how its name begins, node) of each pod that a kubeadm cluster has in kube-system."""
+    """(prefix of the name, node) of each pod that a kubeadm cluster has in kube-system."""
     static = [(f"{part}-{name}", name) for name in control_planes for part in _STATIC_PODS]
     return static + [("kube-proxy-", name) for name in every_node]
 
 
 def absent_pods(seen: Iterable[Pod], expected: Iterable[tuple[str, str]]) -> list[str]:
-    """Pods that kubeadm makes and that are not there at all."""
+    """Pods that kubeadm creates and that do not exist."""
     seen = tuple(seen)
     return [
         f"there is no {start.rstrip('-')} on {node}"

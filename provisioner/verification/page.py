@@ -1,4 +1,4 @@
-"""The results of a verification as one page: no script, nothing loaded from elsewhere, to be kept or sent."""
+"""The results of a verification as one HTML page to keep or send: no script, nothing loaded from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The suite's pytest plug-in, for `provisioner verify` and for a CI of one's own:
+"""The suite's pytest plug-in, for `provisioner verify` and for your own CI:
 
     pytest --pyargs provisioner.verification.suite -p provisioner.verification.plugin --inventory inventory.yaml
 
-It gives the fixtures of `fixtures.py`, and testinfra's `host` for every host of the inventory; tests of one's own
-in the same run have them too.
+It provides the fixtures of `fixtures.py`, and testinfra's `host` for every host of the inventory; your own tests
+in the same run can use them too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ pytest_plugins = ("provisioner.verification.fixtures",)
 _DIRECTORY = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 CONTROL_PLANE = "control_plane"
 NETWORK = "network"
-# What is checked first: a machine that does not answer explains all the rest; pods are given the longest time.
+# The order of the checks: a host that does not answer explains all the rest; pods get the longest time to start.
 _ORDER = (
     "test_machine",
     "test_packages",
@@ -48,23 +48,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("provisioner")
     group.addoption("--inventory", metavar="FILE", help="the inventory of the cluster to verify")
     group.addoption("--limit", metavar="NAMES", help="check only these hosts or groups, separated by commas")
-    group.addoption("--sample-above", type=int, default=SAMPLE_ABOVE, metavar="N", help="nodes that all ask all others")
-    group.addoption("--outside-name", default=OUTSIDE_NAME, metavar="NAME", help="a name of the world to look up")
-    group.addoption("--probe-image", default="", metavar="IMAGE", help="another image of the probes")
+    group.addoption(
+        "--sample-above", type=int, default=SAMPLE_ABOVE, metavar="N", help="up to N nodes, each one tests all others"
+    )
+    group.addoption(
+        "--outside-name", default=OUTSIDE_NAME, metavar="NAME", help="a name outside the cluster to look up"
+    )
+    group.addoption("--probe-image", default="", metavar="IMAGE", help="another image for the probes")
     group.addoption("--events-fd", type=int, metavar="N", help="write one JSON line per event to this descriptor")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known."""
-    config.addinivalue_line("markers", f"{CONTROL_PLANE}: only for machines that run the API server")
-    config.addinivalue_line("markers", f"{NETWORK}: needed to know whether everyone reaches everyone")
+    """Register the markers."""
+    config.addinivalue_line("markers", f"{CONTROL_PLANE}: only for hosts that run the API server")
+    config.addinivalue_line("markers", f"{NETWORK}: needed to know whether every node can reach every other")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Read the inventory and tell testinfra which hosts there are; pytest.UsageError when that is not possible."""
+    """Read the inventory and give its hosts to testinfra; pytest.UsageError when that is not possible."""
     config = session.config
     if not config.option.inventory:
-        raise pytest.UsageError("--inventory FILE is needed: which cluster is to be verified?")
+        raise pytest.UsageError("--inventory FILE is required: it names the cluster to verify")
     try:
         cluster = _reached(load(Path(config.option.inventory)))
     except ProvisionerError as error:
@@ -80,23 +84,23 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _reached(cluster: Cluster) -> Cluster:
-    """Where Vagrant has made the machines, it says how."""
+    """The cluster as it is reached; where Vagrant has made the machines, it is asked how."""
     if cluster.origin is not Origin.VAGRANT:
         return cluster
-    from provisioner.labs.vagrant.access import located  # noqa: PLC0415 - only then is it needed
+    from provisioner.labs.vagrant.access import located  # noqa: PLC0415 - needed only here
 
     return located(cluster, ignore)
 
 
 def limited_to(cluster: Cluster, limit: str | None) -> frozenset[str]:
-    """Names of the hosts to check; `limit` names hosts, groups or roles (pytest.UsageError for a stranger)."""
+    """Names of the hosts to check; `limit` names hosts, groups or roles (pytest.UsageError for an unknown name)."""
     if not limit:
         return frozenset(host.name for host in cluster.hosts)
     words = {word.strip() for word in limit.split(",")}
     found = {host.name: words & {host.name, host.role.value, *host.groups} for host in cluster.hosts}
-    strangers = words.difference(*found.values())
-    if strangers:
-        raise pytest.UsageError(f"--limit: no host or group is called {', '.join(sorted(strangers))}")
+    unknown = words.difference(*found.values())
+    if unknown:
+        raise pytest.UsageError(f"--limit: no host or group is called {', '.join(sorted(unknown))}")
     return frozenset(name for name, matched in found.items() if matched)
 
 
@@ -108,7 +112,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what does not concern a host; put machines before what runs on them. Foreign tests come last."""
+    """Leave out what does not concern a host; check hosts before what runs on them. The user's own tests come last."""
     cluster = config.stash[SESSION].cluster
     strange = [
         item for item in items if item.get_closest_marker(CONTROL_PLANE) and not _is_control_plane(item, cluster)
@@ -129,7 +133,7 @@ def _rank(item: pytest.Item) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Say that a check begins."""
+    """Report that a check begins."""
     item.config.stash[STREAM].began(machine_name(item), title(item))
     return (yield)
 
@@ -138,7 +142,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say how a check ended. A failing tear-down is a failure of its own."""
+    """Report how a check ended. A failing tear-down is a failure of its own."""
     report = yield
     if report.when == "call" or not report.passed:
         error = call.excinfo.value if call.excinfo else None

@@ -1,4 +1,4 @@
-"""The objects of the probes, as kubectl wants them. Pure."""
+"""The objects of the probes, as kubectl expects them. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provisioner.verification.objects import Pod
 IMAGE = "provisioner/probe:1"
 LABEL = "app.kubernetes.io/managed-by=provisioner-verify"
 PORT = 8080
-# The port that a NetworkPolicy closes, where the plug-in promises to heed it.
+# The port that a NetworkPolicy closes, where the plug-in promises to honour it.
 CLOSED_PORT = 8081
 # The Service `by-node` leads to the first node's pod on this port, to the second's on the next.
 FIRST_PORT = 9000
@@ -20,8 +20,8 @@ BY_NODE = "by-node"
 Objects = dict[str, Any]
 
 
-def wished_image(settings: ClusterSettings) -> str:
-    """The image of the probes: the inventory's, or the bundle's, or that of the registry that has Kubernetes' own."""
+def desired_image(settings: ClusterSettings) -> str:
+    """The image of the probes: the inventory's, or the bundle's, or one from the registry of Kubernetes' own images."""
     if settings.probe_image:
         return settings.probe_image
     if settings.images_in_bundle or not settings.image_repository:
@@ -33,7 +33,7 @@ def where_from(image: str, settings: ClusterSettings) -> str:
     """What to do about an image that a node does not have."""
     if image == IMAGE and settings.images_in_bundle:
         return "its image comes from the bundle: `provisioner apply` loads it"
-    return "`probe_image` under `cluster:`, or --probe-image, names an image with busybox that the nodes can pull"
+    return "set `probe_image` under `cluster:`, or --probe-image, to an image with busybox that the nodes can pull"
 
 
 def _list(*items: Objects) -> Objects:
@@ -85,7 +85,7 @@ def _container(image: str) -> Objects:
     return {
         "name": "probe",
         "image": image,
-        # Ours is loaded and never pulled: under that name a public registry may have anyone's.
+        # Our image is loaded and never pulled: a public registry may have another image under that name.
         "imagePullPolicy": "Never" if image == IMAGE else "IfNotPresent",
         "command": ["sh", "-c", serve],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
@@ -103,9 +103,9 @@ def _container(image: str) -> Objects:
 
 
 def by_node(namespace: str, pods: Sequence[Pod]) -> Objects:
-    """A Service with a port, and a NodePort, for each pod: so each can be reached by a Service, and by its own node.
+    """A Service with a port, and a NodePort, for each pod: each can be reached through a Service and by its own node.
 
-    Its Endpoints are given: a selector would lead anywhere. Every release mirrors them for kube-proxy.
+    Its Endpoints are given: a selector would lead to any pod. Every release mirrors them for kube-proxy.
     """
     ports = [
         {"name": f"n{place}", "port": FIRST_PORT + place, "targetPort": PORT, "protocol": "TCP"}
@@ -123,7 +123,7 @@ def by_node(namespace: str, pods: Sequence[Pod]) -> Objects:
 
 
 def policy(namespace: str) -> Objects:
-    """Only `PORT` of the probes may be reached: allowed and denied at once, and in the way of nothing else."""
+    """Only `PORT` of the probes may be reached: this tests both allowed and denied, and blocks nothing else."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -1,6 +1,6 @@
-"""Looking through the cluster: a tiny web server on every node, and each of them asks the others.
+"""Testing from inside the cluster: a tiny web server on every node, and each of them asks the others.
 
-The namespace of the probes goes away in every case; what an earlier verification left when it was killed goes first.
+The probes' namespace is removed in every case; one that a killed verification has left is removed first.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Probes:
 
 @contextmanager
 def running(kubectl: Kubectl, nodes: Sequence[str], say: Callable[[str], None], image: str = IMAGE) -> Iterator[Probes]:
-    """Probes on these nodes for the length of a block; `Probes.missing` says on which nodes none did and why.
+    """Probes on these nodes for the length of a block; `Probes.missing` has the nodes where none runs, and why.
 
     Raises KubectlError, also when the namespace cannot be removed in the end.
     """
     namespace = f"provisioner-verify-{secrets.token_hex(4)}"
-    # Nobody waits: a pod of it may hang on a dead node.
+    # Do not wait: a pod in it may hang on a dead node.
     kubectl("delete", "namespace", "--selector", LABEL, "--wait=false")
     try:
         made = _apply(kubectl, probe_objects.manifest(namespace, nodes, image))
@@ -83,7 +83,7 @@ def _with_service(kubectl: Kubectl, started: Probes) -> Probes:
 
 
 def worth_waiting(seen: Iterable[Pod], nodes: Sequence[str]) -> str:
-    """Which probe may still start, in words; empty when all run or cannot."""
+    """A probe that may still start, in words; empty when all run or cannot start."""
     seen = tuple(seen)
     hopeless = {pod.node for pod in seen if pod.hopeless}
     left = missing_probes(seen, [node for node in nodes if node not in hopeless])
@@ -95,7 +95,7 @@ def missing_probes(seen: Iterable[Pod], nodes: Sequence[str]) -> dict[str, str]:
     by_node = {pod.node: pod for pod in seen}
     found = ((node, by_node.get(node)) for node in nodes)
     return {
-        node: f"is {pod.waiting or pod.phase}" if pod else "was not made"
+        node: f"is {pod.waiting or pod.phase}" if pod else "was not created"
         for node, pod in found
         if pod is None or not pod.fine
     }
@@ -114,10 +114,10 @@ def _exec(kubectl: Kubectl, namespace: str, source: Pod, script: str, *words: st
 
 def ask(kubectl: Kubectl, namespace: str, source: Pod, targets: Sequence[Target]) -> tuple[Answer, ...]:
     """Let one pod ask all targets at the same time; one `kubectl exec`."""
-    told = _exec(kubectl, namespace, source, FROM_POD, *arguments(targets))
-    return answers(told, [target.name for target in targets])
+    output = _exec(kubectl, namespace, source, FROM_POD, *arguments(targets))
+    return answers(output, [target.name for target in targets])
 
 
 def look_up(kubectl: Kubectl, namespace: str, source: Pod, target: str, asked: Name) -> tuple[Answer, ...]:
-    """Let one pod resolve a name by the cluster's DNS; `target` is what the answer is called."""
+    """Let one pod resolve a name with the cluster's DNS; `target` is the name of the answer."""
     return answers(_exec(kubectl, namespace, source, LOOK_UP, target, asked.name, asked.address), [target])

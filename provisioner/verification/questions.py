@@ -1,4 +1,4 @@
-"""What is asked from pods and machines: scripts, each for all targets of one asker at the same time.
+"""The scripts with which pods and hosts test the network, each for all targets of one source at the same time.
 
 Their arguments are `NAME ADDRESS:PORT PATTERN open|closed` for each target; they print lines of `NAME ok|failed text`.
 """
@@ -14,7 +14,7 @@ PATIENCE_S = 5
 _FROM_POD = r"""
 get() { printf 'GET / HTTP/1.0\r\n\r\n' | timeout 4 nc -w 2 "${1%:*}" "${1##*:}" 2>&1; }
 """
-# HTTP without a client, for machines that have none.
+# HTTP without a client, for hosts that have none.
 _FROM_MACHINE = r"""
 get() {
   get='exec 3<>"/dev/tcp/${1%:*}/${1##*:}" && printf "GET / HTTP/1.0\r\n\r\n" >&3 && cat <&3'
@@ -28,7 +28,7 @@ ask() {
     answer=$(get "$2")
     said=$(echo "$answer" | tail -n 1 | tr -d '\r')
     case $answer in
-      HTTP/*) seen=closed text="${said:-somebody else} answered instead of $3" ;;
+      HTTP/*) seen=closed text="${said:-another server} answered instead of $3" ;;
       *) seen=closed text=$(echo "${answer:-no answer in 2 s}" | head -n 1) ;;
     esac
     case $said in $3) seen=open text=$said ;; esac
@@ -42,22 +42,22 @@ wait
 """.replace("PATIENCE_S", str(PATIENCE_S))
 FROM_POD = _FROM_POD + _ASK
 FROM_MACHINE = _FROM_MACHINE + _ASK
-# $1: what the answer is called; $2: the name; $3: the address that it has to have, or nothing when any will do.
-# The server's own address stands before the first `Name:`. Of IPv4 and IPv6 one may be unknown: an address is enough.
+# $1: the name of the answer; $2: the name to look up; $3: the address that it must have, or nothing for any address.
+# The server's own address stands before the first `Name:`. The IPv4 or the IPv6 address may be unknown: one is enough.
 LOOK_UP = r"""
 said=$(timeout 8 nslookup "$2" 2>&1)
 seen=$(echo "$said" | sed -n '/^Name:/,$s/^Address[^:]*: *\([0-9a-f.:]*\).*/\1/p' | tr '\n' ' ')
-wished=${3:+ $3 }
+desired=${3:+ $3 }
 case " $seen" in
   " ") echo "$1 failed $2: $(echo "${said:-no answer in 8 s}" | grep -v '^Server:\|^Address:\|^$' | head -n 1)" ;;
-  *"${wished:- }"*) echo "$1 ok" ;;
+  *"${desired:- }"*) echo "$1 ok" ;;
   *) echo "$1 failed $2 is ${seen% } and not $3" ;;
 esac
 """
-# The largest packet that passes from a pod, unfragmented, with the machine's own ping in the pod's network.
+# The path MTU from a pod, measured with the host's own ping in the pod's network namespace.
 # $1: the pod's name; then pairs NAME ADDRESS. 28 bytes are the headers of IP and ICMP. A target that answers no ping
-# at all gives no line, nor does a machine without ping(8): that says nothing about sizes.
-# The sizes below the pod's own are those that links and tunnels usually leave.
+# at all gives no line, nor does a host without ping(8): that says nothing about sizes.
+# The sizes below the pod's own MTU are those that links and tunnels usually leave.
 LARGEST = r"""
 PATH=$PATH:/usr/sbin:/sbin
 pid=$(grep -lsxz "POD_NAME=$1" /proc/[0-9]*/environ | head -n 1); pid=${pid#/proc/}; pid=${pid%/environ}; shift
@@ -78,7 +78,7 @@ measure() {
     middle=$(((low + high) / 2))
     if passes "$target" "${!middle}" 1; then low=$middle; else high=$middle; fi
   done
-  echo "$name failed of packets as large as the pod sends ($own bytes) none arrive, of ${!low} bytes they do"
+  echo "$name failed packets as large as the pod's MTU ($own bytes) do not arrive, packets of ${!low} bytes do"
 }
 while [ $# -gt 0 ]; do measure "$1" "$2" & shift 2; done
 wait
@@ -87,9 +87,9 @@ wait
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to ask: a name for the answer, `address:port`, a pattern of what it says, and whether it had better not.
+    """What to ask: a name for the answer, `address:port`, a pattern for its text, and whether it must not answer.
 
-    Without a pattern any HTTP server would do: where a Service is not known yet, a proxy on the way may answer.
+    Without a pattern any HTTP server would pass: where a Service is not known yet, a proxy on the way may answer.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name to look up, and the address that it must have; empty where any will do."""
+    """A name to look up, and the address that it must have; empty for any address."""
 
     name: str
     address: str = ""
@@ -108,7 +108,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was heard from a target; `text` is what it said, or the error."""
+    """The answer of a target; `text` is what it said, or the error."""
 
     target: str
     ok: bool
@@ -128,6 +128,6 @@ def heard(text: str) -> dict[str, Answer]:
 
 
 def answers(text: str, targets: Sequence[str]) -> tuple[Answer, ...]:
-    """The same for these targets; one without a line has not answered either."""
+    """The same for these targets; a target without a line has not answered."""
     found = heard(text)
     return tuple(found.get(target, Answer(target, False, "no answer in time")) for target in targets)

@@ -1,7 +1,7 @@
-"""`verify`: run the suite in a pytest of its own and turn what it says into events and findings.
+"""`verify`: run the suite in its own pytest process and turn its output into events and findings.
 
-A process of its own, because pytest changes the interpreter it lives in, and a user's own pytest configuration and
-plug-ins are none of our business.
+It has its own process because pytest changes the interpreter that it runs in, and because the user's own pytest
+configuration and plug-ins must not be used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLUGIN = "provisioner.verification.plugin"
 # pytest's own exit codes: 0 all passed, 1 some failed, 4 usage; https://docs.pytest.org/en/stable/reference/exit-codes.html
 _ANSWERS = (0, 1)
 _USAGE = 4
-# The suite removes its probes when it is interrupted; that takes as long as a namespace needs to go.
+# The suite removes its probes when it is interrupted; that takes as long as the deletion of a namespace.
 _CLEAN_UP_S = 90
 
 
@@ -54,9 +54,9 @@ EVERYTHING = Scope()
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """How the suite ended. `not_checked` counts checks that another failure made impossible (never fine).
+    """How the suite ended. `not_checked` counts checks that another failure made impossible (never counted as passed).
 
-    `reaches` say who reaches whom in the network, empty when that was not found out.
+    `reaches` say which targets were reached in the network, empty when that was not tested.
     """
 
     passed: int
@@ -68,15 +68,15 @@ class VerificationResult:
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong, and everything was looked at."""
+        """Nothing is wrong, and everything was checked."""
         return not self.failed
 
 
 def verify(cluster: Cluster, listen: Listener, scope: Scope = EVERYTHING) -> VerificationResult:
-    """Check the machines and look through the cluster; nothing stays behind on either.
+    """Check the hosts and the cluster; nothing is left behind on either.
 
-    UsageError when there is no such host or the JUnit file cannot be written; ProvisionerError when the suite itself
-    broke. What is wrong with the cluster is no error but the result.
+    UsageError when a host is unknown or the JUnit file cannot be written; ProvisionerError when the suite itself
+    failed. What is wrong with the cluster is not an error but the result.
     """
     began_s = time.monotonic()
     limit = scope.limit
@@ -89,21 +89,21 @@ def verify(cluster: Cluster, listen: Listener, scope: Scope = EVERYTHING) -> Ver
 
 
 def _check_usage(names: tuple[str, ...], limit: frozenset[str] | None) -> None:
-    strangers = sorted((limit or frozenset()) - set(names))
-    if strangers or not names:
+    unknown = sorted((limit or frozenset()) - set(names))
+    if unknown or not names:
         raise UsageError(
-            f"the inventory has no host {', '.join(strangers)}", hint="`provisioner inventory show` lists them"
+            f"the inventory has no host {', '.join(unknown)}", hint="`provisioner inventory show` lists the hosts"
         )
 
 
 def require_writable(path: Path | None) -> None:
-    """UsageError when a file that is to be written at the end cannot be."""
+    """UsageError when a file that will be written at the end cannot be written."""
     if path and not (path.absolute().parent.is_dir() and os.access(path.absolute().parent, os.W_OK)):
-        raise UsageError(f"cannot write {path}", hint="make its directory first")
+        raise UsageError(f"cannot write {path}", hint="create its directory first")
 
 
 def _command(cluster: Cluster, names: Sequence[str], scope: Scope) -> list[str]:
-    """Call pytest without anyone's configuration, conftest or plug-ins but testinfra's and ours."""
+    """The call of pytest without any configuration, conftest or plug-ins except testinfra's and ours."""
     suite = str(files(SUITE))
     command = [sys.executable, "-m", "pytest", "--pyargs", SUITE]
     command += [f"--rootdir={suite}", f"-c{os.devnull}", "--noconftest"]
@@ -114,13 +114,13 @@ def _command(cluster: Cluster, names: Sequence[str], scope: Scope) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without pytest's own variables; https://docs.pytest.org/en/stable/reference/reference.html."""
+    """Our environment without pytest's own variables; https://docs.pytest.org/en/stable/reference/reference.html."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def _events(command: list[str], listen: Listener) -> Iterator[dict[str, Any]]:
-    """Run pytest, pass on what happens while it happens, give what has ended."""
+    """Run pytest, pass on its events as they happen, and yield those of what has ended."""
     with tempfile.TemporaryFile() as output, _pytest(command, output) as (process, pipe):
         for line in pipe:
             event = _visible(json.loads(line))
@@ -132,9 +132,9 @@ def _events(command: list[str], listen: Listener) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _pytest(command: list[str], output: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
-    """A running pytest and the pipe it tells its story on; it is joined in every case.
+    """A running pytest and the pipe that it writes its events to; its end is waited for in every case.
 
-    Ctrl-C is for us alone (hence the new session): we pass it on once, and pytest removes the probes.
+    Only we get Ctrl-C (hence the new session): we pass it on once, and pytest removes the probes.
     """
     reading, writing = os.pipe()
     with os.fdopen(reading, encoding="utf-8") as pipe:
@@ -170,12 +170,12 @@ def _check_exit(code: int, output: IO[bytes]) -> None:
     output.seek(0)
     lines = visible(output.read().decode(errors="replace")).strip().splitlines()
     if code == _USAGE:
-        raise UsageError("the verification could not begin", details="\n".join(lines[-10:]))
-    raise ProvisionerError(f"the verification itself broke (pytest: {code})", details="\n".join(lines[-20:]))
+        raise UsageError("the verification could not start", details="\n".join(lines[-10:]))
+    raise ProvisionerError(f"the verification itself failed (pytest: {code})", details="\n".join(lines[-20:]))
 
 
 def _visible(value: Any) -> Any:
-    """What was heard on machines, with what a terminal would obey written out: in JSON it arrives in disguise."""
+    """The hosts' answers with terminal control characters made visible: in JSON they arrive escaped."""
     if isinstance(value, dict):
         return {name: _visible(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -200,14 +200,14 @@ def _reaches(event: dict[str, Any]) -> tuple[Reach, ...]:
     return tuple(Reach(**reach) for reach in event["reaches"])
 
 
-# What could not be checked is no news by itself: its cause is told as a failure.
+# A check that could not be made is not reported by itself: its cause is reported as a failure.
 _OUTCOMES = {"passed": Outcome.OK, "skipped": Outcome.SKIPPED, "not checked": Outcome.SKIPPED}
 
 
 def result(ended: Iterable[dict[str, Any]]) -> VerificationResult:
-    """Count what has ended. What could not be checked is told once, by the failure that is its cause."""
-    told = tuple(ended)
-    ended = [event for event in told if event["event"] == "ended"]
+    """Count what has ended. Checks that could not be made are reported once, by the failure that is their cause."""
+    events = tuple(ended)
+    ended = [event for event in events if event["event"] == "ended"]
     outcomes = Counter(event["outcome"] for event in ended)
     causes = Counter(event["cause"] for event in ended if event["cause"])
     return VerificationResult(
@@ -216,12 +216,12 @@ def result(ended: Iterable[dict[str, Any]]) -> VerificationResult:
         seconds=sum(event["seconds"] for event in ended),
         not_checked=causes.total(),
         skipped=_skipped(event for event in ended if event["outcome"] == "skipped"),
-        reaches=tuple(reach for event in told if event["event"] == "network" for reach in _reaches(event)),
+        reaches=tuple(reach for event in events if event["event"] == "network" for reach in _reaches(event)),
     )
 
 
 def _skipped(events: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    """One line for a check that was skipped on several machines for the same reason."""
+    """One line for a check that was skipped on several hosts for the same reason."""
     hosts: dict[tuple[str, str], list[str]] = {}
     for event in events:
         hosts.setdefault((event["title"], event["message"]), []).append(event["host"])
@@ -229,7 +229,7 @@ def _skipped(events: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def _named(event: dict[str, Any]) -> list[Problem]:
-    """What has a name of its own; the check that found it is only where it was looked for."""
+    """The problems with their own rule names; the check that found them has no finding of its own."""
     return [Problem(**problem | {"severity": Severity(problem["severity"])}) for problem in event["problems"]]
 
 

@@ -1,6 +1,6 @@
-"""What one machine showed of itself: `look.sh` over there, parsed here. Pure but for reading the script.
+"""The state of one host: the output of `look.sh`, which runs there, parsed. Pure except reading the script.
 
-Absent things are empty values; only output that is not the script's at all is an error.
+Missing things are empty values; only output that is not the script's is an error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was written down of the node's network: interface, address with prefix, and largest packet in bytes."""
+    """The recorded decision about the node's network: interface, address with prefix, and MTU in bytes."""
 
     interface: str
     address: str
@@ -50,17 +50,17 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One machine. Lines that come from many files are pairs of (path, line).
+    """One host. Lines that come from many files are pairs of (path, line).
 
-    `cgroup_drivers` are pairs of a runtime, or `pods` for what the kernel has, and the driver; `addresses` of an
-    interface and an address of it; `packet_bytes` by interface.
+    `cgroup_drivers` are pairs of a runtime, or `pods` for what the kernel shows, and the driver; `addresses` are pairs
+    of an interface and one of its addresses; `packet_bytes` is the MTU by interface.
     """
 
     clock_s: float
     is_root: bool
     hostname: str
     packages: dict[str, str]
-    programs: dict[str, str]
+    binaries: dict[str, str]
     holds: frozenset[str]
     units: dict[str, Unit]
     cgroup_drivers: tuple[tuple[str, str], ...]
@@ -88,7 +88,7 @@ class Seen:
 
     @property
     def well(self) -> bool:
-        """The kubelet says so."""
+        """The kubelet reports that it is healthy."""
         return self.healthz == "ok"
 
 
@@ -99,16 +99,16 @@ def pod_prefix(pod_cidr: str) -> str:
 
 
 def sections(text: str, separator: str) -> dict[str, str]:
-    """Cut the script's output at its `separator name` lines; ValueError when it did not come to its end."""
+    """Split the script's output at its `separator name` lines; ValueError when the end is missing."""
     parts = re.split(rf"^{re.escape(separator)} (\S+)\n", text, flags=re.MULTILINE)
     found = dict(zip(parts[1::2], parts[2::2], strict=True))
     if "end" not in found:
-        raise ValueError("the machine's answer broke off")
+        raise ValueError("the host's answer is incomplete")
     return found
 
 
 def read(text: str, separator: str) -> Seen:
-    """Understand the script's output; ValueError when it is not that."""
+    """Parse the script's output; ValueError when it is something else."""
     part = sections(text, separator)
     lines = {name: tuple(line for line in body.splitlines() if line.strip()) for name, body in part.items()}
     return Seen(
@@ -116,7 +116,7 @@ def read(text: str, separator: str) -> Seen:
         is_root=part["user"].strip() == "0",
         hostname=part["hostname"].strip(),
         packages=packages(lines["packages"]),
-        programs=programs(lines["programs"]),
+        binaries=binaries(lines["programs"]),
         holds=frozenset(lines["holds"]),
         units=units(part["units"]),
         cgroup_drivers=drivers(lines["cgroup-drivers"]),
@@ -145,10 +145,10 @@ def read(text: str, separator: str) -> Seen:
 
 
 def decided(text: str) -> Decided | None:
-    """The network record; None when there is none, or none that can be read."""
+    """The network record; None when it is missing or cannot be read."""
     try:
-        told = json.loads(text)
-        return Decided(str(told["interface"]), str(told["address"]), int(told["mtu"]))
+        record = json.loads(text)
+        return Decided(str(record["interface"]), str(record["address"]), int(record["mtu"]))
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -164,14 +164,14 @@ def packages(lines: tuple[str, ...]) -> dict[str, str]:
     return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
 
 
-def programs(lines: tuple[str, ...]) -> dict[str, str]:
-    """`{kubelet: 1.20.2}` from what programs without a package say of themselves."""
+def binaries(lines: tuple[str, ...]) -> dict[str, str]:
+    """`{kubelet: 1.20.2}` from what binaries without a package report."""
     rows = (line.split() for line in lines)
     return {row[0]: row[1] for row in rows if len(row) == 2}
 
 
 def drivers(lines: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """`(docker, systemd)` from `docker systemd`; whoever is silent is left out."""
+    """`(docker, systemd)` from `docker systemd`; a runtime that reports nothing is left out."""
     rows = (line.split() for line in lines)
     return tuple((row[0], row[1]) for row in rows if len(row) == 2)
 
@@ -205,7 +205,7 @@ def joined(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 
 def fstab_swaps(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """What /etc/fstab would swap on after a reboot."""
+    """The devices on which /etc/fstab turns swap on at boot."""
     rows = (line.split() for line in lines if not line.lstrip().startswith("#"))
     return tuple(row[0] for row in rows if len(row) > 2 and row[2] == "swap")
 

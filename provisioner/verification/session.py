@@ -1,4 +1,4 @@
-"""One verification: the cluster, the machines to check, and what was seen of them, each looked at once."""
+"""One verification: the cluster, the hosts to check, and what was seen on them; each host is looked at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONFIG = "ssh_config"
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a machine showed, and how many seconds its clock is ahead of ours (0 when it cannot be told apart)."""
+    """What a host showed, and how many seconds its clock is ahead of ours (0 when no difference can be measured)."""
 
     seen: Seen
     clock_ahead_s: float
@@ -33,7 +33,7 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """A machine that did not answer, and why."""
+    """A host that did not answer, and why."""
 
     message: str
     hint: str
@@ -41,7 +41,7 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the network is tried: see the command line's options of these names. Without an image: the inventory's."""
+    """How the network is tested: see the command line options of these names. Without an image: the inventory's."""
 
     sample_above: int = SAMPLE_ABOVE
     outside_name: str = OUTSIDE_NAME
@@ -67,12 +67,12 @@ class Session:
         return tuple(host for host in self.cluster.hosts if host.name in self.checked)
 
     def spec(self, host: Host) -> str:
-        """What testinfra calls this host."""
+        """testinfra's name for this host."""
         return connection.host_spec(host, self.config, self.cluster.settings.ssh.connect_timeout_s)
 
     @cached_property
     def looks(self) -> dict[str, Looked | Unreachable]:
-        """All hosts to check and all control planes, looked at side by side, one round trip each."""
+        """All hosts to check and all control planes, looked at in parallel, one round trip each."""
         wanted = [
             host for host in self.cluster.hosts if host.name in self.checked or host in self.cluster.control_planes
         ]
@@ -85,7 +85,7 @@ class Session:
 
     @cached_property
     def leader(self) -> Kubectl | None:
-        """Run kubectl on the first control plane whose own API server is well."""
+        """Run kubectl on the first control plane whose own API server is ready."""
         for host in self.cluster.control_planes:
             found = self.looks[host.name]
             if isinstance(found, Looked) and found.seen.readyz == "ok":
@@ -93,7 +93,7 @@ class Session:
         return None
 
     def turn(self, leader: Kubectl) -> list[str]:
-        """What holds the lock on the leader that keeps two verifications apart."""
+        """The command that holds the lock on the leader, so that only one verification runs probes."""
         host = self.cluster.host(leader.name)
         who = f"{getuser()} on {gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
         return turn.command(["ssh", "-F", str(self.config), host.name], who, become=host.become)
@@ -104,7 +104,7 @@ class Session:
 
 
 def look(host: Any, pod_prefix: str) -> Looked | Unreachable:
-    """Send the script to one machine."""
+    """Send the script to one host."""
     separator = secrets.token_hex(8)
     began_s = time.time()
     try:
@@ -116,10 +116,10 @@ def look(host: Any, pod_prefix: str) -> Looked | Unreachable:
     try:
         found = seen.read(output, separator)
     except ValueError as error:
-        return Unreachable(str(error), "look at the machine's load and its log")
+        return Unreachable(str(error), "check the host's load and its log")
     return Looked(found, clock_ahead_s(found.clock_s, began_s, time.time()))
 
 
 def clock_ahead_s(there_s: float, began_s: float, ended_s: float) -> float:
-    """How far a clock read between two moments of ours is ahead (or, negative, behind); 0 when it fits."""
+    """How far a clock that was read between two of our times is ahead (negative: behind); 0 when it is between them."""
     return max(there_s - ended_s, 0.0) + min(there_s - began_s, 0.0)

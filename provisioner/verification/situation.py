@@ -1,4 +1,4 @@
-"""What the rules of the causes look at: who did not reach whom, and how the machines at both ends are wired. Pure."""
+"""What the rules of the causes look at: the paths that do not work, and how the hosts at both ends are wired. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from provisioner.verification.objects import NameServers
 from provisioner.verification.paths import NetworkPath
 from provisioner.verification.wiring import Wiring
 
-# For the way to a node's own address in `Wiring.ways`; that to its pod goes by the node's name alone.
+# Prefix of the way to a node's own address in `Wiring.ways`; the way to its pod has the node's name alone.
 NODE = "node:"
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What there is to explain, and what it can be explained with.
+    """What has to be explained, and the data to explain it with.
 
     `unwell` are nodes on which no probe could be started; `wirings` and `addresses` are by node; `dns` is the
     cluster's own, None where it has none.
@@ -31,13 +31,13 @@ class Situation:
     dns: NameServers | None = None
 
     def ends(self, *paths: NetworkPath) -> list[str]:
-        """Machines at one end of a path that does not work (of these paths, or of any), as far as they were seen."""
+        """Hosts at one end of a path that does not work (of these paths, or of any), as far as they answered."""
         holes = (hole for hole in self.holes if not paths or hole.path in paths)
         return [name for name in dict.fromkeys(end for hole in holes for end in (hole.source, hole.target))
                 if name in self.wirings]  # fmt: skip
 
     def between(self, *paths: NetworkPath) -> list[tuple[str, str]]:
-        """Pairs of machines between which a path does not work, in both directions: answers have to come back."""
+        """Pairs of hosts between which a path does not work, in both directions: answers have to come back."""
         holes = [hole for hole in self.holes if not paths or hole.path in paths]
         there = [(hole.source, hole.target) for hole in holes if hole.source != hole.target]
         both = dict.fromkeys(pair for one, other in there for pair in ((one, other), (other, one)))

@@ -1,4 +1,4 @@
-"""What happens in the suite, as JSON lines on a pipe, for whoever started it."""
+"""What happens in the suite, as JSON lines on a pipe, for the process that started it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provisioner.verification.expect import NotChecked, told
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The writing end; without a file it is silent."""
+    """The writing end; without a file it writes nothing."""
 
     file: IO[str] | None
 
@@ -31,7 +31,7 @@ class Stream:
         try:
             self.file.write(json.dumps({"event": event, **values}) + "\n")
         except BrokenPipeError:
-            pytest.exit("nobody listens any more", returncode=1)
+            pytest.exit("the process that reads the events has ended", returncode=1)
 
     def began(self, host: str, title: str) -> None:
         """A check begins."""
@@ -42,7 +42,7 @@ class Stream:
         self._write("waiting", host=host, what=what)
 
     def ended(self, check: tuple[str, str, str], report: pytest.TestReport, error: BaseException | None) -> None:
-        """A check (rule, host, title) is over; `error` is what ended it before its time."""
+        """A check (rule, host, title) has ended; `error` is the exception that ended it early."""
         rule, host, title = check
         cause = error.cause if isinstance(error, NotChecked) else ""
         message, hint = told(error) if error else ("", "")
@@ -61,5 +61,5 @@ class Stream:
         )
 
     def network(self, reaches: Iterable[Reach]) -> None:
-        """Who reaches whom."""
+        """Which targets were reached, and which not."""
         self._write("network", reaches=[asdict(reach) for reach in reaches])

@@ -1,6 +1,6 @@
-"""The walk through the cluster: start the probes, let them and the machines ask each other, remove them.
+"""The survey of the network: start the probes, let them and the hosts ask each other, remove them.
 
-What was heard is values: one `Reach` for each question that was put.
+The answers are values: one `Reach` for each question.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from provisioner.verification.walk import Asked, Walk
 
 @dataclass(frozen=True)
 class Survey:
-    """What was heard.
+    """The answers.
 
-    `missing` are nodes without a probe, with the reason; `pod_ips` the others' by node; `causes` what on the machines
-    explains the rest; `trouble` is what kept the survey from its end; `idle` when there was no node to survey.
+    `missing` are nodes without a probe, with the reason; `pod_ips` the others' by node; `causes` what on the hosts
+    explains failed paths; `trouble` is what stopped the survey early; `idle` is true when there was no node to survey.
     """
 
     reaches: tuple[Reach, ...] = ()
@@ -34,7 +34,7 @@ class Survey:
     idle: bool = False
 
     def by(self, path: NetworkPath, source: str) -> tuple[Reach, ...]:
-        """What that node heard on that path."""
+        """The answers that node got on that path."""
         return self._grouped.get((path, source), ())
 
     @cached_property
@@ -53,7 +53,7 @@ def take(
     say: Callable[[str], None],
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Survey:
-    """The whole walk, when it is its `turn`; whatever goes wrong is in the answer, and the probes are removed."""
+    """The whole survey, when it is its `turn`; what goes wrong is in the result, and the probes are always removed."""
     if not asked.nodes:
         return Survey(idle=True)
     survey = Survey()
@@ -61,7 +61,7 @@ def take(
         with turn(), probes.running(kubectl, asked.nodes, say, asked.image) as started:
             pod_ips = {pod.node: pod.ip for pod in started.pods}
             survey = Survey(Walk(kubectl, asked, started).reaches(), started.missing, pod_ips)
-            say("the probes' namespace to go away")
+            say("the deletion of the probes' namespace")
     except AskError as error:
         survey = replace(survey, trouble=str(error))
     return survey

@@ -1,6 +1,6 @@
-"""One verification's probes at a time: a lock on the leader that lasts as long as the connection that took it.
+"""Only one verification runs probes at a time: a lock on the leader that lasts as long as the connection that took it.
 
-So a verification that is killed, or loses its machine, holds up nobody; and no clock has a say.
+So a verification that is killed, or whose machine is lost, does not block other ones; and no clock is involved.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from subprocess import DEVNULL, PIPE
 
 from provisioner.verification.kubectl import AskError
 
-# In memory, and for root alone: anyone who can open a file may hold its lock for ever. Not in /run/provisioner, which
-# is a run's own and goes with it.
+# In memory, and only for root: a user who can open a file can hold its lock for ever. Not in /run/provisioner, which
+# belongs to a run and is removed with it.
 PATH = "/run/provisioner.verifying"
 WAIT_S = 120
 _END_S = 10
-# $1: the file; $2: who we are; $3: how many seconds to wait. It holds the lock until its input ends; where the network
-# between has died silently, nobody tells it so, hence the hour.
+# $1: the file; $2: who we are; $3: how many seconds to wait. It holds the lock until its input ends; when the network
+# fails silently, its input does not end, hence the limit of an hour.
 _SCRIPT = """
 umask 077; exec 9>>"$1"
 flock -n 9 || { echo "busy $(cat -- "$1")"; flock -w "$3" 9 || { echo late; exit; }; }
@@ -30,18 +30,18 @@ timeout 3600 cat >/dev/null
 
 
 class BusyError(AskError):
-    """Another verification of the cluster did not come to its end in time."""
+    """Another verification of the cluster did not end in time."""
 
 
 def command(ssh: Sequence[str], who: str, *, become: bool = False) -> list[str]:
-    """What takes the lock and holds it, by this way of calling ssh; `who` is told to those who wait."""
+    """The command that takes and holds the lock through this ssh call; runs that wait are shown `who`."""
     sudo = ["sudo", "-n"] if become else []
     return [*ssh, shlex.join([*sudo, "/bin/sh", "-c", _SCRIPT, "turn", PATH, who, str(WAIT_S)])]
 
 
 @contextmanager
 def taken(argv: Sequence[str], say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock for the length of a block; BusyError when it is not free in time, AskError when nobody answers."""
+    """Hold the lock for the length of a block; BusyError when it is not free in time, AskError without an answer."""
     # A session of its own: Ctrl-C must not free the lock while the probes are being removed.
     with subprocess.Popen(argv, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True, start_new_session=True) as process:
         try:
@@ -61,8 +61,8 @@ def _wait(process: subprocess.Popen[str], say: Callable[[str], None]) -> None:
             other = f" by {told}" if told else ""
             say(f"another verification of this cluster{other} to end")
         if word == "late":
-            raise BusyError(f"another verification of this cluster{other} is at work: wait for it, and verify again")
-    raise AskError("lost the connection while waiting for our turn to verify")
+            raise BusyError(f"another verification of this cluster{other} is running: wait for it, then verify again")
+    raise AskError("lost the connection while waiting for another verification to end")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline, saying for what."""
+"""Waiting for a condition, with a deadline, and reporting what is awaited."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T], left: Callable[[T], str], timeout_s: float, say: Callable[[str], None]) -> T:
-    """Look until nothing is left to wait for (`left` gives no words) or time is over; what was seen last."""
+    """Look until nothing is left to wait for (`left` gives no words) or the time is over; returns the last look."""
     deadline = time.monotonic() + timeout_s
     said = ""
     while True:

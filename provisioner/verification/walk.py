@@ -1,4 +1,4 @@
-"""The questions of a survey: who asks whom, on which path."""
+"""The questions of a survey: which source asks which target, on which path."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from provisioner.verification.probe_objects import CLOSED_PORT, IMAGE, PORT
 from provisioner.verification.probes import Probes
 from provisioner.verification.questions import Name, Target
 
-# sshd lets ten sessions share a connection (MaxSessions), and kubectl takes about 50 MB on the control plane each.
+# sshd lets ten sessions share a connection (MaxSessions), and each kubectl takes about 50 MB on the control plane.
 _AT_ONCE = 5
-# Above this many nodes each asks some of the others: 20 nodes are 400 pairs on each path.
+# Above this many nodes each asks only some of the others: 20 nodes are 400 pairs on each path.
 SAMPLE_ABOVE = 20
-# The plug-ins that promise to heed a NetworkPolicy, by the inventory's word for them.
+# The plug-ins that promise to honour a NetworkPolicy, by their name in the inventory.
 KEEPS_POLICIES = frozenset({"calico", "cilium", "kube-router", "weave"})
 # What Go's HTTPS servers say to plain HTTP: net/http, `conn.serve`.
 _API_SAYS = "Client sent an HTTP request*"
-# Most machines can look it up that can look up anything.
+# Almost every host that can look up any name can look up this one.
 OUTSIDE_NAME = "kubernetes.io"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who takes part and what is asked.
+    """Which nodes and hosts take part, and what is asked.
 
     `nodes` are all ready nodes; `hosts` testinfra's hosts and `addresses` the nodes' own, both by node. `names` to
-    look up are by path, empty where there is no DNS, whose servers are `dns`; `policies` when the plug-in promises to
-    heed them.
+    look up are by path, empty without DNS; `dns` are its servers; `policies` is true when the plug-in promises to
+    honour them.
     """
 
     nodes: Sequence[str]
@@ -59,7 +59,7 @@ class Walk:
     started: Probes
 
     def reaches(self) -> tuple[Reach, ...]:
-        """All answers. Sizes are measured after the rest: a full line is no narrow one. Policies come last."""
+        """All answers. Sizes are measured after the rest: a busy link can look like a narrow one. Policies are last."""
         found = [*self._put([*self._from_pods(), *self._from_machines(), *self._names()]), *self._put(self._sizes())]
         return (*found, *(self._policies() if self.asked.policies else ()))
 
@@ -75,7 +75,7 @@ class Walk:
         return next(pod for pod in self.started.pods if pod.node == node)
 
     def _target(self, path: NetworkPath, node: str, address: str) -> Target:
-        """That node's pod, and no other, by whatever address."""
+        """That node's pod, and no other, at any address."""
         return Target(word(path, node), address, self._pod(node).name)
 
     def _direct(self, path: NetworkPath, nodes: Iterable[str]) -> list[Target]:
@@ -109,8 +109,8 @@ class Walk:
         return Question(node, names, lambda: probes.ask(self.kubectl, namespace, pod, targets))
 
     def _from_machines(self) -> list[Question]:
-        everybody = self._pairs()
-        return [self._from_machine(node, everybody[node]) for node in self.asked.hosts if node in everybody]
+        others = self._pairs()
+        return [self._from_machine(node, others[node]) for node in self.asked.hosts if node in others]
 
     def _from_machine(self, node: str, nodes: Sequence[str]) -> Question:
         ports = [
@@ -135,17 +135,17 @@ class Walk:
         return Question(node, (target,), lambda: ask(self.kubectl, self.started.namespace, pod, target, name))
 
     def _sizes(self) -> list[Question]:
-        everybody, hosts = self._pairs(), self.asked.hosts
-        return [self._size(node, hosts[node], everybody[node]) for node in hosts if node in everybody]
+        others, hosts = self._pairs(), self.asked.hosts
+        return [self._size(node, hosts[node], others[node]) for node in hosts if node in others]
 
     def _size(self, node: str, host: Any, nodes: Sequence[str]) -> Question:
         pod = self._pod(node)
-        targets = {word(NetworkPath.LARGEST_PACKET, other): self._pod(other).ip for other in nodes if other != node}
-        # What was not measured is no answer; so nothing is expected.
+        targets = {word(NetworkPath.PATH_MTU, other): self._pod(other).ip for other in nodes if other != node}
+        # A size that was not measured is not an answer, so none is expected.
         return Question(node, (), lambda: largest_from(host, pod.name, targets) if targets else ())
 
     def _policies(self) -> list[Reach]:
-        """Whom a policy lets through and whom not; a port that was closed before the policy proves nothing."""
+        """What a policy lets through and what not; a port that was closed before the policy proves nothing."""
         before = self._put(self._about_policies(closed=False))
         probes.close_a_port(self.kubectl, self.started.namespace)
         after = self._put(self._about_policies(closed=True))
@@ -166,12 +166,12 @@ class Walk:
 
 
 def promises_policies(network: AnyNetwork) -> bool:
-    """Whether the plug-in promises to heed NetworkPolicies: known of most; of any other the inventory says it."""
+    """Whether the plug-in promises to honour NetworkPolicies: known of most; for a manifest the inventory says it."""
     return network.type in KEEPS_POLICIES or (isinstance(network, ManifestNetwork) and network.network_policies)
 
 
 def names_to_look_up(hosts: Mapping[str, Any], inside: Name, outside: str) -> dict[NetworkPath, Name]:
-    """A Service's name, and one of the world's when all machines can look that up themselves."""
+    """A Service's name, and a name outside the cluster when all hosts can look that up themselves."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         known = list(pool.map(lambda host: _can_look_up(host, outside), hosts.values()))
     there = {NetworkPath.DNS_OUTSIDE: Name(outside)} if known and all(known) else {}

@@ -1,4 +1,4 @@
-"""How a machine's network is wired: `wiring.sh` over there, parsed here. Pure but for reading the script."""
+"""How a host's network is wired: the output of `wiring.sh`, which runs there, parsed. Pure but for reading it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RP_FILTER = re.compile(r"net\.ipv4\.conf\.(.+)\.rp_filter")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network device; `vxlan_port` is 0 for what is no VXLAN. `sent` and `received` count packets."""
+    """A network device; `vxlan_port` is 0 for one that is not a VXLAN. `sent` and `received` count packets."""
 
     name: str
     mtu_bytes: int
@@ -29,7 +29,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The route that is taken to an address; `via` is empty for what is connected directly."""
+    """The route to an address; `via` is empty for an address that is directly connected."""
 
     device: str
     via: str = ""
@@ -38,7 +38,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """Where a VXLAN device or bridge sends frames for a MAC address; `to` is a machine's address, or empty."""
+    """Where a VXLAN device or bridge sends frames for a MAC address; `to` is a host's address, or empty."""
 
     mac: str
     device: str
@@ -47,7 +47,7 @@ class Forwarding:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """One machine. `addresses` are its devices by address; `ways` the routes to those it was asked about, by name."""
+    """One host. `addresses` are its devices by address; `ways` the routes to the targets that were asked, by name."""
 
     tables: tuple[Table, ...] = ()
     forwards: bool = True
@@ -67,12 +67,12 @@ class Wiring:
         return tuple(link for link in self.links.values() if link.vxlan_port)
 
     def rp_filter(self, device: str) -> int:
-        """The setting that counts: the higher one of the device's and `all`; kernel.org, ip-sysctl."""
+        """The value that applies: the higher one of the device's and `all`; kernel.org, ip-sysctl."""
         return max(self.rp_filters.get("all", 0), self.rp_filters.get(device, 0))
 
 
 def read(text: str, separator: str) -> Wiring:
-    """Understand the script's output; ValueError when it is not that."""
+    """Parse the script's output; ValueError when it is something else."""
     part = sections(text, separator)
     lines = {name: tuple(line for line in body.splitlines() if line.strip()) for name, body in part.items()}
     settings = sysctls(lines["sysctls"])
@@ -125,7 +125,7 @@ def forwarding(line: str) -> Forwarding:
 
 
 def ways(lines: Iterable[str]) -> dict[str, Way]:
-    """Ways by name from lines such as `w2 10.244.2.0/24 via 172.30.0.12 dev eth0`; a name alone has none."""
+    """Ways by name from lines such as `w2 10.244.2.0/24 via 172.30.0.12 dev eth0`; a name alone has no route."""
     rows = (line.split() for line in lines)
     return {row[0]: Way(_after("dev", row), _after("via", row), row[1] == "default") for row in rows if len(row) > 1}
 

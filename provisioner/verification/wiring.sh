@@ -1,6 +1,6 @@
-# How one machine's network is wired, in sections; sent once to each machine that may be why somebody is not reached
-# (bash, root). It reads only. What is absent gives an empty section, never a failure.
-# $1: a line of its own before each section's name; then pairs NAME ADDRESS, to which the way is shown.
+# Shows how one host's network is wired, in sections; sent once to each host that may be the cause of a path that does
+# not work (bash, root). It only reads. What is missing gives an empty section, never a failure.
+# $1: a separator before each section's name; then pairs NAME ADDRESS: the route to each address is shown.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 export PATH LC_ALL
 exec </dev/null 2>/dev/null
@@ -9,7 +9,7 @@ separator=$1
 shift
 section() { printf '\n%s %s\n' "$separator" "$1"; }
 
-# Both kinds of iptables may have rules at the same time. kube-proxy's own chains are long, and no firewall.
+# Both kinds of iptables may have rules at the same time. kube-proxy's own chains are long, and are not a firewall.
 firewall() {
     if command -v iptables-nft-save iptables-legacy-save >/dev/null; then
         iptables-nft-save
@@ -26,7 +26,7 @@ ways() {
     done
 }
 
-# `SERVER ok` when the machine itself can connect to the API server that its kubelet uses.
+# `SERVER ok` when the host itself can connect to the API server that its kubelet uses.
 api_server() {
     server=$(sed -n 's|^ *server: *https://||p' /etc/kubernetes/kubelet.conf | head -n 1)
     [ -n "$server" ] || return

@@ -1,1 +1,1 @@
-"""What is seen of machines and cluster, typed as it is read, and what is decided from it. Pure."""
+"""What is read from hosts and cluster, with types, and what is decided from it. Pure."""

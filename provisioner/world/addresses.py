@@ -1,4 +1,4 @@
-"""The addresses and routes of a machine, as iproute2 tells them."""
+"""The addresses and routes of a host, as iproute2 reports them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from provisioner.core.untrusted import UntrustedError
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An IPv4 address of a machine on one of its interfaces, with the interface's MTU in bytes and its MAC address.
+    """An IPv4 address of a host on one of its interfaces, with the interface's MTU in bytes and its MAC address.
 
-    `link` is what kind of interface it is, in the kernel's words: ether, loopback, none (a tunnel), ...
+    `link` is the kind of the interface, as the kernel names it: ether, loopback, none (a tunnel), ...
     """
 
     interface: str
@@ -29,21 +29,21 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of a machine, through an interface; the way to everywhere else is none. `protocol` is who has made it."""
+    """A route of a host through an interface; the default route is left out. `protocol` says what has set the route."""
 
     destination: IPv4Network
     interface: str
     protocol: str = ""
 
 
-# A MAC address, or of other kinds of interfaces what they have in its place: an IPv4 address, 20 bytes of InfiniBand.
+# A MAC address, or what other kinds of interfaces have in its place: an IPv4 address, 20 bytes of InfiniBand.
 _LINK_ADDRESS = re.compile(r"[0-9a-fA-F:.]{0,60}")
 # `ether`, `ieee802.11`, `tunnel6`, or a number in brackets; a route's `kernel`, `boot`, `bird`, or a number.
 _WORD = re.compile(r"[A-Za-z0-9_./\[\]-]{0,32}")
 
 
 def read_addresses(text: str) -> Iterator[Address]:
-    """From what `ip -j addr show` says; ValueError when it is something else."""
+    """The addresses in the output of `ip -j addr show`; ValueError when it is something else."""
     for link in _entries(json.loads(text)):
         name = untrusted.interface(link.get("ifname"))
         mtu = untrusted.number(link.get("mtu"), 2**31)
@@ -54,7 +54,7 @@ def read_addresses(text: str) -> Iterator[Address]:
 
 
 def read_routes(text: str) -> Iterator[Route]:
-    """From what `ip -j route show` says; where there is none, it may say nothing at all."""
+    """The routes in the output of `ip -j route show`, which may be empty when there are none."""
     for entry in _entries(json.loads(text.strip() or "[]")):
         if entry["dst"] != "default":
             device = untrusted.interface(entry["dev"]) if "dev" in entry else ""
@@ -64,7 +64,7 @@ def read_routes(text: str) -> Iterator[Route]:
 def _entries(told: object) -> list[dict[str, Any]]:
     if isinstance(told, list) and all(isinstance(entry, dict) for entry in told):
         return told
-    raise UntrustedError("what `ip` says", told)
+    raise UntrustedError("output of `ip`", told)
 
 
 def _destination(text: object) -> IPv4Network:
@@ -75,4 +75,4 @@ def _destination(text: object) -> IPv4Network:
 def _matching(pattern: re.Pattern[str], text: object) -> str:
     if isinstance(text, str) and pattern.fullmatch(text):
         return text
-    raise UntrustedError("what `ip` says", text)
+    raise UntrustedError("output of `ip`", text)

@@ -1,4 +1,4 @@
-"""The cluster as its leader's API server tells it: what kubeadm has written down, nodes, join tokens, DaemonSets."""
+"""The cluster as its leader's API server reports it: kubeadm's record, nodes, join tokens, DaemonSets."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from provisioner.world.configuration import read_configuration
 from provisioner.world.look import sections
 from provisioner.world.nodes import NodeState, decoded, read_nodes
 
-# What the description of a join token of ours begins with; the next run finds leftovers by it.
+# The descriptions of provisioner's join tokens begin with this; the next run finds leftover tokens by it.
 RUN_TOKEN = "provisioner run"  # noqa: S105 - a description, not a secret
-# kubeadm's form of a token's id; a Secret of another name is no token to anybody.
+# kubeadm's form of a token's id; a Secret with another name is not a join token.
 _TOKEN_NAME = re.compile(r"bootstrap-token-([a-z0-9]{6})")
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """The cluster as a leader sees it. `run_tokens` are ids of join tokens that runs of ours have made; `daemon_sets`
-    are all there are, as `namespace/name`, each with the type of the network that we have applied it for, or nothing.
-    `odd` are nodes that say what cannot be, with what that is; they are none of the `nodes`.
+    """The cluster as a leader sees it. `run_tokens` are ids of join tokens that runs of provisioner have created;
+    `daemon_sets` are all DaemonSets, as `namespace/name`, each with the type of the network that provisioner has
+    applied it for, or nothing. `odd` are nodes that report impossible values, each with the reason; they are not in
+    `nodes`.
     """
 
     version: str
@@ -38,7 +39,7 @@ class ClusterState:
 def read_cluster(seen: Result, own: Container[str] = ()) -> ClusterState | None:
     """The cluster from a leader's output; None when there is none yet or its API server does not answer.
 
-    `own` are the hosts of the inventory. ValueError when the API server does not answer as one does.
+    `own` are the hosts of the inventory. ValueError when the answer is not that of an API server.
     """
     parts = sections(seen.stdout)
     if parts.get("api", "").strip() != "reachable":

@@ -1,4 +1,4 @@
-"""kubeadm's own record of the cluster (the ConfigMap kubeadm-config), as far as the rest is judged by it."""
+"""kubeadm's own record of the cluster (the ConfigMap kubeadm-config), as far as other values are checked with it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _MAPPINGS = ("apiServer", "controllerManager", "networking", "scheduler")
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The cluster's version, which `kubeadm upgrade` keeps up to date, and its networks for pods, those of IPv4."""
+    """The cluster's version, which `kubeadm upgrade` keeps up to date, and its IPv4 pod networks."""
 
     version: str
     pods: tuple[IPv4Network, ...]
 
 
-# Several looks of a run bring the same text.
+# A run reads the same text several times.
 @lru_cache(maxsize=8)
 def read_configuration(text: str) -> Configuration:
-    """What of it has types of ours; UntrustedError when it is not as kubeadm writes it."""
+    """The values that get types here; UntrustedError when the text is not as kubeadm writes it."""
     whole = configuration(text)
     version = whole.get("kubernetesVersion")
     subnets = str(whole.get("networking", {}).get("podSubnet") or "").split(",")
@@ -41,7 +41,7 @@ def read_configuration(text: str) -> Configuration:
 
 @lru_cache(maxsize=8)
 def configuration(text: str) -> Mapping[str, Any]:
-    """All of it; UntrustedError when it is not as kubeadm writes it: plain YAML, whose parts are mappings."""
+    """The whole record; UntrustedError when it is not as kubeadm writes it: plain YAML whose sections are mappings."""
     try:
         loaded: object = bounded_yaml.load(text)
     except yaml.YAMLError:

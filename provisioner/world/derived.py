@@ -12,7 +12,7 @@ from provisioner.catalog import runtimes
 from provisioner.catalog.kubernetes import Release, rules_for
 from provisioner.catalog.networks import added_bytes
 from provisioner.inventory.model import Host, Role
-from provisioner.inventory.networks import variant, wished_mtu
+from provisioner.inventory.networks import desired_mtu, variant
 from provisioner.inventory.values import Endpoint
 from provisioner.world.addressing.deciding import decide
 from provisioner.world.facts import HostState
@@ -23,34 +23,34 @@ from provisioner.world.view import View
 _ETHERNET_MTU = 1500
 
 
-# What the nodes run, by kubeadm's short names; CoreDNS comes to some of them.
-_PLANE_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+# The images that the nodes run, by kubeadm's short names; CoreDNS runs on some of them.
+_CONTROL_PLANE_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 _NODE_IMAGES = ("kube-proxy", "pause")
 
 
 def node_address(view: View, host: Host) -> Decision | None:
-    """The address, interface and largest packet that this node uses, with the reasons; None when there is no address.
+    """The address, interface and path MTU that this node uses, with the reasons; None when there is no address.
 
-    It is decided once a run (`addressing`); a view that nobody has measured for is decided from its facts alone.
+    It is decided once per run (`addressing`); without measurements, it is decided from the facts of the view alone.
     """
     return (view.decided.addresses or decide(view)).get(host.name)
 
 
 def network_mtu(view: View) -> int:
-    """The largest packet that passes between all nodes, in bytes; what a tunnel adds is not taken off yet."""
+    """The path MTU between all nodes, in bytes; what a tunnel adds is not subtracted yet."""
     return min((one.mtu for one in (view.decided.addresses or decide(view)).values()), default=_ETHERNET_MTU)
 
 
 def plug_in_mtu(view: View) -> int:
-    """The largest packet that the plug-in is told of, in bytes: as the inventory says; else what passes between all
-    nodes, less what its way of packing adds. It is that of pods; Cilium alone takes off by itself what it adds.
+    """The MTU that the plug-in is configured with, in bytes: the inventory's; else the path MTU between all nodes, less
+    what its encapsulation adds. It is the MTU of pods; only Cilium subtracts by itself what it adds.
     """
     network = view.cluster.settings.network
-    return wished_mtu(network) or network_mtu(view) - added_bytes(network.type, variant(network))
+    return desired_mtu(network) or network_mtu(view) - added_bytes(network.type, variant(network))
 
 
 def node_ip(view: View, host: Host) -> str:
-    """The node's address as text; preflight has made sure that there is one."""
+    """The node's address as text; preflight has made sure that it exists."""
     address = node_address(view, host)
     return str(address.ip.ip) if address else ""
 
@@ -61,8 +61,8 @@ def api_endpoint(view: View) -> Endpoint:
 
 
 def needs_joining(view: View, host: Host) -> bool:
-    """A worker that is not in the cluster yet, or not any more. A cluster that is still to be made knows nobody; of one
-    that does not answer it is not known.
+    """Whether it is a worker that is not in the cluster yet, or not any more. A cluster that does not exist yet has no
+    nodes; of a cluster that does not answer, the nodes are unknown.
     """
     if host.role is not Role.WORKER:
         return False
@@ -79,15 +79,15 @@ def joining(view: View) -> tuple[Host, ...]:
 
 
 def ca_pin(certificate: str) -> str:
-    """`sha256:` and the hash of the certificate's public key (its SubjectPublicKeyInfo, DER), as kubeadm wants it."""
-    # Not the stricter `cryptography`: the CA of an old kubeadm has serial number 0, which it is about to refuse.
+    """`sha256:` and the hash of the certificate's public key (its SubjectPublicKeyInfo, DER), as kubeadm expects it."""
+    # Not the stricter `cryptography`: the CA of an old kubeadm has serial number 0, which it will refuse.
     _, _, der = pem.unarmor(certificate.encode())
     key = x509.Certificate.load(der).public_key
     return f"sha256:{hashlib.sha256(key.dump()).hexdigest()}"
 
 
 def certificates(text: str) -> frozenset[bytes]:
-    """All certificates of a PEM text, DER; none where there is none, or where it is damaged."""
+    """All certificates of a PEM text, DER; none when there are none, or when the text is damaged."""
     try:
         return frozenset(der for kind, _, der in pem.unarmor(text.encode(), multiple=True) if kind == "CERTIFICATE")
     except ValueError:
@@ -95,7 +95,7 @@ def certificates(text: str) -> frozenset[bytes]:
 
 
 def trusted(state: HostState) -> frozenset[bytes]:
-    """The CA certificates (DER) that a machine's kubelet trusts: in its kubelet.conf, or in the file beside it."""
+    """The CA certificates (DER) that a host's kubelet trusts: in its kubelet.conf, or in a separate file."""
     try:
         return certificates(base64.b64decode(state.kubelet_ca).decode() if state.kubelet_ca else state.ca_certificate)
     except ValueError:
@@ -103,14 +103,14 @@ def trusted(state: HostState) -> frozenset[bytes]:
 
 
 def ca_fingerprint(certificate: str) -> str:
-    """`sha256:` and the hash of the whole certificate, as `openssl x509 -fingerprint -sha256` has it; of all of them
-    when there are several, and nothing when there is none.
+    """`sha256:` and the hash of the whole certificate, as `openssl x509 -fingerprint -sha256` prints it; of all
+    certificates when there are several, and nothing when there is none.
     """
     return ", ".join(sorted(f"sha256:{hashlib.sha256(der).hexdigest()}" for der in certificates(certificate)))
 
 
 def same_ca(certificate: str, base64_data: str) -> bool:
-    """Whether the data of a kubeconfig (`certificate-authority-data`, however wrapped) are this CA, the whole of it."""
+    """Whether the data of a kubeconfig (`certificate-authority-data`, with any line breaks) are exactly this CA."""
     try:
         other = base64.b64decode(base64_data).decode()
     except ValueError:
@@ -120,42 +120,44 @@ def same_ca(certificate: str, base64_data: str) -> bool:
 
 
 def kubernetes(view: View) -> Release:
-    """What the catalogue says of the wished Kubernetes version."""
+    """What the catalog says of the desired Kubernetes version."""
     return rules_for(view.cluster.settings.kubernetes_version.series)
 
 
 def runtime(view: View) -> runtimes.Runtime:
-    """What the catalogue says of the wished runtime; Docker is reached in one of two ways."""
+    """What the catalog says of the desired runtime; Docker is reached in one of two ways."""
     kind = view.cluster.settings.runtime.type
     return runtimes.runtime(runtimes.docker_for(kubernetes(view).minor) if kind == "docker" else runtimes.Name(kind))
 
 
 def cri_socket(view: View) -> str:
-    """Where the kubelet reaches the container runtime, in the form that kubeadm wants."""
+    """Where the kubelet reaches the container runtime, in the form that kubeadm expects."""
     return runtime(view).cri_socket
 
 
 def images(view: View) -> dict[str, str]:
-    """Every image that kubeadm asks for, by its short name. In a repository of one's own none has a folder."""
+    """Every image that kubeadm needs, by its short name. In the user's own repository, no image has a directory."""
     found = kubernetes(view).images(view.cluster.settings.kubernetes_version.patch)
     repository = view.cluster.settings.image_repository
     return {name: f"{repository}/{image.rpartition('/')[2]}" if repository else image for name, image in found.items()}
 
 
 def images_of(view: View, role: Role) -> tuple[str, ...]:
-    """Those that every node of that role runs."""
+    """The images that every node of that role runs."""
     found = images(view)
-    return tuple(found[name] for name in (*(_PLANE_IMAGES if role is Role.CONTROL_PLANE else ()), *_NODE_IMAGES))
+    return tuple(
+        found[name] for name in (*(_CONTROL_PLANE_IMAGES if role is Role.CONTROL_PLANE else ()), *_NODE_IMAGES)
+    )
 
 
 def pause_image(view: View) -> str:
-    """The image that holds a pod together: the bundle's, where images come from it, or the one that kubeadm names."""
-    wished = images(view)["pause"]
+    """The pause image: the bundle's, when images come from it, or the one that kubeadm names."""
+    desired = images(view)["pause"]
     if view.materials.bundle is None or not view.cluster.settings.images_in_bundle:
-        return wished
+        return desired
     names = [content.name for content in view.materials.bundle.of_kind(Kind.IMAGE)]
-    others = (name for name in names if name.rpartition(":")[0] == wished.rpartition(":")[0])
-    return wished if wished in names else next(others, wished)
+    others = (name for name in names if name.rpartition(":")[0] == desired.rpartition(":")[0])
+    return desired if desired in names else next(others, desired)
 
 
 def missing_dns(view: View) -> str:

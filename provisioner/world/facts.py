@@ -1,6 +1,6 @@
-"""Facts: what a machine is and our steps never change. State: what they do change and plays depend on.
+"""Facts: what a host is, which no step changes. State: what steps do change and plays depend on.
 
-One script per host tells both; it needs nothing but a POSIX shell, coreutils, iproute2 and systemd.
+One script per host prints both; it needs nothing but a POSIX shell, coreutils, iproute2 and systemd.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from provisioner.world.offers import Offer, read_offers
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """What a machine is. Memory in MiB, times in seconds, disk in MiB."""
+    """What a host is. Memory in MiB, times in seconds, disk in MiB."""
 
     hostname: str
     distribution: str
@@ -46,7 +46,7 @@ class HostFacts:
 
     @property
     def platform(self) -> str:
-        """What packages are made for: `debian bookworm amd64`."""
+        """The platform that packages are built for: `debian bookworm amd64`."""
         return f"{self.distribution} {self.codename or self.release} {self.architecture}"
 
     def interface_of(self, ip: IPv4Address) -> Address | None:
@@ -56,16 +56,16 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What our steps change and plays ask for: how far this machine is on its way into a cluster.
+    """What steps change and plays read: how far this host is on its way into a cluster.
 
-    `packages` are the versions of those that matter here and are installed, `programs` those that came without one.
-    `keys` are the texts of the package sources' keys by product, empty where there is none. `runtime_endpoint` is where
-    its kubelet reaches the container runtime, empty where kubeadm has not told it yet. `network` is what was decided of
-    its address, None where nothing was. `cni_files` are the names in /etc/cni/net.d; `firewalls` drop packets there
-    that they were not told of. `kubelet_ca` and `kubelet_server` are what its kubelet.conf trusts (base64) and calls.
-    `runtime_files` are the container runtimes' configuration by path, on a machine that is no node, where nothing was
-    kept of it yet. `stray_etcd` are names in etcd's directory that belong neither to a control plane there nor to a try
-    of ours.
+    `packages` are the versions of the relevant packages that are installed, `binaries` those of binaries that were
+    installed without a package. `keys` are the texts of the package sources' keys by product, empty when there is none.
+    `runtime_endpoint` is where its kubelet reaches the container runtime, empty when kubeadm has not configured it yet.
+    `network` is what was decided about its address, None when nothing was. `cni_files` are the names in /etc/cni/net.d;
+    `firewalls` are those on the host that drop what they do not explicitly allow. `kubelet_ca` and `kubelet_server` are
+    the CA (base64) and the API server of its kubelet.conf. `runtime_files` are the container runtimes' configuration
+    files by path, on a host that is not a node, when no copy of them was kept yet. `stray_etcd` are names in etcd's
+    directory that belong neither to a control plane there nor to an unfinished run of provisioner.
     """
 
     init_begun: bool = False
@@ -87,28 +87,28 @@ class HostState:
     firewalls: tuple[str, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
-    programs: Mapping[str, Offer] = field(default_factory=dict)
+    binaries: Mapping[str, Offer] = field(default_factory=dict)
     runtime_files: Mapping[str, str] = field(default_factory=dict)
     network: Decision | None = None
 
     @property
     def initialised(self) -> bool:
-        """`kubeadm init` has come to its end here."""
+        """`kubeadm init` has finished here."""
         return self.has_admin_conf and not self.init_begun
 
     @property
     def joined(self) -> bool:
-        """The machine is a node: `kubeadm init` or `kubeadm join` has come to its end here."""
+        """The host is a node: `kubeadm init` or `kubeadm join` has finished here."""
         return self.has_kubelet_conf and not self.join_begun and not self.init_begun
 
 
 def look(*, leader: bool) -> Command:
-    """The one command that tells facts and state; on a control plane it also asks the API server."""
+    """The one command that prints facts and state; on a control plane it also asks the API server."""
     return shell(HOST_SCRIPT + (CLUSTER_SCRIPT if leader else ""), timeout_s=60)
 
 
 def read_facts(seen: Result) -> HostFacts:
-    """Facts from the script's output; ValueError when the machine did not answer as a Linux machine does."""
+    """Facts from the script's output; ValueError when the answer is not that of a Linux machine."""
     parts = sections(seen.stdout)
     told = dict(line.partition("=")[::2] for line in parts["host"].splitlines())
     return HostFacts(
@@ -127,7 +127,7 @@ def read_facts(seen: Result) -> HostFacts:
 _MOST_MIB = 2**40
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?")
 _WORD = re.compile(r"[A-Za-z0-9._+~-]{0,100}")
-# What os-release(5), hostname(7) and useradd(8) allow, and what directories of users add to it.
+# What os-release(5), hostname(7) and useradd(8) allow, and what user directories such as LDAP add to that.
 _TEXT: Mapping[str, re.Pattern[str]] = {
     **dict.fromkeys(("hostname", "distribution", "release", "codename", "architecture", "kernel", "machine_id"), _WORD),
     "init": re.compile(r"[A-Za-z0-9._+:()@/ -]{0,64}"),
@@ -139,7 +139,7 @@ _TEXT: Mapping[str, re.Pattern[str]] = {
 def _matching(what: str, pattern: re.Pattern[str], text: str) -> str:
     if pattern.fullmatch(text):
         return text
-    raise UntrustedError("one", text, what)
+    raise UntrustedError("valid", text, what)
 
 
 def read_state(seen: Result) -> HostState:
@@ -166,7 +166,7 @@ def read_state(seen: Result) -> HostState:
         cni_files=tuple(line for line in parts.get("cni", "").split("\n") if line and untrusted.visible(line) == line),
         firewalls=tuple(name for name in _FIREWALLS if name in parts.get("firewall", "").split()),
         packages=dict(_packages(parts.get("packages", ""))),
-        programs=read_offers(parts.get("programs", "")),
+        binaries=read_offers(parts.get("programs", "")),
         keys={product: parts[path] for product, path in KEYS.items() if untrusted.is_text(parts.get(path, ""))},
         runtime_files={path: parts[path] for path in RUNTIME_FILES if parts.get(path, "").strip()},
         network=read_record(parts.get("network", "")),
@@ -174,7 +174,7 @@ def read_state(seen: Result) -> HostState:
 
 
 _FIREWALLS = ("firewalld", "iptables")
-# The kernel cuts names of processes after 15 bytes; whoever runs one gives it any.
+# The kernel cuts names of processes after 15 bytes; a process may give itself any name.
 _LISTENING = re.compile(r'\S{1,80}:([0-9]{1,5}) (?:users:\(\("(.{1,15}?)",pid=.*)?')
 
 
@@ -186,19 +186,19 @@ def _socket(text: object) -> str:
 
 
 def _half_written(text: str) -> str:
-    """The certificate, or nothing where kubeadm was killed while it wrote it."""
+    """The certificate, or nothing when kubeadm was killed while it wrote the file."""
     try:
         return untrusted.certificates(text)
     except UntrustedError:
         return ""
 
 
-# Enough of what is no certificate to see that it is something.
+# Of a text that is not a certificate: enough to see that it exists.
 _NO_CA_LENGTH = 64
 
 
 def _kubelet_ca(text: str) -> str:
-    """What a kubelet's configuration trusts, in base64 as it stands there; what is no certificate is nobody's CA."""
+    """The CA that a kubelet's configuration trusts, in base64 as it is there; other text matches no cluster's CA."""
     try:
         certificate = untrusted.certificates(base64.b64decode(text.strip(), validate=True).decode("ascii"))
     except ValueError:
@@ -207,7 +207,7 @@ def _kubelet_ca(text: str) -> str:
 
 
 def _listening(text: str) -> Iterator[tuple[int, str]]:
-    """Ports with who listens there; a line that does not fit is part of a name that somebody gave to a process."""
+    """Ports with the process that listens there; a line that does not match is part of a process's strange name."""
     for found in filter(None, map(_LISTENING.fullmatch, text.split("\n"))):
         yield untrusted.number(found[1], 99999), untrusted.visible(found[2] or "")
 
@@ -219,6 +219,6 @@ def _packages(text: str) -> Iterator[tuple[str, str]]:
 
 
 def read_lock(seen: Result) -> Holder | None:
-    """Who works on the cluster, from a control plane's output; None when nobody does."""
+    """The holder of the run lock, from a control plane's output; None when the lock is free."""
     told = read(sections(seen.stdout).get("lock", Word.FREE), Word.FREE)
     return told if isinstance(told, Holder) else None

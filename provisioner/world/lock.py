@@ -1,7 +1,8 @@
-"""The lock that keeps two runs on one cluster apart: a file on each control plane that says who works, and since when.
+"""The run lock, which prevents two runs on one cluster at the same time: a file on each control plane that says which
+run holds it, and since when.
 
-Its time of change is the last sign of life; it is judged by that machine's own clock, so that clocks need not agree.
-The scripts answer in one line: a `Word`, or who has the lock. Whoever hears anything else has heard that it failed.
+The file's modification time is the last sign of life; it is compared with that host's own clock, so clocks may differ.
+The scripts answer in one line: a `Word`, or the holder of the lock. Any other answer means that the script failed.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from provisioner.core.command import Command, shell
 from provisioner.core.untrusted import UntrustedError, number, shown, visible
 
 PATH = "/var/lib/provisioner/lock"
-# A run gives a sign of life every BEAT_S; one that has given none for STALE_S is taken to be dead. Between them lie
-# a lost connection that is made again, and a machine under load.
+# A run gives a sign of life every BEAT_S; a run that has given none for STALE_S is considered dead. The time between
+# is for a lost connection that is opened again, and for a host under load.
 BEAT_S = 10
 STALE_S = 60
-# A record is a few hundred bytes. Of whatever else lies in its place no more than this is read.
+# A record is a few hundred bytes. If there is something else in its place, no more than this is read.
 RECORD_BYTES = 1024
 _FIELD_LETTERS = 64
-# 9999-12-31, the last day that a calendar of ours can name.
+# 9999-12-31, the last day that Python's calendar supports.
 _LAST_S = 253_402_300_799
 
 
 class Word(StrEnum):
-    """What a script answers when it has done what it was asked for, or has found no lock."""
+    """What a script answers when it has done its task, or has found no lock."""
 
     TAKEN = "taken"
     RENEWED = "renewed"
@@ -36,8 +37,8 @@ class Word(StrEnum):
     FREE = "free"
 
 
-# `told` says who has the lock: its age, the beginning of the file in base64 (a record that was damaged may be
-# anything, and a pipe would never end), and what kind of file it is. A link is not followed.
+# `told` prints the holder of the lock: its age, the beginning of the file in base64 (a damaged record may be anything,
+# and a pipe would never end), and the kind of file. A symbolic link is not followed.
 _FUNCTIONS = """
 there() { [ -e "$1" ] || [ -L "$1" ]; }
 record() { if [ -f "$1" ] && [ ! -L "$1" ]; then head -c BYTES -- "$1"; fi; }
@@ -47,8 +48,8 @@ told() { changed=$(stat -c %Y -- "$1") && seal=$(seal "$1") && echo "held $(($(d
 is_of() { run=$(record "$1" | tr -d '\\0' | sed -n 's/^run=//p'); [ -n "$run" ] && [ "$run" = "$2" ]; }
 cleared() { if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir -- "$1"; fi; }
 """.replace("BYTES", str(RECORD_BYTES))
-# Whoever reads and then writes holds a file beside it, so that of two who come at once one is first. Only root can
-# open it: anyone who can may hold it for ever.
+# A script that reads and then writes holds a lock on a file next to it, so that of two at the same time one is first.
+# Only root can open that file: a process that can open it may hold it for ever.
 _ALONE = (
     _FUNCTIONS
     + """
@@ -58,8 +59,8 @@ exec 8>>"$1.guard"
 flock -w 10 8 || { code=$?; [ "$code" != 1 ] || echo "$1.guard was locked by another program for 10 s" >&2; exit 1; }
 """
 )
-# A lock from the future (the clock was set back) would never be stale: it gets the time of now, and then the same
-# chance as any other to show that its run lives.
+# A lock from the future (the clock was set back) would never be stale: it gets the current time, and then its run has
+# the same time as any other to show that it is alive.
 _TAKE = (
     _ALONE
     + """
@@ -91,7 +92,7 @@ rm -f -- "$1"
 echo removed
 """
 )
-# For the script that looks: it has no arguments, and holds nothing, so the lock may go while it is being read.
+# For the script that looks: it has no arguments and holds no lock, so the file may be removed while it is being read.
 SHOW = f"""(
 set -- {PATH}
 {_FUNCTIONS.strip()}
@@ -107,11 +108,11 @@ _RUN = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the lock: the run's id, its user and machine, what it does, and when it began (seconds since 1970).
+    """The holder of the lock: the run's id, its user and machine, what it does, and when it began (seconds since 1970).
 
-    `age_s` is how many seconds ago it gave its last sign of life; less than nothing when that machine's clock was set
-    back meanwhile. `damage` says why a record cannot be read; then nothing else is known. `seal` is by what `remove`
-    knows this very record again.
+    `age_s` is how many seconds ago it gave its last sign of life; negative when that host's clock was set back since.
+    `damage` says why a record cannot be read; then nothing else is known. `seal` is how `remove` recognises exactly
+    this record.
     """
 
     run: str
@@ -125,12 +126,12 @@ class Holder:
 
     @property
     def stale(self) -> bool:
-        """Whether it has been silent for so long that anyone may take the lock."""
+        """Whether it has been silent for so long that any run may take the lock."""
         return self.age_s > STALE_S
 
 
 def take(holder: Holder, dead: str = "") -> Command:
-    """Take the lock (TAKEN), or tell who has it. `dead` is the run whose lock may be taken, known to be over."""
+    """Take the lock (TAKEN), or print its holder. `dead` is a run that is known to be over: its lock may be taken."""
     fields = {
         "run": holder.run,
         "owner": _field(holder.owner),
@@ -143,30 +144,30 @@ def take(holder: Holder, dead: str = "") -> Command:
 
 
 def renew(run: str) -> Command:
-    """Give a sign of life (RENEWED), or tell who has the lock now (FREE: nobody)."""
+    """Give a sign of life (RENEWED), or print the lock's holder now (FREE: there is none)."""
     return shell(_RENEW, PATH, run)
 
 
 def show() -> Command:
-    """Tell who has the lock, or FREE."""
+    """Print the holder of the lock, or FREE."""
     return shell(SHOW)
 
 
 def release(run: str) -> Command:
-    """Give the lock back (RELEASED); that of another run stays, and is told."""
+    """Release the lock (RELEASED); the lock of another run stays, and its holder is printed."""
     return shell(_RELEASE, PATH, run)
 
 
 def remove(seal: str) -> Command:
-    """Take away the very lock that was shown (REMOVED), whatever it is; another one stays, and is told.
+    """Remove exactly the lock that was shown (REMOVED), whatever it is; another one stays, and its holder is printed.
 
-    Of a directory in its place only an empty one is removed: what somebody has put there is not ours.
+    A directory in its place is removed only when it is empty: provisioner did not put its contents there.
     """
     return shell(_REMOVE, PATH, seal)
 
 
 def read(text: str, *words: Word) -> Holder | Word:
-    """What a script has answered: one of these words, or who has the lock; UntrustedError for anything else."""
+    """The answer of a script: one of these words, or the lock's holder; UntrustedError for anything else."""
     line = text.removesuffix("\n")
     if line in words:
         return Word(line)
@@ -177,7 +178,7 @@ def read(text: str, *words: Word) -> Holder | Word:
 
 
 def _holder(record: str, kind: str) -> Holder:
-    """A lock that cannot be read is a lock all the same."""
+    """A lock that cannot be read is still a lock."""
     text = b64decode(record).decode(errors="replace")
     if not kind.startswith("regular"):
         return _unreadable(f"it is a {kind}")
@@ -191,7 +192,7 @@ def _parsed(text: str) -> Holder:
     lines = [line.partition("=")[::2] for line in text.removesuffix("\n").split("\n")]
     told = dict(lines)
     if len(told) < len(lines) or not _RUN.fullmatch(told["run"]):
-        raise UntrustedError("a record of the lock", text)
+        raise UntrustedError("a record of the run lock", text)
     return Holder(
         run=told["run"],
         owner=_field(told["owner"]),
@@ -206,5 +207,5 @@ def _unreadable(damage: str) -> Holder:
 
 
 def _field(text: str) -> str:
-    r"""A field as it is written, and shown: one line, of a bounded length."""
+    r"""A field as it is written and shown: one line of limited length."""
     return visible(text).replace("\n", "\\n")[:_FIELD_LETTERS]

@@ -1,8 +1,8 @@
-"""The scripts that tell facts and state in one go; `facts` reads their answers, cut into parts at the script's marks.
+"""The scripts that print facts and state in one go; `facts` reads their output, cut into parts at the script's marks.
 
-What a part holds others may have written: files, names of processes, whatever a kubelet says of its node. The mark is a
-random number that the machine makes for this look and keeps in its shell, so nothing that stands in a part is taken for
-the beginning of another.
+The content of a part may come from others: files, names of processes, what a kubelet reports about its node. The mark
+is a random number that the host makes for this look and keeps in its shell, so nothing in a part can be mistaken for
+the beginning of another part.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from provisioner.world.lock import SHOW
 from provisioner.world.network import RECORD
 
 _MARK = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Where the keys of package sources lie, by product.
+# The files of the package sources' keys, by product.
 KEYS = {"kubernetes": "/etc/apt/keyrings/kubernetes.asc", "docker": "/etc/apt/keyrings/docker.asc"}
-# What is noted of each program that was installed without a package: its name, version and SHA-256 in the first line.
+# The records of binaries that were installed without a package: name, version and SHA-256 in the first line.
 PROGRAMS = "/var/lib/provisioner/programs"
-# The configuration of container runtimes that we put in place of another, whole.
+# The configuration files of container runtimes that provisioner replaces as a whole.
 RUNTIME_FILES = ("/etc/docker/daemon.json", "/etc/containerd/config.toml")
-# How somebody else's file is named that is kept beside ours.
+# The ending of the name under which an existing file is kept next to provisioner's.
 KEPT = ".before-provisioner"
-# Packages whose versions decide whether a source has to be asked, and those that stand in each other's way.
+# Packages whose versions decide whether a source has to be asked, and those that conflict with each other.
 PACKAGES = (
     "containerd", "containerd.io", "cri-dockerd", "cri-o", "cri-tools", "docker-ce", "docker-ce-cli", "docker.io",
     "kubeadm", "kubectl", "kubelet", "kubernetes-cni", "network-manager", "podman-docker", "runc",
@@ -115,9 +115,9 @@ done
     .replace("RECORD", RECORD)
 )
 
-# Go templates. A node's kubelet fills many of its fields as it likes, so each goes through `urlquery`: what is left are
-# letters, digits and `%+-._~`, of which none separates fields (space), values (`,`), their parts (`=`) or lines.
-# One line per node or DaemonSet (with the network that it was applied for by us), and one per join token.
+# Go templates. A kubelet can put any text into many fields of its node, so each goes through `urlquery`: what is left
+# are letters, digits and `%+-._~`, and none of them separates fields (space), values (`,`), their parts (`=`) or lines.
+# One line per node or DaemonSet (with the network that provisioner applied it for), and one per join token.
 _NODES = "".join([
     '{{range .items}}{{if eq .kind "DaemonSet"}}',
     "daemonset {{urlquery .metadata.namespace}} {{urlquery .metadata.name}} ",
@@ -137,7 +137,7 @@ _TOKENS = (
     '{{with .data.description}}{{urlquery (base64decode .)}}{{end}}{{"\\n"}}{{end}}'
 )
 
-# Reads only what it prints; a token's secret never leaves the cluster.
+# It reads only what it prints; a token's secret never leaves the cluster.
 CLUSTER_SCRIPT = (
     r"""
 part lock
@@ -170,7 +170,7 @@ fi
 
 
 def sections(text: str) -> dict[str, str]:
-    """The script's output cut into its parts, as they are, by their names; ValueError when it does not begin so."""
+    """The script's output cut into its parts, by their names; ValueError when it does not begin with a mark."""
     mark, _, rest = text.partition("\n")
     if not _MARK.fullmatch(mark):
         raise UntrustedError("the mark that our script begins with", mark)

@@ -1,6 +1,6 @@
-"""The network decision as values: which address, interface and largest packet a machine uses, and what was measured.
+"""The network decision as values: which address, interface and path MTU a host uses, and what was measured.
 
-It is written down on the machine that it is about, so that a killed run, a second run and everyone else reads the same.
+It is recorded on the host itself, so that every later run reads the same decision, also after a killed run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECORD = "/var/lib/provisioner/network.json"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The address that a node uses, its interface, the largest packet that passes to the others, in bytes, and why."""
+    """The address that a node uses, its interface, the path MTU to the other hosts, in bytes, and the reasons."""
 
     interface: str
     ip: IPv4Interface
@@ -30,7 +30,7 @@ class Decision:
 
 
 class Passage(StrEnum):
-    """What came of a knock at a port: an answer of any kind, a word or a silence that forbids it, or neither."""
+    """The result of a port probe: an answer of any kind, a refusal or silence of a firewall, or neither."""
 
     PASSES = "passes"
     FILTERED = "filtered"
@@ -39,10 +39,10 @@ class Passage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What a machine has found out about the way to an address of another.
+    """What a host has found out about the path to an address of another host.
 
-    `mtu` is the largest packet that passes, in bytes; None where that could not be measured. `ports` are those that
-    were knocked at, in the catalogue's words (`UDP 8472`).
+    `mtu` is the path MTU in bytes; None when it could not be measured. `ports` are those that were probed, named as in
+    the catalog (`UDP 8472`).
     """
 
     reached: bool
@@ -50,12 +50,12 @@ class Way:
     ports: Mapping[str, Passage] = field(default_factory=dict)
 
 
-# By the machine that tried, and the address it tried.
+# By the host that tried, and the address that it tried.
 Ways = Mapping[tuple[str, IPv4Address], Way]
 
 
 def record(decision: Decision) -> str:
-    """The decision as the file that holds it."""
+    """The text of the file that holds the decision."""
     told = {
         "interface": decision.interface,
         "address": str(decision.ip),
@@ -66,7 +66,7 @@ def record(decision: Decision) -> str:
 
 
 def read_record(text: str) -> Decision | None:
-    """The decision from that file; None when there is none, or none that can be read."""
+    """The decision from that file; None when there is none, or when it cannot be read."""
     try:
         told = json.loads(text)
         reasons = tuple(untrusted.printable(reason)[:_REASON] for reason in told["reasons"])

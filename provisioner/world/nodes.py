@@ -1,7 +1,7 @@
-"""The nodes of a cluster, as a control plane has heard of them from each node's own kubelet.
+"""The nodes of a cluster, as each node's own kubelet has reported them to a control plane.
 
-A kubelet may say of itself what it likes, and so may whoever has taken its machine over. A node that says what cannot
-be is odd, and nothing that it has said is used; the same goes for nodes that claim what another has.
+A kubelet can report anything about itself, and so can an attacker on its host. A node that reports impossible values is
+odd, and none of its values is used; the same is true for nodes that claim what another node has.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _FIELDS = 8
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """A Kubernetes node object, the parts that plays need. `runtime` is as its kubelet says it: containerd://1.6.20.
+    """The parts of a Node object that plays need. `runtime` is as its kubelet reports it: containerd://1.6.20.
 
-    `pod_cidr` is its part of the pods' network, `internal_ip` its address; None where it has none of IPv4 (yet).
+    `pod_cidr` is its pod CIDR, `internal_ip` its address; None when it has no IPv4 one (yet).
     """
 
     name: str
@@ -42,49 +42,49 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """Those whose answers fit; and of the others, by name, what is odd about them."""
+    """The nodes whose values are valid; and for the others, by name, what is odd about them."""
 
     sound: Mapping[str, NodeState]
     odd: Mapping[str, str]
 
 
 def read_nodes(rows: Iterable[list[str]], pods: tuple[IPv4Network, ...], own: Container[str]) -> Nodes:
-    """Nodes from the fields that the look prints of each; `pods` are the cluster's networks for pods, where it says so.
+    """Nodes from the fields that the look prints for each; `pods` are the cluster's pod networks, when they are known.
 
-    `own` are the hosts of the inventory: of two nodes that claim the same, that of the inventory is believed.
-    ValueError when the API server itself does not answer as one does.
+    `own` are the hosts of the inventory: of two nodes that claim the same, the node of the inventory is believed.
+    ValueError when the answer is not that of an API server.
     """
     sound: dict[str, NodeState] = {}
     odd: dict[str, str] = {}
     for fields in rows:
         if len(fields) != _FIELDS or fields[0] in sound or fields[0] in odd:
-            raise UntrustedError("a node as our template tells it", " ".join(fields))
+            raise UntrustedError("a node as our template prints it", " ".join(fields))
         name = told("the name of a node", untrusted.name, fields[0])
         try:
             sound[name] = _node(name, fields[1:], pods)
         except UntrustedError as error:
             odd[name] = str(error)
-    odd |= _contested("its part of the pods' network", {n.name: n.pod_cidr for n in sound.values() if n.pod_cidr}, own)
+    odd |= _contested("its pod CIDR", {n.name: n.pod_cidr for n in sound.values() if n.pod_cidr}, own)
     places = {node.name: IPv4Network(node.internal_ip) for node in sound.values() if node.internal_ip}
     odd |= _contested("its address", places, own)
     return Nodes({name: node for name, node in sound.items() if name not in odd}, odd)
 
 
 def odd_answer(why: str) -> str:
-    """What is odd about a node, for people."""
-    return f"its node in the cluster says what cannot be: {why}"
+    """What is odd about a node, as a message."""
+    return f"its node in the cluster reports an impossible value: {why}"
 
 
 def odd_hint(name: str) -> str:
     """What to do about an odd node."""
     return (
-        f"`kubectl get node {name} -o yaml` shows it. Its kubelet says so: somebody may have taken that machine over. "
-        f"Nothing that it says is used; a node that is gone for good: `kubectl delete node {name}`."
+        f"`kubectl get node {name} -o yaml` shows it. Its kubelet reports it: an attacker may control that host. "
+        f"No value of this node is used; if the node no longer exists: `kubectl delete node {name}`."
     )
 
 
 def decoded(text: str) -> str:
-    """What a template's `urlquery` has made of a value, taken back."""
+    """A value that a template's `urlquery` has encoded, decoded again."""
     try:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
@@ -103,7 +103,7 @@ def _node(name: str, fields: list[str], pods: tuple[IPv4Network, ...]) -> NodeSt
         name=name,
         ready=ready == "True",
         version=told("its kubelet's version", untrusted.version, version).removeprefix("v") if version else "",
-        pod_cidr=_part(_each("its podCIDR", untrusted.pod_network, networks), pods),
+        pod_cidr=_own_pod_cidr(_each("its podCIDR", untrusted.pod_network, networks), pods),
         internal_ip=next(_of(IPv4Address, _each("its InternalIP", untrusted.node_address, addresses)), None),
         labels=dict(_label(pair) for pair in labels.split(",")[:-1]),
         taints=tuple(_taint(one) for one in taints.split(",")[:-1]),
@@ -116,14 +116,14 @@ def _each(what: str, read: Callable[[object], object], text: str) -> list[object
 
 
 def _of(kind: type[Kind], values: Iterable[object]) -> Iterator[Kind]:
-    """With two families of addresses a node has two of everything: those of one kind."""
+    """The values of one kind: with both IPv4 and IPv6, a node has two of everything."""
     return (value for value in values if isinstance(value, kind))
 
 
-def _part(networks: list[object], pods: tuple[IPv4Network, ...]) -> IPv4Network | None:
+def _own_pod_cidr(networks: list[object], pods: tuple[IPv4Network, ...]) -> IPv4Network | None:
     own = next(_of(IPv4Network, networks), None)
     if own and pods and not any(own.subnet_of(network) for network in pods):
-        raise UntrustedError(f"in the pods' network {', '.join(map(str, pods))}", str(own), "its podCIDR")
+        raise UntrustedError(f"in the pod network {', '.join(map(str, pods))}", str(own), "its podCIDR")
     return own
 
 
@@ -149,7 +149,9 @@ def _runtime(text: object) -> str:
 
 
 def _contested(what: str, claims: Mapping[str, IPv4Network], own: Container[str]) -> dict[str, str]:
-    """The nodes whose claim overlaps another's, and with whose; a node of the inventory yields to its like alone."""
+    """The nodes whose claim overlaps another node's, each with that node. A node of the inventory is contested only by
+    other nodes of the inventory.
+    """
     among_own = _overlaps({name: claim for name, claim in claims.items() if name in own})
     every = _overlaps(claims)
     return {
@@ -160,8 +162,8 @@ def _contested(what: str, claims: Mapping[str, IPv4Network], own: Container[str]
 
 
 def _overlaps(claims: Mapping[str, IPv4Network]) -> dict[str, str]:
-    """Names of claims that overlap, each with the name of another. Networks lie apart or one within the other: in
-    their order each has to be held against the last wide one alone.
+    """Names of claims that overlap, each with the name of another. Two networks are disjoint, or one contains the
+    other: when sorted, each has to be compared only with the last network that was not contained in another.
     """
     found: dict[str, str] = {}
     wide = ""

@@ -1,4 +1,4 @@
-"""What a source of packages has answered: which versions of which packages it offers, and the key it is signed with."""
+"""The answer of a package source: which versions of which packages it offers, and the key that it is signed with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from provisioner.core import untrusted
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One package at one version; `sha256` is that of the package's file."""
+    """One package in one version; `sha256` is the hash of the package's file."""
 
     package: str
     version: str
@@ -18,11 +18,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a source has answered to one machine.
+    """The answer of a source to one host.
 
-    `keys` is everything that was found in the place of its key, armored; `trouble` are apt's own words when it could
-    not be read, and then it offers nothing. `pinned` says for which source a lock file has this: each package is there
-    once; empty where the source itself has answered.
+    `keys` is everything that was found at the location of its key, armored; `trouble` is apt's own message when the
+    source could not be read, and then it offers nothing. `pinned` names the source that a lock file has this for: each
+    package is in it once; empty when the source itself has answered.
     """
 
     offers: tuple[Offer, ...] = ()
@@ -45,7 +45,7 @@ Answers = dict[tuple[str, str], Answer]
 
 
 def read_offers(text: str) -> dict[str, Offer]:
-    """Lines of a name, a version and a SHA-256, by name; others are left out."""
+    """Lines with a name, a version and a SHA-256, by name; other lines are left out."""
     found = untrusted.fitting(_offer, text.splitlines())
     return {offer.package: offer for offer in found}
 

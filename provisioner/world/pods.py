@@ -1,4 +1,4 @@
-"""Pods that do not run, in whatever namespace, and why: as the API server tells it of all that people run there."""
+"""Pods that do not run, in any namespace, and why: as the API server reports it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from provisioner.core.command import Command, Result
 from provisioner.core.untrusted import UntrustedError, shown
 from provisioner.world.nodes import decoded
 
-# One line for each pod that neither runs nor has done its work: why is the phase, or what a container waits for or has
-# ended with, as `kubectl get pods` has it. One that is not ready yet, or of which a container has done its work, runs.
-# Whatever a kubelet says goes through `urlquery`, so that it separates nothing.
+# One line for each pod that neither runs nor has completed: the reason is the phase, or what a container waits for or
+# has ended with, as `kubectl get pods` prints it. A pod that is not ready yet, or that has a completed container, runs.
+# Everything that a kubelet reports goes through `urlquery`, so that it cannot separate fields or lines.
 TEMPLATE = "".join([
     '{{range .items}}{{$why := ""}}',
     "{{range .status.containerStatuses}}{{with .state.terminated}}{{with .reason}}",
@@ -36,7 +36,7 @@ _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_:.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class PodState:
-    """A pod that does not run; `node` is empty while no node takes it, `why` is a word such as CrashLoopBackOff."""
+    """A pod that does not run; `node` is empty while it is not scheduled, `why` is a word such as CrashLoopBackOff."""
 
     namespace: str
     name: str
@@ -45,13 +45,13 @@ class PodState:
 
 
 def question() -> Command:
-    """Asks the API server on a control plane; the environment is that of the look."""
+    """The command that asks the API server on a control plane; its environment is that of the look."""
     argv = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--request-timeout=30s")
     return Command((*argv, "get", "pods", "--all-namespaces", "-o", f"go-template={TEMPLATE}"), timeout_s=60)
 
 
 def read_pods(seen: Result) -> tuple[PodState, ...]:
-    """The pods in what was answered; ValueError for what the API server cannot have said."""
+    """The pods in the answer; ValueError when the answer is not that of an API server."""
     return tuple(_pods(seen.stdout))
 
 
@@ -59,11 +59,11 @@ def _pods(text: str) -> Iterator[PodState]:
     for line in filter(None, text.split("\n")):
         fields = [decoded(field) for field in line.split(" ")]
         if len(fields) != _FIELDS:
-            raise UntrustedError("a pod as our template tells it", line)
+            raise UntrustedError("a pod as our template prints it", line)
         namespace, name, node, why = fields
         yield PodState(untrusted.name(namespace), untrusted.name(name), node and untrusted.name(node), _reason(why))
 
 
 def _reason(text: str) -> str:
-    """A kubelet may say what it likes of its own pods: that hides nobody else's."""
+    """A kubelet can report any reason for its own pods: that must not hide other pods."""
     return text if _REASON.fullmatch(text) else shown(text)

@@ -1,4 +1,4 @@
-"""Everything that is known of the machines and the cluster: what a play may know."""
+"""Everything that is known about the hosts and the cluster: what a play may know."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """What a run brings along. Randomness, secrets and files are read or made once, by the engine, and come in here.
+    """What a run brings along. Random values, secrets and files are read or made once, by the engine, and passed here.
 
-    `bundle` is None when nothing comes from one, `bundle_key` is its public key, armored. `network` is the network
-    plug-in's manifest as it was found; None when it has none. `files` is the text of the files that the inventory names
-    and that are put on machines. `source_keys` are the keys that it names as files, by product, armored; `pinned` are
-    the versions of the lock file, by platform and product, `image_digests` its digests, by the image's name. `run` is
-    this run's id.
+    `bundle` is None when nothing comes from a bundle, `bundle_key` is its public key, armored. `network` is the network
+    plug-in's manifest as it was found; None when it has none. `files` are the texts of the files that the inventory
+    names and that are written to hosts. `source_keys` are the keys that it names as files, by product, armored;
+    `pinned` are the versions of the lock file, by platform and product, `image_digests` its digests, by the image's
+    name. `run` is this run's id.
     """
 
     run: str = ""
@@ -44,11 +44,11 @@ class Materials:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen in this run, as late as it was looked at.
+    """What was seen in this run, each in its latest state.
 
     `facts` and `states` hold the hosts that were reached; `live` is the cluster as its leader sees it, None as long as
-    there is none; `lock` says who works on it. `answers` are those of package sources, by host and product; `ways` is
-    what was measured between the machines. `now_s` is when they were looked at, in seconds since 1970.
+    there is none; `lock` is the holder of the run lock. `answers` are those of package sources, by host and product;
+    `ways` is what was measured between the hosts. `now_s` is when they were looked at, in seconds since 1970.
     """
 
     now_s: float = 0.0
@@ -62,7 +62,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was made of it, once for all plays: each host's address, interface and largest packet."""
+    """What was decided from it, once for all plays: each host's address, interface and path MTU."""
 
     addresses: Mapping[str, Decision] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class View:
     decided: Decided = Decided()
 
     def with_observed(self, **changes: Any) -> View:
-        """The same with something else observed."""
+        """The same view with other observations."""
         return replace(self, observed=replace(self.observed, **changes))
 
     @property
@@ -92,6 +92,6 @@ class View:
 
     @property
     def leader(self) -> Host:
-        """A control plane that carries the cluster, or the one that will be initialised."""
-        planes = [host for host in self.cluster.control_planes if host.name in self.observed.facts]
-        return next((host for host in planes if self.observed.states[host.name].initialised), planes[0])
+        """A control plane of the running cluster, or the one that will be initialised."""
+        control_planes = [host for host in self.cluster.control_planes if host.name in self.observed.facts]
+        return next((host for host in control_planes if self.observed.states[host.name].initialised), control_planes[0])

@@ -141,8 +141,8 @@ def _file(draw: Draw) -> tuple[str, str]:
 
 def _beside(draw: Draw) -> tuple[str, str]:
     """A file of variables."""
-    folder, names = ("group_vars", (*GROUPS, ALL, UNGROUPED)) if draw.either() else ("host_vars", HOSTS)
-    path = f"inventory/{folder}/{draw.one(names)}{draw.one(ENDINGS)}"
+    directory, names = ("group_vars", (*GROUPS, ALL, UNGROUPED)) if draw.either() else ("host_vars", HOSTS)
+    path = f"inventory/{directory}/{draw.one(names)}{draw.one(ENDINGS)}"
     values = {name: json.loads(draw.one(JSON)) for name in draw.some((*NAMES, PRIORITY), 3)}
     return path, json.dumps(values)
 

@@ -62,7 +62,7 @@ def test_problems_name_the_program_and_what_it_printed(tmp_path: Path) -> None:
     ("script", "says"),
     [
         ("echo no credentials >&2; exit 3", "`cloud --list` failed with exit code 3: no credentials"),
-        ("exit 1", "failed with exit code 1: it says nothing about why"),
+        ("exit 1", "failed with exit code 1: it printed no reason"),
         ("echo Hello", "`cloud --list` does not print JSON"),
         ("true", "`cloud --list` does not print JSON"),
         ("printf '\\377'", "`cloud --list` does not print JSON"),
@@ -73,7 +73,7 @@ def test_problems_name_the_program_and_what_it_printed(tmp_path: Path) -> None:
         ("yes >&2", "it prints more than 16 MiB"),
         ("printf '%0101d' 0 | tr 0 9", "it has a number of more than 100 digits"),
         ("head -c 100000 /dev/zero | tr '\\0' '['", "it is nested deeper than 100 levels"),
-        ("echo '\"\\\\ud800\"'", "it has half of a character"),
+        ("echo '\"\\\\ud800\"'", "it has half a character"),
     ],
 )
 def test_what_can_go_wrong(script: str, says: str, tmp_path: Path) -> None:
@@ -95,12 +95,12 @@ def test_a_program_that_does_not_end_is_ended_with_all_it_began(tmp_path: Path) 
     began_s = time.monotonic()
     said = scripts.read(program(tmp_path, f"sleep {2 * LONGEST_S} & wait"), timeout_s=0.1)
     assert time.monotonic() - began_s < LONGEST_S
-    assert [finding.message for finding in said.findings] == ["`cloud --list` did not end in time"]
+    assert [finding.message for finding in said.findings] == ["`cloud --list` did not finish in time"]
 
 
 def test_a_program_that_goes_on_printing_is_ended_too(tmp_path: Path) -> None:
     said = scripts.read(program(tmp_path, "while :; do echo '{}'; done"), timeout_s=0.1)
-    assert [finding.message for finding in said.findings] == ["`cloud --list` did not end in time"]
+    assert [finding.message for finding in said.findings] == ["`cloud --list` did not finish in time"]
 
 
 def test_it_is_asked_for_a_host_only_when_it_has_to_be(tmp_path: Path) -> None:

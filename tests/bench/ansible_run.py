@@ -47,35 +47,35 @@ def refuse_changes(output: str) -> None:
 
 def _host(host: Host, tasks: Sequence[Task], work: Path) -> dict[str, object]:
     login = {"ansible_user": host.user, "ansible_ssh_private_key_file": host.private_key_file}
-    wishes = []
+    wants = []
     for index, task in enumerate(tasks):
         source = work / "files" / host.name / str(index)
-        wish: dict[str, object] = {"name": task.name, "mode": task.mode, "names": list(task.names)}
+        want: dict[str, object] = {"name": task.name, "mode": task.mode, "names": list(task.names)}
         if task.kind is Kind.FILE:
             source.parent.mkdir(parents=True, exist_ok=True)
             source.write_text(task.value)
-            wish["source"] = str(source)
+            want["source"] = str(source)
         else:
-            wish["value"] = task.value
-        wishes.append(wish)
+            want["value"] = task.value
+        wants.append(want)
     return {
         "ansible_host": host.address,
         "ansible_port": host.port,
         "ansible_become": host.become,
         **{name: str(value) for name, value in login.items() if value},
-        "wishes": wishes,
+        "wants": wants,
     }
 
 
 def _task(kind: Kind, index: int) -> dict[str, object]:
     def it(what: str) -> str:
-        return f"{{{{ wishes[{index}].{what} }}}}"
+        return f"{{{{ wants[{index}].{what} }}}}"
 
     words = "names | join(' ')"
     copy = {"dest": it("name"), "src": it("source"), "mode": it("mode"), "owner": "root", "group": "root"}
     newly = "held.stdout_lines | reject('search', 'already set on hold') | length > 0"
     hold = {"register": "held", "changed_when": newly}
-    setting = {"register": "now", "changed_when": f"now.stdout != wishes[{index}].value"}
+    setting = {"register": "now", "changed_when": f"now.stdout != wants[{index}].value"}
     modules: dict[Kind, dict[str, object]] = {
         # The modules for sysctl and modprobe are in collections outside ansible-core: a command costs the same.
         Kind.MODULE: {"ansible.builtin.shell": it("value"), "changed_when": False},

@@ -1,6 +1,6 @@
 """A pyinfra deploy, run by pyinfra in its own environment: one operation for each of the host's tasks.
 
-What pyinfra has no operation for (holds, modules that may be built in) is asked for by a fact, and would be mended
+What pyinfra has no operation for (holds, modules that may be built in) is asked for by a fact, and would be fixed
 by an operation only where it is not so, which is the tool's own way.
 """
 
@@ -44,5 +44,5 @@ OPERATIONS = {
     "node": _node,
 }
 
-for wished in host.data.tasks:
-    OPERATIONS[wished["kind"]](wished)
+for desired in host.data.tasks:
+    OPERATIONS[desired["kind"]](desired)

@@ -1,6 +1,6 @@
 """What our bring-up holds on a node, as tasks that Ansible and pyinfra can hold too.
 
-They are taken from the product's own wishes for the very machines that are measured, so all three tools look at
+They are taken from the product's own desired state for the very machines that are measured, so all three tools look at
 the same files, packages, settings and services.
 """
 
@@ -51,11 +51,11 @@ class Task:
 
 def of_hosts(playbook: Playbook, view: View) -> dict[str, tuple[Task, ...]]:
     """The tasks of every host, of the same kinds in the same order; UsageError when hosts differ in kinds."""
-    wished: dict[str, list[Resource]] = {}
+    desired: dict[str, list[Resource]] = {}
     for play in playbook:
         for host in play.hosts(view):
-            wished.setdefault(host.name, []).extend(play.desired(view, host))
-    found = {host: of(resources) for host, resources in wished.items()}
+            desired.setdefault(host.name, []).extend(play.desired(view, host))
+    found = {host: of(resources) for host, resources in desired.items()}
     if len({tuple(task.kind for task in tasks) for tasks in found.values()}) != 1:
         raise UsageError("the machines hold different kinds of things, which one playbook cannot say")
     return found
@@ -72,12 +72,12 @@ def _tasks(resource: object) -> Iterator[Task]:
     match resource:
         case Modules(names=names):
             yield from (Task(Kind.MODULE, name, _HAS_MODULE.format(name)) for name in names)
-        case Sysctls(wished=wished):
-            yield from (Task(Kind.SYSCTL, name, value) for name, value in wished)
+        case Sysctls(desired=desired):
+            yield from (Task(Kind.SYSCTL, name, value) for name, value in desired)
         case File(path=path, content=str(content), mode=mode):
             yield Task(Kind.FILE, path, content, mode=f"{mode:04o}")
-        case Packages(title=title, wished=wished):
-            yield Task(Kind.PACKAGES, title, names=tuple(f"{name}={version}" for name, version in wished))
-            yield Task(Kind.HOLD, title, names=tuple(name for name, _ in wished))
+        case Packages(title=title, desired=desired):
+            yield Task(Kind.PACKAGES, title, names=tuple(f"{name}={version}" for name, version in desired))
+            yield Task(Kind.HOLD, title, names=tuple(name for name, _ in desired))
         case Service(unit=unit):
             yield Task(Kind.SERVICE, unit)

@@ -20,7 +20,7 @@ def directory() -> Path:
 
 
 def installed(tool: str) -> Path:
-    """The `bin` of the tool's environment, made now from the ordinary package index if it is not there.
+    """The `bin` of the tool's environment, made now from the ordinary package index if it is missing.
 
     Raises BuildError with pip's last lines when it cannot be made.
     """

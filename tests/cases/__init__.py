@@ -1,1 +1,1 @@
-"""Wish and what was seen (recorded on lab machines) against the change that follows."""
+"""Want and what was seen (recorded on lab machines) against the change that follows."""

@@ -31,7 +31,7 @@ CASES = (
         "a bridge of an earlier life",
         'plugin type="bridge" failed (add): failed to set bridge addr: "cni0" already has an IP address different from '
         "10.244.7.1/24",
-        ("interface cni0 has kept", "part is 10.244.7.1/24 now", "`ip link delete cni0`"),
+        ("interface cni0 still has", "pod CIDR needs 10.244.7.1/24 now", "`ip link delete cni0`"),
     ),
     Case("a read-only disk", "mkdir: cannot create directory '/etc/docker': Read-only file system", ("dmesg",)),
     Case("sudo", "sudo: a password is required", ("NOPASSWD",)),
@@ -59,7 +59,7 @@ CASES = (
         "an unknown key",
         "W: GPG error: https://pkgs.k8s.io/core:/stable:/v1.31/deb  InRelease: The following signatures couldn't be "
         "verified because the public key is not available: NO_PUBKEY 234654DA9A296436",
-        ("234654DA9A296436", "was not given"),
+        ("234654DA9A296436", "is not configured"),
     ),
     Case(
         "an expired key, Debian 13",
@@ -74,7 +74,7 @@ CASES = (
         "W: OpenPGP signature verification failed: http://10.213.1.1/deb  InRelease: Sub-process /usr/bin/sqv returned "
         "an error code (1), error message is: Missing key A0E86B2261690CC9112F1C665F5FB547A6DF6C12, which is needed to "
         "verify signature.",
-        ("A0E86B2261690CC9112F1C665F5FB547A6DF6C12", "was not given"),
+        ("A0E86B2261690CC9112F1C665F5FB547A6DF6C12", "is not configured"),
     ),
     Case(
         "a key that apt cannot read, Debian 13",
@@ -181,7 +181,7 @@ CASES = (
         "a namesake",
         'error execution phase kubelet-start: a Node with name "w1" and status "Ready" already exists in the cluster. '
         "You must delete the existing Node or change the name of this new joining Node",
-        ("another machine of that name", "kubectl delete node w1"),
+        ("another host of that name", "kubectl delete node w1"),
     ),
     Case(
         "a port",
@@ -210,7 +210,7 @@ CASES = (
         "a token that was not signed, or is gone",
         "error execution phase preflight: couldn't validate the identity of the API Server: could not find a JWS "
         'signature in the cluster-info ConfigMap for token ID "abcdef"',
-        ("join token", "every run makes a new one"),
+        ("join token", "every run creates a new one"),
     ),
     Case(
         "an expired token",
@@ -262,7 +262,7 @@ CASES = (
     ),
     Case(
         "a node that does not come",
-        "gave up after 120 s of waiting until the node w1 is in the cluster with its part of the pods' network",
+        "gave up after 120 s of waiting until the node w1 is in the cluster with its pod CIDR",
         ("journalctl -u kubelet",),
     ),
     Case(

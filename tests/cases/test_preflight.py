@@ -106,8 +106,8 @@ CASES = (
         alone(distribution="alpine", codename="", release="3.20"),
         ("distribution at cp1: runs alpine 3.20",),
     ),
-    Case("another architecture", alone(architecture="arm64"), ("architecture at cp1: is arm64, the bundle amd64",)),
-    Case("no systemd", alone(init="init"), ("init at cp1: is run by init",)),
+    Case("another architecture", alone(architecture="arm64"), ("architecture at cp1: is arm64, the bundle is amd64",)),
+    Case("no systemd", alone(init="init"), ("init at cp1: its init system is init",)),
     Case("too little memory", alone(memory_mib=1024), ("memory at cp1: has 1024 MiB of memory",)),
     Case("as little memory as a worker needs", view(facts={"w1": facts("w1", "10.0.0.21", memory_mib=700)})),
     Case("one processor", alone(cpus=1), ("processors at cp1: has 1 processor(s)",)),
@@ -151,9 +151,7 @@ CASES = (
         view(states={"cp1": HostState(init_begun=True, listening=((6443, "kube-apiserver"),))}),
         ("(warning) init-unfinished at cp1: an earlier kubeadm init",),
     ),
-    Case(
-        "a foreign half", listening(HostState(has_manifests=True)), ("half-made at cp1: has parts of a control plane",)
-    ),
+    Case("a foreign half", listening(HostState(has_manifests=True)), ("half-made at cp1: has parts of an unfinished",)),
     Case(
         "a node of another cluster", worker(joined(kubelet_ca=OTHER_CA)), ("other-cluster at w1: is a node of another",)
     ),
@@ -164,12 +162,12 @@ CASES = (
     Case(
         "a machine with the name of another",
         reinstalled(internal_ip="10.0.0.99"),
-        ("namesake at w1: the cluster has a Ready node of that name already, at 10.0.0.99: another machine",),
+        ("namesake at w1: the cluster already has a Ready node of that name, at 10.0.0.99: another machine",),
     ),
     Case(
         "a node that the inventory does not name",
         running(live=live(*(node(name, number) for number, name in enumerate(("cp1", "w1", "w2", "old"))))),
-        ("(warning) other-node at old: a node of the cluster and not in the inventory: nothing is done about it",),
+        ("(warning) other-node at old: in the cluster but not in the inventory: provisioner does not change it",),
     ),
     Case(
         "an image is missing",

@@ -58,7 +58,7 @@ CASES = (
     Case(
         "an interface that nobody has",
         view(cluster(host("cp1", "10.0.0.11", node_interface="eth7"), host("w1", "10.0.0.21", node_interface="eth7"))),
-        ("node-interface at cp1, w1: no machine has an interface eth7 -> There is eth0: correct node_interface",),
+        ("node-interface at cp1, w1: no host has an interface eth7 -> Existing interfaces: eth0. Correct",),
     ),
     Case(
         "an interface that others have",
@@ -66,7 +66,7 @@ CASES = (
             cluster(host("cp1", "10.0.0.11", node_interface="ens5"), host("w1", "10.0.0.21", node_interface="ens5")),
             facts={"cp1": facts("cp1", "10.0.0.11", addresses=(nic("ens5", "10.0.0.11/24"),))},
         ),
-        ("node-interface at w1: there is no interface ens5 with an address -> There is eth0",),
+        ("node-interface at w1: there is no interface ens5 with an address -> Existing interfaces: eth0",),
     ),
     Case(
         "node_ip that the machine does not have",
@@ -84,22 +84,22 @@ CASES = (
     Case(
         "the address has changed",
         decided(nic("eth0", "10.0.0.99/24")),
-        ("network-changed at w1: was made with 10.0.0.21 on eth0, and eth0 has 10.0.0.99 now -> Give it back",),
+        ("network-changed at w1: was made with 10.0.0.21 on eth0, and eth0 has 10.0.0.99 now -> Restore",),
     ),
     Case(
         "the interface is gone",
         decided(nic("eth1", "10.0.0.99/24")),
-        ("network-changed at w1: was made with 10.0.0.21 on eth0, and eth0 is not there -> Give it back",),
+        ("network-changed at w1: was made with 10.0.0.21 on eth0, and eth0 is missing -> Restore",),
     ),
     Case(
         "the interface has another name",
         decided(nic("ens3", "10.0.0.21/24")),
-        ("network-changed at w1: and that address is on ens3 now -> Give it back",),
+        ("network-changed at w1: and that address is on ens3 now -> Restore",),
     ),
     Case(
         "the interface takes smaller packets than it did",
         decided(nic("eth0", "10.0.0.21/24", 1300)),
-        ("(warning) network-changed at w1: and the interface takes only 1300 now -> ip link set eth0 mtu 1500",),
+        ("(warning) network-changed at w1: MTU of the interface is only 1300 now -> ip link set eth0 mtu 1500",),
     ),
     Case(
         "the inventory wants another address for a node that is made",
@@ -108,7 +108,7 @@ CASES = (
             nic("eth1", "10.1.0.21/24"),
             hosts=(host("cp1", "10.0.0.11"), host("w1", "10.0.0.21", node_ip=IPv4Address("10.1.0.21"))),
         ),
-        ("network-wish at w1: was made with 10.0.0.21 on eth0, and the inventory wants node_ip 10.1.0.21 -> remove",),
+        ("network-node at w1: was made with 10.0.0.21 on eth0, and the inventory wants node_ip 10.1.0.21 -> remove",),
     ),
     Case(
         "the same for its interface, on a machine from which kubeadm has been called away",
@@ -121,20 +121,20 @@ CASES = (
                 )
             },
         ),
-        ("network-wish at cp1: and the inventory wants node_interface eth1 -> kubeadm reset",),
+        ("network-node at cp1: and the inventory wants node_interface eth1 -> kubeadm reset",),
     ),
     Case(
         "two machines with the same decision",
         decided(states={"cp1": leading(), "w1": joined(network=RECORD), "w2": joined(network=RECORD)}),
         (
-            "network-changed at w2: was made with 10.0.0.21 on eth0, and eth0 has 10.0.0.22 now -> Give it back",
+            "network-changed at w2: was made with 10.0.0.21 on eth0, and eth0 has 10.0.0.22 now -> Restore",
             "shared-address at w1, w2: all have the address 10.0.0.21 -> node_ip",
         ),
     ),
     Case(
         "a machine that another cannot reach",
         tried(cp1=Way(reached=True, mtu=1500), w2=LOST),
-        ("unreached at w2: w1 cannot reach it at 10.0.0.22 (eth0) -> port 22 is answered: let the machines through",),
+        ("unreached at w2: w1 cannot reach it at 10.0.0.22 (eth0) -> port 22 is answered: allow traffic",),
     ),
     Case(
         "who names the address by hand may know better",
@@ -148,10 +148,10 @@ CASES = (
         ("(warning) unreached at w2: w1 cannot reach it at 10.0.0.22 (eth0) -> set node_ip",),
     ),
     Case(
-        "larger packets are wished for than pass",
+        "larger packets are desired than pass",
         replace(tried(cp1=Way(reached=True, mtu=1400)), cluster=cluster(network={"mtu": 1450})),
         tuple(
-            f"mtu at {name}: network.mtu is 1450, and larger packets than 1400 do not pass -> Set network.mtu to 1400"
+            f"mtu at {name}: network.mtu is 1450, but packets larger than 1400 bytes do not pass -> mtu to 1400"
             for name in ("cp1", "w1", "w2")
         ),
     ),
@@ -161,7 +161,7 @@ CASES = (
             tried(cp1=Way(reached=True, mtu=1400)), cluster=cluster(network={"type": "flannel", "mtu": 1400})
         ),
         tuple(
-            f"mtu at {name}: network.mtu is 1400, and flannel adds 50 to each, -> Set network.mtu to 1350 or less"
+            f"mtu at {name}: network.mtu is 1400, and flannel adds 50 bytes to each packet, -> network.mtu to 1350 or"
             for name in ("cp1", "w1", "w2")
         ),
     ),
@@ -179,7 +179,7 @@ CASES = (
             states={"cp1": leading(network=PLANE), "w1": joined(network=RECORD)},
             ways={("w1", IPv4Address("10.0.0.23")): Way(reached=True, mtu=1400)},
         ),
-        ("mtu at w3: packets of 1400 bytes pass to it and no larger ones; the cluster was -> network.mtu:",),
+        ("mtu at w3: the path MTU to it is only 1400; the cluster was -> network.mtu:",),
     ),
     Case(
         "a network that says less than the machine's address does",
@@ -192,7 +192,7 @@ CASES = (
         "a VPN",
         with_route("10.100.0.0/16"),
         (
-            "overlapping-network at w1: service_cidr 10.96.0.0/12 overlaps 10.100.0.0/16, to which there is a route by "
+            "overlapping-network at w1: service_cidr 10.96.0.0/12 overlaps 10.100.0.0/16, which is routed through "
             "tun0 -> service_cidr: 10.16.0.0/12",
         ),
     ),
@@ -212,7 +212,7 @@ CASES = (
         running(facts={"w1": facts("w1", "10.0.0.21", routes=(Route(IPv4Network("10.244.0.0/16"), "tun0"),))}),
     ),
     Case(
-        "more nodes than the pods' network has parts",
+        "more nodes than the pod network has parts",
         running(
             cluster(pod_cidr="10.244.0.0/22"),
             live=live(*ONE_MORE.values()),

@@ -38,9 +38,9 @@ def kubelet(*certificates: str, server: str = SERVER, **changes: object) -> Host
     return joined(kubelet_ca=encoded(*certificates), kubelet_server=server, **changes)
 
 
-def new(wished: Cluster | None = None, **states: HostState) -> View:
+def new(desired: Cluster | None = None, **states: HostState) -> View:
     """No cluster is there yet."""
-    return view(wished, states=states)
+    return view(desired, states=states)
 
 
 def silent(**states: HostState) -> View:
@@ -76,12 +76,12 @@ CASES = (
     Case(
         "a worker of another cluster, and no cluster yet",
         new(w1=kubelet(OTHER_CA)),
-        (f"other-cluster at w1: is a node of a cluster that cp1 does not carry (API server {SERVER}, CA ",),
+        (f"other-cluster at w1: is a node of a cluster that cp1 does not run (API server {SERVER}, CA ",),
     ),
     Case(
         "workers whose control plane was rebuilt",
         new(w1=kubelet(CA), w2=kubelet(CA)),
-        (f"other-cluster at w1, w2: is a node of a cluster that cp1 does not carry (API server {SERVER}, CA ",),
+        (f"other-cluster at w1, w2: is a node of a cluster that cp1 does not run (API server {SERVER}, CA ",),
     ),
     Case(
         "workers of two other clusters",
@@ -104,23 +104,23 @@ CASES = (
     Case(
         "a kubelet.conf that names another CA's file",
         silent(w1=joined(ca_certificate=OTHER_CA)),
-        ("other-cluster at w1: is a node of another cluster (API server not told, CA ",),
+        ("other-cluster at w1: is a node of another cluster (API server unknown, CA ",),
     ),
     Case("a kubelet.conf without a CA, of a node that is in the cluster", running()),
     Case(
         "a kubelet.conf without a CA, of a node that is not in the cluster",
         up(joined()),
-        ("other-cluster at w1: is a node of another cluster (API server not told, CA not told)",),
+        ("other-cluster at w1: is a node of another cluster (API server unknown, CA unknown)",),
     ),
     Case(
         "a worker that is a control plane",
         new(w1=kubelet(OTHER_CA, has_admin_conf=True, has_manifests=True)),
-        ("other-cluster at w1: is a control plane of a cluster that cp1 does not carry",),
+        ("other-cluster at w1: is a control plane of a cluster that cp1 does not run",),
     ),
     Case(
         "a control plane that is a worker",
         new(cp1=kubelet(OTHER_CA)),
-        ("other-cluster at cp1: is a worker of a cluster already",),
+        ("other-cluster at cp1: is already a worker of a cluster",),
     ),
     Case(
         "a control plane whose admin.conf was taken away",
@@ -130,7 +130,7 @@ CASES = (
     Case(
         "a fresh machine with somebody's admin.conf",
         new(cp1=HostState(has_admin_conf=True)),
-        ("other-cluster at cp1: has /etc/kubernetes/admin.conf and nothing else",),
+        ("other-cluster at cp1: has /etc/kubernetes/admin.conf but nothing else",),
     ),
     Case(
         "a join of ours that was killed", silent(w1=HostState(join_begun=True, has_kubelet_conf=True, kubelet_ca="x"))
@@ -160,24 +160,24 @@ CASES = (
     Case(
         "the certificate of somebody's join",
         new(w1=HostState(ca_certificate=OTHER_CA)),
-        ("half-made at w1: has /etc/kubernetes/pki/ca.crt of a kubeadm join",),
+        ("half-made at w1: has /etc/kubernetes/pki/ca.crt of an unfinished kubeadm join",),
     ),
     Case("a CA of one's own for the new cluster", new(cp1=HostState(ca_certificate=OTHER_CA))),
     Case("our half of a join", new(w1=HostState(join_begun=True, has_bootstrap_conf=True, ca_certificate=CA))),
     Case(
         "a control plane that was to be one and is to be a worker",
         new(w1=HostState(init_begun=True, has_manifests=True)),
-        ("other-role at w1: our kubeadm init was not made to its end",),
+        ("other-role at w1: provisioner's kubeadm init did not finish there",),
     ),
     Case(
         "a worker that was to be one and is to be a control plane",
         new(cp1=HostState(join_begun=True)),
-        ("other-role at cp1: our kubeadm join was not made to its end",),
+        ("other-role at cp1: provisioner's kubeadm join did not finish there",),
     ),
     Case(
         "a bridge of an earlier life",
         linked("cni0", "10.244.3.1/24"),
-        ("old-network at w1: the interface cni0 of an earlier network is there (10.244.3.1/24)",),
+        ("old-network at w1: has the interface cni0 of an earlier network (10.244.3.1/24)",),
     ),
     Case(
         "a bridge of our own try, which is reset", linked("cni0", "10.244.3.1/24", new(w1=HostState(join_begun=True)))
@@ -188,16 +188,16 @@ CASES = (
     Case(
         "a bridge of another part than the node keeps",
         linked("cni0", "10.244.3.1/24", kept("10.244.1.0/24")),
-        ("old-network at w1: the interface cni0",),
+        ("old-network at w1: has the interface cni0",),
     ),
     Case(
         "another plug-in's interface",
         linked("flannel.1", "10.244.3.0/32"),
-        ("old-network at w1: the interface flannel.1 of an earlier network",),
+        ("old-network at w1: has the interface flannel.1 of an earlier network",),
     ),
     Case("Flannel sets its own right", linked("flannel.1", "10.244.3.0/32", FLANNEL)),
-    Case("Flannel's bridge", linked("cni0", "10.244.3.1/24", FLANNEL), ("old-network at w1: the interface cni0",)),
-    Case("a bridge, and a manifest", linked("cni0", "10.9.0.1/24", BY_MANIFEST), ("old-network at w1: the interface",)),
+    Case("Flannel's bridge", linked("cni0", "10.244.3.1/24", FLANNEL), ("old-network at w1: has the interface cni0",)),
+    Case("a bridge, and a manifest", linked("cni0", "10.9.0.1/24", BY_MANIFEST), ("old-network at w1: has",)),
     Case("what a manifest may know", linked("vxlan.calico", "10.244.3.0/32", BY_MANIFEST)),
     Case("a network that is nobody's business", linked("cni0", "10.9.0.1/24", new(cluster(network={"type": "none"})))),
     Case("a bridge of podman's", linked("cni-podman0", "10.88.0.1/16")),
@@ -208,7 +208,7 @@ CASES = (
     Case(
         "all of it at once",
         linked("cni0", "10.9.0.1/24", new(cp1=HostState(stray_etcd=("member",)), w1=kubelet(OTHER_CA))),
-        ("other-cluster at w1: is", "etcd-data at cp1: /var", "old-network at w1: the interface cni0"),
+        ("other-cluster at w1: is", "etcd-data at cp1: /var", "old-network at w1: has the interface cni0"),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""What preflight says of the pods' network, before anything is touched."""
+"""What preflight says of the pod network, before anything is touched."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ CP1, W1 = host("cp1", "10.0.0.11"), host("w1", "10.0.0.21")
 MANIFEST = {"type": "manifest", "manifest": "/net.yaml"}
 
 
-def seen(wish: dict[str, Any], **more: Any) -> View:
+def seen(want: dict[str, Any], **more: Any) -> View:
     """Two fresh machines, and images from registries unless something else is said."""
     settings = {"images": "registry", **more.pop("settings", {})}
-    return view(cluster(CP1, W1, network=wish, **settings), **more)
+    return view(cluster(CP1, W1, network=want, **settings), **more)
 
 
 def found(looked: View) -> dict[str, str]:
@@ -82,8 +82,8 @@ def test_a_manifest_without_a_daemon_set_is_no_plug_in() -> None:
 @pytest.mark.parametrize("kind", ["calico", "flannel"])
 def test_an_interface_that_no_machine_has(kind: str) -> None:
     said = found(seen({"type": kind, "interface": "eth7"}))["no-interface"]
-    assert said.startswith("cp1, w1: no machine has the interface eth7")
-    assert "there are eth0" in said
+    assert said.startswith("cp1, w1: no host has the interface eth7")
+    assert "they have eth0" in said
 
 
 def test_an_interface_that_one_machine_lacks() -> None:
@@ -92,14 +92,14 @@ def test_an_interface_that_one_machine_lacks() -> None:
         "w1": facts("w1", "10.0.0.21"),
     }
     said = found(seen({"type": "flannel", "interface": "eth1"}, facts=measured))["no-interface"]
-    assert said.startswith("w1: these have not")
+    assert said.startswith("w1: these hosts do not have")
 
 
 def test_flannel_that_needs_a_binary_which_is_not_made_any_more() -> None:
     states = {"cp1": HostState(packages={"kubernetes-cni": "1.1.1-1.1"}), "w1": HostState()}
     said = found(seen({"type": "flannel", "version": "0.13.0"}, states=states))["cni-binary"]
     assert "kubernetes-cni 1.1.1-1.1 has no plug-in `flannel` any more" in said
-    assert "Take Flannel 0.28.9" in said
+    assert "Use Flannel 0.28.9" in said
     older = dict.fromkeys(("cp1", "w1"), HostState(packages={"kubernetes-cni": "0.8.7-00"}))
     assert found(seen({"type": "flannel", "version": "0.13.0"}, states=older)) == {}
 
@@ -115,7 +115,7 @@ def running(network: dict[str, Any], **daemon_sets: str) -> View:
     return seen(network, live=up, states={"cp1": leading(), "w1": joined()}, network=network_objects())
 
 
-def test_a_second_plug_in_is_refused_whoever_has_installed_the_first() -> None:
+def test_a_second_plug_in_is_refused_also_beside_one_that_others_installed() -> None:
     for label in ("", "calico"):
         said = found(running({"type": "flannel"}, kube_system__calico_node=label))["other-network"]
         assert "the cluster's network is calico (DaemonSet kube-system/calico-node)" in said

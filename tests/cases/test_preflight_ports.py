@@ -19,10 +19,10 @@ FLANNEL = {"type": "flannel", "version": "0.28.9"}
 ADDRESSES = {"cp1": "10.0.0.11", "w1": "10.0.0.21", "w2": "10.0.0.22"}
 
 
-def seen(wish: dict[str, Any], *ways: tuple[str, str, dict[str, Passage]], **more: Any) -> View:
-    """Fresh machines, and what came of knocks: who, at whom, and the outcomes by port."""
+def seen(want: dict[str, Any], *ways: tuple[str, str, dict[str, Passage]], **more: Any) -> View:
+    """Fresh machines, and what came of port probes: who, at whom, and the outcomes by port."""
     found = {(asker, IPv4Address(ADDRESSES[at])): Way(reached=True, mtu=1500, ports=told) for asker, at, told in ways}
-    return view(cluster(network=wish, images="registry"), ways=found, **more)
+    return view(cluster(network=want, images="registry"), ways=found, **more)
 
 
 def found(looked: View) -> list[Problem]:
@@ -36,7 +36,7 @@ def one(looked: View) -> Problem:
     return problem
 
 
-def test_where_nobody_has_knocked_and_where_all_is_heard_nothing_is_said() -> None:
+def test_where_no_port_was_probed_and_where_all_pass_nothing_is_said() -> None:
     assert found(seen(FLANNEL)) == []
     assert found(seen(FLANNEL, ("w1", "cp1", {"TCP 6443": PASSES, "UDP 8472": PASSES}), ("cp1", "w1", {}))) == []
 
@@ -55,7 +55,7 @@ def test_silence_of_udp_and_of_a_protocol_is_said_not_to_be_proof() -> None:
     assert [(problem.rule, problem.where, problem.severity) for problem in said] == [
         ("port-unproved", "w1 -> cp1", Severity.WARNING)
     ]
-    assert "whether UDP 8472 (VXLAN) passes could not be proved" in said[0].message
+    assert "it is unknown whether UDP 8472 (VXLAN) passes" in said[0].message
     assert "ICMP" in said[0].hint
     ipip = one(seen({"type": "calico", "encapsulation": "ipip"}, ("w1", "cp1", {"IP protocol 4": SILENT})))
     assert "IP protocol 4 (IP in IP)" in ipip.message
@@ -84,7 +84,7 @@ def test_where_another_plug_in_comes_its_ports_are_new_to_the_nodes_too() -> Non
         return seen(FLANNEL, ("cp1", "w1", {"UDP 8472": SILENT}), states=states)
 
     assert one(replacing("10-bridge.conflist")).rule == "port-unproved"
-    assert found(replacing("05-cilium.conflist")) == [], "Cilium may have that port, and says nothing to a knock"
+    assert found(replacing("05-cilium.conflist")) == [], "Cilium may have that port, and says nothing to a port probe"
 
 
 def test_a_way_that_is_lost_wholly_is_not_told_port_by_port() -> None:

@@ -25,25 +25,25 @@ def found(seen: View) -> list[str]:
     return [f"{problem.rule} at {problem.where}" for problem in problems(seen) if problem.severity is Severity.ERROR]
 
 
-def wished(kind: str, kubernetes: str = "1.20.2", **settings: Any) -> View:
+def desired(kind: str, kubernetes: str = "1.20.2", **settings: Any) -> View:
     return view(cluster(CP1, kubernetes_version=kubernetes, runtime={"type": kind, **settings}))
 
 
 @pytest.mark.parametrize("version", ["1.19.16", "1.20.2", "1.23.17"])
 @pytest.mark.parametrize("kind", ["docker", "containerd"])
 def test_docker_and_containerd_of_the_bundle_serve_every_kubelet_of_their_time(kind: str, version: str) -> None:
-    assert found(wished(kind, version)) == []
+    assert found(desired(kind, version)) == []
 
 
 def test_a_bundle_without_cri_dockerd_cannot_give_docker_to_a_kubelet_without_a_shim() -> None:
-    (problem,) = problems(wished("docker", "1.24.0"))
+    (problem,) = problems(desired("docker", "1.24.0"))
     assert problem.rule == "runtime-missing"
     assert "has no cri-dockerd" in problem.message
     assert "provisioner bundle show" in problem.hint
 
 
 def test_a_bundle_without_cri_o_says_all_that_it_lacks() -> None:
-    (problem,) = problems(wished("cri-o"))
+    (problem,) = problems(desired("cri-o"))
     assert "has no cri-o, cri-tools, skopeo" in problem.message
 
 
@@ -58,7 +58,7 @@ def test_where_packages_come_from_repositories_cri_dockerd_has_to_be_there(
 
 
 def test_a_containerd_that_is_not_tested_with_a_release_is_a_warning() -> None:
-    rules = [(problem.rule, problem.severity) for problem in problems(wished("containerd", "1.33.0"))]
+    rules = [(problem.rule, problem.severity) for problem in problems(desired("containerd", "1.33.0"))]
     assert rules == [("runtime-untested", Severity.WARNING)]
 
 
@@ -78,7 +78,7 @@ def test_the_runtime_of_a_running_node_is_not_changed(kind: str, endpoint: str, 
     assert found(changed(kind, endpoint, runtime)) == refused
     silent = changed(kind, endpoint, "")
     assert found(silent) == refused, "where the node does not say it, its kubelet was told"
-    assert "let it join anew" in problems(silent)[0].hint
+    assert "let it join again" in problems(silent)[0].hint
 
 
 def test_the_same_runtime_stays_however_the_kubelet_reaches_it() -> None:
@@ -99,7 +99,7 @@ def test_what_an_earlier_node_has_left_does_not_bind_a_new_one() -> None:
     assert found(view(cluster(CP1, runtime={"type": "containerd"}), states={"cp1": left})) == []
 
 
-def test_docker_beside_another_runtime_has_to_be_wished_for() -> None:
+def test_docker_beside_another_runtime_has_to_be_desired_for() -> None:
     state = {"cp1": HostState(docker_runs=True)}
     for settings, expected in (
         ({"type": "containerd"}, ["second-runtime at cp1"]),

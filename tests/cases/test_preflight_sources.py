@@ -60,7 +60,7 @@ CASES = (
     Case(
         "another key, and the inventory does not say which",
         Answer(keys=KEY, trouble=NO_PUBKEY),
-        ("source-silent", f"{MIRROR}/v1.20/deb: The following signatures", "5F5FB547A6DF6C12, which was not given"),
+        ("source-silent", f"{MIRROR}/v1.20/deb: The following signatures", "5F5FB547A6DF6C12, which is not configured"),
         None,
     ),
     Case(
@@ -71,7 +71,7 @@ CASES = (
     Case(
         "refused",
         Answer(keys=KEY, trouble=FORBIDDEN),
-        ("source-silent", f"{MIRROR}/v1.20/deb/InRelease: 403 Forbidden", "login, or a proxy"),
+        ("source-silent", f"{MIRROR}/v1.20/deb/InRelease: 403 Forbidden", "login or a proxy"),
     ),
 )
 
@@ -95,14 +95,14 @@ def test_a_docker_that_is_too_new_by_itself_may_be_named() -> None:
     docker = {"type": "mirror", "url": "http://mirror.example/docker/linux", "fingerprint": FINGERPRINT}
     source = {"type": "mirror", "url": MIRROR, "fingerprint": FINGERPRINT}
     (finding,) = told(answer, "docker", package_source=source, runtime={"source": docker})
-    assert "no docker-ce, docker-ce-cli that goes with Kubernetes 1.20.2; it has docker-ce 5:26.1.5-1" in finding
+    assert "no docker-ce, docker-ce-cli that fits Kubernetes 1.20.2; it has docker-ce 5:26.1.5-1" in finding
     assert "runtime.version" in finding
 
 
 def test_images_of_a_bundle_do_for_every_distribution() -> None:
     assert told(Answer(keys=KEY), package_source={"type": "bundle"}) == [
         "distribution runs debian trixie, and the bundle is for debian bookworm "
-        "Use machines of that distribution, or a bundle made for theirs."
+        "Use hosts with that distribution, or a bundle built for theirs."
     ]
     good = Answer(tuple(Offer(name, "1.20.2-1.1") for name in ("kubeadm", "kubectl", "kubelet")), KEY)
     assert told(good, package_source={"type": "mirror", "url": MIRROR, "fingerprint": FINGERPRINT}) == []

@@ -1,4 +1,4 @@
-"""What preflight says of versions on these machines, from the catalogue's rules."""
+"""What preflight says of versions on these machines, from the catalog's rules."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def found(seen: View) -> list[str]:
     return [f"{problem.rule} at {problem.where}" for rule in versions.RULES for problem in rule(seen)]
 
 
-def wished(version: str, **changes: object) -> View:
+def desired(version: str, **changes: object) -> View:
     """A machine that is different in some way, for a Kubernetes of that version."""
     machine = cluster(CP1, kubernetes_version=version)
     return view(machine, facts={"cp1": facts("cp1", "10.0.0.11", **changes)})
 
 
 def test_cgroup_v1_stops_a_kubelet_that_does_not_start_there() -> None:
-    assert "cgroup-v1 at cp1" in found(wished("1.35.8", cgroup_version=1))
-    assert found(wished("1.20.2", cgroup_version=1)) == []
+    assert "cgroup-v1 at cp1" in found(desired("1.35.8", cgroup_version=1))
+    assert found(desired("1.20.2", cgroup_version=1)) == []
 
 
 def test_a_flag_that_the_kubelet_has_no_more_is_found_at_its_host() -> None:

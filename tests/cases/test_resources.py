@@ -15,6 +15,7 @@ from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
+from provisioner.resources.binaries import Binary
 from provisioner.resources.containerd import CONTAINERD_IMAGES, CONTAINERD_SETTINGS
 from provisioner.resources.crio import CRIO_IMAGES
 from provisioner.resources.daemon_sets import DaemonSetReady
@@ -33,7 +34,6 @@ from provisioner.resources.modes import Modes
 from provisioner.resources.nodes import NodeMarks, NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages
-from provisioner.resources.programs import Program
 from provisioner.resources.services import Service
 from provisioner.world.nodes import NodeState
 from tests.builders import TOKEN, node, ok
@@ -43,10 +43,10 @@ from tests.conftest import Golden
 
 @dataclass(frozen=True)
 class Case:
-    """A wish, what the machine said, and what else the plan changes."""
+    """A want, what the machine said, and what else the plan changes."""
 
     title: str
-    wish: Resource
+    want: Resource
     seen: str = ""
     changed: frozenset[str] = frozenset()
 
@@ -70,13 +70,13 @@ FILES = (
     Case("other mode", MOTD, "600 root:root\nhello\nworld\n"),
     Case("other owner", MOTD, "644 admin:admin\nhello\nworld\n"),
     Case("an executable file", File("/usr/local/sbin/x", "#!/bin/sh\n", mode=0o755), "absent\n"),
-    Case("wished empty, and is", File("/etc/empty", ""), "644 root:root\n"),
+    Case("desired empty, and is", File("/etc/empty", ""), "644 root:root\n"),
     Case("secret, absent", KEY, "absent\n"),
     Case("secret, right", KEY, f"600 root:adm\n{KEY_HASH}  -\n"),
     Case("secret, other content", KEY, f"600 root:adm\n{'0' * 64}  -\n"),
     Case("secret, open to others", KEY, f"644 root:adm\n{KEY_HASH}  -\n"),
-    Case("not wished, absent", Absent("/etc/old"), ""),
-    Case("not wished, present", Absent("/etc/old"), "present\n"),
+    Case("not desired, absent", Absent("/etc/old"), ""),
+    Case("not desired, present", Absent("/etc/old"), "present\n"),
     Case("directory, absent", LOGS, ""),
     Case("directory, right", LOGS, "700 root:root\n"),
     Case("directory, open to others", LOGS, "755 root:root\n"),
@@ -96,13 +96,13 @@ FILES = (
 
 MODULES = Modules(("overlay", "br_netfilter"))
 SETTINGS = Sysctls((("net.ipv4.ip_forward", "1"), ("net.bridge.bridge-nf-call-iptables", "1")))
-AT_BOOT = SysctlsAtBoot(SETTINGS.wished, "/etc/sysctl.d/99-provisioner.conf")
+AT_BOOT = SysctlsAtBoot(SETTINGS.desired, "/etc/sysctl.d/99-provisioner.conf")
 OURS = "\nfile /etc/sysctl.d/99-provisioner.conf\nnet.ipv4.ip_forward = 1\n"
 KERNEL = (
     Case("no module", MODULES, ""),
     Case("one module of two", MODULES, "overlay\n"),
     Case("all modules", MODULES, "overlay\nbr_netfilter\n"),
-    Case("settings as wished", SETTINGS, "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1\n"),
+    Case("settings as desired", SETTINGS, "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1\n"),
     Case("one setting wrong", SETTINGS, "net.ipv4.ip_forward = 0\nnet.bridge.bridge-nf-call-iptables = 1\n"),
     Case("a setting that is not there yet", SETTINGS, "net.ipv4.ip_forward = 1\n"),
     Case(
@@ -232,27 +232,27 @@ IMAGES = (
 PINNED = PinnedImage("k8s.gcr.io/pause:3.2", f"sha256:{'b' * 64}", DOCKER_IMAGES)
 PINNED_IMAGES = (
     Case("no image yet", PINNED, ""),
-    Case("the wished one", PINNED, f"k8s.gcr.io/pause:3.2 sha256:{'b' * 64}\n"),
+    Case("the desired one", PINNED, f"k8s.gcr.io/pause:3.2 sha256:{'b' * 64}\n"),
     Case("loaded from an archive", PINNED, "k8s.gcr.io/pause:3.2 <none>\n"),
     Case("another one", PINNED, f"k8s.gcr.io/pause:3.2 sha256:{'c' * 64}\n"),
     Case("that of another version", PINNED, f"k8s.gcr.io/pause:3.1 sha256:{'b' * 64}\n"),
-    Case("of two digests the wished one", PINNED, "".join(f"k8s.gcr.io/pause:3.2 sha256:{x * 64}\n" for x in "cb")),
-    Case("containerd, the wished one", replace(PINNED, store=CONTAINERD_IMAGES), f"{PINNED.name} {PINNED.digest}\n"),
+    Case("of two digests the desired one", PINNED, "".join(f"k8s.gcr.io/pause:3.2 sha256:{x * 64}\n" for x in "cb")),
+    Case("containerd, the desired one", replace(PINNED, store=CONTAINERD_IMAGES), f"{PINNED.name} {PINNED.digest}\n"),
     Case("containerd, nothing", replace(PINNED, store=CONTAINERD_IMAGES), ""),
     Case("CRI-O does not follow", replace(PINNED, store=CRIO_IMAGES), ""),
 )
 
-PROGRAM = Program("kubelet", "1.20.2", "a" * 64, "https://dl.example/release/v1.20.2/bin/linux/amd64/kubelet")
+BINARY = Binary("kubelet", "1.20.2", "a" * 64, "https://dl.example/release/v1.20.2/bin/linux/amd64/kubelet")
 NOTED = f"kubelet 1.20.2 {'a' * 64}\n"
 PROGRAMS = (
-    Case("absent", PROGRAM, "absent\n"),
-    Case("right", PROGRAM, NOTED),
-    Case("another version", PROGRAM, f"kubelet 1.20.1 {'b' * 64}\n"),
-    Case("another file of that version", PROGRAM, f"kubelet 1.20.2 {'b' * 64}\n"),
-    Case("changed since", PROGRAM, f"{NOTED}/usr/bin/kubelet: FAILED\n"),
-    Case("gone", PROGRAM, f"{NOTED}/usr/bin/kubelet: FAILED open or read\n/usr/bin/kubelet: not for everybody\n"),
-    Case("cut off at first", PROGRAM, "an installation that was cut off\nabsent\n"),
-    Case("cut off later", PROGRAM, f"an installation that was cut off\n{NOTED}"),
+    Case("absent", BINARY, "absent\n"),
+    Case("right", BINARY, NOTED),
+    Case("another version", BINARY, f"kubelet 1.20.1 {'b' * 64}\n"),
+    Case("another file of that version", BINARY, f"kubelet 1.20.2 {'b' * 64}\n"),
+    Case("changed since", BINARY, f"{NOTED}/usr/bin/kubelet: FAILED\n"),
+    Case("gone", BINARY, f"{NOTED}/usr/bin/kubelet: FAILED open or read\n/usr/bin/kubelet: not 755 root:root\n"),
+    Case("cut off at first", BINARY, "an installation that was cut off\nabsent\n"),
+    Case("cut off later", BINARY, f"an installation that was cut off\n{NOTED}"),
 )
 
 HELD = replace(PAUSE, store=CONTAINERD_IMAGES)
@@ -264,7 +264,7 @@ CONTAINERD = DaemonSettings(
 )
 DAEMONS = (
     Case("containerd is not there yet", CONTAINERD, ""),
-    Case("is set as wished", CONTAINERD, 'disabled_plugins = []\n[p]\n"a.b" = "pause:1"\n'),
+    Case("is set as desired", CONTAINERD, 'disabled_plugins = []\n[p]\n"a.b" = "pause:1"\n'),
     Case("says something else", CONTAINERD, 'disabled_plugins = ["cri", "x"]\n[p]\n"a.b" = "pause:2"\n'),
     Case("knows no such setting", CONTAINERD, "disabled_plugins = []\n"),
     Case("starts anyway", CONTAINERD, "disabled_plugins = []\n", after("service containerd.service")),
@@ -335,15 +335,15 @@ def marks(now: NodeState, taints: tuple[str, ...] | None, **labels: str) -> Node
 
 NODES = (
     Case("no labels yet", marks(marked({}, ()), None, disk="ssd", zone="a")),
-    Case("labels as wished, others stay", marks(marked({"disk": "ssd", "by-hand": "x"}, ()), None, disk="ssd")),
+    Case("labels as desired, others stay", marks(marked({"disk": "ssd", "by-hand": "x"}, ()), None, disk="ssd")),
     Case("another value", marks(marked({"disk": "hdd"}, ()), None, disk="ssd")),
     Case("a taint is missing", marks(marked({}, ()), ("dedicated=db:NoSchedule",))),
-    Case("taints as wished", marks(marked({}, ("dedicated=db:NoSchedule",)), ("dedicated=db:NoSchedule",))),
+    Case("taints as desired", marks(marked({}, ("dedicated=db:NoSchedule",)), ("dedicated=db:NoSchedule",))),
     Case("a taint too many", marks(marked({}, ("old:NoExecute", "a=b:NoSchedule")), ("a=b:NoSchedule",))),
     Case("another value of a taint", marks(marked({}, ("a=old:NoSchedule",)), ("a=new:NoSchedule",))),
     Case("another effect of a taint", marks(marked({}, ("a=b:NoSchedule",)), ("a=b:NoExecute",))),
     Case("taints are not spoken of", marks(marked({}, ("by-hand:NoSchedule",)), None)),
-    Case("no taints wished", marks(marked({}, ("node-role.kubernetes.io/master:NoSchedule",)), ())),
+    Case("no taints desired", marks(marked({}, ("node-role.kubernetes.io/master:NoSchedule",)), ())),
     Case("the controllers' own taints stay", marks(marked({}, ("node.kubernetes.io/not-ready:NoSchedule",)), ())),
     Case("all ready", NodesReady(("cp1", "w1"), frozenset({"cp1", "w1"}))),
     Case("one not ready", NodesReady(("cp1", "w1"), frozenset({"cp1", "w9"}))),
@@ -369,7 +369,7 @@ NETWORK = (
     Case("all set", ROUTES, ""),
     Case("lost routes and rules", ROUTES, "route 10.244.1.0/24 via 10.0.0.21\nfirewall rule filter -I FORWARD\n"),
     Case("the service restarts anyway", ROUTES, "all of them\n", after(f"file {SCRIPT}")),
-    Case("not known yet", Later(f"file {SCRIPT}", f"write {SCRIPT}", "the nodes' parts of the pods' network")),
+    Case("not known yet", Later(f"file {SCRIPT}", f"write {SCRIPT}", "the node pod CIDRs")),
 )
 
 READY = DaemonSetReady("kube-system", "net", "app=net", ("cp1", "w1"), "manifest net")
@@ -419,26 +419,26 @@ EVERY = [pytest.param(case, id=f"{kind}: {case.title}") for kind, cases in KINDS
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_follows_from_what_was_seen(kind: str, golden: Golden) -> None:
-    outcomes = (f"## {case.title}\n{shown(case.wish.diff(ok(case.seen), case.changed))}" for case in KINDS[kind])
+    outcomes = (f"## {case.title}\n{shown(case.want.diff(ok(case.seen), case.changed))}" for case in KINDS[kind])
     golden(f"changes/{kind}.txt", "\n".join(outcomes))
 
 
 @pytest.mark.parametrize("case", EVERY)
 def test_no_secret_in_what_is_shown_or_in_arguments(case: Case) -> None:
-    change = case.wish.diff(ok(case.seen), case.changed)
+    change = case.want.diff(ok(case.seen), case.changed)
     commands = change.commands if change else ()
-    words = [word for command in (case.wish.probe(), *commands) for word in command.argv]
-    assert not [text for text in [*words, shown(change), repr(change), repr(case.wish)] if "hunter2" in text]
+    words = [word for command in (case.want.probe(), *commands) for word in command.argv]
+    assert not [text for text in [*words, shown(change), repr(change), repr(case.want)] if "hunter2" in text]
 
 
 @pytest.mark.parametrize("case", EVERY)
 def test_every_change_shows_what_it_changes(case: Case) -> None:
-    change = case.wish.diff(ok(case.seen), case.changed)
+    change = case.want.diff(ok(case.seen), case.changed)
     assert change is None or change.diff or change.waits_for
 
 
 @pytest.mark.parametrize("case", EVERY)
 def test_a_probe_accepts_only_that_it_could_look(case: Case) -> None:
     """Missing is a state: no probe has a code of failure to accept."""
-    assert case.wish.probe().accepts == {0}
-    assert not isinstance(case.wish.probe().stdin, Secret)
+    assert case.want.probe().accepts == {0}
+    assert not isinstance(case.want.probe().stdin, Secret)

@@ -1,4 +1,4 @@
-"""The catalogue's rules: what does not go together, and where exactly it begins."""
+"""The catalog's rules: what does not go together, and where exactly it begins."""
 
 from __future__ import annotations
 

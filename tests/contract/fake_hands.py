@@ -102,5 +102,5 @@ class FakeHands:
     def cut(self) -> None:
         self.machine.up = False
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         self.machine.up = True

@@ -65,5 +65,5 @@ class Hands(Protocol):
     def cut(self) -> None:
         """The machine does not answer any more."""
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """It does again."""

@@ -135,5 +135,5 @@ class RealHands:
     def cut(self) -> None:
         self.shell("systemctl stop ssh; pkill -KILL -x sshd || :")
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         self.shell("systemctl start ssh")

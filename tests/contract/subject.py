@@ -40,25 +40,25 @@ class Subject:
         self.view = changed(self.view, facts=facts, states=states, live=read_cluster(seen))
         return self.view
 
-    def change(self, wish: Resource, *changed: str) -> Change | None:
+    def change(self, want: Resource, *changed: str) -> Change | None:
         """What is to be done; looking never fails and leaves no trace."""
-        (seen,) = self.transport.run([wish.probe()], stop=False)
-        assert seen.exit_code in wish.probe().accepts, seen
-        return wish.diff(seen, set(changed))
+        (seen,) = self.transport.run([want.probe()], stop=False)
+        assert seen.exit_code in want.probe().accepts, seen
+        return want.diff(seen, set(changed))
 
-    def settle(self, wish: Resource) -> str:
+    def settle(self, want: Resource) -> str:
         """Make it so, twice (each command may be repeated), and find nothing left; returns the summary."""
-        change = self.change(wish)
-        assert change, f"{wish.key} is as wished already"
+        change = self.change(want)
+        assert change, f"{want.key} is as desired already"
         for _ in range(2):
             self.must(*change.commands)
-        assert self.change(wish) is None
+        assert self.change(want) is None
         return change.summary
 
-    def bring_about(self, *wishes: Resource) -> None:
-        """What the engine does: wish by wish, as each is found then."""
-        for wish in wishes:
-            change = self.change(wish)
+    def bring_about(self, *wants: Resource) -> None:
+        """What the engine does: want by want, as each is found then."""
+        for want in wants:
+            change = self.change(want)
             self.must(*(change.commands if change else ()))
 
     def must(self, *commands: Command) -> None:
@@ -72,7 +72,7 @@ class Subject:
         return datetime.fromtimestamp(self.look().observed.facts[HOST].clock_s, UTC)
 
     def packages(self, *names: str) -> Packages:
-        """A wish for packages of the bundle, whose repository is made known to the machine."""
+        """A ask for packages of the bundle, whose repository is made known to the machine."""
         source = repository(self.view)
         self.bring_about(*source.files)
         return Packages("test", tuple((name, self.version(name)) for name in names), source.options)

@@ -20,16 +20,16 @@ def test_it_is_on_no_way_into_a_cluster(subject: Subject) -> None:
     assert 22 in {port for port, _ in state.listening}
 
 
-def test_every_wish_of_a_bring_up_can_be_looked_at(subject: Subject) -> None:
+def test_every_want_of_a_bring_up_can_be_looked_at(subject: Subject) -> None:
     before = subject.hands.trace()
-    wishes = _wishes(subject)
-    assert len(wishes) > 15
-    assert {wish.key for wish in wishes if isinstance(wish, (Init, Join))} == {"kubeadm init"}
-    wanted = [wish.key for wish in wishes if subject.change(wish)]
+    wants = _wants(subject)
+    assert len(wants) > 15
+    assert {want.key for want in wants if isinstance(want, (Init, Join))} == {"kubeadm init"}
+    wanted = [want.key for want in wants if subject.change(want)]
     assert {"kubeadm init", "packages kubernetes", "service docker.service"} <= set(wanted)
     assert subject.hands.trace() == before
 
 
-def _wishes(subject: Subject) -> list[Resource]:
+def _wants(subject: Subject) -> list[Resource]:
     view = subject.look()
-    return [wish for play in BRING_UP for host in play.hosts(view) for wish in play.desired(view, host)]
+    return [want for play in BRING_UP for host in play.hosts(view) for want in play.desired(view, host)]

@@ -28,12 +28,12 @@ def test_modules_that_are_there_are_seen_and_others_are_missing(loaded: Subject)
 
 
 def test_settings_are_set_and_set_again(loaded: Subject) -> None:
-    wish = Sysctls((("net.ipv4.ip_forward", "1"), ("net.bridge.bridge-nf-call-iptables", "1")))
-    for name, _ in wish.wished:
+    want = Sysctls((("net.ipv4.ip_forward", "1"), ("net.bridge.bridge-nf-call-iptables", "1")))
+    for name, _ in want.desired:
         loaded.hands.set(name, "0")
-    assert loaded.settle(wish) == "set net.ipv4.ip_forward=1, net.bridge.bridge-nf-call-iptables=1"
+    assert loaded.settle(want) == "set net.ipv4.ip_forward=1, net.bridge.bridge-nf-call-iptables=1"
     loaded.hands.set("net.ipv4.ip_forward", "0")
-    assert loaded.settle(wish) == "set net.ipv4.ip_forward=1"
+    assert loaded.settle(want) == "set net.ipv4.ip_forward=1"
 
 
 def test_a_setting_that_the_kernel_does_not_know(subject: Subject) -> None:

@@ -14,17 +14,17 @@ PACKAGES = ("netbase", "tini")
 
 
 def test_packages_come_from_the_bundle_and_are_held(subject: Subject) -> None:
-    wish = subject.packages(*PACKAGES)
+    want = subject.packages(*PACKAGES)
     for name in PACKAGES:
         subject.hands.purge(name)
-    assert subject.settle(wish).startswith(f"install netbase {subject.version('netbase')}, tini ")
+    assert subject.settle(want).startswith(f"install netbase {subject.version('netbase')}, tini ")
     subject.hands.unhold("tini")
-    assert subject.settle(wish) == "hold tini"
+    assert subject.settle(want) == "hold tini"
     assert subject.change(package_database(subject.view)) is None
 
 
 def test_a_version_that_the_bundle_lacks_is_named(subject: Subject) -> None:
-    change = subject.change(replace(subject.packages("tini"), wished=(("tini", "0.1"),)))
+    change = subject.change(replace(subject.packages("tini"), desired=(("tini", "0.1"),)))
     assert change
     *results, failed = subject.run(*change.commands)
     assert len(results) == change.commands.index(_installing(change)) == 2
@@ -37,35 +37,35 @@ def _installing(change: Change) -> Command:
 
 
 def test_who_is_at_work_with_the_packages_is_waited_for(subject: Subject) -> None:
-    wish = subject.packages(*PACKAGES)
+    want = subject.packages(*PACKAGES)
     subject.hands.purge("tini")
     subject.hands.occupy_packages(3)
-    change = subject.change(wish)
+    change = subject.change(want)
     assert change
     assert change.summary.startswith("wait for flock (process ")
     assert subject.change(package_database(subject.view)) is None
     subject.must(*change.commands)
-    assert subject.change(wish) is None
+    assert subject.change(want) is None
 
 
 def test_what_was_cut_off_while_it_was_configured_is_finished(subject: Subject) -> None:
-    wish = subject.packages(*PACKAGES)
-    subject.bring_about(wish)
+    want = subject.packages(*PACKAGES)
+    subject.bring_about(want)
     subject.hands.half_configure("tini")
-    assert subject.change(wish)
+    assert subject.change(want)
     assert subject.settle(package_database(subject.view)) == "finish the interrupted installation of packages"
-    assert subject.change(wish) is None
+    assert subject.change(want) is None
 
 
 def test_what_was_cut_off_while_it_was_unpacked_is_unpacked_again(subject: Subject) -> None:
-    wish = subject.packages(*PACKAGES)
+    want = subject.packages(*PACKAGES)
     subject.hands.half_install("tini", subject.version("tini"))
     change = subject.change(package_database(subject.view))
     assert change
     assert "-tini half-installed" in change.diff
     subject.settle(package_database(subject.view))
-    subject.bring_about(wish)
-    assert subject.change(wish) is None
+    subject.bring_about(want)
+    assert subject.change(want) is None
 
 
 def test_without_its_source_it_says_what_it_needs(subject: Subject) -> None:

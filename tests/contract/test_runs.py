@@ -67,7 +67,7 @@ def test_the_lock_of_a_run_that_is_dead_is_taken_over(subject: Subject) -> None:
     assert answer(subject, lock.renew(ANNA.run)) is Word.FREE
 
 
-def test_a_lock_from_the_future_gets_the_time_of_now_by_whoever_wants_it(subject: Subject) -> None:
+def test_a_lock_from_the_future_gets_the_current_time_from_the_next_run(subject: Subject) -> None:
     assert answer(subject, lock.take(ANNA)) is Word.TAKEN
     subject.hands.age(lock.PATH, -3600)
     assert holder(subject, lock.show()).age_s < -3000

@@ -17,16 +17,16 @@ UNIT_FILE = File(
     "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n",
 )
 CONFIGURATION = File("/etc/contract/service.conf", "one\n")
-WISH = Service(UNIT, configuration=(CONFIGURATION.path,))
+DESIRED = Service(UNIT, configuration=(CONFIGURATION.path,))
 
 
 @pytest.fixture
 def running(subject: Subject) -> Subject:
-    """A machine with the service as it is wished for."""
-    for wish in (UNIT_FILE, CONFIGURATION, WISH):
-        subject.bring_about(wish)
+    """A machine with the service as it is desired."""
+    for want in (UNIT_FILE, CONFIGURATION, DESIRED):
+        subject.bring_about(want)
         subject.hands.later()
-    assert subject.change(WISH) is None
+    assert subject.change(DESIRED) is None
     return subject
 
 
@@ -43,7 +43,7 @@ def test_a_fresh_unit_is_enabled_and_started(subject: Subject) -> None:
     subject.hands.remove(UNIT_FILE.path)
     subject.must(Command(("systemctl", "daemon-reload")))
     subject.settle(UNIT_FILE)
-    summary = subject.settle(WISH)
+    summary = subject.settle(DESIRED)
     assert summary in (f"enable and start {UNIT}", f"start {UNIT}")
 
 
@@ -51,7 +51,7 @@ def test_newer_configuration_wants_a_new_process(running: Subject) -> None:
     before = running.hands.started(UNIT)
     running.hands.later()
     running.hands.put(CONFIGURATION.path, "two\n")
-    assert running.settle(WISH) == f"restart {UNIT} ({CONFIGURATION.path} is newer)"
+    assert running.settle(DESIRED) == f"restart {UNIT} ({CONFIGURATION.path} is newer)"
     assert running.hands.started(UNIT) != before
 
 
@@ -67,7 +67,7 @@ BREAKING: dict[str, tuple[Callable[[Subject], None], str]] = {
 
 
 @pytest.mark.parametrize("how", BREAKING)
-def test_what_was_broken_by_hand_is_mended(running: Subject, how: str) -> None:
+def test_what_was_broken_by_hand_is_fixed(running: Subject, how: str) -> None:
     damage, summary = BREAKING[how]
     damage(running)
-    assert running.settle(WISH) == summary
+    assert running.settle(DESIRED) == summary

@@ -1,4 +1,4 @@
-"""From a machine to a cluster of one: every wish of a bring-up, and every half-done state on the way. In this order."""
+"""From a machine to a cluster of one: every want of a bring-up, and every half-done state on the way. In this order."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ MANIFESTS = "/etc/kubernetes/manifests"
 TOKEN = Secret("contra.0123456789abcdef", "join token")
 
 
-def wishes(subject: Subject, *titles: str) -> list[Resource]:
-    """What these plays wish for, as far as it is known now."""
+def wants(subject: Subject, *titles: str) -> list[Resource]:
+    """What these plays ask for, as far as it is known now."""
     view = subject.look()
     plays = [play for play in BRING_UP if play.title in titles]
-    return [wish for play in plays for host in play.hosts(view) for wish in play.desired(view, host)]
+    return [want for play in plays for host in play.hosts(view) for want in play.desired(view, host)]
 
 
 def bring_about(subject: Subject, *titles: str) -> None:
     """Play by play, as the engine does it."""
     for title in titles:
-        subject.bring_about(*wishes(subject, title))
+        subject.bring_about(*wants(subject, title))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def prepared(subject: Subject) -> Subject:
 
 
 def test_a_machine_that_is_prepared_wants_nothing_more(prepared: Subject) -> None:
-    assert [wish.key for wish in wishes(prepared, *BEFORE) if prepared.change(wish)] == []
+    assert [want.key for want in wants(prepared, *BEFORE) if prepared.change(want)] == []
     assert not prepared.view.observed.states[HOST].joined
 
 
@@ -66,24 +66,24 @@ def test_an_init_that_was_killed_is_a_state_and_is_made_again(prepared: Subject)
     prepared.hands.remove(MANIFESTS)
     assert "again, after a reset" in _summary(prepared)
     prepared.must(*_init(prepared))
-    assert [wish.key for wish in wishes(prepared, "control plane") if prepared.change(wish)] == [
+    assert [want.key for want in wants(prepared, "control plane") if prepared.change(want)] == [
         f"copy {prepared.view.observed.facts[HOST].user_home}/.kube/config"
     ]
     bring_about(prepared, "control plane")
 
 
-def _wish(subject: Subject) -> Init:
-    return next(wish for wish in wishes(subject, "control plane") if isinstance(wish, Init))
+def _want(subject: Subject) -> Init:
+    return next(want for want in wants(subject, "control plane") if isinstance(want, Init))
 
 
 def _init(subject: Subject) -> tuple[Command, ...]:
-    change = subject.change(_wish(subject))
+    change = subject.change(_want(subject))
     assert change
     return change.commands
 
 
 def _summary(subject: Subject) -> str:
-    change = subject.change(_wish(subject))
+    change = subject.change(_want(subject))
     assert change
     return change.summary
 
@@ -120,19 +120,19 @@ def test_labels_and_taints_are_set_and_seen(prepared: Subject) -> None:
     for labels, taints in (((("disk", "ssd"),), ("a=b:NoSchedule",)), ((("disk", "hdd"),), ())):
         live = prepared.look().observed.live
         assert live
-        wish = NodeMarks(HOST, labels, taints, live.nodes[HOST])
-        change = prepared.change(wish)
+        want = NodeMarks(HOST, labels, taints, live.nodes[HOST])
+        change = prepared.change(want)
         assert change
         prepared.must(*change.commands)
         live = prepared.look().observed.live
         assert live
-        assert prepared.change(replace(wish, now=live.nodes[HOST])) is None
+        assert prepared.change(replace(want, now=live.nodes[HOST])) is None
 
 
 def test_a_manifest_is_applied_seen_missed_and_deleted(prepared: Subject) -> None:
     """Its image is nowhere, so its pods never become ready."""
-    wished = finished(network_objects("mirror.example/nothing:1"), prepared.look())
-    assert prepared.settle(Manifest("net", wished.as_json(), wished.namespaces)) == "apply net"
+    desired = finished(network_objects("mirror.example/nothing:1"), prepared.look())
+    assert prepared.settle(Manifest("net", desired.as_json(), desired.namespaces)) == "apply net"
     live = prepared.look().observed.live
     assert live
     network = prepared.view.cluster.settings.network.type
@@ -141,7 +141,7 @@ def test_a_manifest_is_applied_seen_missed_and_deleted(prepared: Subject) -> Non
     assert ready
     assert ready.summary == f"wait until test-net is ready on {HOST}"
     gone = ObjectsGone(f"{LABEL}={network}")
-    assert prepared.settle(gone) == f"delete the objects of {LABEL}={network}"
+    assert prepared.settle(gone) == f"delete the objects labelled {LABEL}={network}"
     live = prepared.look().observed.live
     assert live
     assert list(live.daemon_sets) == ["kube-system/kube-proxy"]
@@ -153,7 +153,7 @@ def test_with_its_network_the_node_gets_ready_and_nothing_is_left(prepared: Subj
     live = prepared.look().observed.live
     assert live
     assert live.nodes[HOST].ready
-    assert [wish.key for wish in wishes(prepared, *ALL) if prepared.change(wish)] == []
+    assert [want.key for want in wants(prepared, *ALL) if prepared.change(want)] == []
 
 
 def test_an_api_server_that_is_silent_is_waited_for(prepared: Subject) -> None:
@@ -173,4 +173,4 @@ def test_after_a_reboot_everything_comes_back_by_itself(prepared: Subject) -> No
     assert prepared.look().observed.states[HOST].initialised
     prepared.bring_about(ApiReady())
     bring_about(prepared, "nodes")
-    assert [wish.key for wish in wishes(prepared, *ALL) if prepared.change(wish)] == []
+    assert [want.key for want in wants(prepared, *ALL) if prepared.change(want)] == []

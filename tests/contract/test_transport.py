@@ -49,11 +49,11 @@ def test_an_accepted_code_is_an_answer(subject: Subject) -> None:
 def test_odd_output_arrives_made_visible_and_is_compared_as_it_is(subject: Subject) -> None:
     text = "".join(chr(code) for code in range(1, 0x17F) if code != 13) + "\n\n"
     subject.hands.put("/etc/contract/output", text)
-    wish = File("/etc/contract/output", text)
-    (seen,) = subject.run(wish.probe())
+    want = File("/etc/contract/output", text)
+    (seen,) = subject.run(want.probe())
     assert seen == Result(0, f"644 root:root\n{visible(text)}", seconds=seen.seconds)
     assert "\x1b" not in seen.stdout
-    assert wish.diff(seen, set()) is None
+    assert want.diff(seen, set()) is None
 
 
 def test_large_input_arrives(subject: Subject) -> None:
@@ -69,5 +69,5 @@ def test_a_machine_that_is_gone_is_unreachable_and_later_it_is_not(subject: Subj
             assert "cp1" in error.value.message
             assert error.value.hint
     finally:
-        subject.hands.mend()
+        subject.hands.fix()
     assert subject.run(NOTHING)[0].ok

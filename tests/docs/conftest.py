@@ -64,7 +64,7 @@ class Shell:
 
 @pytest.fixture(scope="package")
 def shell() -> Iterator[Shell]:
-    """The shell; afterwards, and before in case that an earlier run was killed, there is no lab of ours."""
+    """The shell; afterwards, and before in case that an earlier run was killed, no lab of ours exists."""
     need_containers()
     with tempfile.TemporaryDirectory(prefix="docs-") as home:
         made = Shell(Path(home))

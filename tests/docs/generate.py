@@ -1,4 +1,4 @@
-"""The references that are made from the code: `python -m tests.docs.generate` writes them anew."""
+"""The references that are generated from the code: `python -m tests.docs.generate` rewrites them."""
 
 from __future__ import annotations
 

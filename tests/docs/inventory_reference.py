@@ -20,39 +20,39 @@ _INTRODUCTION = """\
 # Inventory
 
 An inventory is an Ansible inventory, and Ansible reads it too. Two things are special here: the names of the groups
-that say what a machine is for, and the one variable `cluster` of the group `all`.
+that say what a host is for, and the one variable `cluster` of the group `all`.
 
 `-i` names one of these:
 
 * a **YAML** (or JSON) file, ending `.yaml`, `.yml`, `.json` or none: groups with `children`, `hosts` and `vars`;
-* an **INI** file, any other ending or none: `[group]`, `[group:children]`, `[group:vars]`, and machines with
-  `name=value` behind them;
+* an **INI** file, any other ending or none: `[group]`, `[group:children]`, `[group:vars]`, and hosts, each followed
+  by `name=value` pairs;
 * a **program**, an executable file that begins with `#!`: called with `--list` it prints JSON in the format of
-  Ansible's dynamic inventories, and has a minute for it;
-* a **directory**: all such files in it in the order of their names, but for hidden ones, backups, `.cfg`, `.md`,
-  `.txt` and what else Ansible passes over.
+  Ansible's dynamic inventories; it must finish within a minute;
+* a **directory**: all such files in it, in the order of their names, except hidden ones, backups, `.cfg`, `.md`,
+  `.txt` and the others that Ansible ignores.
 
 **`group_vars/`** and **`host_vars/`** beside the file, or in the directory, have more variables in YAML:
-`group_vars/all.yml`, `host_vars/w1.yml`, or a directory of files such as `group_vars/workers/`. That is where `cluster`
-stands best when the machines are listed in INI or by a program.
+`group_vars/all.yml`, `host_vars/w1.yml`, or a directory of files such as `group_vars/workers/`. Put `cluster`
+there when the hosts are listed in INI or by a program.
 
-* **Groups**: {groups}. A machine in groups of both
-  kinds is a control plane that takes workloads too. All other groups only carry variables.
+* **Groups**: {groups}. A host in groups of both
+  kinds is a control plane that runs workloads too. All other groups only carry variables.
 * **Merging** is Ansible's: `all` < parent group < child group < `group_vars/all` < `group_vars/` of parent, of child
-  < host < `host_vars/`; a mapping replaces a mapping whole.
+  < host < `host_vars/`; a mapping replaces the whole mapping.
 * **Ranges**: `worker[1:3]` is three hosts, `worker-[01:10]` ten; both ends belong to it.
 * **File names** are relative to the inventory's directory; `~` is your home.
-* **Strict**: an unknown setting, a wrong type, an overlapping network: all errors are told at once, each with file and
-  line (`provisioner inventory validate`). Variables of your own are left alone, with a warning. What stands twice is
-  refused, where Ansible would take the last one.
+* **Strict**: an unknown setting, a wrong type, an overlapping network: all errors are reported at once, each with
+  file and line (`provisioner inventory validate`). Variables of your own are ignored, with a warning. A key that is
+  given twice is refused, where Ansible would use the last one.
 * **Not read**: passwords and vault (nothing secret belongs here), Jinja templates, the configuration of inventory
-  plug-ins (`plugin: ...`) and TOML. Each is refused with what to do instead.
+  plug-ins (`plugin: ...`) and TOML. Each is refused, and the message says what to do instead.
 * **Limits**: {bytes_mib} MiB a file; {values:,} values in one of YAML or JSON, an alias (`*name`) counted as often as
-  it is used, {depth} levels deep; {line:,} characters in a line of INI, {number} in a number; {hosts:,} machines in a
-  range. Tags that make objects are refused. A pipe may be named with `-i`, and has a minute; a device, or what may not
-  be entered, is an error.
+  it is used, {depth} levels deep; {line:,} characters in a line of INI, {number} in a number; {hosts:,} hosts in a
+  range. Tags that create objects are refused. `-i` may name a pipe, which must be closed within a minute; a device, or
+  a file without permission, is an error.
 
-That groups, members and variables are what Ansible makes of them is tested against `ansible-inventory`.
+Tests compare groups, members and variables with the output of `ansible-inventory`.
 
 `provisioner inventory schema` prints the JSON Schema of a YAML inventory, for completion and checking in editors;
 `provisioner inventory show` prints the inventory as it was understood. Commented examples for several situations are in

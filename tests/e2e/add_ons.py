@@ -1,5 +1,5 @@
-"""Add-ons of a cluster that the tests bring themselves, out of what the lab has: a DNS server, and an agent that heeds
-NetworkPolicies. Both are real pods; their programs are the machine's own, seen by the bundle's smallest image.
+"""Add-ons of a cluster that the tests bring themselves, out of what the lab has: a DNS server, and an agent that
+honours NetworkPolicies. Both are real pods; their programs are the machine's own, seen by the bundle's smallest image.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Objects = dict[str, Any]
 # The names that the server knows, on the machine w2: one `name=address` a line, read for every question.
 PLACE = "/run/provisioner-test"
 NAMES = f"{PLACE}/names"
-# Answers questions for IPv4 addresses, and that there is no such name.
+# Answers queries for IPv4 addresses; for other names, that they do not exist.
 _SERVER = r"""
 use strict; use Socket;
 sub known { open my $file, "<", "/known/names" or return (); map { chomp; split /=/ } <$file> }
@@ -36,7 +36,7 @@ while (defined(my $from = recv($socket, my $query, 512, 0))) {
     send($socket, substr($query, 0, 2) . $header . substr($query, 12, $at - 7) . $record, 0, $from);
 }
 """
-# Whenever a policy comes or goes, all rules are written anew. It knows policies that allow some ports, and no others.
+# Whenever a policy comes or goes, all rules are rewritten. It knows policies that allow some ports, and no others.
 CHAIN = "TEST-POLICIES"
 _AGENT = r"""
 PATH=/usr/sbin:/usr/bin

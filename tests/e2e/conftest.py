@@ -18,7 +18,7 @@ from tests.e2e.world import World, provisioner
 from tests.repositories.site import Site, make_site
 
 LAB = "e2e"
-# What is to be done when nobody needs the lab any more.
+# What is to be done when no test needs the lab any more.
 _AFTER_THE_LAB = ExitStack()
 
 # What a machine has on its disk, without what changes by merely being logged in to or by time passing (sudo itself
@@ -45,7 +45,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[World]:
-    """One control plane and two workers with a verified cluster; `notes` tells what was seen on the way."""
+    """One control plane and two workers with a verified cluster; `notes` has what was seen on the way."""
     with _AFTER_THE_LAB:
         _AFTER_THE_LAB.enter_context(room_for(LAB))
         yield _brought_up()

@@ -1,4 +1,4 @@
-"""Labs of the end-to-end tests: made for somebody, and gone afterwards."""
+"""Labs of the end-to-end tests: made for a test, and gone afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.e2e.world import World, provisioner
 
 
 def can_run_containers() -> bool:
-    """Root, or someone whom the engine answers."""
+    """Whether this is root, or a user whom the engine answers."""
     if os.geteuid() == 0:
         return True
     try:

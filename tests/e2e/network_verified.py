@@ -30,7 +30,7 @@ class Verified:
 
     @property
     def reaches(self) -> list[Reach]:
-        """Who reaches whom."""
+        """What reaches what."""
         return [Reach(**reach) for event in self.said.events if event.get("event") == "network_seen"
                 for reach in event["reaches"]]  # fmt: skip
 
@@ -41,7 +41,7 @@ class Verified:
         return {(reach.path, reach.source, reach.target) for reach in wrong}
 
     def pairs(self, path: str) -> set[tuple[str, str]]:
-        """Who does not reach whom by that path."""
+        """The pairs that do not reach each other by that path."""
         return {(source, target) for name, source, target in self.holes if name == path}
 
 

@@ -11,10 +11,10 @@ from provisioner.core.report import ignore
 from provisioner.errors import LockHeldError
 from provisioner.labs import engine, state
 
-# Each machine of a lab watches files some 14 times, and Linux lets one user do that 128 times unless told.
+# Each machine of a lab watches files some 14 times, and Linux lets one user do that 128 times by default.
 INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 ENOUGH_INSTANCES = 1024
-# As long as a lab of this name is there, no worker's `lab down` stops the engine under the labs of the others.
+# As long as a lab of this name exists, no worker's `lab down` stops the engine under the labs of the others.
 RESERVATION = "tests-"
 
 

@@ -36,8 +36,8 @@ def alone() -> Iterator[World]:
 def _brought_up() -> World:
     world = make(LAB, workers=0)
     document = world.document()
-    wished = {"audit_policy": "policy.yaml", "encryption": "secretbox", "patches": "patches"}
-    document["all"]["vars"]["cluster"] |= wished
+    desired = {"audit_policy": "policy.yaml", "encryption": "secretbox", "patches": "patches"}
+    document["all"]["vars"]["cluster"] |= desired
     write_policy(world, POLICY)
     patches = world.inventory.with_name("patches")
     patches.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ def test_a_plan_on_fresh_machines_changes_nothing_and_lists_every_step(lab: Worl
         assert sorted(before ^ after) == [], machine
     done = {(host, title) for host, title in lab.notes["up"].changed}
     planned = {(host, summary) for host, summary in plan.planned}
-    # What was planned before anything was known is what was done, but for words that tell what was learnt since.
+    # What was planned before anything was known is what was done, but for words that say what was learnt since.
     assert {host for host, _ in planned} == set(lab.machines)
     assert ("cp1", "kubeadm init, without addon/coredns") in planned & done
     assert {("w1", "kubeadm join"), ("w2", "kubeadm join")} <= planned & done
@@ -99,7 +99,7 @@ def test_a_program_in_admin_conf_is_not_taken_home_and_the_way_out_is_one(lab: W
         lab.shell("cp1", f"mv /root/kept.conf {ADMIN_CONF}; rm -f /root/admin.conf")
 
 
-def test_the_catalogue_knows_the_images_that_kubeadm_asks_for(lab: World) -> None:
+def test_the_catalog_knows_the_images_that_kubeadm_asks_for(lab: World) -> None:
     listed = lab.shell("cp1", "kubeadm config images list --kubernetes-version v1.20.2").split()
     assert set(listed) == set(rules_for("1.20").images(2).values())
 
@@ -137,7 +137,7 @@ def test_one_changed_value_is_one_file_and_the_restart_that_follows(lab: World) 
     assert lab.json("apply").report["changed"] == 0
 
 
-def test_damages_are_planned_named_and_mended(lab: World) -> None:
+def test_damages_are_planned_named_and_fixed(lab: World) -> None:
     """Each is of another kind; all at once, because each verification takes its time."""
     damages = [
         ("w1", f"rm {SYSCTL_FILE}", f"create {SYSCTL_FILE} (0644)", "settings_at_boot"),
@@ -145,7 +145,7 @@ def test_damages_are_planned_named_and_mended(lab: World) -> None:
         ("w2", "apt-mark unhold kubelet", "hold kubelet", "holds"),
         ("w2", "ip route del 10.244.0.0/24", "set the pods' routes and firewall rules", "routes"),
         ("w2", "echo net.ipv4.ip_forward=0 >/etc/sysctl.d/99-zz.conf", "comment out ", "settings_at_boot"),
-        ("w2", "chmod 644 /etc/kubernetes/kubelet.conf", "close ", "secrets_are_closed"),
+        ("w2", "chmod 644 /etc/kubernetes/kubelet.conf", "restrict ", "secrets_are_closed"),
     ]
     for machine, damage, _, _ in damages:
         lab.shell(machine, damage)
@@ -158,11 +158,11 @@ def test_damages_are_planned_named_and_mended(lab: World) -> None:
     assert verify.code == 6, verify
     found = {(problem["where"], problem["rule"]) for problem in verify.report["problems"]}
     assert found >= {(machine, rule) for machine, _, _, rule in damages}, verify
-    mended = lab.json("apply")
-    assert mended.code == 0, mended
+    fixed = lab.json("apply")
+    assert fixed.code == 0, fixed
     # A node whose kubelet has been silent for long enough is waited for, too.
-    done = [step for step in mended.changed if not step[1].startswith("wait until")]
-    assert sorted(done) == sorted(plan.planned), mended
+    done = [step for step in fixed.changed if not step[1].startswith("wait until")]
+    assert sorted(done) == sorted(plan.planned), fixed
     assert lab.json("plan", "--exit-code").code == 0
     verify = lab.json("verify")
     assert verify.code == 0, verify
@@ -202,15 +202,15 @@ def _nodes(kubeconfig: Path) -> list[str]:
     """The names of the nodes, asked of the API server with this kubeconfig, without kubectl."""
     config = yaml.safe_load(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-    folder = kubeconfig.parent / "client"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    (folder / "cert").write_bytes(b64decode(user["client-certificate-data"]))
-    (folder / "key").write_bytes(b64decode(user["client-key-data"]))
+    directory = kubeconfig.parent / "client"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    (directory / "cert").write_bytes(b64decode(user["client-certificate-data"]))
+    (directory / "key").write_bytes(b64decode(user["client-key-data"]))
     context = ssl.create_default_context(cadata=b64decode(cluster["certificate-authority-data"]).decode())
-    context.load_cert_chain(folder / "cert", folder / "key")
-    for path in folder.iterdir():
+    context.load_cert_chain(directory / "cert", directory / "key")
+    for path in directory.iterdir():
         path.unlink()
-    folder.rmdir()
+    directory.rmdir()
     address = f"{cluster['server']}/api/v1/nodes"
     with urllib.request.urlopen(address, context=context, timeout=LONGEST_S) as answer:  # noqa: S310 - https of our own lab
         return [node["metadata"]["name"] for node in json.load(answer)["items"]]

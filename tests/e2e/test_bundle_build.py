@@ -80,7 +80,7 @@ def test_a_killed_build_leaves_no_process_no_mount_no_lock(tmp_path: Path, how: 
     assert [path.name for path in done.iterdir()] == ["x"]
 
 
-def test_a_second_build_is_told_the_first_ones_process(tmp_path: Path) -> None:
+def test_a_second_build_names_the_first_ones_process(tmp_path: Path) -> None:
     process = begun_build(tmp_path)
     try:
         with pytest.raises(LockHeldError, match=f"process {process.pid} since"), only_one(tmp_path):

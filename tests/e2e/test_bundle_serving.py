@@ -72,8 +72,8 @@ def apt(home: Path, *arguments: str, directory: Path | None = None) -> subproces
 
 @pytest.fixture
 def home(tmp_path: Path, bundle: Bundle, address: str) -> Path:
-    for folder in ("state/lists/partial", "cache/archives/partial", "etc/sources.list.d", "etc/preferences.d"):
-        (tmp_path / folder).mkdir(parents=True)
+    for directory in ("state/lists/partial", "cache/archives/partial", "etc/sources.list.d", "etc/preferences.d"):
+        (tmp_path / directory).mkdir(parents=True)
     line = f"deb [signed-by={bundle.apt_key}] {address} ./\n"
     (tmp_path / "etc/sources.list").write_text(line)
     return tmp_path

@@ -35,8 +35,8 @@ pytestmark = [
 ]
 
 LAB = "e2e-upstream"
-# To the lab's own network, pods and Services, and no further; nobody knows a name. Fresh machines have no iptables, and
-# kubeadm wants a default route to be there.
+# To the lab's own network, pods and Services, and no further; no name resolves. Fresh machines have no iptables, and
+# kubeadm requires a default route.
 BLOCK = """
 network=$(ip -4 -o route show dev eth0 proto kernel | cut -d ' ' -f 1)
 for reached in "$network" 10.244.0.0/16 10.96.0.0/12; do ip rule add to "$reached" lookup main pref 100; done
@@ -74,8 +74,8 @@ class Upstream:
             "--network": str(self.manifest),
         }
         words = [word for pair in options.items() for word in pair]
-        wished = ("--kubernetes", "1.20.2", "--without", "coredns")
-        return ("bundle", "build", "--json", "--from", "upstream", *wished, *words)
+        desired = ("--kubernetes", "1.20.2", "--without", "coredns")
+        return ("bundle", "build", "--json", "--from", "upstream", *desired, *words)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -186,7 +186,7 @@ def test_the_bundle_has_upstreams_packages_and_is_whole(bundle: Bundle, upstream
     assert upstream.registry.leaked == []
 
 
-def test_built_again_it_is_found_and_nobody_is_asked(bundle: Bundle, upstream: Upstream) -> None:
+def test_built_again_it_is_found_and_no_server_is_asked(bundle: Bundle, upstream: Upstream) -> None:
     upstream.server.asked.clear()
     upstream.registry.asked.clear()
     said = upstream.build()
@@ -197,7 +197,7 @@ def test_built_again_it_is_found_and_nobody_is_asked(bundle: Bundle, upstream: U
 
 @pytest.fixture(scope="module")
 def cluster(bundle: Bundle) -> Iterator[tuple[World, Path, Said]]:
-    """One control plane and one worker that reach each other and us, and nobody else; and what `apply` said."""
+    """One control plane and one worker that reach only each other and this machine; and what `apply` said."""
     with fresh(LAB, workers=1) as world:
         for machine in world.machines:
             print(machine, world.shell(machine, BLOCK))

@@ -1,4 +1,4 @@
-"""containerd as the runtime, on real machines: brought up, killed and brought up again, broken by hand and mended."""
+"""containerd as the runtime, on real machines: brought up, killed and brought up again, broken by hand and fixed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.e2e
 
 LAB = "e2e-containerd"
 CONTAINERS = "ctr --namespace k8s.io containers ls -q"
-# By then the first of the control plane's containers are there, which a reset must remove.
+# By then the first of the control plane's containers exist, which a reset must remove.
 
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[World]:
-    """One control plane and one worker, without a cluster yet, and an inventory that wishes for containerd."""
+    """One control plane and one worker, without a cluster yet, and an inventory that wants containerd."""
     with fresh(LAB, workers=1) as world:
         document = world.document()
         document["all"]["vars"]["cluster"]["runtime"] = {"type": "containerd"}
@@ -83,7 +83,7 @@ def test_pods_run_with_containerd_alone(lab: World) -> None:
         assert "--container-runtime-endpoint=unix:///var/run/containerd/containerd.sock" in flags
 
 
-def test_the_daemon_says_that_it_is_set_as_wished(lab: World) -> None:
+def test_the_daemon_says_that_it_is_set_as_desired(lab: World) -> None:
     told = tomllib.loads(lab.shell("w1", "containerd config dump"))
     plugin = told["plugins"]["io.containerd.grpc.v1.cri"]
     assert plugin["sandbox_image"] == "k8s.gcr.io/pause:3.2"
@@ -103,7 +103,7 @@ def test_a_second_apply_changes_nothing_and_the_cluster_verifies(lab: World) -> 
     assert verify.code == 0, verify
 
 
-def test_a_configuration_that_was_changed_by_hand_is_planned_named_mended_and_read(lab: World) -> None:
+def test_a_configuration_that_was_changed_by_hand_is_planned_named_fixed_and_read(lab: World) -> None:
     lab.shell("w1", f"sed -i 's/SystemdCgroup = true/SystemdCgroup = false/' {CONFIG}; systemctl restart containerd")
     wanted = [("w1", f"change {CONFIG}"), ("w1", f"restart containerd.service ({CONFIG} is newer)")]
     plan = lab.json("plan", "--exit-code")
@@ -112,9 +112,9 @@ def test_a_configuration_that_was_changed_by_hand_is_planned_named_mended_and_re
     verify = lab.json("verify")
     assert verify.code == 6, verify
     assert any("cgroup driver" in problem["message"] for problem in verify.report["problems"]), verify
-    mended = lab.json("apply")
-    assert mended.code == 0, mended
-    assert mended.changed == wanted, mended
+    fixed = lab.json("apply")
+    assert fixed.code == 0, fixed
+    assert fixed.changed == wanted, fixed
     assert "SystemdCgroup = true" in lab.shell("w1", "containerd config dump")
     assert lab.json("plan", "--exit-code").code == 0
 

@@ -132,7 +132,7 @@ def test_an_sshd_that_lets_in_one_at_a_time(grown: World) -> None:
 
 
 def test_an_sshd_that_allows_one_session_per_connection(grown: World) -> None:
-    """The lock gives its signs of life (every 10 s) while the run waits in the only session; verify works, too."""
+    """The run lock is renewed (every 10 s) while the run waits in the only session; verify works, too."""
     place = "/etc/ssh/sshd_config.d/sessions.conf"
     one = f"echo 'MaxSessions 1' >{place}; systemctl reload ssh"
     grown.shell("cp1", "rm /etc/sysctl.d/99-provisioner.conf")

@@ -1,4 +1,4 @@
-"""`kubeadm init` that cannot begin, or that breaks off half-way: said clearly, and mended by the next run.
+"""`kubeadm init` that cannot begin, or that breaks off half-way: said clearly, and fixed by the next run.
 
 A lab of its own with one control plane, because the cluster of the others is made already.
 """
@@ -30,12 +30,12 @@ mkdir -p /etc/systemd/system/kubelet.service.d
 printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >/etc/systemd/system/kubelet.service.d/99-broken.conf
 systemctl daemon-reload
 """
-MENDED_KUBELET = "rm /etc/systemd/system/kubelet.service.d/99-broken.conf; systemctl daemon-reload"
+REPAIRED_KUBELET = "rm /etc/systemd/system/kubelet.service.d/99-broken.conf; systemctl daemon-reload"
 
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[World]:
-    """One machine that shall become a control plane."""
+    """One machine that is to become a control plane."""
     with fresh(LAB, workers=0) as world:
         yield world
 
@@ -56,9 +56,9 @@ def test_what_an_earlier_cluster_has_left_on_a_control_plane(machine: World) -> 
     """
     repair = "ip link delete cni0; rm -r /etc/kubernetes /var/lib/etcd/member"
     words = (
-        "cp1: is a worker of a cluster already (API server https://10.9.9.9:6443", "`kubeadm reset` on cp1",
+        "cp1: is already a worker of a cluster (API server https://10.9.9.9:6443", "`kubeadm reset` on cp1",
         "cp1: /var/lib/etcd is not empty", "`mv /var/lib/etcd /var/lib/etcd.old`",
-        "cp1: the interface cni0 of an earlier network is there (10.244.9.1/24)", "`ip link delete cni0` on cp1",
+        "cp1: has the interface cni0 of an earlier network (10.244.9.1/24)", "`ip link delete cni0` on cp1",
     )  # fmt: skip
     with damaged(machine, "cp1", damage, repair):
         refused(machine, machine.document(), 3, *words)
@@ -71,17 +71,17 @@ def test_a_kubelet_that_cannot_start(machine: World) -> None:
     """kubeadm's own words about the kubelet, and where to look; nothing counts as done."""
     with (
         damaged(machine, "cp1", IMPATIENT.replace("SECONDS", "50"), "rm /usr/local/sbin/kubeadm"),
-        damaged(machine, "cp1", BROKEN_KUBELET, MENDED_KUBELET),
+        damaged(machine, "cp1", BROKEN_KUBELET, REPAIRED_KUBELET),
     ):
         failed(
-            machine, machine.document(), 5, "cp1", "kubeadm init", "The kubelet does not run", "journalctl -u kubelet"
+            machine, machine.document(), 5, "cp1", "kubeadm init", "The kubelet is not running", "journalctl -u kubelet"
         )
         plan = machine.json("plan")
-    assert any("again, after a reset: the last try did not come to its end" in what for _, what in plan.planned), plan
+    assert any("again, after a reset: the last attempt did not finish" in what for _, what in plan.planned), plan
 
 
 def test_an_init_that_is_killed_half_way(machine: World) -> None:
-    """etcd and the API server may be there already; the next run takes all of it down and makes the cluster."""
+    """etcd and the API server may run already; the next run resets all of it and makes the cluster."""
     with damaged(machine, "cp1", IMPATIENT.replace("SECONDS", "9"), "rm /usr/local/sbin/kubeadm"):
         failed(machine, machine.document(), 5, "cp1", "kubeadm init", "was killed (exit code 137)")
         assert machine.shell("cp1", "ls /etc/kubernetes/manifests") != ""

@@ -115,14 +115,14 @@ def test_a_bundle_that_lacks_an_image(grown: World, tmp_path: Path) -> None:
     ("spoil", "words"),
     [
         (Path.unlink, ("404", "does not have that file")),
-        (lambda path: replace(path, path.read_bytes()[:-1] + b"x"), ("not what was promised", "bundle verify")),
+        (lambda path: replace(path, path.read_bytes()[:-1] + b"x"), ("does not match its checksum", "bundle verify")),
     ],
     ids=["a package is gone", "a package is damaged"],
 )
 def test_a_bundle_that_changes_after_it_was_checked(
     grown: World, tmp_path: Path, spoil: Callable[[Path], None], words: tuple[str, ...]
 ) -> None:
-    """apt on the machine checks what arrives; whoever was not hurt goes on."""
+    """apt on the machine checks what arrives; the machines that are not affected go on."""
     bundle = linked_bundle(tmp_path)
     document = without(grown, "w4")
     settings(document)["package_source"] = {"type": "bundle", "path": str(bundle)}
@@ -138,7 +138,7 @@ def test_a_bundle_that_changes_after_it_was_checked(
 
 
 def test_ctrl_c_in_the_middle_of_a_step(grown: World) -> None:
-    """The lock is given back, the report says who has how far to go, and the next run waits for what was begun."""
+    """The run lock is released, the report says how many steps are left where, and the next run waits for the rest."""
     document = without(grown, "w4")
     with grown.other_inventory(document) as path, Running("apply", path) as run:
         run.step("w3", "install ")

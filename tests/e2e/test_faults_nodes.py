@@ -60,12 +60,12 @@ def without_component(world: World, name: str) -> Iterator[None]:
 
 
 def test_a_worker_of_another_cluster_while_there_is_none(grown: World) -> None:
-    """As if w4's control plane had been rebuilt, as w3: who it belongs to, how to look, and nothing is reset."""
+    """As if w4's control plane had been rebuilt, as w3: which cluster it belongs to, how to look; no reset."""
     document = without(grown, "w1", "w2")
     document["all"]["children"]["control_plane"]["hosts"] = {"w3": workers(document).pop("w3")}
     conf = "clusters:\\n- cluster:\\n    server: https://10.9.9.9:6443\\n"
     damage = f"mkdir -p /etc/kubernetes; printf '{conf}' >/etc/kubernetes/kubelet.conf"
-    words = ("w4: is a node of a cluster that w3 does not carry (API server https://10.9.9.9:6443", "`kubeadm reset`")
+    words = ("w4: is a node of a cluster that w3 does not run (API server https://10.9.9.9:6443", "`kubeadm reset`")
     with damaged(grown, "w4", damage, "rm -r /etc/kubernetes"):
         refused(grown, document, 3, *words, "on w4")
         assert grown.shell("w4", "ls /etc/kubernetes") == "kubelet.conf\n"
@@ -82,7 +82,7 @@ def test_a_token_that_is_gone_before_it_is_used(grown: World) -> None:
         grown.kubectl("-n", "kube-system", "delete", "secret", "--field-selector", f"type={TOKEN_TYPE}")
         said = run.ended()
     assert said.code == 5, said
-    assert "The join token has expired, or was taken away" in said.stdout, said
+    assert "The join token has expired, or was deleted" in said.stdout, said
     assert said.report["hosts"]["w3"]["failed"] == 1, said
     assert tokens(grown) == 0
 
@@ -90,7 +90,7 @@ def test_a_token_that_is_gone_before_it_is_used(grown: World) -> None:
 def test_a_token_that_is_not_signed_yet(grown: World) -> None:
     """The controller manager signs tokens, and is away for a while: that is waited for, and seen.
 
-    A second runtime's socket on the machine that joins does not confuse kubeadm: it is told which one to use.
+    A second runtime's socket on the machine that joins does not confuse kubeadm: its configuration names the right one.
     """
     with (
         damaged(grown, "w3", OTHER_RUNTIME, "systemctl stop crio; rm -r /var/run/crio"),
@@ -109,10 +109,11 @@ def test_a_token_that_is_not_signed_yet(grown: World) -> None:
 
 
 def test_another_machine_under_the_name_of_a_node(grown: World) -> None:
-    """A Ready node is not taken over: two machines want the same name, and a person has to decide."""
+    """A Ready node is not taken over: two machines want the same name, and the administrator has to decide."""
     document = without(grown, "w4")
     workers(document)["w1"]["ansible_host"] = address(grown, "w4")
-    refused(grown, document, 3, "w1", "Ready node of that name already", address(grown, "w1"), "kubectl delete node w1")
+    name_taken = "already has a Ready node of that name"
+    refused(grown, document, 3, "w1", name_taken, address(grown, "w1"), "kubectl delete node w1")
     assert grown.shell("w4", "ls /etc/kubernetes 2>/dev/null || :") == ""
 
 
@@ -139,7 +140,7 @@ def test_an_api_server_that_goes_away_while_a_machine_joins(grown: World) -> Non
 
 
 def test_an_api_server_that_is_slow_to_start(grown: World) -> None:
-    """A cluster that is there but silent is waited for, with a deadline; it is never made anew."""
+    """An existing but silent cluster is waited for, with a deadline; it is never made again."""
     grown.shell("w1", "apt-mark unhold kubelet")
     with without_component(grown, "kube-apiserver"), Running("apply", grown.inventory) as run:
         run.step("cp1", "wait until the API server answers")
@@ -171,7 +172,7 @@ def test_a_node_that_was_reinstalled(grown: World) -> None:
 
 
 def test_a_node_that_was_deleted_joins_again_without_its_old_bridge(grown: World) -> None:
-    """It gets another part of the pods' network, and a bridge keeps the address that it has."""
+    """It gets another pod CIDR, and a bridge keeps the address that it has."""
     address_of_bridge = "ip -o -4 address show cni0 2>/dev/null | awk '{ print $4 }' || :"
     before = grown.shell("w1", address_of_bridge).strip()
     if not before:

@@ -31,7 +31,7 @@ LEAST_KILLS = 8
 # Steps that take seconds, so that there is a middle to hit.
 LONG = ("install ", "load image ", "kubeadm join")
 
-# Whatever a run puts on a machine for its own sake, in all the places where it could lie.
+# What a run puts on a machine for its own sake, in all the places where it could lie.
 LEFTOVERS = r"""
 find / \( -path /proc -o -path /sys -o -path '/var/lib/docker/*' -o -path '/var/lib/kubelet/*' \) -prune -o \
   \( -name '*.provisioner' -o -path /run/provisioner -o -path /var/lib/provisioner/lock -o \
@@ -121,7 +121,7 @@ def lost(story: Story, inventory: Path, machine: str, fault: Fault, *titles: str
 
 @contextmanager
 def tallied(story: Story, tally: Tally) -> Iterator[None]:
-    """Tell the summary how much was survived."""
+    """Add to the summary how much was survived."""
     before = len(story.told)
     yield
     tally("real kills survived", len(story.told) - before)
@@ -181,8 +181,8 @@ def test_a_changed_setting(story: Story, tally: Tally) -> None:
     with tallied(story, tally):
         while True:
             document = story.world.document()
-            wish = {"type": "docker", "log_max_size": f"{20 + len(story.told)}m"}
-            document["all"]["vars"]["cluster"]["runtime"] = wish
+            want = {"type": "docker", "log_max_size": f"{20 + len(story.told)}m"}
+            document["all"]["vars"]["cluster"]["runtime"] = want
             with story.world.other_inventory(document) as inventory:
                 killed(story, inventory, 5)
                 if story.killed >= LEAST_KILLS:

@@ -34,7 +34,7 @@ SPEC = LabSpec(name=NAME)
 
 @pytest.fixture(scope="module", autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The labs of these tests are no labs of the user's."""
+    """The labs of these tests are not among the user's labs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(paths.STATE_VARIABLE, str(tmp_path_factory.mktemp("state")))
         yield
@@ -169,7 +169,7 @@ def test_a_restarted_machine_boots_again(lab: Lab, client: docker.DockerClient) 
     assert output(NAME, "w2", "systemctl is-system-running") == "running"
 
 
-def test_a_machine_removed_by_hand_is_made_anew(lab: Lab, client: docker.DockerClient) -> None:
+def test_a_machine_removed_by_hand_is_recreated(lab: Lab, client: docker.DockerClient) -> None:
     identity = output(NAME, "w2", "cat /etc/machine-id")
     machines.remove(machines.find(client, NAME)["w2"])
     assert {one.name: one.state for one in container.status(NAME)}["w2"] == "missing"
@@ -186,7 +186,7 @@ def test_another_state_directory_does_not_take_the_lab_over(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))
-    with pytest.raises(LabError, match="knows nothing of"):
+    with pytest.raises(LabError, match="has no record of it"):
         container.up(SPEC, ignore)
     assert not state.directory(NAME).exists()
 

@@ -21,7 +21,7 @@ from tests.patience import LONGEST_S
 pytestmark = pytest.mark.e2e
 
 LAB = "e2e-network"
-# From the range that Calico takes for pods when nobody says otherwise.
+# From the range that Calico takes for pods unless it is configured otherwise.
 SPEC = LabSpec(LAB, workers=1, subnet=IPv4Network("192.168.233.0/24"), nat=True, mtu=1400, ssh_port=23022)
 # A name that no name server knows.
 NAME = "api.network.example"
@@ -74,7 +74,7 @@ def test_an_interface_that_no_machine_has_is_refused(made: World) -> None:
     document = made.document()
     document["all"]["vars"]["node_interface"] = "eth7"
     with made.other_inventory(document) as path:
-        _refused(made.json("apply", "-i", str(path)), "no machine has an interface eth7", "eth0, eth1")
+        _refused(made.json("apply", "-i", str(path)), "no host has an interface eth7", "eth0, eth1")
 
 
 def test_the_second_interface_is_chosen_and_everything_says_so(lab: World) -> None:
@@ -106,7 +106,7 @@ def test_pods_get_the_packets_that_pass_and_the_cluster_verifies(lab: World) -> 
     assert verify.code == 0, verify
 
 
-def test_a_service_that_nobody_stands_behind_refuses_pods(lab: World) -> None:
+def test_a_service_without_endpoints_refuses_pods(lab: World) -> None:
     """Rather than that their packets leave the cluster by the machine's way out."""
     lab.kubectl("create", "service", "clusterip", "nobody", "--tcp=80")
     lab.kubectl("run", "asker", "--image=provisioner/probe:1", "--restart=Never", "--", "sleep", "600")
@@ -144,7 +144,7 @@ def test_what_was_decided_is_shown_with_its_reasons(lab: World) -> None:
 
 
 def test_a_way_that_is_narrower_than_the_interfaces_is_measured(lab: World) -> None:
-    """Packets above 1300 bytes are swallowed in silence, as a tunnel or a firewall in between does it."""
+    """Packets above 1300 bytes are dropped silently, as a tunnel or a firewall in between does it."""
     rule = "OUTPUT -p icmp -m length --length 1301:65535 -j DROP"
     lab.shell("w1", f"iptables -I {rule}")
     try:
@@ -154,7 +154,7 @@ def test_a_way_that_is_narrower_than_the_interfaces_is_measured(lab: World) -> N
     assert {way["mtu"] for way in measured} == {1300}
 
 
-def test_without_ping_the_machines_knock_and_say_that_packets_were_not_measured(lab: World) -> None:
+def test_without_ping_the_machines_probe_a_port_and_say_that_packets_were_not_measured(lab: World) -> None:
     for machine in lab.machines:
         lab.shell(machine, "mv /bin/ping /bin/ping.away")
     try:
@@ -166,7 +166,7 @@ def test_without_ping_the_machines_knock_and_say_that_packets_were_not_measured(
 
 
 def test_what_contradicts_the_decision_is_explained_and_nothing_flips(lab: World) -> None:
-    """As after a lease of DHCP that gave the node another address."""
+    """As after a DHCP lease that gave the node another address."""
     record = lab.shell("w1", f"cat {RECORD}")
     lab.shell("w1", f"sed -i s/{ADDRESSES['w1']}/192.168.233.77/ {RECORD}")
     try:

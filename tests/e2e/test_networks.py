@@ -1,4 +1,4 @@
-"""Network plug-ins on a real cluster: every manifest of the catalogue taken by a real API server, one plug-in in the
+"""Network plug-ins on a real cluster: every manifest of the catalog taken by a real API server, one plug-in in the
 place of another, and what cannot be is said quickly.
 """
 
@@ -20,7 +20,7 @@ from tests.builders import ok
 from tests.e2e.machines import fresh
 from tests.e2e.running import Running
 from tests.e2e.world import Said, World
-from tests.golden.test_networks import WAYS, wishing
+from tests.golden.test_networks import WAYS, wanting
 from tests.networks.manifests import file_of, objects_of
 from tests.patience import LONGEST_S
 
@@ -62,7 +62,7 @@ def world() -> Iterator[World]:
 
 
 def problems(said: Said) -> dict[str, str]:
-    """What stood in the way, by rule."""
+    """The findings, by rule."""
     (error,) = (event for event in said.events if event.get("event") == "error")
     return {problem["rule"]: f"{problem['where']}: {problem['message']}" for problem in error["problems"]}
 
@@ -83,7 +83,7 @@ def stored(world: World, item: Object) -> Object:
 
 @pytest.mark.parametrize("row", RELEASES, ids=lambda row: row.file)
 def test_a_patched_manifest_is_taken_by_a_real_api_server(world: World, row: NetworkRelease) -> None:
-    objects = patched(wishing(row, {**WAYS[row.plug_in, row.variant], "mtu": 1400}), objects_of(row))
+    objects = patched(wanting(row, {**WAYS[row.plug_in, row.variant], "mtu": 1400}), objects_of(row))
     items = tuple(item for item in objects.items if row.plug_in != "calico" or item["kind"] not in TOO_NEW)
     manifest = Manifest(row.file, Objects(objects.origin, items).as_json(), objects.namespaces)
     try:
@@ -98,7 +98,7 @@ def test_a_patched_manifest_is_taken_by_a_real_api_server(world: World, row: Net
 
 
 def read_back(world: World, row: NetworkRelease, items: tuple[Object, ...]) -> None:
-    """The values that were wished are those that the API server has."""
+    """The values that were desired are those that the API server has."""
     (daemon_set,) = (item for item in items if item["kind"] == "DaemonSet")
     has = stored(world, daemon_set)
     assert has["metadata"]["labels"]["provisioner/network"] == row.plug_in
@@ -141,7 +141,7 @@ def test_an_image_that_cannot_be_had_is_said_at_once(world: World) -> None:
     assert said.code == 3, said
     assert "image ghcr.io/flannel-io/flannel" in problems(said)["image-missing"]
     assert "is not in the bundle" in problems(said)["image-missing"]
-    assert "10-bridge.conflist is left of bridge" in problems(said)["other-network"]
+    assert "10-bridge.conflist is left from bridge" in problems(said)["other-network"]
 
 
 def test_leftovers_of_another_plug_in_are_refused(world: World) -> None:
@@ -149,7 +149,7 @@ def test_leftovers_of_another_plug_in_are_refused(world: World) -> None:
     try:
         said = world.json("apply")
         assert said.code == 3, said
-        assert "w1: /etc/cni/net.d/10-calico.conflist is left of calico" in problems(said)["other-network"]
+        assert "w1: /etc/cni/net.d/10-calico.conflist is left from calico" in problems(said)["other-network"]
     finally:
         world.shell("w1", f"rm {CNI}/10-calico.conflist")
 
@@ -158,7 +158,7 @@ def test_one_plug_in_takes_another_s_place(world: World) -> None:
     remove_orphans(world)
     world.kubectl("create", "deployment", "idle", "--image=provisioner/probe:1", "--replicas=2")
     world.kubectl("rollout", "status", "deployment/idle", f"--timeout={LONGEST_S}s")
-    wish(world)
+    want(world)
     refused = world.json("apply")
     assert refused.code == 3, refused
     shown = world.json("network replace", "--plan")
@@ -194,16 +194,16 @@ def test_then_nothing_is_left_to_do_and_pods_reach_each_other(world: World) -> N
 
 
 def test_an_image_that_no_registry_gives_ends_the_wait_long_before_its_deadline(world: World) -> None:
-    wish(world, image="mirror.example/nothing:1", images="registry")
+    want(world, image="mirror.example/nothing:1", images="registry")
     said = world.json("apply")
     assert said.code == 5, said
     assert "it will not become ready" in str(said)
-    wish(world)
-    mended = world.json("apply")
-    assert mended.code == 0, mended
+    want(world)
+    fixed = world.json("apply")
+    assert fixed.code == 0, fixed
 
 
-def wish(world: World, image: str = "provisioner/probe:1", **cluster: Any) -> None:
+def want(world: World, image: str = "provisioner/probe:1", **cluster: Any) -> None:
     """The tests' own plug-in in the inventory, with its manifest beside it."""
     addresses = world.kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.addresses[0].address}")
     world.inventory.with_name("tiny.yaml").write_text(json.dumps(tiny(image, addresses)))

@@ -24,7 +24,7 @@ def address(lab: World) -> str:
 
 @pytest.fixture
 def lying(lab: World) -> Iterator[str]:
-    """w2's own kubelet is silent, and somebody else speaks in its name; gives what its address is in fact."""
+    """w2's own kubelet is silent, and an attacker speaks in its name; returns its real address."""
     honest = address(lab)
     lab.shell("w2", "systemctl stop kubelet")
     try:
@@ -50,10 +50,10 @@ def test_nothing_of_what_a_kubelet_lies_reaches_a_machine(lab: World, lying: str
     assert "odd-answer" in plan.stdout, plan
     applied = lab.json("apply")
     assert applied.code not in (0, 1), applied
-    assert "w2: its node in the cluster says what cannot be: its InternalIP" in applied.stdout + applied.stderr
+    assert "w2: its node in the cluster reports an impossible value: its InternalIP" in applied.stdout + applied.stderr
     for machine in lab.machines:
         assert lab.shell(machine, f"ls /hacked 2>/dev/null || :; grep -n hacked {SCRIPT} || :") == ""
-    assert lying not in lab.shell("w1", f"cat {SCRIPT}"), "there is no way to it any more"
+    assert lying not in lab.shell("w1", f"cat {SCRIPT}"), "its route is removed"
 
 
 def test_when_its_kubelet_speaks_again_all_is_as_before(lab: World) -> None:

@@ -66,8 +66,8 @@ def test_docker_takes_its_place_and_packages_are_held(here: Ground, tally: Tally
     assert expired.code == 3, expired
     assert "expired" in expired.stdout
     newest = DOCKER_VERSIONS[release(here)][-1]
-    wished: Settings = {"runtime": here.docker(upstream(newest))}
-    done = here.packages("apply", **wished)
+    desired: Settings = {"runtime": here.docker(upstream(newest))}
+    done = here.packages("apply", **desired)
     assert done.code == 0, done
     held = here.held("cp1")
     assert held["docker-ce"] == newest
@@ -76,7 +76,7 @@ def test_docker_takes_its_place_and_packages_are_held(here: Ground, tally: Tally
     assert shown.split() == ["systemd", "v1.20.2"]
     update = here.world.shell("cp1", "apt-get update 2>&1")
     assert [line for line in update.splitlines() if line[:2] in ("W:", "E:")] == []
-    again = here.packages("apply", **wished)
+    again = here.packages("apply", **desired)
     assert (again.code, again.changed) == (0, []), again
 
 
@@ -95,8 +95,8 @@ def reads_what_it_is_given(here: Ground, source: Settings, package: str, record_
     told, keys = tomllib.loads(shell("cp1", "containerd config dump")), catalog.keys(line.config)
     assert told["disabled_plugins"] == []
     driver = True if line.tells_driver else None
-    for path, wished in ((keys.systemd_cgroup, driver), (keys.sandbox, "k8s.gcr.io/pause:3.2")):
-        assert Setting("x", path, "").found(told) == wished
+    for path, desired in ((keys.systemd_cgroup, driver), (keys.sandbox, "k8s.gcr.io/pause:3.2")):
+        assert Setting("x", path, "").found(told) == desired
     loaded = [" ".join(row.split()) for row in shell("cp1", "ctr plugins ls").splitlines()]
     states = [row.split()[-1] for row in loaded if row.startswith(INTERFACES)]
     assert states == ["ok"], loaded
@@ -105,7 +105,7 @@ def reads_what_it_is_given(here: Ground, source: Settings, package: str, record_
 
 
 def containerd(here: Ground, source: Settings) -> Said:
-    """containerd alone, on machines of nobody's cluster."""
+    """containerd alone, on machines that belong to no cluster."""
     runtime = {"type": "containerd", "source": source, "registry_mirrors": ["https://mirror.example"]}
     path = here.inventory("containerd.yaml", runtime=runtime)
     return provisioner("apply", "-i", str(path), "--json", *RUNTIME_ONLY)

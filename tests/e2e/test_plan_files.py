@@ -1,4 +1,4 @@
-"""Plans as files, a choice of plays, and the lock: on a real cluster, as a user meets them."""
+"""Plans as files, a choice of plays, and the run lock: on a real cluster, as a user meets them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOLD = "/run/hold-by-test"
 
 @pytest.fixture
 def drifted(lab: World) -> Iterator[World]:
-    """Somebody has removed a file on w1; afterwards the cluster is as it should be."""
+    """A file on w1 was removed; afterwards the cluster is as it should be."""
     lab.shell("w1", f"rm {SYSCTL}")
     yield lab
     assert lab.run("apply").code == 0
@@ -62,7 +62,7 @@ def test_a_plan_is_done_as_it_was_agreed_on_or_not_at_all(drifted: World, tmp_pa
 
     again = provisioner("apply", str(path))
     assert again.code == 0, again
-    assert f"{len(planned)} of the plan's {len(planned)} step(s) had been done already, on w1" in again.stdout
+    assert f"{len(planned)} of the plan's {len(planned)} step(s) were done already, on w1" in again.stdout
     assert "Nothing to do" in again.stdout
 
 
@@ -80,7 +80,7 @@ def test_a_play_is_done_alone_and_what_is_left_out_is_named(drifted: World) -> N
     drifted.shell("w2", f"echo '# by hand' >>{KUBELET}")
     refused = drifted.run("apply", "--skip", "machine")
     assert refused.code == 3, refused
-    assert "machine: 1 step(s) on w1 to do, and kubernetes packages needs that" in refused.stderr
+    assert "machine: 1 step(s) on w1 to do, and kubernetes packages needs them" in refused.stderr
     done = drifted.json("apply", "--only", "machine")
     assert done.code == 0, done
     assert done.changed == [("w1", CREATE)]
@@ -90,7 +90,7 @@ def test_a_play_is_done_alone_and_what_is_left_out_is_named(drifted: World) -> N
 
 @contextmanager
 def planted_lock(lab: World, silent_s: int = 0) -> Iterator[None]:
-    """A lock as a run of somebody else has it."""
+    """A run lock as another user's run holds it."""
     record = f"run=0123456789abcdef\nowner=anna\nmachine=laptop\ndoing=apply\nbegan={int(time.time())}\n"
     lab.shell("cp1", f"printf '{record}' >{PATH}; touch -d '{silent_s} seconds ago' {PATH}")
     try:
@@ -104,7 +104,7 @@ def test_a_run_at_work_is_named_wherever_it_matters(drifted: World) -> None:
         for command in ("plan", "status"):
             said = drifted.run(command)
             assert said.code == 0, said
-            assert "another run works on this cluster: anna on laptop (apply)" in said.stdout
+            assert "another run is at work on this cluster: anna on laptop (apply)" in said.stdout
         refused = drifted.run("apply")
         assert refused.code == 7, refused
         assert "anna on laptop" in refused.stderr
@@ -115,8 +115,8 @@ def test_a_run_at_work_is_named_wherever_it_matters(drifted: World) -> None:
         assert "--yes" in kept.stderr
         removed = drifted.run("unlock", "--yes")
         assert removed.code == 0, removed
-        assert "cp1: the lock is removed" in removed.stdout
-    assert "nobody holds the lock" in drifted.run("unlock").stdout
+        assert "cp1: the run lock is removed" in removed.stdout
+    assert "no run holds the run lock" in drifted.run("unlock").stdout
 
 
 def test_a_silent_lock_is_taken_over_and_not_removed_unasked(drifted: World) -> None:
@@ -124,7 +124,7 @@ def test_a_silent_lock_is_taken_over_and_not_removed_unasked(drifted: World) -> 
         assert "another run works" not in drifted.run("plan").stdout
         asked = drifted.run("unlock")
         assert asked.code == 2, asked
-        assert "nobody is there to be asked" in asked.stderr
+        assert "there is no terminal to ask on" in asked.stderr
         assert "anna" in drifted.shell("cp1", f"cat {PATH}")
         assert drifted.run("apply").code == 0
         assert drifted.shell("cp1", f"ls {PATH} 2>/dev/null || :") == ""
@@ -141,14 +141,14 @@ def held_up(lab: World, machine: str) -> Iterator[None]:
         lab.shell(machine, f"rm -f {HOLD}")
 
 
-def test_of_two_at_once_the_second_is_told_and_the_first_goes_on(drifted: World) -> None:
+def test_of_two_at_once_the_second_is_refused_and_the_first_goes_on(drifted: World) -> None:
     argv = [sys.executable, "-c", PROGRAM, "apply", "-i", str(drifted.inventory), "--json"]
     with held_up(drifted, "w1"):
         first = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         wait_for_lock(drifted)
         second = drifted.run("apply")
         assert second.code == 7, second
-        assert "another run works on this cluster" in second.stderr
+        assert "another run is at work on this cluster" in second.stderr
         assert first.poll() is None
     out, err = first.communicate(timeout=LONGEST_S)
     done = Said(first.returncode, out, err)

@@ -17,7 +17,7 @@ from tests.e2e.world import Said, World, provisioner
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("counted_fault")]
 
 LAB = "e2e-ports"
-# What nobody fetches in order to measure: the network alone is looked at.
+# Never fetched for measuring: only the network is looked at.
 IPIP = {
     "kubernetes_version": "1.34.1",
     "package_source": {"type": "upstream"},
@@ -35,14 +35,14 @@ def world() -> Iterator[World]:
 
 @contextmanager
 def swallowed(world: World, *ports: str) -> Iterator[None]:
-    """The control plane does not hear what is sent to these ports."""
+    """The control plane does not receive what is sent to these ports."""
     with damaged(world, "cp1", swallowing("eth0", *ports), PASSING):
         yield
 
 
-def shown(world: World, wish: dict[str, Any]) -> tuple[Said, dict[str, dict[str, str]]]:
-    """`network show`, and what it says of ports by who has asked."""
-    with world.changed_inventory(**wish) as path:
+def shown(world: World, want: dict[str, Any]) -> tuple[Said, dict[str, dict[str, str]]]:
+    """`network show`, and what it says of ports by the machine that has probed them."""
+    with world.changed_inventory(**want) as path:
         said = provisioner("network", "show", "-i", str(path), "--json")
     return said, {event["from"]: event["ports"] for event in said.events if "from" in event}
 

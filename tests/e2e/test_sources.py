@@ -50,7 +50,7 @@ FAULTS = (
     Fault("another key with the same name", ("source-key", "and it should be"), _stranger),
     Fault(
         "another key, and no fingerprint to tell it by",
-        ("source-silent", "which was not given for it"),
+        ("source-silent", "which is not configured for it"),
         _stranger,
         lambda here: {"package_source": here.kubernetes(fingerprint=None)},
     ),

@@ -57,7 +57,7 @@ def test_what_arrives_damaged_is_not_installed_and_the_next_run_goes_on(sources:
     with sources.server.answering("docker/*/docker-ce_20.10.24*.deb", damage):
         failed = sources.packages("apply", "--limit", "cp1")
     assert failed.code == 5, failed
-    assert "not what was promised" in failed.stdout
+    assert "does not match its checksum" in failed.stdout
     assert sources.held("cp1")["docker-ce"] == FIRST
     done = sources.packages("apply", "--limit", "cp1")
     assert done.code == 0, done
@@ -87,11 +87,11 @@ def test_a_key_that_apt_cannot_read_is_opened(sources: Ground, damaged: str, tal
 def test_the_layout_of_old(sources: Ground, tally: Tally) -> None:
     """And the newest Docker that is there, as no version is named."""
     tally(CASES, 1)
-    wished: Settings = {"package_source": sources.legacy(), "runtime": sources.docker(None)}
-    done = sources.packages("apply", "--limit", "w1", **wished)
+    desired: Settings = {"package_source": sources.legacy(), "runtime": sources.docker(None)}
+    done = sources.packages("apply", "--limit", "w1", **desired)
     assert done.code == 0, done
     assert sources.held("w1") == {**docker(SECOND), **LEGACY, "cri-tools": "1.13.0-01"}
-    again = sources.packages("apply", "--limit", "w1", **wished)
+    again = sources.packages("apply", "--limit", "w1", **desired)
     assert (again.code, again.changed) == (0, []), again
 
 
@@ -100,10 +100,10 @@ def test_through_a_proxy(sources: Ground, tally: Tally) -> None:
     url = "http://packages.example/docker/linux"
     runtime = sources.docker("20.10.23", url=url)
     proxy = {"http": sources.server.address}
-    wished: Settings = {"package_source": sources.legacy(), "runtime": runtime, "proxy": proxy}
-    done = sources.packages("apply", "--limit", "w1", **wished)
+    desired: Settings = {"package_source": sources.legacy(), "runtime": runtime, "proxy": proxy}
+    done = sources.packages("apply", "--limit", "w1", **desired)
     assert done.code == 0, done
     assert docker(FIRST).items() <= sources.held("w1").items()
     assert "packages.example/docker/linux/debian/gpg" in sources.server.proxied
-    again = sources.packages("apply", "--limit", "w1", **wished)
+    again = sources.packages("apply", "--limit", "w1", **desired)
     assert (again.code, again.changed) == (0, []), again

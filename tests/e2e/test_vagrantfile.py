@@ -1,4 +1,4 @@
-"""The Vagrantfile, read by Vagrant, and by a stand-in that writes down what providers are told. No machine runs."""
+"""The Vagrantfile, read by Vagrant, and by a stand-in that writes down the providers' settings. No machine runs."""
 
 from __future__ import annotations
 
@@ -67,69 +67,69 @@ def _vagrant() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "Vagrantfile", tmp_path)
     return tmp_path
 
 
-def written(folder: Path, provider: str) -> Path:
+def written(directory: Path, provider: str) -> Path:
     disks = "" if provider in ("docker", "parallels") else ", disks_gib: [10, 20]"
-    path = folder / "inventory.yaml"
+    path = directory / "inventory.yaml"
     path.write_text(INVENTORY.replace("PROVIDER", provider).replace("DISKS", disks))
     if provider == "docker":
         node = {"images": {name: f"lab:{name}" for name in ("bookworm", "jammy", "noble")}, "create_args": ["--x"]}
-        (folder / ".vagrant").mkdir()
-        (folder / "key").touch()
-        text = json.dumps({**node, "cmd": ["-c", "run"], "user": "admin", "private_key": str(folder / "key")})
-        (folder / ".vagrant" / "node.json").write_text(text)
+        (directory / ".vagrant").mkdir()
+        (directory / "key").touch()
+        text = json.dumps({**node, "cmd": ["-c", "run"], "user": "admin", "private_key": str(directory / "key")})
+        (directory / ".vagrant" / "node.json").write_text(text)
     return path
 
 
-def run(folder: Path, *argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(directory: Path, *argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program there as a user does, but for HashiCorp's servers, which are not asked anything."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VAGRANT_", "PROVISIONER_"))}
     own = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_SERVER_URL": "http://127.0.0.1:9", "LC_ALL": "C.UTF-8"}
-    environment = {**kept, **own, "HOME": str(folder), **variables}
+    environment = {**kept, **own, "HOME": str(directory), **variables}
     return subprocess.run(
-        argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
+        argv, cwd=directory, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
 
 
-def told(folder: Path, *argv: str) -> str:
-    done = run(folder, "ruby", str(HERE / "vagrant_harness.rb"), str(folder / "Vagrantfile"), *argv)
+def told(directory: Path, *argv: str) -> str:
+    done = run(directory, "ruby", str(HERE / "vagrant_harness.rb"), str(directory / "Vagrantfile"), *argv)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def with_virtualbox(folder: Path) -> str:
+def with_virtualbox(directory: Path) -> str:
     """A PATH with a VBoxManage that only has a version."""
-    (folder / "bin").mkdir()
-    program = folder / "bin" / "VBoxManage"
+    (directory / "bin").mkdir()
+    program = directory / "bin" / "VBoxManage"
     program.write_text('#!/bin/sh\ncase "$*" in *--version*) echo 7.0.20r163906 ;; esac\n')
     program.chmod(0o755)
-    return f"{folder / 'bin'}:{os.environ['PATH']}"
+    return f"{directory / 'bin'}:{os.environ['PATH']}"
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_each_provider_is_told(provider: str, folder: Path, golden: Golden) -> None:
-    written(folder, provider)
-    golden(f"vagrant/{provider}.txt", told(folder).replace(str(folder), "."))
+def test_what_each_provider_is_told(provider: str, directory: Path, golden: Golden) -> None:
+    written(directory, provider)
+    golden(f"vagrant/{provider}.txt", told(directory).replace(str(directory), "."))
 
 
-def test_a_container_shuts_down_in_order_unless_it_is_destroyed(folder: Path) -> None:
-    written(folder, "docker")
+def test_a_container_shuts_down_in_order_unless_it_is_destroyed(directory: Path) -> None:
+    written(directory, "docker")
     limits_s = {
-        command: {line.split(" = ")[1] for line in told(folder, command).splitlines() if ".stop_timeout" in line}
+        command: {line.split(" = ")[1] for line in told(directory, command).splitlines() if ".stop_timeout" in line}
         for command in ("halt", "destroy")
     }
     assert limits_s == {"halt": {f"{HALT_TIMEOUT_S:.0f}"}, "destroy": {"0"}}
 
 
 @pytest.mark.parametrize("example", [None, ROOT / "inventories" / "vagrant.yaml"], ids=["groups", "example"])
-def test_the_vagrantfile_reads_what_we_read(example: Path | None, folder: Path) -> None:
+def test_the_vagrantfile_reads_what_we_read(example: Path | None, directory: Path) -> None:
     """Also the defaults, which both have."""
-    path = Path(shutil.copy(example, folder / "inventory.yaml")) if example else written(folder, "virtualbox")
-    cluster, lines = load(path), told(folder).splitlines()
+    path = Path(shutil.copy(example, directory / "inventory.yaml")) if example else written(directory, "virtualbox")
+    cluster, lines = load(path), told(directory).splitlines()
     assert sum(".vm.hostname" in line for line in lines) == len(cluster.hosts)
     for host in cluster.hosts:
         assert host.vagrant
@@ -145,23 +145,23 @@ def test_the_vagrantfile_reads_what_we_read(example: Path | None, folder: Path) 
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_vagrant_validates_it(provider: str, folder: Path) -> None:
+def test_vagrant_validates_it(provider: str, directory: Path) -> None:
     """With the provider's own plug-in where it can be had; else with one that takes all of the provider's settings."""
-    written(folder, provider)
+    written(directory, provider)
     if provider == "libvirt":
         packages.install(("vagrant-libvirt",), ignore)
     if provider in WITHOUT_PLUGIN:
-        text = (HERE / "vagrant_stand_in.rb").read_text() + (folder / "Vagrantfile").read_text()
-        (folder / "Vagrantfile").write_text(text)
-    path = with_virtualbox(folder) if provider == "virtualbox" else os.environ["PATH"]
-    done = run(folder, "vagrant", "validate", PATH=path, PLUGIN=provider)
+        text = (HERE / "vagrant_stand_in.rb").read_text() + (directory / "Vagrantfile").read_text()
+        (directory / "Vagrantfile").write_text(text)
+    path = with_virtualbox(directory) if provider == "virtualbox" else os.environ["PATH"]
+    done = run(directory, "vagrant", "validate", PATH=path, PLUGIN=provider)
     assert (done.returncode, done.stdout[-36:]) == (0, "Vagrantfile validated successfully.\n"), done
 
 
-def test_vagrant_refuses_a_setting_that_the_provider_does_not_have(folder: Path) -> None:
-    path = written(folder, "virtualbox")
+def test_vagrant_refuses_a_setting_that_the_provider_does_not_have(directory: Path) -> None:
+    path = written(directory, "virtualbox")
     path.write_text(path.read_text().replace("memory_mib: 3000", "memory_mib: 3000, settings: {no_such: 1}"))
-    done = run(folder, "vagrant", "validate", PATH=with_virtualbox(folder))
+    done = run(directory, "vagrant", "validate", PATH=with_virtualbox(directory))
     assert done.returncode
     assert "The following settings shouldn't exist: no_such" in done.stdout + done.stderr
 
@@ -174,10 +174,10 @@ def test_vagrant_refuses_a_setting_that_the_provider_does_not_have(folder: Path)
         (INVENTORY.replace("PROVIDER", "docker").replace("DISKS", ""), "First: provisioner lab prepare -i "),
     ],
 )
-def test_the_vagrantfile_says_what_is_missing(inventory: str | None, message: str, folder: Path) -> None:
+def test_the_vagrantfile_says_what_is_missing(inventory: str | None, message: str, directory: Path) -> None:
     if inventory:
-        (folder / "inventory.yaml").write_text(inventory)
-    done = run(folder, "vagrant", "up")
+        (directory / "inventory.yaml").write_text(inventory)
+    done = run(directory, "vagrant", "up")
     assert done.returncode == 1
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -190,7 +190,7 @@ def test_the_vagrantfile_says_what_is_missing(inventory: str | None, message: st
         ("parallels", "Vagrant does not know the provider"),
     ],
 )
-def test_what_vagrant_says_is_still_understood(provider: str, message: str, folder: Path) -> None:
-    written(folder, provider)
-    done = run(folder, "vagrant", "up", "kube-control1", PATH=with_virtualbox(folder))
+def test_what_vagrant_says_is_still_understood(provider: str, message: str, directory: Path) -> None:
+    written(directory, provider)
+    done = run(directory, "vagrant", "up", "kube-control1", PATH=with_virtualbox(directory))
     assert message in explained("vagrant up", done.stdout + done.stderr).message

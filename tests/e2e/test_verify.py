@@ -56,7 +56,7 @@ def test_a_good_cluster_passes_and_every_check_is_told(lab: World, tmp_path: Pat
     assert began == ended
     skipped = [event for event in heard if isinstance(event, StepEnded) and event.outcome is Outcome.SKIPPED]
     assert len(ended) == result.passed + len(skipped)
-    # What is skipped on several machines for the same reason is told once.
+    # What is skipped on several machines for the same reason is reported once.
     assert {event.title for event in skipped} == {text.partition(" (")[0] for text in result.skipped}
     for machine in lab.machines:
         assert (machine, "The kubelet is running and enabled") in ended
@@ -118,7 +118,7 @@ def test_single_damages_are_named_with_their_machine(lab: World) -> None:
     assert named(result) == {(machine, rule) for machine, _, _, rule in damages}, result
 
 
-def test_who_cannot_reach_whom_is_named(lab: World) -> None:
+def test_what_cannot_be_reached_is_named(lab: World) -> None:
     own_pods = "$(ip -4 -o addr show cni0 | awk '{ print $4 }')"
     rule = f"FORWARD -s 10.244.0.0/16 -d {own_pods} -i eth0 -p tcp --dport 8080 -j DROP"
     with damaged(lab, "w2", f"iptables -w -I {rule}", f"iptables -w -D {rule}"):
@@ -189,7 +189,7 @@ verify(load(Path(sys.argv[1])), die)
 
 
 def test_a_killed_verification_still_cleans_up(lab: World) -> None:
-    """The suite notices that nobody listens any more."""
+    """The suite notices that its reader is gone."""
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(lab.inventory)], check=False)
     assert killed.returncode == -signal.SIGKILL
     deadline = time.monotonic() + LONGEST_S

@@ -1,4 +1,4 @@
-"""`verify network` on a cluster with DNS and a plug-in that promises to heed NetworkPolicies: both are real, and the
+"""`verify network` on a cluster with DNS and a plug-in that promises to honour NetworkPolicies: both are real, and the
 tests' own, because the lab has neither CoreDNS nor a plug-in with policies.
 """
 
@@ -49,7 +49,7 @@ def verified(lab: World) -> Verified:
 
 @contextmanager
 def promising(lab: World) -> Iterator[World]:
-    """The lab as an inventory tells it whose plug-in comes from a manifest and promises to heed policies."""
+    """The lab with an inventory whose plug-in comes from a manifest and promises to honour policies."""
     manifest = lab.inventory.with_name("agent.yaml")
     manifest.write_text(add_ons.as_json(add_ons.policy_agent()))
     network = {"type": "manifest", "manifest": manifest.name, "network_policies": True}
@@ -74,8 +74,8 @@ def test_names_are_looked_up_and_policies_kept(named: World) -> None:
     assert found.said.code == 0, found.said
     names = nodes(named)
     assert sorted(heard(found, DNS_PATHS)) == sorted((path, name, True) for path in DNS_PATHS for name in names)
-    everyone = [(path, name, True) for path in POLICY_PATHS for name in names for _ in names[1:]]
-    assert sorted(heard(found, POLICY_PATHS)) == sorted(everyone)
+    every_pair = [(path, name, True) for path in POLICY_PATHS for name in names for _ in names[1:]]
+    assert sorted(heard(found, POLICY_PATHS)) == sorted(every_pair)
 
 
 def test_a_policy_that_is_not_kept(lab: World) -> None:
@@ -86,7 +86,7 @@ def test_a_policy_that_is_not_kept(lab: World) -> None:
     assert found.causes == {("cluster", "plug_in_runs"), *((name, "policies_deny") for name in names)}, found.said
     assert {hole[0] for hole in found.holes} == {"policy-deny"}
     said = {reach.text for reach in found.reaches if reach.path == "policy-deny"}
-    assert said == {"a policy denies it and it is answered all the same"}
+    assert said == {"a policy denies it, but there is an answer"}
 
 
 def patched(lab: World, selector: str) -> None:

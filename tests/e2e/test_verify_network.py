@@ -1,4 +1,4 @@
-"""`verify network` on a real cluster: everyone reaches everyone; each planted fault is found and named, no other."""
+"""`verify network` on a real cluster: every node reaches every other; each planted fault is found, and no other."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.e2e
 
 # What runs in the background of a shell ignores Ctrl-C, and so would its children.
 INTERRUPTIBLE = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-MEND = "systemctl restart provisioner-pod-network"
+REPAIR = "systemctl restart provisioner-pod-network"
 
 
-def test_everyone_reaches_everyone(lab: World, tmp_path: Path) -> None:
+def test_every_node_reaches_every_other(lab: World, tmp_path: Path) -> None:
     page, junit = tmp_path / "report.html", tmp_path / "report.xml"
     found = verify_network(lab, "--html", str(page), "--junit", str(junit))
     assert found.said.code == 0, found.said
@@ -61,7 +61,7 @@ def test_forward_set_to_drop(lab: World) -> None:
         for way in ("-s 10.244.0.0/16 ! -d 10.96.0.0/12", "-d 10.244.0.0/16")
     )
     policy = lab.shell("w2", "iptables -w -S FORWARD | sed -n 's/-P //p'")
-    with damaged(lab, "w2", f"iptables -w -P FORWARD DROP\n{rules}", f"iptables -w -P {policy}\n{MEND}"):
+    with damaged(lab, "w2", f"iptables -w -P FORWARD DROP\n{rules}", f"iptables -w -P {policy}\n{REPAIR}"):
         found = verify_network(lab)
     assert found.causes == {("w2", "forward_policy")}, found.said
     assert {pair for name in nodes(lab) if name != "w2" for pair in ((name, "w2"), ("w2", name))} <= found.pairs(
@@ -73,7 +73,7 @@ def test_forward_set_to_drop(lab: World) -> None:
 
 
 def test_a_route_removed(lab: World) -> None:
-    with damaged(lab, "w1", f"ip route delete {pod_cidr(lab, 'w2')}", MEND):
+    with damaged(lab, "w1", f"ip route delete {pod_cidr(lab, 'w2')}", REPAIR):
         found = verify_network(lab)
     assert found.causes == {("w1", "missing_route"), ("w1", "routes")}, found.said
     assert found.pairs("pod-to-pod") == {("w1", "w2"), ("w2", "w1")}
@@ -90,7 +90,7 @@ def test_mtu_lowered_on_one_side(lab: World) -> None:
     assert not {hole for hole in found.holes if "w1" not in hole}
     assert not found.pairs("pod-to-pod") | found.pairs("machine-to-pod")
     said = {reach.text for reach in found.reaches if reach.path == "largest-packet" and not reach.ok}
-    assert said == {"of packets as large as the pod sends (1500 bytes) none arrive, of 1400 bytes they do"}
+    assert said == {"packets as large as the pod's MTU (1500 bytes) do not arrive, packets of 1400 bytes do"}
 
 
 def test_kube_proxy_killed(lab: World) -> None:
@@ -103,10 +103,10 @@ def test_kube_proxy_killed(lab: World) -> None:
         change = {"spec": {"updateStrategy": {"type": strategy}, "template": {"spec": {"affinity": affinity}}}}
         lab.kubectl("-n", "kube-system", "patch", "daemonset", "kube-proxy", "-p", json.dumps(change))
 
-    def wait(wished: int) -> None:
+    def wait(desired: int) -> None:
         there = "jsonpath={.status.currentNumberScheduled} {.status.numberReady}"
         deadline = time.monotonic() + LONGEST_S
-        while lab.kubectl("-n", "kube-system", "get", "daemonset", "kube-proxy", "-o", there) != f"{wished} {wished}":
+        while lab.kubectl("-n", "kube-system", "get", "daemonset", "kube-proxy", "-o", there) != f"{desired} {desired}":
             assert time.monotonic() < deadline
             time.sleep(0.5)
 
@@ -164,11 +164,11 @@ def overlay(lab: World, *directions: tuple[str, str], port: int = 4789) -> Itera
         yield
     finally:
         for name in ("w1", "w2"):
-            lab.shell(name, f"ip link delete ov0 2>/dev/null || :\n{MEND}")
+            lab.shell(name, f"ip link delete ov0 2>/dev/null || :\n{REPAIR}")
 
 
 BOTH = (("w1", "w2"), ("w2", "w1"))
-# Not the routes that the inventory wishes, in these tests.
+# Not the routes that the inventory wants, in these tests.
 OTHER_ROUTES = {("w1", "routes"), ("w2", "routes")}
 
 

@@ -1,4 +1,4 @@
-"""Looking over the shoulder of a run: what everyone on the machines could see while it works."""
+"""Looking over the shoulder of a run: what every user of the machines could see while it works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-# What a run keeps on a machine for the time it works, and who listens where.
+# What a run keeps on a machine for the time it works, and which process listens where.
 OPEN_TO_ALL = """
 ss -Hltnp
 cat /var/lib/provisioner/lock /run/provisioner.lock /run/provisioner/* 2>/dev/null || :

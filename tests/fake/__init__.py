@@ -1,1 +1,1 @@
-"""A fleet in memory, behind the transport protocol: plain data, and what our commands do to it."""
+"""Simulated machines in memory, behind the transport protocol: plain data, and what our commands do to it."""

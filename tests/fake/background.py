@@ -73,7 +73,7 @@ def _run_network(machine: Machine, item: Object) -> None:
 
 
 def _run_pods(machine: Machine) -> None:
-    """CNI's `bridge` makes its interface for the first pod. One that is there already keeps its address."""
+    """CNI's `bridge` makes its interface for the first pod. An existing one keeps its address."""
     subnet = re.search(r'"subnet": "(\S+?)"', machine.read(CONFLIST))
     if machine.name in machine.cluster.nodes and subnet:
         network = IPv4Network(subnet[1])

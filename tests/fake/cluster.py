@@ -17,7 +17,7 @@ TOKEN_LIFE_S = 1200.0
 
 @dataclass
 class FakeNode:
-    """A node object. The controller manager gives it its part of the pods' network a moment after it has appeared.
+    """A node object. The controller manager gives it its pod CIDR a moment after it has appeared.
 
     Where its kubelet `lies`, what stands there is what a test has put there.
     """
@@ -48,7 +48,7 @@ class FakeCluster:
     """What etcd holds, and how far the API server is: `down`, `starting` or `up`.
 
     `objects` are what was applied, as JSON by kind and name. `life` counts its certificate authorities; `given` counts
-    the parts of the pods' network; `api_started_s` is when the API server was started last; `idle_pods` are the lines
+    the nodes' pod CIDRs; `api_started_s` is when the API server was started last; `idle_pods` are the lines
     that kubectl prints of pods that do not run.
     """
 
@@ -74,7 +74,7 @@ class FakeCluster:
         self.tokens.clear()
 
     def enter(self, name: str, address: str, runtime: str, now_s: float) -> None:
-        """A kubelet registers its node, or takes the object that is there."""
+        """A kubelet registers its node, or takes the existing object."""
         node = self.nodes.setdefault(name, FakeNode(address))
         node.heard_s = now_s
         if not node.lies:
@@ -107,7 +107,7 @@ class FakeCluster:
             node.ready = False
 
     def daemon_sets(self) -> list[Object]:
-        """Those that somebody has applied; kubeadm's own is not among them."""
+        """Those that were applied; kubeadm's own is not among them."""
         every = [json.loads(text) for text in self.objects.values()]
         return [item for item in every if item["kind"] == "DaemonSet"]
 
@@ -118,7 +118,7 @@ class FakeCluster:
         return bool(self.api == "up" and known and known.secret == secret and known.signed and known.expires_s > now_s)
 
     def told(self) -> dict[str, str]:
-        """The parts of a look that only a control plane can tell."""
+        """The parts of a look that only a control plane can report."""
         if self.api != "up":
             return {"api": "unreachable\n"}
         rows = [_row(name, node) for name, node in self.nodes.items()]

@@ -1,4 +1,4 @@
-"""Servers with programs and their checksums, and what asking them and fetching from them brings.
+"""Servers with binaries and their checksums, and what asking them and fetching from them brings.
 
 Each is a repository whose address is what the inventory says; its `trouble` is what apt-helper says of all its files.
 """
@@ -63,7 +63,7 @@ def _probe(machine: Machine, command: Command, notes: str, name: str) -> str:
         if file is None or file.text != first:
             lines.append(f"{path}: FAILED\n")
         if file is None or file.mode != "755":
-            lines.append(f"{path}: not for everybody\n")
+            lines.append(f"{path}: not 755 root:root\n")
     return "".join(lines)
 
 

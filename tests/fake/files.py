@@ -24,8 +24,8 @@ def _probe(machine: Machine, command: Command, path: str, kind: str) -> str:
 
 
 def _write(machine: Machine, command: Command, path: str, mode: str, owner: str) -> Moments:
-    folder, _, name = path.rpartition("/")
-    new = f"{folder}/.{name}.provisioner"
+    directory, _, name = path.rpartition("/")
+    new = f"{directory}/.{name}.provisioner"
     machine.put(new, mode="600")
     yield
     machine.put(new, _input(command), "600")
@@ -74,13 +74,13 @@ def _remove(machine: Machine, command: Command, path: str) -> str:
 
 
 def _keep(machine: Machine, command: Command, path: str) -> Moments:
-    folder, _, name = path.rpartition("/")
+    directory, _, name = path.rpartition("/")
     if path not in machine.files or path + KEPT in machine.files:
         return ""
     file = machine.files[path]
-    machine.put(f"{folder}/.{name}.provisioner", file.text, file.mode, file.owner)
+    machine.put(f"{directory}/.{name}.provisioner", file.text, file.mode, file.owner)
     yield
-    machine.move(f"{folder}/.{name}.provisioner", path + KEPT)
+    machine.move(f"{directory}/.{name}.provisioner", path + KEPT)
     return ""
 
 
@@ -115,7 +115,7 @@ def _remove_names(machine: Machine, command: Command, path: str, *names: str) ->
 
 
 def _directory(machine: Machine, command: Command, path: str) -> str:
-    """A directory that is wished for itself is remembered as a name that ends with a slash."""
+    """A directory that is desired itself is remembered as a name that ends with a slash."""
     found = machine.files.get(f"{path}/")
     return f"{found.mode} {found.owner}\n" if found else "755 root:root\n" if machine.there(path) else ""
 

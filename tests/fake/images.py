@@ -31,7 +31,7 @@ def _containerd_images(machine: Machine, command: Command) -> str:
 
 
 def _containerd_settings(machine: Machine, command: Command) -> str:
-    """All that it says is what it was told: the rest of what a real one prints is asked by nobody."""
+    """It prints only its configuration: no script of ours reads the rest of what a real one prints."""
     return machine.units[CONTAINERD].runs_with[CONFIG] if machine.runs(CONTAINERD) else ""
 
 

@@ -207,7 +207,7 @@ def _join(machine: Machine, text: str) -> Moments:
     else:
         return failed(1, "error execution phase kubelet-start: timed out waiting for the condition")
     if known is None:
-        # A node is born with its taints; an object that is there keeps its own.
+        # A node is born with its taints; an existing object keeps its own.
         cluster.nodes[machine.name].taints |= kubeadm_files.taints(text)
     machine.drop(BOOTSTRAP_CONF)
     return ""

@@ -76,8 +76,8 @@ def _difference(machine: Machine, command: Command, *namespaces: str) -> Answer:
     missing = [name for name in namespaces if f"Namespace {name}" not in machine.cluster.objects]
     if missing:
         return f"(there is no namespace {missing[0]} yet)\n"
-    wished = {name_of(item): json.dumps(item, sort_keys=True) for item in json.loads(str(command.stdin))["items"]}
-    return "".join(f"+{name}\n" for name, text in wished.items() if machine.cluster.objects.get(name) != text)
+    desired = {name_of(item): json.dumps(item, sort_keys=True) for item in json.loads(str(command.stdin))["items"]}
+    return "".join(f"+{name}\n" for name, text in desired.items() if machine.cluster.objects.get(name) != text)
 
 
 def _late(machine: Machine, command: Command, namespace: str, name: str, selector: str, *nodes: str) -> str:

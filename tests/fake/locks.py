@@ -1,4 +1,4 @@
-"""The lock of a run on a control plane, and the places that a run has on a machine while it works."""
+"""The run lock on a control plane, and the places that a run has on a machine while it works."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fake.state import FakeFile, Machine
 
 
 def told(machine: Machine, path: str = PATH) -> str:
-    """Who holds the lock, and how many seconds ago they gave a sign of life."""
+    """Which run holds the lock, and how many seconds ago it was renewed."""
     file = machine.files.get(path)
     return f"held {machine.clock.now_s - file.written_s:.0f} {_seal(file)}\n" if file else "free\n"
 

@@ -1,4 +1,4 @@
-"""The answer to the script that tells what a machine is and how far it is on its way into a cluster."""
+"""The answer to the script that reports what a machine is and how far it is on its way into a cluster."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _link(machine: Machine, name: str) -> dict[str, object]:
     return {"ifname": name, "mtu": mtu, "link_type": "ether", "address": mac, "addr_info": [entry]}
 
 
-def _measure(machine: Machine, command: Command, least: str, headers: str, knock: str, *words: str) -> str:
+def _measure(machine: Machine, command: Command, least: str, headers: str, probe: str, *words: str) -> str:
     targets = list(zip(*(words[place::4] for place in range(4)), strict=True))
     ways = "".join(f"{address} {_way(machine, address, int(mtu))}\n" for address, mtu, _, _ in targets)
     return ways + "".join(
@@ -102,7 +102,7 @@ def _measure(machine: Machine, command: Command, least: str, headers: str, knock
 
 
 def _passage(machine: Machine, address: str, port: str) -> Passage:
-    """What comes of a knock there. A node's plug-in takes what is sent to it by UDP, and says nothing."""
+    """What a probe of that port finds. A node's plug-in takes what is sent to it by UDP, and does not answer."""
     other = next((one for one in machine.fleet.values() if _has(one, address)), None)
     is_tcp = port.startswith("TCP ")
     if other is None or not other.up or address in other.cut_off or port in (other.filtered | machine.filtered):
@@ -120,7 +120,7 @@ def _way(machine: Machine, address: str, mtu: int) -> str:
     for other in machine.fleet.values():
         has = {cidr.partition("/")[0]: own for cidr, own in other.interfaces.values()}
         if other is not machine and other.up and address in has and address not in other.cut_off:
-            largest = min(mtu, has[address], machine.largest_packet, other.largest_packet)
+            largest = min(mtu, has[address], machine.path_mtu, other.path_mtu)
             return str(largest) if machine.has_ping else "reached"
     return "lost"
 

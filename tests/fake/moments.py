@@ -1,4 +1,4 @@
-"""How an effect is told: a generator that yields wherever a kill or a power cut may land, and returns the answer."""
+"""How an effect is written: a generator that yields wherever a kill or a power cut may land, and returns the answer."""
 
 from __future__ import annotations
 

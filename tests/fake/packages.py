@@ -1,4 +1,4 @@
-"""dpkg and apt: versions, holds, who is at work with them, and the states between "not there" and "installed"."""
+"""dpkg and apt: versions, holds, which process uses them, and the states between "missing" and "installed"."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INTERRUPTED = "E: dpkg was interrupted, you must manually run 'dpkg --configure 
 
 
 def holder(machine: Machine) -> str:
-    """Who is at work with the packages."""
+    """Which process uses the packages."""
     busy = machine.packages_busy_until_s > machine.clock.now_s
     return f"{machine.packages_busy_with} (process 4711)" if busy else ""
 
@@ -76,18 +76,18 @@ def apt(machine: Machine, words: Sequence[str]) -> Answer | Moments:
     if verb == "remove":
         return _remove(machine, names)
     assert verb == "install", words
-    wished = dict((name if "=" in name else f"{name}=1").split("=", 1) for name in names)
-    assert all(re.fullmatch(r"[a-z0-9][-a-z0-9.+]+", name) for name in wished), words
+    desired = dict((name if "=" in name else f"{name}=1").split("=", 1) for name in names)
+    assert all(re.fullmatch(r"[a-z0-9][-a-z0-9.+]+", name) for name in desired), words
     if holder(machine):
         return failed(100, f"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by {holder(machine)}")
     if JOURNAL in machine.files:
         return failed(100, INTERRUPTED)
     bundled = lists != repositories.LISTS and machine.there(lists) and machine.there(APT_MIRRORS)
     there = set(REPOSITORY.items()) if bundled else repositories.offered(machine)
-    for name, version in wished.items():
+    for name, version in desired.items():
         if (name, version) not in there:
             return failed(100, f"E: Version '{version}' for '{name}' was not found")
-    return _install(machine, wished)
+    return _install(machine, desired)
 
 
 def _update(machine: Machine, lists: str) -> Moments:
@@ -108,9 +108,9 @@ def _remove(machine: Machine, names: Sequence[str]) -> Moments:
     return ""
 
 
-def _install(machine: Machine, wished: dict[str, str]) -> Moments:
+def _install(machine: Machine, desired: dict[str, str]) -> Moments:
     machine.put(JOURNAL)
-    for name, version in wished.items():
+    for name, version in desired.items():
         held = name in machine.packages and machine.packages[name].held
         machine.packages[name] = FakePackage(version, "half-installed", held)
         yield
@@ -154,7 +154,7 @@ def _repair(machine: Machine, command: Command, source: str, options: str, *name
     machine.drop(JOURNAL)
     bad = {name: one.version for name, one in machine.packages.items() if one.state == "half-installed"}
     exact = dict(name.partition("=")[::2] for name in names)
-    assert bad.keys() <= exact.keys(), "packages that nobody has named are half-installed"
+    assert bad.keys() <= exact.keys(), "packages that were not named are half-installed"
     bad = {name: exact[name] or version for name, version in bad.items()}
     if not bad:
         return ""

@@ -41,7 +41,7 @@ def _rows(machine: Machine, repository: FakeRepository) -> list[str]:
 
 
 def digest(row: str) -> str:
-    """The hash of a package's file, as short as it can be told apart."""
+    """The hash of a package's file, short but distinct."""
     return row.encode().hex()[-64:].rjust(64, "0")
 
 
@@ -54,13 +54,13 @@ def _ask(machine: Machine, command: Command, key_url: str, definition: str, name
         return f"=== apt\nE: Failed to fetch {key_url}  404  Not Found [IP: 192.0.2.1 443]\n"
     key = found.key if key_url else str(command.stdin)
     told = f"=== apt\n{found.trouble}=== key\n{base64.b64encode(key.encode()).decode()}\n=== packages\n"
-    wished = names.split()
-    rows = [] if found.trouble else [row for row in _rows(machine, found) if row.split()[0] in wished]
+    desired = names.split()
+    rows = [] if found.trouble else [row for row in _rows(machine, found) if row.split()[0] in desired]
     return told + "".join(f"{row} {digest(row)}\n" for row in rows)
 
 
 def update(machine: Machine, source: str) -> Answer | Moments:
-    """`apt-get update` of one source: its key has to be there for everybody to read."""
+    """`apt-get update` of one source: its key has to be readable for all users."""
     definition = machine.read(source)
     found = _of(machine, definition)
     key = machine.files.get(definition.partition("Signed-By: ")[2].strip())
@@ -88,7 +88,7 @@ def offered(machine: Machine) -> set[tuple[str, str]]:
 
 
 def _renewed(machine: Machine, command: Command, *packages: str) -> Moments:
-    """The distribution's lists are fetched where they are not there."""
+    """The distribution's lists are fetched where they are missing."""
     place = f"{LISTS}/distribution_Packages"
     if place not in machine.files:
         yield

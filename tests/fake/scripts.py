@@ -12,6 +12,7 @@ from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.apt import same_files
+from provisioner.resources.binaries import Binary
 from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAINERD_SETTINGS
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.distribution import Tools
@@ -28,9 +29,8 @@ from provisioner.resources.modes import Modes
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
-from provisioner.resources.programs import Program
 from provisioner.resources.services import Service
-from provisioner.sources import programs
+from provisioner.sources import binaries
 from provisioner.sources.asking import question
 from provisioner.sources.bundle_access import Leftovers, closed, opened
 from provisioner.sources.repository import Repository
@@ -56,7 +56,7 @@ _OTHERS = OtherSources("x", "x", ())
 _DAEMON_SET = DaemonSetReady("x", "x", "x", ("x",))
 _AT_BOOT = SysctlsAtBoot((("x", "1"),), "x.conf")
 _LEFT = Leftovers("x")
-_PROGRAM = Program("x", "x", "x", "x")
+_BINARY = Binary("x", "x", "x", "x")
 _VIEW = view(facts={"cp1": facts("cp1", "10.0.0.11")})
 
 
@@ -101,9 +101,9 @@ def _machine() -> Iterator[tuple[str, Command]]:
     yield "other_sources_gone", _fixing(_OTHERS, "/etc/apt/x: x\n")[0]
     yield "same_files", same_files(())
     yield "ask", question(Repository("kubernetes", "x"), "", ())
-    yield "ask_programs", programs.question(_VIEW, _VIEW.hosts[0], {})
-    yield "program", _PROGRAM.probe()
-    yield "install_program", _fixing(_PROGRAM, "absent\n")[0]
+    yield "ask_programs", binaries.question(_VIEW, _VIEW.hosts[0], {})
+    yield "program", _BINARY.probe()
+    yield "install_program", _fixing(_BINARY, "absent\n")[0]
     yield "repair", _fixing(PackageDatabase(), "iU x\n")[1]
     yield "service", Service("x").probe()
     yield "images", _IMAGE.probe()

@@ -9,7 +9,7 @@ from provisioner.networks.bridge import SCRIPT, UNIT
 from provisioner.plays.kubernetes_packages import KUBELET_DEFAULTS
 from provisioner.runtimes.containerd import CONFIG
 from provisioner.runtimes.docker import DAEMON_JSON
-from provisioner.sources.programs import KUBELET as PROGRAM
+from provisioner.sources.binaries import KUBELET as PROGRAM
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import FakeUnit, Machine
 
@@ -83,10 +83,10 @@ def restart(machine: Machine, name: str) -> Moments:
 
 
 def set_routes(machine: Machine) -> Moments:
-    """What our script of the pods' network does when it is called with `set`."""
-    wished = _wished_routes(machine)
-    machine.routes &= wished
-    for route in sorted(wished - machine.routes):
+    """What our script of the pod network does when it is called with `set`."""
+    desired = _desired_routes(machine)
+    machine.routes &= desired
+    for route in sorted(desired - machine.routes):
         yield
         machine.routes.add(route)
     yield
@@ -94,14 +94,14 @@ def set_routes(machine: Machine) -> Moments:
     return ""
 
 
-def _wished_routes(machine: Machine) -> set[str]:
+def _desired_routes(machine: Machine) -> set[str]:
     return set(re.findall(r"(?m)^  echo (\S+/\d+ via \S+)$", machine.read(SCRIPT)))
 
 
 def _routes(machine: Machine, command: Command, path: str) -> str:
     if path not in machine.files:
         return "all of them\n"
-    missing = [f"route {route}\n" for route in sorted(_wished_routes(machine) - machine.routes)]
+    missing = [f"route {route}\n" for route in sorted(_desired_routes(machine) - machine.routes)]
     return "".join([*missing, *([] if machine.firewall else ["firewall rule filter FORWARD\n"])])
 
 

@@ -1,4 +1,4 @@
-"""What of a world can be told apart afterwards: everything but times, and numbers that were given in turn."""
+"""What is compared between two worlds: everything but times, and numbers that were given in turn."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _machine(machine: Machine) -> Iterator[tuple[str, str, object]]:
 
 
 def _named(machine: Machine, text: str) -> str:
-    """Parts of the pods' network are given in the order of joining, and a cluster that was made again has a new CA."""
+    """Pod CIDRs are given in the order of joining, and a cluster that was made again has a new CA."""
     for name, node in machine.cluster.nodes.items():
         text = text.replace(node.pod_cidr, f"<the pods of {name}>") if node.pod_cidr else text
     return text.replace(f"# life {machine.cluster.life}\n", "# life of this cluster\n")

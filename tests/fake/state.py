@@ -66,9 +66,9 @@ class Machine:
     """One machine. `trouble` maps a part of a command to what goes wrong with it: an exit code, or an error.
 
     `nics` are its interfaces, each with address and MTU, eth0 alone when nothing is said; `links` are those that a
-    network plug-in has made, by name with their address; `known_routes` are others'
-    networks by interface; nobody reaches the addresses in `cut_off`, and no larger packet than `largest_packet` passes.
-    What is in `filtered` (`TCP 6443`) is swallowed on its way to it and from it.
+    network plug-in has made, by name with their address; `known_routes` are others' networks by interface; no machine
+    reaches the addresses in `cut_off`, and no packet that is larger than `path_mtu` passes. Packets for the ports in
+    `filtered` (`TCP 6443`) are dropped, to and from the machine.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Machine:
     links: dict[str, str] = field(default_factory=dict)
     known_routes: dict[str, str] = field(default_factory=dict)
     cut_off: set[str] = field(default_factory=set)
-    largest_packet: int = 65535
+    path_mtu: int = 65535
     filtered: set[str] = field(default_factory=set)
     has_ping: bool = True
     has_perl: bool = True
@@ -133,7 +133,7 @@ class Machine:
         return (name for name in self.files if name == path or name.startswith(f"{path}/"))
 
     def there(self, path: str) -> bool:
-        """Whether there is such a file or directory."""
+        """Whether such a file or directory exists."""
         return any(self.below(path))
 
     def read(self, path: str) -> str:
@@ -142,7 +142,7 @@ class Machine:
         return file.text if file else ""
 
     def has(self, *packages: str) -> bool:
-        """Whether the programs of these packages are there: unpacked is enough."""
+        """Whether the programs of these packages exist: unpacked is enough."""
         return all(self._has(name) for name in packages)
 
     def _has(self, name: str) -> bool:

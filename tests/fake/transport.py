@@ -10,11 +10,11 @@ from pathlib import Path
 from provisioner.core.command import Command, Result
 from provisioner.core.untrusted import visible
 from provisioner.errors import ProvisionerError, UnreachableError
-from provisioner.transports.protocol import Began, Heard, nobody
+from provisioner.transports.protocol import Began, Heard, no_listener
 from tests.fake import programs
 from tests.fake.state import Machine
 
-# Told the machine's name wherever a kill may land: before, inside and after each command.
+# Called with the machine's name wherever a kill may land: before, inside and after each command.
 OnMoment = Callable[[str], None]
 # What a machine says instead: its name, what it was asked, and what it would have answered.
 Twist = Callable[[str, Command, Result], Result]
@@ -29,12 +29,12 @@ def honest(machine: str, command: Command, result: Result) -> Result:
 class FakeTransport:
     """One simulated host, its batches, and in words what they did there.
 
-    `when_settled` is told before something that waits for what an earlier run has left running.
+    `when_settled` is called before something that waits for what an earlier run has left running.
     """
 
     machine: Callable[[], Machine]
-    on_moment: OnMoment = nobody
-    when_settled: OnMoment = nobody
+    on_moment: OnMoment = no_listener
+    when_settled: OnMoment = no_listener
     twist: Twist = honest
     batches: list[tuple[Command, ...]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class FakeTransport:
 
     def open(self) -> None:
         if not self.machine().up:
-            raise UnreachableError(f"{self.machine().name}: nothing answers at that port", hint="Is the machine up?")
+            raise UnreachableError(f"{self.machine().name}: nothing answers at that port", hint="Is the host up?")
 
     def close(self) -> None:
         pass
@@ -66,8 +66,8 @@ class FakeTransport:
         *,
         stop: bool = True,
         alone: bool = False,
-        began: Began = nobody,
-        heard: Heard = nobody,
+        began: Began = no_listener,
+        heard: Heard = no_listener,
     ) -> tuple[Result, ...]:
         if not commands:
             return ()

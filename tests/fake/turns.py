@@ -37,7 +37,7 @@ class TakingTurns(Executor):
 
 
 class _Task(threading.Thread):
-    """One task in a thread of its own, which runs only when it is told to."""
+    """One task in a thread of its own, which runs only in its turn."""
 
     def __init__(self, do: Callable[[], Any], work: Callable[[Future[Any]], None]) -> None:
         super().__init__(daemon=True)

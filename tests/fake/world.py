@@ -19,7 +19,7 @@ from provisioner.core.report import Event
 from provisioner.engine import loop
 from provisioner.engine.fleet import Fleet
 from provisioner.engine.loop import Outcome, Rules, Run
-from provisioner.engine.run_lock import Lease
+from provisioner.engine.run_lock import RunLock
 from provisioner.engine.selection import Selection, left_out
 from provisioner.engine.session import Session
 from provisioner.errors import ProvisionerError
@@ -28,7 +28,7 @@ from provisioner.inventory.networks import ManifestNetwork
 from provisioner.inventory.values import Secret
 from provisioner.plays.play import Playbook
 from provisioner.plays.playbooks import BRING_UP, REPLACE_NETWORK
-from provisioner.transports.protocol import nobody
+from provisioner.transports.protocol import no_listener
 from provisioner.world import lock
 from provisioner.world.lock import Holder
 from provisioner.world.view import View
@@ -57,7 +57,7 @@ class AtOnce(Executor):
 
 @dataclass
 class Scene:
-    """All that there is: what is left when whoever works on it is killed."""
+    """Everything that exists: what is left when the run that works on it is killed."""
 
     clock: Clock = field(default_factory=Clock)
     cluster: FakeCluster = field(default_factory=FakeCluster)
@@ -68,15 +68,15 @@ class Scene:
 
 @dataclass
 class World:
-    """The machines of an inventory, and runs of ours on them. `on_moment` is told wherever a kill may land.
+    """The machines of an inventory, and runs of ours on them. `on_moment` is called wherever a kill may land.
 
     `running` is what an earlier run has left running on one machine: its name, and the world when that is through.
     """
 
-    wished: Cluster
+    desired: Cluster
     scene: Scene = field(default_factory=Scene)
     executor: Executor = field(default_factory=AtOnce)
-    on_moment: OnMoment = nobody
+    on_moment: OnMoment = no_listener
     twist: Twist = honest
     running: tuple[str, bytes] | None = None
     transports: dict[str, FakeTransport] = field(default_factory=dict)
@@ -87,12 +87,12 @@ class World:
     session: Session = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.grow(self.wished)
+        self.grow(self.desired)
 
     @classmethod
-    def thawed(cls, wished: Cluster, frozen: bytes) -> World:
+    def thawed(cls, desired: Cluster, frozen: bytes) -> World:
         """The world as it was when it was frozen."""
-        return cls(wished, pickle.loads(frozen))  # noqa: S301 - our own
+        return cls(desired, pickle.loads(frozen))  # noqa: S301 - our own
 
     def frozen(self) -> bytes:
         """The world as it is, to come back to."""
@@ -108,11 +108,11 @@ class World:
         """The cluster that they share."""
         return self.scene.cluster
 
-    def grow(self, wished: Cluster) -> None:
+    def grow(self, desired: Cluster) -> None:
         """Another inventory; machines that it adds are fresh."""
-        self.wished = wished
+        self.desired = desired
         scene = self.scene
-        for host in wished.hosts:
+        for host in desired.hosts:
             if host.name not in scene.machines:
                 fresh = Machine(host.name, host.address, scene.clock, scene.cluster, scene.machines)
                 fresh.repositories = scene.repositories
@@ -138,7 +138,7 @@ class World:
         return {name: transport.done for name, transport in self.transports.items() if transport.done}
 
     def pass_time(self, seconds: int) -> None:
-        """Nobody does anything for a while."""
+        """Time passes, and no run does anything."""
         for _ in range(seconds):
             pass_moment(next(iter(self.machines.values())))
 
@@ -152,7 +152,7 @@ class World:
     ) -> Session:
         """A session such as every command has."""
         view = self._view(**changes)
-        names = view.limit | {host.name for host in self.wished.control_planes}
+        names = view.limit | {host.name for host in self.desired.control_planes}
         self.transports = {
             name: FakeTransport(partial(self.machines.__getitem__, name), self._moment, self._settle, self._twisted)
             for name in self.machines
@@ -161,7 +161,7 @@ class World:
         titles = left_out(playbook, Selection(only=_words(only), skip=_words(skip)))
         fleet = Fleet(self.transports, self.executor, lambda: self.scene.clock.now_s, self.heard.append)
         run = Run(playbook, fleet, rules, self.heard.append, titles)
-        self.session = Session(self.wished, view.materials.bundle, run, view)
+        self.session = Session(self.desired, view.materials.bundle, run, view)
         return self.session
 
     def _twisted(self, host: str, command: Command, result: Result) -> Result:
@@ -174,7 +174,7 @@ class World:
         """What has been left running there comes to its end."""
         if self.running is None or self.running[0] != host:
             return
-        after, self.running = World.thawed(self.wished, self.running[1]), None
+        after, self.running = World.thawed(self.desired, self.running[1]), None
         taken = {path: file for path, file in self.machines[host].files.items() if path == lock.PATH}
         for name in (
             "files",
@@ -200,31 +200,31 @@ class World:
         self.scene.runs += 1
         number = self.scene.runs
         usual = builders.changed(
-            View(self.wished),
-            bundle=BUNDLE if self.wished.settings.uses_bundle else None,
+            View(self.desired),
+            bundle=BUNDLE if self.desired.settings.uses_bundle else None,
             bundle_key="-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
             join_token=Secret(f"run{number:03}.0123456789abcdef", "join token"),
             now_s=self.scene.clock.now_s,
-            limit=frozenset(host.name for host in self.wished.hosts),
+            limit=frozenset(host.name for host in self.desired.hosts),
             run=f"run{number}",
-            files={path: self.policy for path in (self.wished.settings.audit_policy,) if path},
-            network=self.network if isinstance(self.wished.settings.network, ManifestNetwork) else None,
+            files={path: self.policy for path in (self.desired.settings.audit_policy,) if path},
+            network=self.network if isinstance(self.desired.settings.network, ManifestNetwork) else None,
         )
         return builders.changed(usual, **changes)
 
-    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[Lease]:
+    def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[RunLock]:
         """The lock as a session takes it, but for what lies on the machine that the run is started from."""
-        planes = {host.name: fleet.transports[host.name] for host in view.cluster.control_planes}
+        control_planes = {host.name: fleet.transports[host.name] for host in view.cluster.control_planes}
         holder = Holder(view.materials.run, "anna", "laptop", "apply", int(view.observed.now_s))
-        return Lease(planes, holder, lambda run: True, self.heard.append)
+        return RunLock(control_planes, holder, lambda run: True, self.heard.append)
 
     def is_abandoned(self, holder: Holder | None) -> bool:
-        """A lock that is found is one of a run that is dead: there are no two at once here."""
+        """A lock that is found belongs to a dead run: two runs at once do not occur here."""
         return holder is not None
 
     @contextmanager
     def open_bundle(self, fleet: Fleet, hosts: Iterable[str]) -> Iterator[Mapping[str, ProvisionerError]]:
-        """As a session does it, with a bundle whose files nobody will open."""
+        """As a session does it, with a bundle whose files are never opened."""
         self.bundle_for = list(hosts)
         with (
             patch("provisioner.engine.session.reading.require_whole"),

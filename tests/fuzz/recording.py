@@ -33,14 +33,14 @@ def resource_types() -> set[type]:
 @cache
 def _recorded() -> tuple[dict[tuple[type, str, str], Resource], dict[tuple[str, str], None]]:
     """Each resource with each answer to its probe, and each answer to each question of a run, by its name."""
-    wishes = {(type(case.wish), case.wish.key, case.seen): case.wish for cases in KINDS.values() for case in cases}
+    wants = {(type(case.want), case.want.key, case.seen): case.want for cases in KINDS.values() for case in cases}
     answers: dict[tuple[str, str], None] = {}
 
     def compare(
         host: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str]
     ) -> tuple[Step, ...]:
         resources = tuple(resources)
-        wishes.update({(type(one), one.key, seen[one.key].stdout): one for one in resources})
+        wants.update({(type(one), one.key, seen[one.key].stdout): one for one in resources})
         return fold(host, resources, seen, changed)
 
     def listen(machine: str, command: Command, result: Result) -> Result:
@@ -52,14 +52,14 @@ def _recorded() -> tuple[dict[tuple[type, str, str], Resource], dict[tuple[str, 
             world: World = make()
             world.twist = listen
             assert world.apply().errors == {}
-    return wishes, answers
+    return wants, answers
 
 
-def wishes() -> dict[type, list[tuple[Resource, str]]]:
+def wants() -> dict[type, list[tuple[Resource, str]]]:
     """Resources with the answers to their probes, by type."""
     found: dict[type, list[tuple[Resource, str]]] = {}
-    for (kind, _, seen), wish in _recorded()[0].items():
-        found.setdefault(kind, []).append((wish, seen))
+    for (kind, _, seen), want in _recorded()[0].items():
+        found.setdefault(kind, []).append((want, seen))
     return found
 
 

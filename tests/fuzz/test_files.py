@@ -79,12 +79,12 @@ def test_a_bundle_s_manifest(tmp_path: Path, tally: Tally) -> None:
 
 
 def test_a_lock_file_of_versions(tmp_path: Path, tally: Tally) -> None:
-    wish = cluster().model_copy(update={"path": tmp_path / "inventory.yaml"})
+    want = cluster().model_copy(update={"path": tmp_path / "inventory.yaml"})
     begin = [lock_of(looked(world_of())).model_dump_json(indent=1)]
 
     def read(text: str) -> None:
-        written(path_for(wish.path), text)
-        load_version_lock(wish)
+        written(path_for(want.path), text)
+        load_version_lock(want)
 
     tried(read, begin, INPUTS, "versions")
     tally("hostile inputs tried", INPUTS)

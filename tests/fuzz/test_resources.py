@@ -12,7 +12,7 @@ from provisioner.errors import ProvisionerError
 from tests.builders import ok
 from tests.conftest import Tally
 from tests.fuzz.mutating import SEED, dice, mutated
-from tests.fuzz.recording import resource_types, wishes
+from tests.fuzz.recording import resource_types, wants
 
 pytestmark = pytest.mark.fuzz
 
@@ -26,26 +26,26 @@ PARTS = sorted(resource_types(), key=lambda one: one.__name__)
 
 def test_every_resource_has_answers_to_begin_with() -> None:
     """A new one needs a case in tests/cases/test_resources.py, or to take part in a simulated run."""
-    missing = {one.__name__ for one in PARTS} - {one.__name__ for one in wishes()} - {"Resource"}
+    missing = {one.__name__ for one in PARTS} - {one.__name__ for one in wants()} - {"Resource"}
     assert missing == set()
 
 
 @pytest.mark.parametrize("kind", [one for one in PARTS if one is not Resource], ids=lambda kind: kind.__name__)
 def test_no_answer_is_more_than_an_answer(kind: type, tally: Tally) -> None:
     chance = dice(kind.__name__)
-    known = wishes()[kind]
+    known = wants()[kind]
     scripts: set[str] = set()
-    for wish, seen in itertools.islice(itertools.cycle(known), INPUTS):
+    for want, seen in itertools.islice(itertools.cycle(known), INPUTS):
         # As a machine's words come in.
         said = visible(mutated(seen, chance))
-        changed = {key for key in (wish.key, "kernel-settings") if chance.random() < 0.2}
+        changed = {key for key in (want.key, "kernel-settings") if chance.random() < 0.2}
         try:
-            change = wish.diff(ok(said), changed)
+            change = want.diff(ok(said), changed)
         except NO_ANSWER:
             continue
         except Exception as error:
-            raise AssertionError(f"{wish} makes {error!r} of {said!r}, PROVISIONER_TEST_SEED={SEED}") from error
-        assert change is None or is_safe(change), (wish, said, change)
+            raise AssertionError(f"{want} makes {error!r} of {said!r}, PROVISIONER_TEST_SEED={SEED}") from error
+        assert change is None or is_safe(change), (want, said, change)
         commands = change.commands if change else ()
         scripts |= {command.argv[2] for command in commands if command.argv[0] == "/bin/sh"}
     # What a machine says becomes an argument, and never a part of a script: those are always the same few.

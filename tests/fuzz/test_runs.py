@@ -66,5 +66,5 @@ def test_one_that_lies_is_named_and_the_others_go_on(question: str, tally: Tally
             assert outcome.errors.keys() == {name for name, told in outcome.report.hosts.items() if told.failed}, place
             assert {"cp1", "w2"} <= set(world.cluster.nodes), place
             assert all(outcome.report.hosts[name].left == 0 for name in ("cp1", "w2")), place
-        assert World(world.wished, world.scene).apply().errors == {}, f"{place}: it is honest again"
+        assert World(world.desired, world.scene).apply().errors == {}, f"{place}: it is honest again"
     tally("hostile inputs tried", VARIANTS)

@@ -34,7 +34,7 @@ Documents = dict[str, Mapping[str, Any]]
 
 def seen(version: str) -> View:
     """A cluster with everything that a configuration can say."""
-    wished = cluster(
+    desired = cluster(
         host("cp1", "10.0.0.11", node_taints=()),
         host("w1", "10.0.0.21", node_taints=(Taint("dedicated", "db", "NoSchedule"),)),
         kubernetes_version=version,
@@ -48,9 +48,9 @@ def seen(version: str) -> View:
     )
     patched = {
         PATCHES / f"{target}.yaml": "{}"
-        for target in rules_for(wished.settings.kubernetes_version.series).kubeadm.patch_targets
+        for target in rules_for(desired.settings.kubernetes_version.series).kubeadm.patch_targets
     }
-    return running(wished, files={POLICY: "rules: []\n", **patched})
+    return running(desired, files={POLICY: "rules: []\n", **patched})
 
 
 def texts(release: Release, runtime: Runtime) -> tuple[str, str, str]:
@@ -102,14 +102,14 @@ def test_patches_are_told_in_the_configuration_or_by_a_flag() -> None:
 
 
 @pytest.mark.parametrize("series", ["1.20", "1.24", "1.36"])
-def test_arguments_come_back_as_they_were_wished(series: str) -> None:
+def test_arguments_come_back_as_they_were_desired(series: str) -> None:
     release = rules_for(series)
     settings = documents(texts(release, runtimes_for(release.minor)[0])[0])["ClusterConfiguration"]
-    wished = seen(f"{series}.0").cluster.settings
+    desired = seen(f"{series}.0").cluster.settings
     for component, arguments in (
-        ("apiServer", api_server.arguments(wished)),
-        ("controllerManager", wished.controller_manager_extra_args),
-        ("scheduler", wished.scheduler_extra_args),
+        ("apiServer", api_server.arguments(desired)),
+        ("controllerManager", desired.controller_manager_extra_args),
+        ("scheduler", desired.scheduler_extra_args),
     ):
         told = settings[component]["extraArgs"]
         pairs = told if isinstance(told, dict) else {entry["name"]: entry["value"] for entry in told}
@@ -143,8 +143,8 @@ def test_without_the_settings_nothing_of_it_is_there() -> None:
 
 @pytest.mark.parametrize("series", ["1.20", "1.24", "1.36"])
 def test_a_repository_of_images_of_ones_own(series: str) -> None:
-    wished = cluster(kubernetes_version=f"{series}.0", images="registry", image_repository="mirror.example:5000/k8s")
-    text = kubeadm_configuration.initial(running(wished), wished.hosts[0], TOKEN, "/run/x.sock")
+    desired = cluster(kubernetes_version=f"{series}.0", images="registry", image_repository="mirror.example:5000/k8s")
+    text = kubeadm_configuration.initial(running(desired), desired.hosts[0], TOKEN, "/run/x.sock")
     settings = documents(text)["ClusterConfiguration"]
     assert settings["imageRepository"] == "mirror.example:5000/k8s"
     assert wrong(settings) == []

@@ -1,4 +1,4 @@
-"""What is set in the manifest of every plug-in, in every version that the catalogue has and with every setting: the
+"""What is set in the manifest of every plug-in, in every version that the catalog has and with every setting: the
 changes alone, as the manifests are not ours to keep.
 """
 
@@ -60,21 +60,21 @@ CASES = [
 ]
 
 
-def wishing(row: NetworkRelease, settings: dict[str, Any]) -> View:
-    """A cluster of a release that the plug-in is for, with a pods' network that is nobody's default."""
+def wanting(row: NetworkRelease, settings: dict[str, Any]) -> View:
+    """A cluster of a release that the plug-in is for, with a pod network that is nobody's default."""
     network = {"type": row.plug_in, "version": row.version, **settings}
-    wished = cluster(kubernetes_version=f"1.{row.since}.1", pod_cidr="10.32.0.0/16", network=network)
-    return view(wished, facts={"cp1": facts("cp1", "10.0.0.11")})
+    desired = cluster(kubernetes_version=f"1.{row.since}.1", pod_cidr="10.32.0.0/16", network=network)
+    return view(desired, facts={"cp1": facts("cp1", "10.0.0.11")})
 
 
 @pytest.mark.parametrize("row", RELEASES, ids=lambda row: row.file)
-def test_the_hash_in_the_catalogue_is_that_of_the_file(row: NetworkRelease) -> None:
+def test_the_hash_in_the_catalog_is_that_of_the_file(row: NetworkRelease) -> None:
     assert hashlib.sha256(file_of(row).read_bytes()).hexdigest() == row.sha256
 
 
 @pytest.mark.parametrize(("row", "title", "settings"), CASES)
 def test_what_is_set(row: NetworkRelease, title: str, settings: dict[str, Any], golden: Golden) -> None:
-    seen, before = wishing(row, settings), objects_of(row)
+    seen, before = wanting(row, settings), objects_of(row)
     assert release(seen.cluster.settings.network, row.since) is row
     after = patched(seen, before)
     golden(f"networks/{row.file.removesuffix('.yaml')}/{title}.txt", changes(before, after))
@@ -85,13 +85,13 @@ def test_what_is_set(row: NetworkRelease, title: str, settings: dict[str, Any], 
 def test_where_the_way_is_narrower_than_the_interface_pods_are_told(row: NetworkRelease) -> None:
     """Packets of 1400 bytes pass between the nodes, whatever their interfaces say."""
     decided = {"cp1": Decision("eth0", IPv4Interface("10.0.0.11/24"), 1400)}
-    seen = changed(wishing(row, WAYS[row.plug_in, row.variant]), addresses=decided)
+    seen = changed(wanting(row, WAYS[row.plug_in, row.variant]), addresses=decided)
     assert NARROW[row.plug_in, row.variant] in patched(seen, objects_of(row)).as_json()
 
 
 @pytest.mark.parametrize("row", RELEASES, ids=lambda row: row.file)
-def test_every_image_is_one_of_the_catalogue_with_its_exact_tag(row: NetworkRelease) -> None:
-    after = patched(wishing(row, WAYS[row.plug_in, row.variant]), objects_of(row))
+def test_every_image_is_one_of_the_catalog_with_its_exact_tag(row: NetworkRelease) -> None:
+    after = patched(wanting(row, WAYS[row.plug_in, row.variant]), objects_of(row))
     assert sorted(after.images) == sorted(row.images)
 
 
@@ -114,15 +114,15 @@ def test_a_manifest_without_the_expected_place_is_an_error(plug_in: str, kind: s
         items = tuple(item for item in whole.items if (item["kind"], item["metadata"]["name"]) != (kind, name))
         assert len(items) == len(whole.items) - 1
         with pytest.raises(PreflightError, match=f"there is no {kind} {name}"):
-            patched(wishing(row, WAYS[row.plug_in, row.variant]), Objects(whole.origin, items))
+            patched(wanting(row, WAYS[row.plug_in, row.variant]), Objects(whole.origin, items))
 
 
 def test_a_manifest_of_another_variant_is_an_error() -> None:
     rows = {(row.plug_in, row.version, row.variant): row for row in RELEASES}
     with pytest.raises(PreflightError, match="there is no backend for vxlan"):
-        patched(wishing(rows["calico", "3.31.7", "vxlan"], {}), objects_of(rows["calico", "3.31.7", "ipip"]))
+        patched(wanting(rows["calico", "3.31.7", "vxlan"], {}), objects_of(rows["calico", "3.31.7", "ipip"]))
     with pytest.raises(PreflightError, match="--run-service-proxy=false"):
         patched(
-            wishing(rows["kube-router", "2.11.1", "routing"], {}),
+            wanting(rows["kube-router", "2.11.1", "routing"], {}),
             objects_of(rows["kube-router", "2.11.1", "all-features"]),
         )

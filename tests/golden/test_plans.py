@@ -39,13 +39,13 @@ def up() -> World:
 
 def test_one_worker_added(golden: Golden) -> None:
     world = up()
-    world.grow(cluster(*world.wished.hosts, host("w3", "10.0.0.23", node_labels={"disk": "ssd"})))
+    world.grow(cluster(*world.desired.hosts, host("w3", "10.0.0.23", node_labels={"disk": "ssd"})))
     golden("plans/worker-added.txt", text(world.plan().plan))
 
 
 def test_one_value_changed(golden: Golden) -> None:
     world = up()
-    world.grow(cluster(*world.wished.hosts, runtime={"log_max_size": "50m"}))
+    world.grow(cluster(*world.desired.hosts, runtime={"log_max_size": "50m"}))
     golden("plans/value-changed.txt", text(world.plan().plan))
 
 

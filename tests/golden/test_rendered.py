@@ -1,5 +1,5 @@
 """Every file that is put on machines, as it is for three inventories. `pytest tests/golden --update-golden` writes
-them anew; review that as a diff.
+them; review that as a diff.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ INVENTORIES = {"plain": PLAIN, "rich": RICH, "nested": NESTED}
 
 def after_init(name: str) -> View:
     """The control plane is up, the workers have still to join."""
-    wished = INVENTORIES[name]
+    desired = INVENTORIES[name]
     measured = {"cp1": facts("cp1", "10.0.0.11")}
-    return view(wished, states={"cp1": leading()}, live=live(node("cp1", 0, internal_ip="10.0.0.11")), facts=measured)
+    return view(desired, states={"cp1": leading()}, live=live(node("cp1", 0, internal_ip="10.0.0.11")), facts=measured)
 
 
 def up(name: str) -> View:
-    """All is up; the pods' networks are known."""
+    """All is up; the pod networks are known."""
     measured = {"cp1": facts("cp1", "10.0.0.11")}
     nodes = [node("cp1", 0, internal_ip="10.0.0.11"), node("w1", 1, internal_ip="10.0.0.21")]
     nodes += [] if name == "rich" else [node("w2", 2, internal_ip="10.0.0.22")]
@@ -74,7 +74,7 @@ def up(name: str) -> View:
     return view(INVENTORIES[name], states=states, live=live(*nodes), facts=measured)
 
 
-def wished(play: Play, seen: View) -> dict[str, tuple[Resource, ...]]:
+def desired(play: Play, seen: View) -> dict[str, tuple[Resource, ...]]:
     return {one.name: play.desired(seen, one) for one in play.hosts(seen)}
 
 
@@ -82,7 +82,7 @@ def files(name: str) -> dict[str, str]:
     """Every file of every play, by host and path; the machines of one inventory differ little."""
     found = {}
     for play in BRING_UP:
-        for machine, resources in wished(play, up(name)).items():
+        for machine, resources in desired(play, up(name)).items():
             for resource in resources:
                 if isinstance(resource, File) and isinstance(resource.content, str):
                     found[f"{machine}{resource.path}"] = f"{resource.content}"
@@ -101,7 +101,7 @@ def initial(name: str) -> str:
 
 
 def init_configuration(seen: View) -> str:
-    (init,) = (wish for wish in control_plane.desired(seen, seen.cluster.host("cp1")) if isinstance(wish, Init))
+    (init,) = (want for want in control_plane.desired(seen, seen.cluster.host("cp1")) if isinstance(want, Init))
     return init.configuration.reveal()
 
 
@@ -151,8 +151,8 @@ def test_beside_another_runtime_the_socket_is_never_guessed() -> None:
     join = yaml.safe_load(join_configuration("plain"))
     assert {part["nodeRegistration"]["criSocket"] for part in (first, join)} == {"/var/run/dockershim.sock"}
     secret = Secret("x", "x")
-    for wish in (Init("cp1", secret, "/run/x.sock"), Join("w1", secret, "/run/x.sock", present=False)):
-        change = wish.diff(ok("begun\n"), set())
+    for want in (Init("cp1", secret, "/run/x.sock"), Join("w1", secret, "/run/x.sock", present=False)):
+        change = want.diff(ok("begun\n"), set())
         assert change
         reset = next(command for command in change.commands if "kubeadm reset" in command.argv[2])
         assert '--cri-socket "$2"' in reset.argv[2]
@@ -180,7 +180,7 @@ def test_files_are_well_formed(name: str) -> None:
             assert len(shlex.split(text.splitlines()[1])) >= 1
 
 
-def test_values_of_yaml_come_back_as_they_were_wished() -> None:
+def test_values_of_yaml_come_back_as_they_were_desired() -> None:
     _, settings, kubelet, proxy = yaml.safe_load_all(initial("rich"))
     assert settings["apiServer"]["extraArgs"] == RICH.settings.api_server_extra_args
     assert settings["controllerManager"]["extraArgs"] == {"node-monitor-period": "2s"}
@@ -200,7 +200,7 @@ def test_taints_of_a_joining_node_are_those_of_the_inventory() -> None:
     assert "taints" not in yaml.safe_load(join_configuration("plain"))["nodeRegistration"]
 
 
-def test_no_taints_wished_is_not_the_same_as_none_said() -> None:
+def test_no_taints_desired_is_not_the_same_as_none_said() -> None:
     rich, *_ = yaml.safe_load_all(initial("rich"))
     plain, *_ = yaml.safe_load_all(initial("plain"))
     assert rich["nodeRegistration"]["taints"] == []

@@ -30,23 +30,23 @@ PAUSE = "registry.k8s.io/pause:3.9"
 
 def seen(kind: str, version: str, **settings: object) -> View:
     """A machine whose bundle has everything, for a Kubernetes of that version."""
-    wished = cluster(CP1, kubernetes_version=version, images="registry", runtime={"type": kind, **settings})
+    desired = cluster(CP1, kubernetes_version=version, images="registry", runtime={"type": kind, **settings})
     made = bundle()
     more = tuple(
         Content(path=f"apt/{name}.deb", kind=Kind.PACKAGE, name=name, version=number, size=1, sha256="a" * 64)
         for name, number in MORE.items()
     )
     manifest = made.manifest.model_copy(update={"contents": (*made.manifest.contents, *more)})
-    return view(wished, bundle=replace(made, manifest=manifest))
+    return view(desired, bundle=replace(made, manifest=manifest))
 
 
-def files(wished: View) -> Mapping[str, str]:
-    found = (one for one in runtime.desired(wished, CP1) if isinstance(one, File) and "/apt/" not in one.path)
+def files(desired: View) -> Mapping[str, str]:
+    found = (one for one in runtime.desired(desired, CP1) if isinstance(one, File) and "/apt/" not in one.path)
     return {one.path: str(one.content) for one in found}
 
 
-def units(wished: View) -> list[str]:
-    return [one.unit for one in runtime.desired(wished, CP1) if isinstance(one, Service)]
+def units(desired: View) -> list[str]:
+    return [one.unit for one in runtime.desired(desired, CP1) if isinstance(one, Service)]
 
 
 def shown(found: Mapping[str, str]) -> str:
@@ -78,17 +78,15 @@ def test_containerd_of_every_line(line: Line, golden: Golden) -> None:
 @pytest.mark.parametrize(
     ("version", "series"), [("1.6.20", "1.6"), ("2.3.4", "2.3"), ("2.9.0", "2.3"), ("1.3.0", "1.4"), ("", "1.4")]
 )
-def test_a_containerd_outside_the_catalogue_gets_what_the_nearest_one_before_it_reads(
-    version: str, series: str
-) -> None:
+def test_a_containerd_outside_the_catalog_gets_what_the_nearest_one_before_it_reads(version: str, series: str) -> None:
     assert catalog.nearest(version).series == series
 
 
 def test_containerd_on_a_machine(golden: Golden) -> None:
-    wished = seen("containerd", "1.20.2", registry_mirrors=MIRRORS)
-    found = files(wished)
+    desired = seen("containerd", "1.20.2", registry_mirrors=MIRRORS)
+    found = files(desired)
     golden("runtimes/containerd.txt", shown(found))
-    assert units(wished) == ["containerd.service"]
+    assert units(desired) == ["containerd.service"]
     hub = tomllib.loads(found[containerd.HUB])
     assert hub["server"] == "https://registry-1.docker.io"
     assert list(hub["host"]) == MIRRORS
@@ -96,10 +94,10 @@ def test_containerd_on_a_machine(golden: Golden) -> None:
 
 
 def test_cri_o_on_a_machine(golden: Golden) -> None:
-    wished = seen("cri-o", "1.30.4", registry_mirrors=MIRRORS)
-    found = files(wished)
+    desired = seen("cri-o", "1.30.4", registry_mirrors=MIRRORS)
+    found = files(desired)
     golden("runtimes/cri-o.txt", shown(found))
-    assert units(wished) == ["crio.service"]
+    assert units(desired) == ["crio.service"]
     told = tomllib.loads(found[crio.CONFIG])["crio"]
     assert (told["runtime"]["cgroup_manager"], told["runtime"]["conmon_cgroup"]) == ("systemd", "pod")
     assert told["image"]["pause_image"] == PAUSE
@@ -108,10 +106,10 @@ def test_cri_o_on_a_machine(golden: Golden) -> None:
 
 
 def test_docker_with_cri_dockerd_on_a_machine(golden: Golden) -> None:
-    wished = seen("docker", "1.30.4")
-    found = files(wished)
+    desired = seen("docker", "1.30.4")
+    found = files(desired)
     golden("runtimes/cri-dockerd.txt", shown(found))
-    assert units(wished) == ["docker.service", "cri-docker.socket", "cri-docker.service"]
+    assert units(desired) == ["docker.service", "cri-docker.socket", "cri-docker.service"]
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.read_string(found[BRIDGE_ARGUMENTS].partition("\n")[2])
     assert f"--pod-infra-container-image={PAUSE}" in unit["Service"]["ExecStart"]
@@ -124,8 +122,8 @@ def test_docker_with_the_kubelet_s_own_shim_needs_nothing_between() -> None:
 @pytest.mark.parametrize("kind", ["containerd", "cri-o"])
 def test_the_daemon_is_asked_for_what_its_file_says(kind: str) -> None:
     """A file that is read as it was written is what the check wants to hear: both come from one place."""
-    wished = seen(kind, "1.30.4")
-    (check,) = (one for one in runtime.desired(wished, CP1) if isinstance(one, DaemonSettings))
-    written = files(wished)[containerd.CONFIG if kind == "containerd" else crio.CONFIG]
+    desired = seen(kind, "1.30.4")
+    (check,) = (one for one in runtime.desired(desired, CP1) if isinstance(one, DaemonSettings))
+    written = files(desired)[containerd.CONFIG if kind == "containerd" else crio.CONFIG]
     assert check.diff(ok(written), set()) is None
     assert check.diff(ok(written.replace("pause:3.9", "pause:3.1")), set())

@@ -27,8 +27,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 PROXY = {"http": "http://proxy.example:3128", "no_proxy": ["mirror.example", "10.9.0.0/16"]}
 
 
-def seen(wished: Cluster, **changes: Any) -> View:
-    return view(wished, facts={"cp1": facts("cp1", "10.0.0.11", **changes)})
+def seen(desired: Cluster, **changes: Any) -> View:
+    return view(desired, facts={"cp1": facts("cp1", "10.0.0.11", **changes)})
 
 
 @pytest.mark.parametrize("name", CASES)

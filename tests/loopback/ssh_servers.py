@@ -1,4 +1,4 @@
-"""SSH servers on loopback: they let in whoever has a key, go on to where they are asked to, and remember it."""
+"""SSH servers on loopback: they let in every client with a key, connect on to where it asks, and record it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _carry(one: socket.socket | paramiko.Channel, other: socket.socket | paramik
     with suppress(OSError):
         while data := one.recv(65536):
             other.sendall(data)
-    # To close a channel is to say so, to somebody who may have hung up already.
+    # Closing a channel sends a message, and the client may have hung up already.
     with suppress(OSError, EOFError):
         other.close()
 
@@ -85,7 +85,7 @@ def server(*keys: paramiko.PKey) -> Iterator[Server]:
                 open_ones.append(transport)
                 for key in shown:
                     transport.add_server_key(key)
-                # Whoever hangs up early (a key that is refused, `trust`) is no reason to let in nobody else.
+                # When a client hangs up early (a key that is refused, `trust`), others are still let in.
                 with suppress(paramiko.SSHException, EOFError, OSError):
                     transport.start_server(server=Gate(asked, transport))
 

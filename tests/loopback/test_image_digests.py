@@ -37,7 +37,7 @@ def test_an_image_that_the_registry_lacks_is_an_error(registry: Registry) -> Non
 def test_where_no_registry_answers_names_are_written_down(before: VersionLock | None) -> None:
     heard = list[Event]()
     assert digests([SILENT], before, heard.append) == {}
-    assert "images are written down by name alone: 127.0.0.1:1 does not answer" in noted(heard)
+    assert "images are locked by name only: 127.0.0.1:1 does not answer" in noted(heard)
 
 
 def test_digests_are_not_given_up_because_a_registry_is_silent() -> None:

@@ -35,7 +35,7 @@ def server(tmp_path: Path) -> Iterator[SiteServer]:
 
 
 @pytest.fixture
-def wish(server: SiteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+def want(server: SiteServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     monkeypatch.setattr(repositories, "KEYRINGS", tmp_path)
     (tmp_path / "debian-archive-keyring.gpg").touch()
     at = Addresses(f"{server.address}/k8s", f"{server.address}/docker", mirror="http://mirror.example/debian")
@@ -47,15 +47,15 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' key is the one that is known."""
     real = repositories.repositories
     monkeypatch.setattr(
-        repositories, "repositories", lambda wish: tuple(replace(one, fingerprint=FINGERPRINT) for one in real(wish))
+        repositories, "repositories", lambda want: tuple(replace(one, fingerprint=FINGERPRINT) for one in real(want))
     )
 
 
 @pytest.mark.usefixtures("known")
 def test_published_keys_that_are_known_are_taken_in_either_form(
-    wish: Request, server: SiteServer, tmp_path: Path
+    want: Request, server: SiteServer, tmp_path: Path
 ) -> None:
-    told = definitions(wish, tmp_path)
+    told = definitions(want, tmp_path)
     for product in ("kubernetes", "docker"):
         assert f"Signed-By: {tmp_path / product}.asc" in told[f"{product}.sources"]
         assert openpgp.read((tmp_path / f"{product}.asc").read_text())[0].fingerprint == FINGERPRINT
@@ -63,22 +63,22 @@ def test_published_keys_that_are_known_are_taken_in_either_form(
     assert told["distribution.list"].count("http://mirror.example/debian") == 2
 
 
-def test_a_key_that_is_not_the_known_one_is_refused(wish: Request, tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="its key is not the one that is known, DE15B14486CD377B") as caught:
-        definitions(wish, tmp_path)
+def test_a_key_that_is_not_the_known_one_is_refused(want: Request, tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="its key does not have the known fingerprint DE15B14486CD377B") as caught:
+        definitions(want, tmp_path)
     assert "--kubernetes-key" in caught.value.hint
 
 
-def test_a_named_key_takes_its_place_and_nobody_is_asked(wish: Request, server: SiteServer, tmp_path: Path) -> None:
-    at = replace(wish.addresses, kubernetes_key=KEY, docker_key=KEY)
-    definitions(replace(wish, addresses=at), tmp_path)
+def test_a_named_key_takes_its_place_and_no_server_is_asked(want: Request, server: SiteServer, tmp_path: Path) -> None:
+    at = replace(want.addresses, kubernetes_key=KEY, docker_key=KEY)
+    definitions(replace(want, addresses=at), tmp_path)
     assert openpgp.read((tmp_path / "kubernetes.asc").read_text())[0].fingerprint == FINGERPRINT
     assert server.asked == []
 
 
-def test_a_file_that_is_no_key_is_refused(wish: Request, tmp_path: Path) -> None:
+def test_a_file_that_is_no_key_is_refused(want: Request, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("<html>")
     for path, message in ((tmp_path / "key", "is not an OpenPGP public key"), (tmp_path / "none", "cannot be read")):
-        at = replace(wish.addresses, kubernetes_key=path)
+        at = replace(want.addresses, kubernetes_key=path)
         with pytest.raises(BuildError, match=message):
-            definitions(replace(wish, addresses=at), tmp_path)
+            definitions(replace(want, addresses=at), tmp_path)

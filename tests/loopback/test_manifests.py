@@ -15,7 +15,7 @@ from provisioner.bundle.common.reading import Bundle
 from provisioner.errors import PreflightError, UsageError
 from provisioner.manifests.fetching import load
 from tests.builders import bundle, cluster, network_objects
-from tests.loopback.test_web import nobody
+from tests.loopback.test_web import closed_address
 from tests.repositories.server import serving
 
 TEXT = network_objects().as_json()
@@ -52,8 +52,8 @@ def test_a_file_and_its_hash(tmp_path: Path) -> None:
         (HTML, "is an HTML page, not a manifest"),
         ("a: [", "is not YAML (line "),
         ("", "is empty"),
-        ("just words", "is no Kubernetes object"),
-        ("kind: Pod\n", "is no Kubernetes object"),
+        ("just words", "is not a Kubernetes object"),
+        ("kind: Pod\n", "is not a Kubernetes object"),
         ("apiVersion: v1\nkind: Pod\n", "has a Pod without a name"),
         ("apiVersion: v1\nkind: List\nitems:\n", "is empty"),
     ],
@@ -86,7 +86,7 @@ def test_a_server_gives_it_once(tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
-    said = refused(tmp_path, manifest=f"{nobody()}/net.yaml", sha256=SHA256)
+    said = refused(tmp_path, manifest=f"{closed_address()}/net.yaml", sha256=SHA256)
     assert "does not answer" in said.message
     assert "Name a file instead" in said.hint
 
@@ -98,10 +98,12 @@ def test_the_bundle_has_it_under_whatever_name(tmp_path: Path) -> None:
     content = Content(path="manifests/x.yaml", kind=Kind.MANIFEST, name="x", size=len(TEXT), sha256=SHA256)
     manifest = made.manifest.model_copy(update={"contents": (*made.manifest.contents, content)})
     own = replace(made, path=tmp_path, manifest=manifest)
-    assert loaded(tmp_path, own, manifest=f"{nobody()}/net.yaml", sha256=SHA256).items == network_objects().items
+    assert (
+        loaded(tmp_path, own, manifest=f"{closed_address()}/net.yaml", sha256=SHA256).items == network_objects().items
+    )
 
 
-def test_a_known_plug_in_s_file_must_be_the_one_of_the_catalogue(tmp_path: Path) -> None:
+def test_a_known_plug_in_s_file_must_be_the_one_of_the_catalog(tmp_path: Path) -> None:
     file = tmp_path / "flannel.yaml"
     file.write_text(TEXT)
     with pytest.raises(PreflightError, match="its SHA-256 is"):

@@ -108,10 +108,10 @@ def test_an_image_whose_configuration_is_for_another_architecture_is_refused(
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"<html>Please log in</html>", "the answer is no JSON"),
-        (b'{"schemaVersion": 1, "fsLayers": []}', "of a kind that is not known"),
+        (b"<html>Please log in</html>", "the answer is not JSON"),
+        (b'{"schemaVersion": 1, "fsLayers": []}', "of an unknown kind"),
         (b'{"layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+zstd"}]}', "packed by gzip"),
-        (b'{"layers": [], "config": {"digest": "sha512:00", "size": 1}}', "no digest that can be checked"),
+        (b'{"layers": [], "config": {"digest": "sha512:00", "size": 1}}', "not a digest that can be checked"),
     ],
 )
 def test_a_manifest_that_cannot_be_used_is_explained(
@@ -157,5 +157,5 @@ def test_how_far_it_is_is_told(fetcher: Fetcher, registry: Registry) -> None:
 
 def test_a_registry_that_wants_a_login_says_so(fetcher: Fetcher, registry: Registry) -> None:
     registry.challenge = "Basic realm=private"
-    with pytest.raises(BuildError, match="wants a login"):
+    with pytest.raises(BuildError, match="requires a login"):
         found(fetcher)

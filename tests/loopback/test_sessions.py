@@ -39,7 +39,7 @@ class Sshd:
     `silent` is a request that it never answers; `stalls` is when its programs stop: before they read, or after.
     """
 
-    folder: Path
+    directory: Path
     most_sessions: int = 1
     silent: str = ""
     stalls: str = ""
@@ -52,13 +52,13 @@ class Sshd:
     port: int = 0
 
     def cluster(self) -> Cluster:
-        there = host("cp1", "127.0.0.1", port=self.port, private_key_file=self.folder / "id", become=False)
-        options = {"known_hosts": str(self.folder / "known_hosts"), "connect_timeout_s": 10}
+        there = host("cp1", "127.0.0.1", port=self.port, private_key_file=self.directory / "id", become=False)
+        options = {"known_hosts": str(self.directory / "known_hosts"), "connect_timeout_s": 10}
         return cluster(there, ssh=options)
 
     def transport(self) -> SshTransport:
-        wished = self.cluster()
-        return SshTransport(wished.hosts[0], wished.settings.ssh)
+        desired = self.cluster()
+        return SshTransport(desired.hosts[0], desired.settings.ssh)
 
 
 class Connection(paramiko.ServerInterface):
@@ -113,7 +113,7 @@ class Connection(paramiko.ServerInterface):
                 channel.makefile("rb").read()
             sshd.go.wait(LONG_S)
             return
-        text = channel.makefile("rb").read().replace(lock.PATH.encode(), str(sshd.folder / "lock").encode())
+        text = channel.makefile("rb").read().replace(lock.PATH.encode(), str(sshd.directory / "lock").encode())
         if HELD.encode() in text:
             sshd.holding.set()
             sshd.go.wait(LONG_S)
@@ -155,7 +155,7 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         connection.close()
 
 
-def test_a_session_that_is_refused_waits_and_disturbs_nobody(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_is_refused_waits_and_disturbs_no_other(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "_REFUSED_PAUSE_S", 0.01)
     transport, said = sshd.transport(), {}
 
@@ -188,7 +188,7 @@ def test_sessions_that_are_never_opened_are_an_error_that_names_the_setting(
     sshd.most_sessions = 1
     assert transport.run([Command(("true",))])[0].ok
     transport.close()
-    assert sshd.logins == 1, "it is no lost connection"
+    assert sshd.logins == 1, "the connection is not lost"
 
 
 def test_signs_of_life_are_given_while_the_only_session_is_at_work(
@@ -197,14 +197,14 @@ def test_signs_of_life_are_given_while_the_only_session_is_at_work(
     monkeypatch.setenv("PROVISIONER_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(lock, "BEAT_S", 0.01)
     said: list[Event] = []
-    wished = sshd.cluster()
-    with open_fleet(wished, ["cp1"], said.append) as fleet:
+    desired = sshd.cluster()
+    with open_fleet(desired, ["cp1"], said.append) as fleet:
         run = fleet.transports["cp1"]
         assert run.run([Command(("true",))])[0].ok
         assert sshd.logins == 1, "a run that changes nothing takes no lock, and connects once"
-        session = Session(wished, None, Run(BRING_UP, fleet, preflight.rules, said.append), view(wished), "lab tour")
+        session = Session(desired, None, Run(BRING_UP, fleet, preflight.rules, said.append), view(desired), "lab tour")
         work = threading.Thread(target=partial(run.run, [Command(("/bin/sh", "-c", HELD))]))
-        with session.lock(fleet, view(wished, run="run1")):
+        with session.lock(fleet, view(desired, run="run1")):
             work.start()
             assert sshd.holding.wait(LONG_S)
             sshd.renewed.clear()
@@ -222,21 +222,21 @@ def test_files_that_a_machine_does_not_take_are_not_waited_for(
 ) -> None:
     monkeypatch.setattr(channels, "STALLED_S", 0.5)
     sshd.stalls = stalls
-    with (sshd.folder / "large").open("wb") as file:
+    with (sshd.directory / "large").open("wb") as file:
         file.truncate(8 * 1024 * 1024)
     transport = sshd.transport()
-    with pytest.raises(UnreachableError, match=r"was lost: while sending files: nothing went on for 0\.5 s"):
-        transport.send_tree(sshd.folder, ("large",), "/x")
+    with pytest.raises(UnreachableError, match=r"was lost: while sending files: no progress for 0\.5 s"):
+        transport.send_tree(sshd.directory, ("large",), "/x")
     transport.close()
 
 
 def test_a_machine_that_ends_before_it_has_all_files_says_why(sshd: Sshd) -> None:
     sshd.says = "mkdir: cannot create directory '/x': Read-only file system\n"
-    with (sshd.folder / "large").open("wb") as file:
+    with (sshd.directory / "large").open("wb") as file:
         file.truncate(8 * 1024 * 1024)
     transport = sshd.transport()
     with pytest.raises(StepError, match="cp1: could not store files in /x") as error:
-        transport.send_tree(sshd.folder, ("large",), "/x")
+        transport.send_tree(sshd.directory, ("large",), "/x")
     assert "Read-only file system" in error.value.details
     transport.close()
 
@@ -248,7 +248,7 @@ def test_a_request_that_is_never_answered_is_a_lost_connection(
     monkeypatch.setattr(ssh, "PATIENCE", 0.05)
     sshd.silent = silent
     transport = sshd.transport()
-    ask = {"exec": lambda: transport.run([Command(("true",))]), "forward": transport.serve(sshd.folder).__enter__}
+    ask = {"exec": lambda: transport.run([Command(("true",))]), "forward": transport.serve(sshd.directory).__enter__}
     with pytest.raises(UnreachableError, match=r"cp1: the connection to 127\.0\.0\.1 was lost"):
         ask[silent]()
     transport.close()

@@ -22,7 +22,7 @@ from tests.builders import host
 
 @dataclass
 class Server(paramiko.ServerInterface):
-    """Lets everybody in who has a key; remembers what was asked of it. Every command says this and fails."""
+    """Lets every client with a key in; records what was asked of it. Every command says this and fails."""
 
     says: str = ""
     asked: list[object] = field(default_factory=list)
@@ -68,18 +68,18 @@ class Machine:
     server: Server
     key: paramiko.PKey
     port: int
-    folder: Path
+    directory: Path
 
     def known(self, key: paramiko.PKey) -> None:
-        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {key.get_name()} {key.get_base64()}\n")
+        (self.directory / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {key.get_name()} {key.get_base64()}\n")
 
     @contextmanager
     def transport(self) -> Iterator[SshTransport]:
-        key = self.folder / "id"
+        key = self.directory / "id"
         if not key.exists():
             paramiko.ECDSAKey.generate().write_private_key_file(str(key))
         there = host("w1", "127.0.0.1", port=self.port, private_key_file=key)
-        made = SshTransport(there, Ssh(known_hosts=self.folder / "known_hosts", connect_timeout_s=10))
+        made = SshTransport(there, Ssh(known_hosts=self.directory / "known_hosts", connect_timeout_s=10))
         try:
             yield made
         finally:
@@ -115,12 +115,12 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         connection.close()
 
 
-def test_a_key_that_nobody_has_confirmed_is_refused_with_its_fingerprint(machine: Machine) -> None:
+def test_a_key_that_was_not_confirmed_is_refused_with_its_fingerprint(machine: Machine) -> None:
     error = machine.refused()
     assert "w1: the host key of" in error.message
     assert told(machine.key) in error.details
     assert "provisioner trust" in error.hint
-    assert not (machine.folder / "known_hosts").exists(), "nothing is learnt by the way"
+    assert not (machine.directory / "known_hosts").exists(), "nothing is learnt by the way"
 
 
 def test_a_changed_key_is_refused_with_both_fingerprints(machine: Machine) -> None:
@@ -128,13 +128,13 @@ def test_a_changed_key_is_refused_with_both_fingerprints(machine: Machine) -> No
     machine.known(before)
     error = machine.refused()
     assert "its host key has CHANGED" in error.message
-    known = machine.folder / "known_hosts"
+    known = machine.directory / "known_hosts"
     assert error.details == f"known: {told(before)} ({known}, line 1)\nshown: {told(machine.key)}"
 
 
 def test_a_bundle_s_port_is_on_loopback_and_gone_afterwards(machine: Machine) -> None:
     machine.known(machine.key)
-    with machine.transport() as transport, transport.serve(machine.folder) as port:
+    with machine.transport() as transport, transport.serve(machine.directory) as port:
         assert port == 40123
         assert machine.server.asked == ["login", ("forward", "127.0.0.1", 0)]
     assert machine.server.asked[2:] == [("cancel", "127.0.0.1", 40123)]
@@ -144,6 +144,6 @@ def test_a_disk_that_is_full_is_a_failed_step_and_no_lost_machine(machine: Machi
     machine.known(machine.key)
     machine.server.says = "tar: apt/kubelet.deb: Cannot write: No space left on device\n"
     with machine.transport() as transport, pytest.raises(StepError, match="w1: could not store files in /x") as error:
-        transport.send_tree(machine.folder, (), "/x")
+        transport.send_tree(machine.directory, (), "/x")
     assert "No space left on device" in error.value.details
     assert error.value.hint.startswith("The disk is full.")

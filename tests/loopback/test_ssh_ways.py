@@ -1,4 +1,4 @@
-"""Ways to servers of the test: every stop's key is checked, whoever named the stop; and how keys are trusted."""
+"""Ways to servers of the test: every stop's key is checked, wherever the stop was named; and how keys are trusted."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ NAMED = pytest.mark.parametrize("named", [by_configuration, by_inventory])
 
 
 @NAMED
-def test_a_jump_host_whose_key_nobody_has_confirmed_is_not_logged_in_to(
+def test_a_jump_host_whose_key_was_not_confirmed_is_not_logged_in_to(
     home: Path, gate: Server, behind: Server, named: Named
 ) -> None:
     ssh = settings(home, behind.known, jump_host=named(home, gate) or None)
@@ -141,7 +141,7 @@ def test_the_user_s_configuration_can_be_left_out(home: Path, gate: Server, behi
 def test_a_jump_host_that_does_not_get_through_is_named(home: Path, gate: Server) -> None:
     by_configuration(home, gate)
     nowhere = host("w1", "127.0.0.1", port=1, private_key_file=home / "id")
-    assert "the jump host gate does not get through to it" in refused(nowhere, settings(home, gate.known)).message
+    assert "the jump host gate cannot connect to it" in refused(nowhere, settings(home, gate.known)).message
 
 
 RELAY = """
@@ -174,7 +174,7 @@ def test_a_proxy_command_is_run_as_it_is_written_and_the_machine_checked(home: P
 def test_a_proxy_command_that_fails_is_an_error_with_a_way_out(home: Path, behind: Server) -> None:
     (home / ".ssh" / "config").write_text("Host *\n  ProxyCommand exit 3\n")
     error = refused(at(behind, home), settings(home, behind.known, connect_timeout_s=1))
-    assert "its ProxyCommand in ~/.ssh/config ends, or says nothing" in error.message
+    assert "its ProxyCommand in ~/.ssh/config exits, or does not answer" in error.message
     assert "`exit 3`" in error.hint
 
 
@@ -202,7 +202,7 @@ def test_another_key_than_the_known_one_has_changed_and_is_not_offered(home: Pat
         path = home / "known"
         for error in (refused(at(one, home), ssh), refused(at(one, home), ssh, offered)):
             assert f"w1: 127.0.0.1:{one.port}: its host key has CHANGED" in error.message
-            assert ("it has only other types" in error.message) is (now is RSA)
+            assert ("it has no key of a known type" in error.message) is (now is RSA)
             assert error.details == f"known: {told(ECDSA)} ({path}, line 1)\nshown: {told(now)}"
             assert f"`ssh-keygen -R '[127.0.0.1]:{one.port}' -f {path}`" in error.hint
         assert (path.read_text(), one.asked) == (line(one.port, ECDSA), [])

@@ -1,4 +1,4 @@
-"""Servers that say no, say nothing, or are not there."""
+"""Servers that refuse, do not answer, or do not exist."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ def site(tmp_path: Path) -> Iterator[SiteServer]:
         yield server
 
 
-def wish(site: SiteServer, registry: Registry) -> Request:
+def want(site: SiteServer, registry: Registry) -> Request:
     at = Addresses(f"{site.address}/k8s", f"{site.address}/docker", registry.address)
     return Request(Version(1, 31, 2), addresses=at)
 
 
-def nobody() -> str:
-    """An address at which nobody answers."""
+def closed_address() -> str:
+    """An address at which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 def test_upstream_is_there_when_all_its_servers_are(site: SiteServer, registry: Registry) -> None:
-    assert answering.silent(wish(site, registry)) == ()
+    assert answering.silent(want(site, registry)) == ()
 
 
 def test_a_server_that_is_not_there_is_named(site: SiteServer, registry: Registry) -> None:
-    registry.address = nobody()
-    assert answering.silent(wish(site, registry)) == (f"{registry.address}/v2/",)
+    registry.address = closed_address()
+    assert answering.silent(want(site, registry)) == (f"{registry.address}/v2/",)
 
 
 def test_a_repository_without_that_release_is_named(site: SiteServer, registry: Registry) -> None:
     (site.directory / FILES[0]).unlink()
-    assert answering.silent(wish(site, registry)) == (f"{site.address}/{FILES[0]}",)
+    assert answering.silent(want(site, registry)) == (f"{site.address}/{FILES[0]}",)
 
 
 def test_a_server_that_says_nothing_is_not_waited_for(site: SiteServer, registry: Registry) -> None:
     with site.answering("docker/*", hang):
-        assert answering.silent(wish(site, registry), within_s=0.3) == (f"{site.address}/{FILES[1]}",)
+        assert answering.silent(want(site, registry), within_s=0.3) == (f"{site.address}/{FILES[1]}",)
 
 
-def test_nobody_there_is_an_error_with_the_servers_name(tmp_path: Path) -> None:
-    address = nobody()
+def test_a_server_that_is_down_is_an_error_with_its_name(tmp_path: Path) -> None:
+    address = closed_address()
     with pytest.raises(BuildError, match=rf"{address.removeprefix('http://')} does not answer"):
         web.get(f"{address}/x")
     with pytest.raises(BuildError, match="does not answer"):
@@ -72,5 +72,5 @@ def test_what_is_not_there_is_an_error_with_its_address(site: SiteServer, tmp_pa
 
 
 def test_only_servers_are_asked() -> None:
-    with pytest.raises(BuildError, match="is no address of a server"):
+    with pytest.raises(BuildError, match="is not an address of a server"):
         web.get("file:///etc/passwd")

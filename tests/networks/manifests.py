@@ -1,4 +1,4 @@
-"""The manifests of `../shared/cni`, found by the catalogue's rows, and what a patch has changed in one."""
+"""The manifests of `../shared/cni`, found by the catalog's rows, and what a patch has changed in one."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ BESIDES = {"trixie": ("docker-cli",)}
 
 
 def packages_of(release: str) -> Path:
-    """A directory with the packages of a release that a minimal machine lacks; fetched when it is not there."""
+    """A directory with the packages of a release that a minimal machine lacks; fetched when it is missing."""
     cache, recipe = default_cache(), Recipe(architecture=machine_architecture())
     if release == recipe.release:
         bundle = ready(cache, recipe)

@@ -15,7 +15,7 @@ from provisioner.bundle.debian.stages import stages
 from provisioner.core.report import ignore
 
 KEYS, SITE = "/build/keys", "/build/site"
-# Made long ago and renewed since: the copy from before is still handed out where nobody looks after it.
+# Made long ago and renewed since: the copy from before is still handed out by servers that are not maintained.
 MADE, LASTED, LASTS = "20220801T000000", "2y", "20400101T000000"
 MAKE = f"""
 export GNUPGHOME={KEYS}/$NAME
@@ -59,7 +59,7 @@ class Key:
 
 
 def workshop(home: Path) -> Root:
-    """The Debian that has gpg and apt-ftparchive, with `home/keys` and `home/site` in it. Made when it is not there."""
+    """The Debian that has gpg and apt-ftparchive, with `home/keys` and `home/site` in it. Made when it is missing."""
     cache = default_cache()
     recipe = Recipe(architecture=machine_architecture())
     stage = stages(recipe, of_machine(Path("/etc"), recipe.release))[0]

@@ -14,7 +14,7 @@ class Package:
     """A package named `name` in one or more versions, with the files of the packages `of` (none: empty).
 
     `moved` maps paths to where upstream has them, `only` and `without` choose among the files (globs), `texts`
-    are files written anew, `fields` further fields of the control file. What the packages `of` depend on stays,
+    are files that are rewritten, `fields` further fields of the control file. What the packages `of` depend on stays,
     but for `loose`; so do the scripts of the first.
     """
 

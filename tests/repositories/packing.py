@@ -60,7 +60,7 @@ def _arrange(package: Package, tree: Path) -> None:
         (tree / inside).write_text(text)
 
 
-def _write_control(package: Package, version: str, folder: Path, architecture: str, depends: Iterable[str]) -> None:
+def _write_control(package: Package, version: str, directory: Path, architecture: str, depends: Iterable[str]) -> None:
     fields = {
         "Package": package.name,
         "Version": version,
@@ -70,14 +70,14 @@ def _write_control(package: Package, version: str, folder: Path, architecture: s
         **package.fields,
         "Description": package.description,
     }
-    (folder / "control").write_text("".join(f"{name}: {value}\n" for name, value in fields.items() if value))
-    (folder / "md5sums").unlink(missing_ok=True)
-    files = [path.relative_to(folder.parent) for path in _files(folder.parent)]
+    (directory / "control").write_text("".join(f"{name}: {value}\n" for name, value in fields.items() if value))
+    (directory / "md5sums").unlink(missing_ok=True)
+    files = [path.relative_to(directory.parent) for path in _files(directory.parent)]
     conffiles = [f"/{path}\n" for path in files if path.parts[0] == "etc"]
-    (folder / "conffiles").write_text("".join(conffiles))
+    (directory / "conffiles").write_text("".join(conffiles))
     if package.only != ("**",):
         for script in ("preinst", "postinst", "prerm", "postrm"):
-            (folder / script).unlink(missing_ok=True)
+            (directory / script).unlink(missing_ok=True)
 
 
 def _files(tree: Path) -> list[Path]:

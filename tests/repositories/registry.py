@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-TOKEN = "for-everybody"
+TOKEN = "for-all"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"

@@ -1,4 +1,4 @@
-"""Upstream's servers played by one: hands out a directory, well or as badly as a test wishes, and notes it all."""
+"""Upstream's servers played by one: hands out a directory, well or as badly as a test wants, and notes it all."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from urllib.parse import unquote, urlsplit
 
 from provisioner.bundle.common.serve import BundleHandler
 
-# Longer than anyone waits for an answer; a test's end ends it earlier.
+# Longer than any client waits for an answer; a test's end ends it earlier.
 HANG_S = 900.0
 
 
 class Handler(BundleHandler):
-    """Answers as the site says; also to those who take it for a proxy and ask for whole addresses."""
+    """Answers as the site says; also to clients that take it for a proxy and ask for whole addresses."""
 
     site: SiteServer
 
@@ -43,7 +43,7 @@ Answer = Callable[[Handler], BytesIO | None]
 
 @dataclass
 class SiteServer:
-    """What is asked, of whom (as a proxy), and what is answered otherwise than well: (pattern, answer), first wins."""
+    """What is requested, from which server (as a proxy), and the bad answers: (pattern, answer), first wins."""
 
     directory: Path
     asked: list[str] = field(default_factory=list)

@@ -90,13 +90,13 @@ def _token(world: World, machine: Machine) -> None:
 
 
 def _node_gone(world: World, machine: Machine) -> None:
-    """Somebody has drained and deleted a worker."""
+    """A worker was drained and deleted with kubectl."""
     if not machine.name.startswith("cp"):
         services.stop(machine, services.KUBELET)
         world.cluster.nodes.pop(machine.name, None)
 
 
-def _made_anew(world: World, machine: Machine) -> None:
+def _installed_again(world: World, machine: Machine) -> None:
     """A worker was installed again under its old name; the cluster has not noticed yet."""
     if not machine.name.startswith("cp"):
         fresh = Machine(machine.name, machine.address, machine.clock, machine.cluster, machine.fleet)
@@ -130,7 +130,7 @@ DRIFTS: dict[str, Drift] = {
     "a later file undoes a setting": lambda world, machine: _later_setting(machine),
     "a package's file undoes a setting": lambda world, machine: _package_setting(machine),
     "a kubeconfig can be read by all": lambda world, machine: _open(machine, "/etc/kubernetes/kubelet.conf"),
-    "a key belongs to somebody": lambda world, machine: _open(machine, "/etc/kubernetes/pki/ca.key", "600", "joe:joe"),
+    "a key belongs to a user": lambda world, machine: _open(machine, "/etc/kubernetes/pki/ca.key", "600", "joe:joe"),
     "a certificate can be changed by all": lambda world, machine: _open(machine, "/etc/kubernetes/pki/ca.crt", "666"),
     "swap is on": lambda world, machine: _swap(machine),
     "an image is gone": lambda world, machine: machine.images.discard("k8s.gcr.io/kube-proxy:v1.20.2"),
@@ -142,5 +142,5 @@ DRIFTS: dict[str, Drift] = {
     "a run's places were left": lambda world, machine: machine.put("/run/provisioner/bundle", "http://127.0.0.1:1\n"),
     "the machine was restarted": lambda world, machine: power.reboot(machine),
     "the node was deleted": _node_gone,
-    "the machine was made anew": _made_anew,
+    "the machine was installed again": _installed_again,
 }

@@ -63,8 +63,8 @@ PROGRAMS: dict[str, Any] = {
 }
 
 
-def world_of_programs(*hosts: Host, **settings: Any) -> World:
-    """Fresh machines that reach Docker's repository, and Kubernetes' programs without packages."""
+def world_of_binaries(*hosts: Host, **settings: Any) -> World:
+    """Fresh machines that reach Docker's repository, and Kubernetes' binaries without packages."""
     world = world_of(*hosts, **{**PROGRAMS, **settings})
     versions = ("1.19.11", "1.20.2", "1.20.15")
     kubernetes: dict[str, tuple[str, ...]] = dict.fromkeys(("kubeadm", "kubectl", "kubelet"), versions)
@@ -89,7 +89,7 @@ def world_of(*hosts: Host, **settings: Any) -> World:
 
 
 def with_leftovers() -> World:
-    """Machines that have had another Docker, set by somebody else, and a dead source before."""
+    """Machines that had another Docker before, configured by other software, and a dead source."""
     world = world_of()
     machine = world.machines["w1"]
     machine.put("/etc/docker/daemon.json", '{"dns": ["10.0.0.1"]}\n', "640")

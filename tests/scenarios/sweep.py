@@ -18,14 +18,14 @@ from provisioner.core.report import Listener
 from provisioner.engine.loop import Outcome
 from provisioner.engine.steps import Ran, run_steps
 from provisioner.inventory.model import Cluster
-from provisioner.transports.protocol import Transport, nobody
+from provisioner.transports.protocol import Transport, no_listener
 from tests.builders import cluster, host
 from tests.fake.kubeadm import PKI
 from tests.fake.services import KUBELET, stop
 from tests.fake.snapshot import Snapshot, differences, snapshot
 from tests.fake.state import Machine
 from tests.fake.world import World
-from tests.scenarios.repositories import with_leftovers, world_of_programs
+from tests.scenarios.repositories import with_leftovers, world_of_binaries
 
 # Files that a run has for its own sake: half of another file, its lock, its places, the marks of init and join.
 OF_A_RUN = r"\.(provisioner|new)$|/partial$|/lock$|^/run/provisioner/|^/var/lib/provisioner/run|-begun$|^/tmp/"
@@ -64,7 +64,7 @@ class Point:
 class Whole:
     """A run that nothing interrupts: the worlds it goes through, each once, and the one it ends in."""
 
-    wished: Cluster
+    desired: Cluster
     points: Mapping[bytes, Point]
     end: Snapshot
 
@@ -88,8 +88,8 @@ def whole(world: World) -> Whole:
     with recorded() as done:
         assert world.apply().errors == {}
     assert places(done) <= planned
-    world.on_moment = nobody
-    return Whole(world.wished, points, ended(world))
+    world.on_moment = no_listener
+    return Whole(world.desired, points, ended(world))
 
 
 def ended(world: World) -> Snapshot:
@@ -112,14 +112,14 @@ def left_behind(world: World) -> list[str]:
 
 
 def _unfit_links(world: World, machine: Machine) -> list[str]:
-    """A bridge with an address of another part of the pods' network than the node's: no pod can start there."""
+    """A bridge with an address outside of the node's pod CIDR: no pod can start there."""
     node = world.cluster.nodes.get(machine.name)
     nets = {name: str(IPv4Interface(address).network) for name, address in machine.links.items()}
     return [f"{machine.name}: {name} of {net}" for name, net in nets.items() if node is None or net != node.pod_cidr]
 
 
 def places(steps: Iterable[Step]) -> set[tuple[str, str]]:
-    """Where something is done; what runs do for themselves nobody has to be told beforehand."""
+    """Where something is done; what runs do for themselves needs no announcement in the plan."""
     return {(step.host, step.key) for step in steps if not step.change.own}
 
 
@@ -175,25 +175,25 @@ def up(workers: int = 2) -> World:
 
 
 def changed_setting() -> World:
-    """A cluster whose runtime shall be set differently."""
+    """A cluster whose runtime is to be configured differently."""
     world = up()
-    world.grow(cluster(*world.wished.hosts, runtime={"log_max_size": "50m"}))
+    world.grow(cluster(*world.desired.hosts, runtime={"log_max_size": "50m"}))
     return world
 
 
 def worker_added() -> World:
-    """A cluster that shall have a third worker."""
+    """A cluster that is to get a third worker."""
     world = up()
     world.grow(hosts(3))
     return world
 
 
 def in_virtualbox() -> World:
-    """Machines as VirtualBox makes them, with a network of smaller packets beside the NAT that is the same on all."""
+    """Machines as VirtualBox makes them, with a network of smaller MTU beside the NAT that is the same on all."""
     world = World(hosts(2))
     for machine in world.machines.values():
         machine.nics = {"eth0": ("10.0.2.15/24", 1500), "eth1": (f"{machine.address}/24", 1500)}
-        machine.largest_packet = 1400
+        machine.path_mtu = 1400
     return world
 
 
@@ -208,7 +208,7 @@ def with_manifest() -> World:
 
 
 def failed(host: str, part: str) -> World:
-    """A bring-up in which a command has failed on one machine; what was wrong is mended."""
+    """A bring-up in which a command has failed on one machine; what was wrong is fixed."""
     world = World(hosts(2))
     world.machines[host].trouble[part] = 1
     assert list(world.apply().errors) == [host]
@@ -219,11 +219,11 @@ def failed(host: str, part: str) -> World:
 def killed(place: str) -> World:
     """A bring-up that was killed just before that place was through."""
     run = whole(World(hosts(2)))
-    return World.thawed(run.wished, [world for world, point in run.points.items() if place in str(point)][-1])
+    return World.thawed(run.desired, [world for world, point in run.points.items() if place in str(point)][-1])
 
 
 def node_deleted() -> World:
-    """A worker whose node was deleted: it is reset, and gets another part of the pods' network."""
+    """A worker whose node was deleted: it is reset, and gets another pod CIDR."""
     world = up()
     stop(world.machines["w1"], KUBELET)
     del world.cluster.nodes["w1"]
@@ -234,7 +234,7 @@ def made_again() -> World:
     """A control plane that was lost and is made again with its CA; the workers' kubelets have given up."""
     world = up()
     old = world.machines.pop("cp1")
-    world.grow(world.wished)
+    world.grow(world.desired)
     for path in (f"{PKI}/ca.crt", f"{PKI}/ca.key"):
         world.machines["cp1"].put(path, old.read(path), old.files[path].mode)
     for name in ("w1", "w2"):
@@ -247,7 +247,7 @@ SCENARIOS: dict[str, Callable[[], World]] = {
     "one control plane and two workers": lambda: World(hosts(2)),
     "one control plane and five workers": lambda: World(hosts(5)),
     "packages from repositories": with_leftovers,
-    "programs without packages": world_of_programs,
+    "programs without packages": world_of_binaries,
     "a second run": up,
     "a changed setting": changed_setting,
     "one worker added": worker_added,

@@ -64,7 +64,7 @@ def test_a_run_killed_between_the_policy_and_the_restart_is_made_good(up: World,
     up.policy += "omitStages: [RequestReceived]\n"
     run = whole(up)
     for frozen, place in [*run.points.items()][::share]:
-        again = World.thawed(run.wished, frozen)
+        again = World.thawed(run.desired, frozen)
         again.policy = up.policy
         must_recover(again, run.end, place)
 
@@ -75,13 +75,13 @@ def test_a_killed_bring_up_makes_one_key_and_keeps_it(world: World, share: int) 
     points = [point for point in run.points.items() if "key" in str(point[1]) or "run " in str(point[1])]
     assert points
     for frozen, place in points[::share]:
-        again = World.thawed(run.wished, frozen)
+        again = World.thawed(run.desired, frozen)
         there = again.machines["cp1"].files.get(ENCRYPTION)
         must_recover(again, run.end, place)
         assert there is None or again.machines["cp1"].files[ENCRYPTION] == there
 
 
-def test_a_key_that_is_gone_is_never_made_anew(up: World) -> None:
+def test_a_key_that_is_gone_is_never_made_again(up: World) -> None:
     up.machines["cp1"].drop(ENCRYPTION)
     with pytest.raises(PreflightError) as error:
         up.apply()
@@ -89,19 +89,19 @@ def test_a_key_that_is_gone_is_never_made_anew(up: World) -> None:
     assert ENCRYPTION not in up.machines["cp1"].files
 
 
-def test_wishing_for_encryption_later_does_not_touch_the_cluster(world: World) -> None:
+def test_wanting_for_encryption_later_does_not_touch_the_cluster(world: World) -> None:
     """It would be a change of the API server's arguments, which a run never makes in a living cluster."""
     plain = World(cluster(*HOSTS))
     plain.apply()
-    plain.grow(world.wished.model_copy(update={"settings": cluster(encryption="secretbox").settings}))
+    plain.grow(world.desired.model_copy(update={"settings": cluster(encryption="secretbox").settings}))
     assert plain.apply().report.changed == 0
     assert ENCRYPTION not in plain.machines["cp1"].files
 
 
 def test_patches_are_there_when_a_node_is_made_and_never_looked_at_again() -> None:
-    wished = cluster(*HOSTS, patches=Path("/patches"))
+    desired = cluster(*HOSTS, patches=Path("/patches"))
     files = {Path("/patches/etcd.yaml"): "{}", Path("/patches/kube-scheduler.yaml"): "{}"}
-    world = World(wished)
+    world = World(desired)
     world.machines["cp1"].put(f"{PATCHES}/kube-apiserver.yaml", "of an earlier try")
     assert world.apply(files=files).errors == {}
     there = {path for path in world.machines["cp1"].files if path.startswith(PATCHES)}

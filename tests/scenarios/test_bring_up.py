@@ -58,7 +58,7 @@ def test_a_plan_after_a_run_is_empty(up: World) -> None:
 
 
 def test_a_further_worker_joins_with_a_token_of_its_own(up: World) -> None:
-    up.grow(cluster(*up.wished.hosts, host("w3", "10.0.0.23")))
+    up.grow(cluster(*up.desired.hosts, host("w3", "10.0.0.23")))
     outcome = up.apply()
     assert outcome.report.result == "ok"
     assert up.cluster.used[-1] == "run002"
@@ -67,7 +67,7 @@ def test_a_further_worker_joins_with_a_token_of_its_own(up: World) -> None:
 
 
 def test_one_changed_value_changes_its_file_and_restarts_what_reads_it(up: World) -> None:
-    up.grow(cluster(*up.wished.hosts, runtime={"log_max_size": "50m"}))
+    up.grow(cluster(*up.desired.hosts, runtime={"log_max_size": "50m"}))
     outcome = up.apply()
     assert outcome.report.result == "ok"
     expected = ["write /etc/docker/daemon.json 644", "systemctl daemon-reload", "systemctl restart docker.service"]
@@ -75,7 +75,7 @@ def test_one_changed_value_changes_its_file_and_restarts_what_reads_it(up: World
 
 
 @pytest.mark.parametrize("missing", ["file", "service", "hold", "setting", "image"])
-def test_what_was_broken_by_hand_is_mended_there_and_nowhere_else(up: World, missing: str) -> None:
+def test_what_was_broken_by_hand_is_fixed_there_and_nowhere_else(up: World, missing: str) -> None:
     machine = up.machines["w1"]
     breaking: dict[str, Callable[[], object]] = {
         "file": lambda: machine.files.pop("/etc/sysctl.d/99-provisioner.conf"),
@@ -101,7 +101,7 @@ def test_a_limit_leaves_the_others_alone(up: World) -> None:
 
 
 def test_a_worker_joins_under_a_limit_through_a_leader_that_is_not_worked_on(up: World) -> None:
-    up.grow(cluster(*up.wished.hosts, host("w3", "10.0.0.23")))
+    up.grow(cluster(*up.desired.hosts, host("w3", "10.0.0.23")))
     up.machines["cp1"].put("/etc/docker/daemon.json", "{}")
     outcome = up.apply(limit=frozenset({"w3"}))
     assert outcome.report.result == "ok"
@@ -111,11 +111,11 @@ def test_a_worker_joins_under_a_limit_through_a_leader_that_is_not_worked_on(up:
 
 
 def test_labels_and_taints_come_when_the_node_is_there() -> None:
-    wished = cluster(
+    desired = cluster(
         host("cp1", "10.0.0.11", node_taints=()),
         host("w1", "10.0.0.21", node_labels={"disk": "ssd"}),
     )
-    world = World(wished)
+    world = World(desired)
     assert world.apply().report.result == "ok"
     assert world.cluster.nodes["w1"].labels == {"disk": "ssd"}
     assert world.apply().report.changed == 0
@@ -129,7 +129,7 @@ def test_no_event_holds_a_secret(world: World) -> None:
 def test_another_pod_network_is_refused_and_no_node_gets_it(up: World) -> None:
     """It was a warning, and the plan wrote the new network into every node."""
     before = ended(up)
-    up.grow(cluster(*up.wished.hosts, pod_cidr="10.200.0.0/16"))
+    up.grow(cluster(*up.desired.hosts, pod_cidr="10.200.0.0/16"))
     for run in (up.plan, up.apply):
         with pytest.raises(PreflightError) as error:
             run()

@@ -1,4 +1,4 @@
-"""Whole runs with containerd in Docker's place; `test_crash_sweep` kills them at any moment."""
+"""Whole runs with containerd in place of Docker; `test_crash_sweep` kills them at any moment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_where_crictl_is_missing_the_plan_says_what_kubeadm_does_not_check() -> 
     assert left_out(World(cluster()).plan().view) == (), "the kubelet's shim needs no crictl"
 
 
-def test_a_setting_that_was_changed_by_hand_is_mended_and_read_again(up: World) -> None:
+def test_a_setting_that_was_changed_by_hand_is_fixed_and_read_again(up: World) -> None:
     up.machines["w1"].put(CONFIG, 'version = 2\ndisabled_plugins = ["cri"]\n')
     assert [step.change.summary for step in up.plan().plan.steps] == [
         f"change {CONFIG}",
@@ -50,7 +50,7 @@ def test_a_setting_that_was_changed_by_hand_is_mended_and_read_again(up: World) 
     assert up.plan().plan.steps == ()
 
 
-def test_a_containerd_that_does_not_do_as_it_was_told_is_restarted_and_says_what_differs(up: World) -> None:
+def test_a_containerd_that_does_not_follow_its_configuration_is_restarted_and_says_what_differs(up: World) -> None:
     unit = up.machines["w1"].units[CONTAINERD]
     told = unit.runs_with[CONFIG]
     unit.runs_with[CONFIG] = told.replace("SystemdCgroup = true", "SystemdCgroup = false").replace(
@@ -76,7 +76,7 @@ def test_a_half_made_node_is_cleared_of_its_containers_before_it_is_made_again(u
 
 
 def test_a_running_node_keeps_its_runtime(up: World) -> None:
-    up.grow(cluster(*up.wished.hosts))
+    up.grow(cluster(*up.desired.hosts))
     with pytest.raises(PreflightError) as error:
         up.apply()
     assert {problem.rule for problem in error.value.problems} == {"runtime-change"}

@@ -36,7 +36,7 @@ def test_killed_at_any_moment(scenario: str, share: int, tally: Tally) -> None:
     step = min(share, len(run.points) // 5 + 1) * (3 if scenario == LONG else 1)
     points = [*run.points.items()][::step]
     for frozen, point in points:
-        must_recover(World.thawed(run.wished, frozen), run.end, point)
+        must_recover(World.thawed(run.desired, frozen), run.end, point)
     tally(SAMPLE if share > 1 else ALL, len(points))
 
 
@@ -46,7 +46,7 @@ def test_what_a_killed_run_has_begun_goes_on_meanwhile(number: int, tally: Tally
     run = whole(SCENARIOS[NEW]())
     changing = [(frozen, point) for frozen, point in run.points.items() if run.after(point) != frozen]
     for frozen, point in dice(number).sample(changing, number):
-        world = World.thawed(run.wished, frozen)
+        world = World.thawed(run.desired, frozen)
         world.running = (point.machine, run.after(point))
         must_recover(world, run.end, point)
         assert world.running is None, point
@@ -60,7 +60,7 @@ def test_killed_while_machines_are_worked_on_at_once(number: int, tally: Tally) 
     for seed in range(number // 10):
         run = at_once(SCENARIOS[NEW](), seed)
         for frozen, point in dice(seed).sample([*run.points.items()], 10):
-            must_recover(World.thawed(run.wished, frozen), end, f"{point}, seed {seed}")
+            must_recover(World.thawed(run.desired, frozen), end, f"{point}, seed {seed}")
     tally(SAMPLE if number == SOME else ALL, number)
 
 
@@ -80,7 +80,7 @@ def test_killed_again_and_again(number: int, tally: Tally) -> None:
         world, places = SCENARIOS[NEW](), []
         for _ in range(5):
             frozen, point = chance.choice([*whole(world).points.items()])
-            world = World.thawed(world.wished, frozen)
+            world = World.thawed(world.desired, frozen)
             places.append(str(point))
         must_recover(world, end, ", then ".join(places))
     tally(SAMPLE if number == SOME else ALL, number)
@@ -91,7 +91,7 @@ def test_a_machine_loses_its_power(number: int, tally: Tally) -> None:
     """The one that is worked on: what was only in its memory is gone."""
     run = whole(SCENARIOS[NEW]())
     for frozen, point in dice(number).sample([*run.points.items()], number):
-        world = World.thawed(run.wished, frozen)
+        world = World.thawed(run.desired, frozen)
         reboot(world.machines[point.machine])
         must_recover(world, run.end, point)
     tally(SAMPLE if number == SOME else ALL, number)
@@ -131,7 +131,7 @@ def recover_from(trouble: Callable[[World, str], None], number: int) -> None:
         place, told = f"moment {moment}, {moments[moment]}", None
         with suppress(KeyboardInterrupt, UnreachableError):
             told = world.apply().report
-        again = World(world.wished, world.scene)
+        again = World(world.desired, world.scene)
         for machine in again.machines.values():
             machine.up = True
         if told:

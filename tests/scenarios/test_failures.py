@@ -1,4 +1,4 @@
-"""What goes wrong on one machine or all of them: who drops out, who goes on, what is said, and what comes next."""
+"""What goes wrong on one machine or all of them: which drop out, which go on, what is said, and what comes next."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_worker_that_fails_is_reported_and_the_others_go_on(world: World) -> N
     assert [event for event in world.heard if isinstance(event, StepEnded) and event.outcome is Ended.FAILED]
 
 
-def test_after_the_cause_is_mended_the_same_command_goes_on(world: World) -> None:
+def test_after_the_cause_is_fixed_the_same_command_goes_on(world: World) -> None:
     world.machines["w1"].trouble["apt-get"] = 100
     world.apply()
     world.machines["w1"].trouble.clear()
@@ -40,7 +40,7 @@ def test_after_the_cause_is_mended_the_same_command_goes_on(world: World) -> Non
     assert not [text for text in world.done()["w2"] if "kubeadm" in text]
 
 
-def test_a_leader_that_fails_lets_nobody_join(world: World) -> None:
+def test_when_the_leader_fails_no_host_joins(world: World) -> None:
     world.machines["cp1"].trouble["--skip-token-print"] = 1
     outcome = world.apply()
     assert outcome.report.result == "failed"
@@ -100,12 +100,12 @@ def test_a_worker_that_cannot_be_reached_is_left_out_and_named(world: World) -> 
 def test_a_new_worker_that_does_not_answer_changes_what_the_others_are_asked(world: World) -> None:
     """Their routes need not wait for it any more."""
     assert world.apply().errors == {}
-    world.grow(cluster(*world.wished.hosts, host("w3", "10.0.0.23")))
+    world.grow(cluster(*world.desired.hosts, host("w3", "10.0.0.23")))
     probe = File(DAEMON_JSON, "").probe()
     world.twist = lambda name, command, result: Result(9) if (name, command) == ("w3", probe) else result
     outcome = world.apply()
     assert list(outcome.errors) == ["w3"]
-    assert "could not look" in outcome.report.hosts["w3"].detail
+    assert "the probe failed" in outcome.report.hosts["w3"].detail
     assert {name for name, told in outcome.report.hosts.items() if told.failed} == {"w3"}
 
 
@@ -119,7 +119,7 @@ def test_a_leader_that_cannot_be_reached_stops_the_run_before_any_change(world: 
 def test_all_machines_that_cannot_be_reached_are_named(world: World) -> None:
     for machine in world.machines.values():
         machine.up = False
-    with pytest.raises(UnreachableError, match="3 machines failed: cp1, w1, w2") as error:
+    with pytest.raises(UnreachableError, match="3 hosts failed: cp1, w1, w2") as error:
         world.apply()
     assert "w1: nothing answers" in error.value.details
     assert "w2: nothing answers" in error.value.details
@@ -129,7 +129,7 @@ def test_all_machines_that_cannot_be_reached_are_named(world: World) -> None:
 def test_a_machine_whose_probe_cannot_look_is_left_out_and_named(world: World) -> None:
     world.machines["w1"].trouble["/proc/locks"] = 2
     outcome = world.apply()
-    assert "could not look" in outcome.report.hosts["w1"].detail
+    assert "the probe failed" in outcome.report.hosts["w1"].detail
     assert list(world.done()) == ["cp1", "w2"]
 
 
@@ -205,9 +205,7 @@ def test_findings_of_preflight_stop_everything_and_come_all_at_once() -> None:
 
 
 @pytest.mark.parametrize(("lost", "nodes"), [("w1", ["cp1", "w2"]), ("cp1", [])])
-def test_a_machine_that_cannot_be_given_the_bundle_takes_nobody_with_it(
-    world: World, lost: str, nodes: list[str]
-) -> None:
+def test_a_machine_that_cannot_be_given_the_bundle_stops_no_other(world: World, lost: str, nodes: list[str]) -> None:
     world.machines[lost].trouble['printf "%s/apt/'] = StepError(f"{lost}: could not store files")
     outcome = world.apply()
     assert outcome.report.result == "failed"
@@ -220,7 +218,7 @@ def test_a_machine_that_cannot_be_given_the_bundle_takes_nobody_with_it(
 
 
 @pytest.mark.parametrize("how", ["taken over by ben on tower", "removed"])
-def test_a_run_that_has_lost_its_lock_stops_and_says_how_far_everybody_is(
+def test_a_run_that_has_lost_its_lock_stops_and_says_how_far_every_host_is(
     world: World, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """What runs comes to its end; the next play does not begin."""
@@ -265,11 +263,11 @@ def test_a_lock_that_cannot_be_renewed_stops_the_run_before_its_next_play(
 @pytest.mark.parametrize(
     ("part", "rule", "said"),
     [
-        ("echo released", "lock-kept", "cp1: the run lock could not be given back: cp1 cannot do that"),
-        ('rm -rf -- "$1" "$2"', "bundle-left", "cp1: the way to the bundle could not be closed: cp1 cannot do that"),
+        ("echo released", "lock-kept", "cp1: the run lock could not be released: cp1 cannot do that"),
+        ('rm -rf -- "$1" "$2"', "bundle-left", "cp1: access to the bundle could not be removed: cp1 cannot do that"),
     ],
 )
-def test_what_cannot_be_tidied_up_is_told_and_does_not_undo_what_was_done(
+def test_what_cannot_be_cleaned_up_is_reported_and_does_not_undo_what_was_done(
     world: World, part: str, rule: str, said: str
 ) -> None:
     world.machines["cp1"].trouble[part] = 1
@@ -288,7 +286,7 @@ def test_a_way_to_the_bundle_that_could_not_be_opened_takes_only_that_machine_ou
     world.machines["w1"].trouble['printf "%s/apt/'] = 1
     outcome = world.apply()
     assert list(outcome.errors) == ["w1"]
-    assert outcome.errors["w1"].message == "w1: could not open the way to the bundle"
+    assert outcome.errors["w1"].message == "w1: could not give access to the bundle"
     assert outcome.errors["w1"].details == "w1 cannot do that"
     assert list(world.cluster.nodes) == ["cp1", "w2"]
 

@@ -1,4 +1,4 @@
-"""What goes wrong on machines, in whole runs: waited for, mended, or said clearly, and the others go on."""
+"""What goes wrong on machines, in whole runs: waited for, fixed, or said clearly, and the others go on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from provisioner.core.report import StepEnded
 from provisioner.errors import PreflightError, StepError
 from provisioner.networks.bridge import UNIT
 from provisioner.runtimes.docker import DAEMON_JSON
-from provisioner.transports.protocol import nobody
+from provisioner.transports.protocol import no_listener
 from tests.builders import cluster, host
 from tests.fake.power import reboot
 from tests.fake.services import DOCKER, KUBELET, stop
@@ -41,11 +41,11 @@ def test_one_that_does_not_come_to_its_end_is_named_in_the_error_and_the_others_
     outcome = world.apply()
     assert list(outcome.errors) == ["w1"]
     assert "unattended-upgr (process 4711)" in outcome.errors["w1"].details
-    assert outcome.errors["w1"].hint.startswith("unattended-upgr (process 4711) has been at work with that machine's")
+    assert outcome.errors["w1"].hint.startswith("unattended-upgr (process 4711) has held that host's package lock")
     assert list(world.cluster.nodes) == ["cp1", "w2"]
 
 
-def test_where_nothing_is_to_be_installed_nobody_waits(up: World) -> None:
+def test_where_nothing_is_to_be_installed_no_host_waits(up: World) -> None:
     busy(up, "w1", 100_000)
     up.machines["w1"].packages["tini"] = FakePackage("0.19.0-1", "half-configured")
     outcome = up.apply()
@@ -89,7 +89,7 @@ def test_a_token_that_expires_while_a_machine_joins_is_said_and_the_next_run_mak
     assert "w2: kubeadm join: failed with exit code 1" in outcome.errors["w2"].message
     assert outcome.report.hosts["w2"].left > 0
     assert list(world.cluster.nodes) == ["cp1", "w1"]
-    world.on_moment = nobody
+    world.on_moment = no_listener
     assert world.apply().report.result == "ok"
     assert world.cluster.used[-1] == "run002"
     assert world.cluster.tokens == {}
@@ -116,11 +116,11 @@ def test_an_api_server_that_is_lost_while_a_machine_joins(world: World, comes_ba
     assert (outcome.report.result == "ok") is comes_back
     if not comes_back:
         assert "w1" in outcome.errors
-        assert "still not known: the nodes' parts of the pods' network" in outcome.errors["cp1"].message
+        assert "still not known: the node pod CIDRs" in outcome.errors["cp1"].message
         assert outcome.errors["cp1"].hint
-        assert not [text for text in world.done()["cp1"] if UNIT in text], "what stands behind it waits, too"
+        assert not [text for text in world.done()["cp1"] if UNIT in text], "the steps after it wait, too"
         assert all(told.left or told.failed for told in outcome.report.hosts.values())
-        world.on_moment = nobody
+        world.on_moment = no_listener
         assert world.apply().report.result == "ok"
         assert "systemctl start kubelet.service" in world.done()["cp1"]
     assert world.plan().plan.steps == ()
@@ -131,7 +131,7 @@ def reinstalled(world: World, name: str) -> None:
     """The machine is as new; the cluster has not noticed yet."""
     assert world.cluster.nodes[name].ready
     del world.machines[name]
-    world.grow(world.wished)
+    world.grow(world.desired)
 
 
 def test_a_machine_that_was_reinstalled_joins_again_when_the_cluster_has_noticed(up: World) -> None:
@@ -163,7 +163,7 @@ def test_a_machine_with_the_name_of_another_node_is_refused(up: World) -> None:
     assert up.done() == {}
 
 
-def test_a_docker_that_does_not_do_as_it_was_told_is_restarted(up: World) -> None:
+def test_a_docker_that_does_not_follow_its_configuration_is_restarted(up: World) -> None:
     up.machines["w1"].units[DOCKER].runs_with = {DAEMON_JSON: "{}"}
     (step,) = up.plan().plan.steps
     assert step.change.summary.endswith("(Docker uses the cgroup driver cgroupfs, the kubelet systemd)")

@@ -44,7 +44,7 @@ def test_a_later_run_measures_nothing_and_does_not_flip_whatever_it_would_find_n
     world.apply()
     before = {name: recorded(world, name) for name in world.machines}
     for machine in world.machines.values():
-        machine.largest_packet = 9000
+        machine.path_mtu = 9000
         machine.nics = {"eth9": ("10.7.0.1/24", 9000), **machine.nics}
     world.heard.clear()
     outcome = world.apply()
@@ -73,7 +73,7 @@ def test_a_machine_that_comes_later_is_measured_against_the_others() -> None:
 def test_one_with_a_narrower_way_is_refused_before_anything_is_changed_unless_all_agree() -> None:
     world = up()
     world.grow(hosts(3))
-    world.machines["w3"].largest_packet = 1300
+    world.machines["w3"].path_mtu = 1300
     with pytest.raises(PreflightError) as caught:
         world.apply()
     (problem,) = caught.value.problems
@@ -117,7 +117,7 @@ def test_a_cluster_of_an_older_version_is_taken_over_as_it_is() -> None:
     assert recorded(world, "w1")["reasons"][0] == "the node has it in the running cluster"
 
 
-def test_a_damaged_record_is_written_anew_from_what_the_cluster_says() -> None:
+def test_a_damaged_record_is_rewritten_from_what_the_cluster_says() -> None:
     world = up()
     world.machines["w1"].put(RECORD, "{")
     assert world.apply().errors == {}
@@ -155,14 +155,14 @@ def test_of_a_machine_that_is_not_reached_at_all_no_ports_are_told(world: World)
     assert refused(world) == [("unreached", "w1")]
 
 
-def test_a_run_that_was_killed_after_the_decision_knocks_once_more(world: World) -> None:
+def test_a_run_that_was_killed_after_the_decision_probes_ports_once_more(world: World) -> None:
     assert world.apply(only="machine").errors == {}
     assert recorded(world, "w1")["address"] == "10.0.0.21/24"
     world.machines["w1"].filtered.add("TCP 10250")
     assert refused(world) == [("port-filtered", "cp1 -> w1")]
 
 
-def test_on_a_finished_cluster_nobody_knocks_and_a_newcomer_does() -> None:
+def test_on_a_finished_cluster_no_port_is_probed_except_for_a_newcomer() -> None:
     world = up()
     world.machines["cp1"].filtered.add("TCP 6443")
     outcome = world.apply()
@@ -205,13 +205,13 @@ def test_a_vpn_on_a_new_worker_stands_in_the_way_and_on_a_node_it_does_not() -> 
         world.apply()
     (problem,) = caught.value.problems
     assert (problem.rule, problem.where) == ("overlapping-network", "w3")
-    assert "take a free range: pod_cidr: 10.0" not in problem.hint, "the machines' own network"
+    assert "use a free range: pod_cidr: 10.0" not in problem.hint, "the machines' own network"
     assert "pod_cidr: 10." in problem.hint
 
 
-def test_the_name_of_the_api_server_leads_to_it_where_nobody_else_knows_it() -> None:
-    wished = cluster(*hosts(1).hosts, control_plane_endpoint="api.example:6443")
-    world = World(wished)
+def test_the_name_of_the_api_server_leads_to_it_where_nothing_else_resolves_it() -> None:
+    desired = cluster(*hosts(1).hosts, control_plane_endpoint="api.example:6443")
+    world = World(desired)
     world.machines["cp1"].put(HOSTS, "127.0.1.1 api.example\n")
     world.machines["w1"].put(HOSTS, "10.0.0.11 api.example\n")
     assert world.apply().errors == {}

@@ -21,9 +21,9 @@ from tests.scenarios.sweep import ALL, MANIFEST, SAMPLE, Point, ended, hosts, sh
 OURS = "/etc/cni/net.d/10-test-net.conflist"
 
 
-def wishing(world: World, **network: Any) -> World:
-    """The same machines, for which another network is wished."""
-    world.grow(cluster(*world.wished.hosts, network=network))
+def wanting(world: World, **network: Any) -> World:
+    """The same machines, for which another network is desired."""
+    world.grow(cluster(*world.desired.hosts, network=network))
     return world
 
 
@@ -53,7 +53,7 @@ def test_an_image_that_is_not_in_the_bundle_is_said_before_anything_is_touched()
     assert world.done() == {}
 
 
-def test_the_catalogue_s_images_are_missed_without_their_manifest() -> None:
+def test_the_catalog_s_images_are_missed_without_their_manifest() -> None:
     world = World(cluster(*hosts(1).hosts, network={"type": "flannel", "version": "0.28.9"}))
     assert (
         "image ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel3 is not in the bundle"
@@ -65,7 +65,7 @@ def test_an_image_that_no_registry_has_ends_the_wait_early() -> None:
     world = World(cluster(*hosts(2).hosts, network={"type": "none"}))
     assert world.apply().errors == {}
     began_s = world.scene.clock.now_s
-    world.grow(cluster(*world.wished.hosts, network=MANIFEST, images="registry"))
+    world.grow(cluster(*world.desired.hosts, network=MANIFEST, images="registry"))
     world.network = network_objects("mirror.example/net:1")
     (error,) = world.apply().errors.values()
     assert "ErrImagePull mirror.example/net:1" in error.details
@@ -92,8 +92,8 @@ def test_a_changed_manifest_is_applied_and_waited_for() -> None:
 
 
 def test_another_plug_in_beside_the_one_that_runs_is_refused() -> None:
-    found = refused(wishing(up(), **MANIFEST).apply)
-    assert "10-bridge.conflist is left of bridge, and the inventory wants manifest" in found["other-network"]
+    found = refused(wanting(up(), **MANIFEST).apply)
+    assert "10-bridge.conflist is left from bridge, and the inventory wants manifest" in found["other-network"]
     assert "provisioner network replace" in found["other-network"]
 
 
@@ -104,11 +104,11 @@ def test_another_plug_in_beside_the_one_that_runs_is_refused() -> None:
 def test_leftovers_of_another_on_a_fresh_machine_are_refused(file: str, owner: str) -> None:
     world = World(hosts(1))
     world.machines["w1"].put(f"/etc/cni/net.d/{file}", "{}")
-    assert f"{file} is left of {owner}, and the inventory wants bridge" in refused(world.apply)["other-network"]
+    assert f"{file} is left from {owner}, and the inventory wants bridge" in refused(world.apply)["other-network"]
     assert world.done() == {}
 
 
-def test_what_is_nobody_s_known_file_is_left_alone() -> None:
+def test_a_file_of_no_known_plug_in_is_left_alone() -> None:
     world = World(hosts(1))
     world.machines["w1"].put("/etc/cni/net.d/87-podman-bridge.conflist", "{}")
     assert world.apply().errors == {}
@@ -121,7 +121,7 @@ def test_without_a_plug_in_nodes_are_not_waited_for() -> None:
     assert world.apply().report.changed == 0
 
 
-def test_network_managers_are_told_to_keep_off() -> None:
+def test_network_managers_are_configured_to_keep_off() -> None:
     world = World(hosts(1))
     world.machines["w1"].packages["network-manager"] = FakePackage("1.42")
     world.machines["w1"].put("/lib/systemd/system/NetworkManager.service")
@@ -135,7 +135,7 @@ def test_network_managers_are_told_to_keep_off() -> None:
 
 
 def test_one_plug_in_takes_another_s_place() -> None:
-    world = wishing(up(), **MANIFEST)
+    world = wanting(up(), **MANIFEST)
     outcome = world.replace_network()
     assert outcome.errors == {}
     for machine in world.machines.values():
@@ -148,21 +148,21 @@ def test_one_plug_in_takes_another_s_place() -> None:
     assert world.replace_network().report.changed == 0
 
 
-def test_ports_of_the_new_one_are_knocked_at_before_the_old_one_goes() -> None:
-    world = wishing(up(), type="kube-router", manifest="https://router.example/router.yaml")
+def test_ports_of_the_new_one_are_probed_before_the_old_one_goes() -> None:
+    world = wanting(up(), type="kube-router", manifest="https://router.example/router.yaml")
     world.machines["w1"].filtered.add("TCP 179")
     assert "w1 -> cp1, cp1 -> w1" in refused(world.replace_network)["port-filtered"]
     assert world.done() == {}
 
 
 def test_nodes_are_drained_one_after_the_other_the_control_plane_last() -> None:
-    world = wishing(up(), **MANIFEST)
+    world = wanting(up(), **MANIFEST)
     drains = [line for line in world.replace_network().report.hosts and world.done()["cp1"] if " drain " in line]
     assert [line.split(" drain ")[1].split()[0] for line in drains] == ["w1", "w2", "cp1"]
 
 
-def test_a_node_that_somebody_has_closed_stays_closed() -> None:
-    world = wishing(up(), **MANIFEST)
+def test_a_node_that_was_cordoned_before_stays_cordoned() -> None:
+    world = wanting(up(), **MANIFEST)
     world.cluster.nodes["w1"].taints.add("node.kubernetes.io/unschedulable:NoSchedule")
     assert world.replace_network().errors == {}
     closed = [name for name, node in world.cluster.nodes.items() if any("unschedulable" in t for t in node.taints)]
@@ -170,28 +170,28 @@ def test_a_node_that_somebody_has_closed_stays_closed() -> None:
 
 
 def test_where_it_is_not_possible_it_is_said_plainly() -> None:
-    world = wishing(up(), **MANIFEST)
-    world.grow(cluster(*world.wished.hosts, network=MANIFEST, pod_cidr="10.99.0.0/16"))
+    world = wanting(up(), **MANIFEST)
+    world.grow(cluster(*world.desired.hosts, network=MANIFEST, pod_cidr="10.99.0.0/16"))
     assert "that cannot be changed" in refused(world.replace_network)["pod-cidr"]
     assert "no cluster is running there" in refused(with_manifest().replace_network)["no-cluster"]
-    proxy = wishing(up(), type="kube-router", service_proxy=True)
+    proxy = wanting(up(), type="kube-router", service_proxy=True)
     assert "This was decided when the cluster was made" in refused(proxy.replace_network)["kube-proxy"]
     back = with_manifest()
     assert back.apply().errors == {}
-    found = refused(wishing(back, type="bridge").replace_network)
-    assert "what it has made on the hosts is not known" in found["unknown-network"]
+    found = refused(wanting(back, type="bridge").replace_network)
+    assert "what it has changed on the hosts is not known" in found["unknown-network"]
     assert back.done() == {}
 
 
 def test_with_a_machine_that_does_not_answer_nothing_is_replaced() -> None:
-    world = wishing(up(), **MANIFEST)
+    world = wanting(up(), **MANIFEST)
     world.machines["w2"].up = False
-    assert "w2: has to take part" in refused(world.replace_network)["unreached"]
+    assert "w2: must take part" in refused(world.replace_network)["unreached"]
 
 
 @pytest.mark.parametrize("share", shares(6))
 def test_killed_at_any_moment_the_same_command_goes_on(share: int, tally: Tally) -> None:
-    world = wishing(up(), **MANIFEST)
+    world = wanting(up(), **MANIFEST)
     points: dict[bytes, Point] = {}
 
     def see(machine: str) -> None:
@@ -203,7 +203,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(share: int, tally: Tally)
     end = ended(world)
     tried = [*points.items()][::share]
     for frozen, point in tried:
-        again = World.thawed(world.wished, frozen)
+        again = World.thawed(world.desired, frozen)
         assert again.replace_network().errors == {}, point
         assert again.apply().report.changed == 0, point
         assert differences(end, ended(again)) == [], point

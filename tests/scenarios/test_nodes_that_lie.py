@@ -42,7 +42,7 @@ CLAIMS = {
     "its InternalIP": ("address", "127.0.0.1"),
     "is claimed by": ("address", "10.0.0.21"),
     "its podCIDR": ("pod_cidr", "10.96.0.0/24"),
-    "its part of": ("pod_cidr", "10.244.0.0/16"),
+    "its pod CIDR": ("pod_cidr", "10.244.0.0/16"),
 }
 FOUR = cluster(*cluster().hosts, host("w3", "10.0.0.23"))
 
@@ -59,7 +59,7 @@ def lies(world: World) -> list[str]:
 
 
 def lie(world: World, field: Callable[[FakeNode, str], object], text: str) -> None:
-    """The kubelet of w2 is somebody else's now."""
+    """An attacker controls the kubelet of w2."""
     world.cluster.nodes["w2"].lies = True
     field(world.cluster.nodes["w2"], text)
 
@@ -78,7 +78,7 @@ def test_a_machine_whose_node_lies_drops_out_and_the_others_converge(
     """A new worker makes every machine's script of routes a new one."""
     for text in texts:
         lie(up, FIELDS[field], text)
-        up.grow(FOUR if "w3" not in up.machines else up.wished)
+        up.grow(FOUR if "w3" not in up.machines else up.desired)
         up.heard.clear()
         outcome = up.apply()
         assert set(outcome.errors) == {"w2"}
@@ -89,7 +89,7 @@ def test_a_machine_whose_node_lies_drops_out_and_the_others_converge(
         assert {one.split(":")[0] for one in found(up)} == {"w2"}
         assert lies(up) == []
         assert "10.0.0.23" in up.machines["w1"].files[SCRIPT].text, "the others know the new one"
-        assert "10.0.0.22" not in up.machines["w1"].files[SCRIPT].text, "and have no way to the one that lies"
+        assert "10.0.0.22" not in up.machines["w1"].files[SCRIPT].text, "and have no route to the one that lies"
         assert up.apply().report.changed == 0
         up.cluster.nodes["w2"].labels = {}
         up.cluster.nodes["w2"].taints = set()
@@ -98,7 +98,7 @@ def test_a_machine_whose_node_lies_drops_out_and_the_others_converge(
 
 @pytest.mark.parametrize("words", CLAIMS)
 def test_what_a_foreign_node_claims_of_others_is_not_believed(words: str, up: World) -> None:
-    """Somebody's own worker, in no inventory: it is a warning, and takes nothing from a machine of the inventory."""
+    """A worker that is in no inventory: it is a warning, and takes nothing from a machine of the inventory."""
     field, value = CLAIMS[words]
     guest = FakeNode("10.0.0.99", pod_cidr="10.244.77.0/24", ready=True)
     setattr(guest, field, value)
@@ -150,7 +150,7 @@ def test_without_a_machine_whose_node_lies_a_limited_run_is_whole(up: World) -> 
     assert lies(up) == []
 
 
-def test_a_machine_comes_back_when_its_node_tells_the_truth(up: World) -> None:
+def test_a_machine_comes_back_when_its_node_reports_the_truth(up: World) -> None:
     lie(up, FIELDS["InternalIP"], BREAKOUTS[0])
     assert set(up.apply().errors) == {"w2"}
     up.cluster.nodes["w2"].lies = False

@@ -1,4 +1,4 @@
-"""A machine that gives an answer nobody has foreseen drops out with a word and a trace; the others go on."""
+"""A machine that gives an unexpected answer drops out with a message and a traceback; the others go on."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_an_answer_that_cannot_be_compared_stops_that_machine_alone(world: World
     outcome = world.apply()
     assert outcome.report.result == "failed"
     assert kinds({**outcome.errors}) == {"w1": AnswerError}
-    assert "w1: what this machine has answered could not be processed: KeyError" in outcome.errors["w1"].message
-    assert "fault of provisioner" in outcome.errors["w1"].hint
+    assert "w1: the answer of this host could not be processed: KeyError" in outcome.errors["w1"].message
+    assert "defect of provisioner" in outcome.errors["w1"].hint
     assert list(world.cluster.nodes) == ["cp1", "w2"]
     assert "w1" not in world.done()
     assert {"services.py" in event.trace for event in world.heard if isinstance(event, Traced)} == {True}
@@ -55,14 +55,14 @@ def test_an_answer_that_cannot_be_compared_stops_that_machine_alone(world: World
 def test_when_it_is_well_again_the_same_command_brings_it_in(world: World) -> None:
     world.twist = silent(world, "w1")
     world.apply()
-    again = World(world.wished, world.scene)
+    again = World(world.desired, world.scene)
     assert again.apply().report.result == "ok"
     assert sorted(again.cluster.nodes) == ["cp1", "w1", "w2"]
 
 
 def test_a_control_plane_that_cannot_be_understood_ends_the_run_before_anything_is_changed(world: World) -> None:
     world.twist = silent(world, "cp1")
-    with pytest.raises(AnswerError, match="cp1: what this machine has answered"):
+    with pytest.raises(AnswerError, match="cp1: the answer of this host"):
         world.apply()
     assert nothing_done(world)
 
@@ -75,7 +75,7 @@ def test_an_odd_answer_in_the_middle_stops_that_machine_alone(world: World) -> N
     assert list(world.cluster.nodes) == ["cp1", "w2"]
 
 
-def test_a_leader_that_is_odd_in_the_middle_lets_nobody_join(world: World) -> None:
+def test_when_the_leader_is_odd_in_the_middle_no_host_joins(world: World) -> None:
     world.twist = silent(world, "cp1", has_docker(world, "cp1"))
     outcome = world.apply()
     assert outcome.report.result == "failed"
@@ -83,7 +83,7 @@ def test_a_leader_that_is_odd_in_the_middle_lets_nobody_join(world: World) -> No
     assert world.cluster.nodes == {}
 
 
-def test_facts_that_no_rule_can_judge_stop_the_machine_that_told_them(world: World) -> None:
+def test_facts_that_no_rule_can_judge_stop_the_machine_that_reported_them(world: World) -> None:
     def judge(view: View) -> tuple[Problem, ...]:
         assert all(facts.cpus < 90_000 for facts in view.observed.facts.values())
         return rules(view)

@@ -8,7 +8,7 @@ from provisioner.core.report import StepEnded
 from provisioner.errors import PreflightError
 from provisioner.networks.bridge import CONFLIST
 from provisioner.resources.kubeadm import JOIN_MARKER
-from provisioner.transports.protocol import nobody
+from provisioner.transports.protocol import no_listener
 from tests.builders import CA, cluster
 from tests.fake.background import ETCD_DATA
 from tests.fake.cluster import FakeCluster
@@ -41,7 +41,7 @@ def of_another_cluster(world: World) -> None:
     """The control plane was rebuilt, its workers were not: their cluster is another."""
     world.scene.cluster = FakeCluster(life=7, ca=CA)
     del world.machines["cp1"]
-    world.grow(world.wished)
+    world.grow(world.desired)
     for machine in world.machines.values():
         machine.cluster = world.scene.cluster
 
@@ -94,7 +94,7 @@ def test_data_of_an_earlier_etcd_are_named_and_kept(world: World, begun: bool) -
 
 @pytest.mark.parametrize("killed_after", ["mark", "begin", "nothing"])
 def test_a_node_that_joins_again_loses_the_network_of_its_earlier_life(killed_after: str) -> None:
-    """Its part of the pods' network is another now; a bridge would keep its address, and no pod could start there."""
+    """Its pod CIDR is another now; a bridge would keep its address, and no pod could start there."""
     world = node_deleted()
     worker = world.machines["w1"]
     assert (worker.links, set(world.cluster.nodes)) == ({"cni0": "10.244.1.1/24"}, {"cp1", "w2"})
@@ -103,7 +103,7 @@ def test_a_node_that_joins_again_loses_the_network_of_its_earlier_life(killed_af
 
     def kill(name: str) -> None:
         if (world.transports["w1"].done or [""])[-1].startswith(f"{killed_after} "):
-            world.on_moment = nobody
+            world.on_moment = no_listener
             raise KeyboardInterrupt
 
     world.on_moment = kill
@@ -144,7 +144,7 @@ def test_workers_of_a_control_plane_that_is_made_again_with_its_ca_are_joined_as
 def test_a_control_plane_that_was_restored_from_a_backup_goes_on_with_its_workers(up: World) -> None:
     old = up.machines.pop("cp1")
     up.cluster.api = "down"
-    up.grow(up.wished)
+    up.grow(up.desired)
     for place in ("/etc/kubernetes", "/var/lib/etcd", "/var/lib/kubelet"):
         up.machines["cp1"].files |= {path: old.files[path] for path in old.below(place)}
     before = set(up.cluster.nodes)
@@ -165,7 +165,7 @@ def test_workers_that_come_back_to_it_by_themselves_are_not_reset() -> None:
 
 
 def test_a_reset_that_no_plan_has_shown_is_not_done(up: World) -> None:
-    """While the API server was silent nobody knew that the cluster has lost the node, whose certificate has expired."""
+    """While the API server was silent, no run knew that the cluster has lost the node with the expired certificate."""
     conf = up.machines["w1"].files["/etc/kubernetes/kubelet.conf"]
     conf.text = conf.text.replace("# life 1", "# life 0")
     del up.cluster.nodes["w1"]
@@ -175,8 +175,7 @@ def test_a_reset_that_no_plan_has_shown_is_not_done(up: World) -> None:
     outcome = applied(up)
     assert list(outcome.errors) == ["w1"]
     assert outcome.errors["w1"].message == (
-        "w1: kubeadm join, after a reset: the cluster has no such node: has turned out to be needed, "
-        "and is not in the plan"
+        "w1: kubeadm join, after a reset: the cluster has no such node: is needed now, but is not in the plan"
     )
     assert outcome.errors["w1"].hint
     assert (titles(up, "w1"), outcome.report.hosts["w1"].failed) == ([], 1)

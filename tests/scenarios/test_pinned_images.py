@@ -1,4 +1,4 @@
-"""Images from registries that a lock file knows by digest: every machine gets those, whatever their names lead to."""
+"""Images from registries, locked by digest: every machine gets those, whichever digest their names have now."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_without_digests_kubeadm_pulls_as_ever(world: World) -> None:
 def test_what_has_moved_at_the_registry_is_said(lock: VersionLock) -> None:
     moved = {**DIGESTS, "k8s.gcr.io/pause:3.2": "sha256:new", "k8s.gcr.io/etcd:3.4.13-0": ""}
     assert set(image_drift(lock, moved)) == {
-        "image k8s.gcr.io/etcd:3.4.13-0 is not there any more",
-        "image k8s.gcr.io/pause:3.2 is another one now (sha256:new)",
+        "image k8s.gcr.io/etcd:3.4.13-0 does not exist any more",
+        "image k8s.gcr.io/pause:3.2 has another digest now (sha256:new)",
     }
     assert image_drift(lock, DIGESTS) == ()
 
@@ -76,7 +76,7 @@ def test_another_digest_is_a_change_of_the_lock_file(world: World, lock: Version
 def test_a_repository_of_ones_own_is_not_what_was_locked(world: World, lock: VersionLock) -> None:
     elsewhere = world_of(runtime=SOURCES["runtime"], image_repository="mirror.example:5000/k8s")
     text = messages(elsewhere, image_digests=image_digests(lock))
-    assert "the versions' lock file has nothing for mirror.example:5000/k8s/coredns:1.7.0" in text
+    assert "the version lock file has nothing for mirror.example:5000/k8s/coredns:1.7.0" in text
     assert elsewhere.done() == {}
 
 

@@ -45,7 +45,7 @@ def test_a_cluster_comes_up_from_a_saved_plan(world: World, tmp_path: Path) -> N
 
 
 def test_a_further_worker_joins_from_a_saved_plan(up: World, tmp_path: Path) -> None:
-    up.grow(cluster(*up.wished.hosts, host("w3", "10.0.0.23", node_labels={"disk": "ssd"})))
+    up.grow(cluster(*up.desired.hosts, host("w3", "10.0.0.23", node_labels={"disk": "ssd"})))
     outcome = up.apply(saved(up, tmp_path))
     assert outcome.report.result == "ok"
     assert up.cluster.nodes["w3"].labels == {"disk": "ssd"}

@@ -1,4 +1,4 @@
-"""Whatever was asked for and whatever happened to the machines: apply does what the plan says, and nothing is left."""
+"""For any inventory and any change of the machines: apply does what the plan says, and nothing is left."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def inventories(draw: st.DrawFn) -> Cluster:
 
 def _host(draw: st.DrawFn, name: str, number: int) -> Any:
     arguments = draw(st.dictionaries(st.just("max-pods"), st.sampled_from(["50", "60"])))
-    wishes = {"node_labels": draw(labels), "node_taints": draw(taints), "kubelet_extra_args": arguments}
-    return host(name, f"10.0.0.{11 + number}", **wishes)
+    wants = {"node_labels": draw(labels), "node_taints": draw(taints), "kubelet_extra_args": arguments}
+    return host(name, f"10.0.0.{11 + number}", **wants)
 
 
 drifts_on = st.lists(st.tuples(st.sampled_from(sorted(DRIFTS)), st.integers(0, 3)), max_size=4)
@@ -91,7 +91,7 @@ def keeps_its_word(world: World) -> None:
 
 
 def diffs(steps: Sequence[Step]) -> dict[tuple[str, str], str]:
-    """What people agree to, by place; nobody has to agree to what a run does for itself."""
+    """The steps that need approval, by place; what a run does for itself needs none."""
     return {(step.host, step.key): step.change.diff for step in steps if not step.change.own}
 
 
@@ -102,7 +102,7 @@ def touched(before: Snapshot, after: Snapshot) -> set[str]:
 
 
 def undecided(plan: Plan) -> set[tuple[str, str]]:
-    """What waits to be known, and what stands behind it on its host in the same play."""
+    """What is not known yet, and what comes after it on its host in the same play."""
     found: set[tuple[str, str]] = set()
     for play in plan.plays:
         for name in {step.host for step in play.steps}:

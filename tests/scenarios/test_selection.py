@@ -26,7 +26,7 @@ def test_only_one_play_is_done_and_the_rest_is_told(drifted: World) -> None:
     assert drifted.done() == {"w1": [f"write {SYSCTL} 644"]}
     assert (outcome.report.result, outcome.report.changed, outcome.report.left_out) == ("ok", 1, 2)
     assert outcome.report.skipped == ("container runtime: 2 step(s) on w2 to do, left out by --only or --skip",)
-    assert words(outcome.report) == "1 step(s) done. 2 step(s) of plays that were not asked for are still to be done."
+    assert words(outcome.report) == "1 step(s) done. 2 step(s) of plays that were not selected are still to be done."
 
 
 def test_a_plan_says_the_same(drifted: World) -> None:
@@ -45,7 +45,7 @@ def test_a_play_whose_needs_are_left_out_is_refused(drifted: World) -> None:
         drifted.apply(skip="machine")
     (problem,) = error.value.problems
     assert str(problem) == (
-        "machine: 1 step(s) on w1 to do, and container runtime needs that\n"
+        "machine: 1 step(s) on w1 to do, and container runtime needs them\n"
         "    → Leave machine in, or leave out container-runtime too."
     )
     assert drifted.done() == {}
@@ -56,13 +56,13 @@ def test_needs_of_needs_count() -> None:
         World(cluster()).plan(only="workers, join-token, join-token-removed")
     found = {problem.where: problem.message.partition(", and ")[2] for problem in error.value.problems}
     assert found.keys() == {"machine", "container runtime", "kubernetes packages", "control plane"}
-    assert found["machine"] == "join token, workers need that"
+    assert found["machine"] == "join token, workers need them"
 
 
 def test_nothing_to_do_is_not_said_of_what_was_not_looked_at(drifted: World) -> None:
     outcome = drifted.apply(only="kubernetes packages")
     assert outcome.report.result == "ok"
-    assert words(outcome.report).startswith("Nothing to do in the plays that were asked for. 3 step(s)")
+    assert words(outcome.report).startswith("Nothing to do in the selected plays. 3 step(s)")
     assert drifted.done() == {}
 
 
@@ -93,7 +93,7 @@ def test_a_limit_that_leaves_out_the_leader_of_a_cluster_that_is_not_there_is_re
         assert (problem.rule, problem.where) == ("cluster-needed", "cp1")
         assert problem.message.endswith(" workers, join token removed, pod network, nodes need one")
         assert problem.hint == (
-            "Add cp1 to --limit; or prepare the machines alone: "
+            "Add cp1 to --limit; or only prepare the hosts: "
             "--only machine --only container-runtime --only kubernetes-packages."
         )
         assert world.done() == {}
@@ -107,7 +107,7 @@ def test_a_cluster_that_is_half_made_is_none_yet() -> None:
     world.machines["cp1"].trouble["--skip-token-print"] = 1
     assert list(world.apply().errors) == ["cp1"]
     world.machines["cp1"].trouble.clear()
-    with pytest.raises(PreflightError, match="needs steps that are left out"):
+    with pytest.raises(PreflightError, match="need steps that are left out"):
         world.apply(limit=frozenset({"w2"}))
     assert world.apply(limit=frozenset({"cp1", "w2"})).report.result == "ok"
     assert list(world.cluster.nodes) == ["cp1", "w2"]

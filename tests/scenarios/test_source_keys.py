@@ -19,7 +19,7 @@ def world() -> World:
     return world_of()
 
 
-def test_the_key_is_there_for_everybody_to_read(world: World) -> None:
+def test_the_key_is_readable_for_all_users(world: World) -> None:
     world.apply()
     key = world.machines["w1"].files["/etc/apt/keyrings/kubernetes.asc"]
     assert (key.mode, openpgp.read(key.text)[0].fingerprint) == ("644", FINGERPRINT)

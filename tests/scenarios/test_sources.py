@@ -69,7 +69,7 @@ def test_the_distributions_docker_makes_room_on_a_machine_that_is_no_node(world:
     outcome = world.apply()
     assert outcome.report.result == "ok"
     assert [step.change.summary for step in outcome.plan.steps if step.key.startswith("packages without")] == [
-        "remove containerd, docker.io, runc, which containerd.io cannot be beside"
+        "remove containerd, docker.io, runc (conflict with containerd.io)"
     ]
     assert not {"containerd", "docker.io", "runc"} & world.machines["w1"].packages.keys()
 
@@ -97,14 +97,14 @@ def messages(world: World, **changes: Any) -> str:
 
 
 def test_a_version_that_no_source_has(world: World) -> None:
-    wished = world_of(kubernetes_version="1.20.7", runtime={**SOURCES["runtime"], "version": "20.10.25"})
-    text = messages(wished)
+    desired = world_of(kubernetes_version="1.20.7", runtime={**SOURCES["runtime"], "version": "20.10.25"})
+    text = messages(desired)
     assert (
         f"cp1, w1, w2: {LEGACY}/ kubernetes-xenial has no kubeadm 1.20.7, kubectl 1.20.7, kubelet 1.20.7; "
         "it has kubeadm 1.20.2-00, 1.20.15-00, 1.19.16-00, 1.21.0-00"
     ) in text or "it has kubeadm 1.20.2-00, 1.20.15-00" in text
     assert "no docker-ce 20.10.25" in text
-    assert wished.done() == {}
+    assert desired.done() == {}
 
 
 def test_a_source_that_is_not_there(world: World) -> None:
@@ -149,7 +149,7 @@ def test_images_of_a_bundle_go_with_packages_of_a_repository() -> None:
 
 def test_a_worker_added_later_gets_what_the_others_have(world: World) -> None:
     world.apply()
-    world.grow(cluster(*world.wished.hosts, host("w3", "10.0.0.23"), **SOURCES))
+    world.grow(cluster(*world.desired.hosts, host("w3", "10.0.0.23"), **SOURCES))
     assert world.apply().report.result == "ok"
     assert world.machines["w3"].packages["kubelet"].version == "1.20.2-00"
     assert asked(world) == 8
@@ -201,8 +201,8 @@ def test_a_newer_kubernetes_with_containerd_from_dockers_repository() -> None:
     world.scene.repositories[f"{url}/v1.25/deb/ /"] = FakeRepository(KEY, f"{url}/v1.25/deb/Release.key", packages)
     assert world.apply().report.result == "ok"
     there = world.machines["w1"].packages
-    wished = {"kubelet": "1.25.4-1.1", "cri-tools": "1.25.0-1.1", "containerd.io": "2.2.0-2~debian.12~bookworm"}
-    assert {name: there[name].version for name in wished} == wished
+    desired = {"kubelet": "1.25.4-1.1", "cri-tools": "1.25.0-1.1", "containerd.io": "2.2.0-2~debian.12~bookworm"}
+    assert {name: there[name].version for name in desired} == desired
     assert "docker-ce" not in there
 
 
@@ -215,15 +215,15 @@ def test_a_machine_that_is_limited_away_is_not_asked(world: World) -> None:
 
 
 def test_a_bundle_has_one_runtime() -> None:
-    wished = World(cluster(runtime={"version": "20.10.23"}))
-    assert "the bundle has docker.io 20.10.24+dfsg1-1, and the inventory wants 20.10.23" in messages(wished)
+    desired = World(cluster(runtime={"version": "20.10.23"}))
+    assert "the bundle has docker.io 20.10.24+dfsg1-1, and the inventory wants 20.10.23" in messages(desired)
     assert World(cluster(runtime={"version": "20.10.24"})).plan().report.result == "changes"
 
 
 def test_a_saved_plan_allows_what_it_has_shown_and_not_another_version(world: World) -> None:
     agreed = world.plan().plan
     world.scene.repositories[f"{DOCKER}/debian bookworm"].packages["containerd.io"] = ("1.7.28-1",)
-    with pytest.raises(PreflightError, match="not any more as they were"):
+    with pytest.raises(PreflightError, match="have changed since the plan was made"):
         world.apply(agreed=agreed)
     world.scene.repositories[f"{DOCKER}/debian bookworm"].packages["containerd.io"] = ("1.7.27-1",)
     assert world.apply(agreed=agreed).report.result == "ok"

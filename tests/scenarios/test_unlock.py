@@ -1,4 +1,4 @@
-"""Looking at the lock of a cluster and taking it away."""
+"""Showing the run lock of a cluster and removing it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
 
 @pytest.fixture
 def held(world: World) -> World:
-    """Somebody has the lock."""
+    """Another run holds the lock."""
     world.transports["cp1"].run([lock.take(HOLDER)])
     return world
 
@@ -45,8 +45,8 @@ def unlocked(world: World, *, yes: bool = False, may_ask: bool = False) -> list[
     return [event.text for event in said if isinstance(event, Note)]
 
 
-def test_nobody_holds_it(world: World) -> None:
-    assert unlocked(world) == ["nobody holds the lock of this cluster"]
+def test_no_run_holds_it(world: World) -> None:
+    assert unlocked(world) == ["no run holds the run lock of this cluster"]
 
 
 def test_a_run_at_work_keeps_its_lock_and_is_named(held: World) -> None:
@@ -61,13 +61,13 @@ def test_a_run_at_work_keeps_its_lock_and_is_named(held: World) -> None:
 
 
 def test_with_yes_it_is_removed_all_the_same(held: World) -> None:
-    assert unlocked(held, yes=True)[-1] == "cp1: the lock is removed"
+    assert unlocked(held, yes=True)[-1] == "cp1: the run lock is removed"
     assert PATH not in held.machines["cp1"].files
 
 
 def test_a_dead_one_is_not_removed_unasked(held: World) -> None:
     held.pass_time(STALE_S + 1)
-    with pytest.raises(UsageError, match="nobody is there to be asked") as error:
+    with pytest.raises(UsageError, match="there is no terminal to ask on") as error:
         unlocked(held)
     assert "unlock --yes" in error.value.hint
     assert PATH in held.machines["cp1"].files
@@ -79,7 +79,7 @@ def test_a_dead_one_is_removed_when_that_is_agreed_to(
 ) -> None:
     monkeypatch.setattr("typer.confirm", lambda question: answer)
     held.pass_time(STALE_S + 1)
-    assert "silent for more than 60 s" in unlocked(held, may_ask=True)[0]
+    assert "no sign of life for more than 60 s" in unlocked(held, may_ask=True)[0]
     assert (PATH in held.machines["cp1"].files) is not answer
 
 
@@ -90,7 +90,7 @@ def test_a_run_of_this_machine_that_was_killed_is_known_for_it(held: World, tmp_
         unlocked(held)
     (note,) = held.heard
     assert isinstance(note, Note)
-    assert "a run of this machine that is not there any more" in note.text
+    assert "a run on this machine that is dead" in note.text
 
 
 def test_a_run_that_has_taken_it_meanwhile_keeps_it(held: World) -> None:
@@ -103,7 +103,7 @@ def test_a_run_that_has_taken_it_meanwhile_keeps_it(held: World) -> None:
             file.text = file.text.replace("run9", "run10")
 
     held.on_moment = taken
-    with pytest.raises(LockHeldError, match="has taken the lock meanwhile"):
+    with pytest.raises(LockHeldError, match="has taken the run lock meanwhile"):
         unlocked(held, yes=True)
     assert "run=run10" in held.machines["cp1"].read(PATH)
 
@@ -112,27 +112,25 @@ DAMAGED = ("", "run=\n", "run=run9\nrun=run9\n", "\x1b[2J\x00", "began=" + "9" *
 
 
 @pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
-def test_a_lock_that_nobody_can_read_is_shown_and_removed(held: World, text: str, tally: Tally) -> None:
+def test_a_lock_that_cannot_be_read_is_shown_and_removed(held: World, text: str, tally: Tally) -> None:
     tally("hostile inputs tried", 1)
     held.machines["cp1"].put(PATH, text)
     first, last = unlocked(held, yes=True)
-    assert first.startswith("cp1: somebody unknown (the lock cannot be read: it ")
+    assert first.startswith("cp1: an unknown run (the run lock cannot be read: it ")
     assert visible(first) == first
-    assert last == "cp1: the lock is removed"
+    assert last == "cp1: the run lock is removed"
     assert PATH not in held.machines["cp1"].files
 
 
 @pytest.mark.parametrize("how", ["damaged", "ahead of its clock"])
-def test_one_of_which_nobody_can_tell_whether_it_is_at_work_is_asked_about(
-    held: World, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
+def test_one_that_may_still_be_at_work_is_asked_about(held: World, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.setattr("typer.confirm", lambda question: True)
     file = held.machines["cp1"].files[PATH]
     if how == "damaged":
         file.text = "?"
     else:
         file.written_s += 3600
-    assert unlocked(held, may_ask=True)[-1] == "cp1: the lock is removed"
+    assert unlocked(held, may_ask=True)[-1] == "cp1: the run lock is removed"
 
 
 def test_one_that_was_given_back_meanwhile_is_gone_already(held: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +141,7 @@ def test_one_that_was_given_back_meanwhile_is_gone_already(held: World, monkeypa
         return True
 
     monkeypatch.setattr("typer.confirm", answered)
-    assert unlocked(held, may_ask=True)[-1] == "cp1: the lock is gone already"
+    assert unlocked(held, may_ask=True)[-1] == "cp1: the run lock is gone already"
 
 
 @pytest.mark.parametrize(("part", "doing"), [("echo free; fi\n)", "read"), ("echo removed", "removed")])

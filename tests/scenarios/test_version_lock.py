@@ -56,7 +56,7 @@ def test_it_comes_back_from_its_file(lock: VersionLock) -> None:
     assert VersionLock.model_validate_json(lock.model_dump_json()) == lock
 
 
-def test_a_run_follows_it_and_asks_nobody(world: World, lock: VersionLock) -> None:
+def test_a_run_follows_it_and_asks_no_server(world: World, lock: VersionLock) -> None:
     before = asked(world)
     world.scene.repositories[PLACE].packages["kubernetes-cni"] = ("1.2.0-00", "1.3.0-00")
     assert world.apply(pinned=answers(lock)).report.result == "ok"
@@ -86,10 +86,10 @@ def _other_hash(one: LockedProduct) -> LockedProduct:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"kubernetes_version": "1.20.15"}, "the versions' lock file has no kubeadm 1.20.15"),
+        ({"kubernetes_version": "1.20.15"}, "the version lock file has no kubeadm 1.20.15"),
         (
             {"package_source": {"type": "mirror", "url": "http://x", "fingerprint": FINGERPRINT}},
-            f"the versions' lock file is for packages of {PLACE}; the inventory wants http://x/v1.20/deb/",
+            f"the version lock file is for packages from {PLACE}; the inventory wants http://x/v1.20/deb/",
         ),
     ],
     ids=["another version", "another source"],
@@ -102,23 +102,23 @@ def test_an_inventory_that_has_moved_on(world: World, lock: VersionLock, setting
 
 def test_a_platform_that_it_does_not_know(world: World, lock: VersionLock) -> None:
     elsewhere = {("ubuntu noble amd64", product): answer for (_, product), answer in answers(lock).items()}
-    assert "the versions' lock file has nothing for debian bookworm amd64" in messages(world, pinned=elsewhere)
+    assert "the version lock file has nothing for debian bookworm amd64" in messages(world, pinned=elsewhere)
 
 
 def test_drift_names_what_the_sources_have_lost_or_exchanged(world: World, lock: VersionLock) -> None:
     assert drift(lock, looked(world)) == ()
     world.scene.repositories[PLACE].packages["kubelet"] = ("1.20.15-00",)
     view = looked(world)
-    assert drift(lock, view) == (f"{PLACE}: kubelet 1.20.2-00 is not there any more",)
+    assert drift(lock, view) == (f"{PLACE}: kubelet 1.20.2-00 does not exist any more",)
     lines = drift(lock, changed(view, answers={place: _exchanged(one) for place, one in view.observed.answers.items()}))
-    assert f"{PLACE}: kubeadm 1.20.2-00 is another file now (SHA-256 {'0' * 64})" in lines
+    assert f"{PLACE}: kubeadm 1.20.2-00 is a different file now (SHA-256 {'0' * 64})" in lines
 
 
 def _exchanged(answer: Answer) -> Answer:
     return replace(answer, offers=tuple(replace(offer, sha256="0" * 64) for offer in answer.offers))
 
 
-def test_changes_are_told_line_by_line(lock: VersionLock) -> None:
+def test_changes_are_shown_line_by_line(lock: VersionLock) -> None:
     after = lock.model_copy(update={"kubernetes_version": "1.20.3"})
     assert changes(lock, after) == ("Kubernetes: 1.20.2 -> 1.20.3",)
 

@@ -32,14 +32,14 @@ def fixing(resource: Resource, seen: str) -> Command:
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:
     path = tmp_path / "encryption" / "configuration.yaml"
-    wish = EncryptionKey(str(path))
-    assert run(wish.probe()) == ""
-    run(fixing(wish, ""))
+    want = EncryptionKey(str(path))
+    assert run(want.probe()) == ""
+    run(fixing(want, ""))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert run(wish.probe()).startswith("600 ")
+    assert run(want.probe()).startswith("600 ")
     first = path.read_text()
-    run(fixing(wish, ""))
+    run(fixing(want, ""))
     assert path.read_text() == first
 
 
@@ -69,15 +69,15 @@ def test_an_api_server_older_than_its_policy_is_told(tmp_path: Path) -> None:
     server.write_text("#!/bin/sh\necho here\nread line\n")
     server.chmod(0o755)
     policy.touch()
-    wish = ApiServerCurrent("audit-policy-file", str(policy))
-    assert run(wish.probe()) == ""
+    want = ApiServerCurrent("audit-policy-file", str(policy))
+    assert run(want.probe()) == ""
     argv = [str(server), "--v=2", f"--audit-policy-file={policy}"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()  # a process that has just begun has no command line for a moment
         os.utime(policy, (time.time() + 60,) * 2)
-        assert run(wish.probe()) == "running\nolder\n"
+        assert run(want.probe()) == "running\nolder\n"
         os.utime(policy, (time.time() - 60,) * 2)
-        assert run(wish.probe()) == "running\n"
+        assert run(want.probe()) == "running\n"
         process.communicate(b"\n")
-    assert run(wish.probe()) == ""
+    assert run(want.probe()) == ""

@@ -46,7 +46,7 @@ def test_each_target_is_heard_or_told_why_not(tmp_path: Path) -> None:
         "other": (False, "probe-w1 answered instead of probe-w2"),
         "late": (False, "nc: timed out"),
         "silent": (False, "no answer in 2 s"),
-        "proxy": (False, "somebody else answered instead of probe-w2"),
+        "proxy": (False, "another server answered instead of probe-w2"),
     }
     assert found["api"].ok
 
@@ -93,7 +93,7 @@ def measure(path: str, *words: str) -> dict[str, Answer]:
 def test_the_largest_packet_is_found(tmp_path: Path, pod: str) -> None:
     found = measure(f"{tmp_path}:/usr/bin:/bin", pod, "w1", "near", "w2", "far", "w3", "mute")
     assert found["w1"] == Answer("w1", True, "1500")
-    text = "of packets as large as the pod sends (1500 bytes) none arrive, of 1400 bytes they do"
+    text = "packets as large as the pod's MTU (1500 bytes) do not arrive, packets of 1400 bytes do"
     assert found["w2"] == Answer("w2", False, text)
     assert "w3" not in found
 
@@ -111,7 +111,7 @@ UNKNOWN = f"{SERVER}** server can't find a.example: NXDOMAIN\n\n** server can't 
 
 
 @pytest.mark.parametrize(
-    ("said", "wished", "ok", "text"),
+    ("said", "desired", "ok", "text"),
     [
         (ANSWERED, "", True, ""),
         (ANSWERED, "10.96.0.1", True, ""),
@@ -123,11 +123,11 @@ UNKNOWN = f"{SERVER}** server can't find a.example: NXDOMAIN\n\n** server can't 
         ("", "", False, "a.example: no answer in 8 s"),
     ],
 )
-def test_a_name_has_the_address_that_it_must_have(tmp_path: Path, said: str, wished: str, ok: bool, text: str) -> None:
+def test_a_name_has_the_address_that_it_must_have(tmp_path: Path, said: str, desired: str, ok: bool, text: str) -> None:
     (tmp_path / "nslookup").write_text(f'#!/bin/sh\ncat "{tmp_path}/said"\nexit 1\n')
     (tmp_path / "nslookup").chmod(0o755)
     (tmp_path / "said").write_text(said)
-    argv = ["/bin/sh", "-c", LOOK_UP, "sh", "dns", "a.example", wished]
+    argv = ["/bin/sh", "-c", LOOK_UP, "sh", "dns", "a.example", desired]
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=LONGEST_S, env=environment)
     assert heard(done.stdout)["dns"] == Answer("dns", ok, text.strip())

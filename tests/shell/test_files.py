@@ -29,21 +29,21 @@ def run(command: Command, before: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=LONGEST_S)
 
 
-def change(wish: Resource) -> Change | None:
+def change(want: Resource) -> Change | None:
     """What is to be done, as the machine tells."""
-    seen = run(wish.probe())
+    seen = run(want.probe())
     assert seen.returncode == 0, seen
-    return wish.diff(ok(seen.stdout), set())
+    return want.diff(ok(seen.stdout), set())
 
 
-def settle(wish: Resource) -> None:
+def settle(want: Resource) -> None:
     """Do it, and find nothing left."""
-    found = change(wish)
+    found = change(want)
     assert found
     for command in found.commands:
         done = run(command)
         assert done.returncode == 0, done
-    assert change(wish) is None
+    assert change(want) is None
 
 
 def mode(path: Path) -> int:
@@ -51,7 +51,7 @@ def mode(path: Path) -> int:
 
 
 def test_a_file_is_made_with_its_mode_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "new folder" / "file"
+    path = tmp_path / "new directory" / "file"
     settle(File(str(path), "text\n\n", mode=0o640, owner=OWNER))
     assert (path.read_text(), mode(path)) == ("text\n\n", 0o640)
     assert os.listdir(path.parent) == ["file"]
@@ -116,42 +116,42 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_half(tmp_path: Path) -> N
 
 def test_a_secret_is_compared_on_the_machine(tmp_path: Path) -> None:
     path = tmp_path / "secret"
-    wish = File(str(path), Secret("hunter2", "password"), mode=0o600, owner=OWNER)
-    settle(wish)
-    assert "hunter2" not in run(wish.probe()).stdout
+    want = File(str(path), Secret("hunter2", "password"), mode=0o600, owner=OWNER)
+    settle(want)
+    assert "hunter2" not in run(want.probe()).stdout
     path.write_text("hunter3")
-    settle(wish)
+    settle(want)
     assert path.read_text() == "hunter2"
 
 
 def test_a_mode_that_was_changed_is_corrected_without_writing(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    wish = File(str(path), "text", owner=OWNER)
-    settle(wish)
+    want = File(str(path), "text", owner=OWNER)
+    settle(want)
     before = path.stat().st_ino
     path.chmod(0o666)
-    settle(wish)
+    settle(want)
     assert (mode(path), path.stat().st_ino) == (0o644, before)
 
 
 def test_a_private_copy_is_its_user_s_alone(tmp_path: Path) -> None:
     source, copy = tmp_path / "admin.conf", tmp_path / "home" / ".kube" / "config"
     source.write_text("a key")
-    wish = PrivateCopy(str(source), str(copy), USER)
-    settle(wish)
+    want = PrivateCopy(str(source), str(copy), USER)
+    settle(want)
     assert (copy.read_text(), mode(copy), mode(copy.parent)) == ("a key", 0o600, 0o700)
     assert os.listdir(copy.parent) == ["config"]
     copy.chmod(0o644)
-    settle(wish)
+    settle(want)
     assert mode(copy) == 0o600
 
 
 def test_directories_and_what_may_not_be_there(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    settle(Directory(str(folder), mode=0o700, owner=OWNER))
+    directory = tmp_path / "directory"
+    settle(Directory(str(directory), mode=0o700, owner=OWNER))
     for name in ("kept", "a b", ".half.provisioner"):
-        (folder / name).touch()
-    settle(NothingElse(str(folder), ("kept",)))
-    assert os.listdir(folder) == ["kept"]
-    settle(Absent(str(folder / "kept")))
-    assert os.listdir(folder) == []
+        (directory / name).touch()
+    settle(NothingElse(str(directory), ("kept",)))
+    assert os.listdir(directory) == ["kept"]
+    settle(Absent(str(directory / "kept")))
+    assert os.listdir(directory) == []

@@ -17,7 +17,9 @@ from tests.builders import ok
 from tests.patience import LONGEST_S
 
 FORWARD = "net.ipv4.ip_forward"
-WISH = SysctlsAtBoot(((FORWARD, "1"), ("net.bridge.bridge-nf-call-iptables", "1")), "/etc/sysctl.d/99-provisioner.conf")
+DESIRED = SysctlsAtBoot(
+    ((FORWARD, "1"), ("net.bridge.bridge-nf-call-iptables", "1")), "/etc/sysctl.d/99-provisioner.conf"
+)
 
 
 def run(command: Command, root: Path) -> str:
@@ -39,7 +41,7 @@ def _below(text: str, root: Path) -> str:
 
 
 def change(root: Path) -> Change | None:
-    return WISH.diff(ok(run(WISH.probe(), root)), set())
+    return DESIRED.diff(ok(run(DESIRED.probe(), root)), set())
 
 
 @pytest.fixture
@@ -113,8 +115,8 @@ def test_a_file_of_a_package_is_hidden_by_a_copy(root: Path) -> None:
 
 def test_modes_are_narrowed_directories_first_and_links_are_left_alone(tmp_path: Path) -> None:
     manifests, pki = tmp_path / "manifests", tmp_path / "pki"
-    for folder in (manifests, pki):
-        folder.mkdir(mode=0o755)
+    for directory in (manifests, pki):
+        directory.mkdir(mode=0o755)
     (tmp_path / "admin.conf").touch(0o644)
     (tmp_path / "outside").mkdir(mode=0o700)
     open_file = pki / "ca.crt"
@@ -122,10 +124,10 @@ def test_modes_are_narrowed_directories_first_and_links_are_left_alone(tmp_path:
     open_file.chmod(0o666)
     manifests.chmod(0o777)
     (pki / "link.crt").symlink_to(tmp_path / "outside")
-    wish = Modes((str(tmp_path),))
-    listed = run(wish.probe(), tmp_path)
+    want = Modes((str(tmp_path),))
+    listed = run(want.probe(), tmp_path)
     user = f"{tmp_path.owner()}:{tmp_path.group()}"
-    found = wish.diff(ok(listed.replace(user, "root:root")), set())
+    found = want.diff(ok(listed.replace(user, "root:root")), set())
     assert found
     assert found.diff.replace(str(tmp_path), "") == (
         "-0777 root:root /manifests\n+0755 root:root /manifests\n"
@@ -133,7 +135,7 @@ def test_modes_are_narrowed_directories_first_and_links_are_left_alone(tmp_path:
     )
     for command in found.commands:
         run(Command(tuple(user.partition(":")[0] if word == "root" else word for word in command.argv)), tmp_path)
-    assert wish.diff(ok(run(wish.probe(), tmp_path).replace(user, "root:root")), set()) is None
+    assert want.diff(ok(run(want.probe(), tmp_path).replace(user, "root:root")), set()) is None
     assert shlex.join(found.commands[0].argv[-2:]) == f"{manifests} {open_file}"
 
 

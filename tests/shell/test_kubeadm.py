@@ -59,8 +59,8 @@ def run(machine: Path, command: Command) -> subprocess.CompletedProcess[str]:
     )
 
 
-def commands(wish: Init | Join, seen: str = "") -> tuple[Command, ...]:
-    change = wish.diff(ok(seen), set())
+def commands(want: Init | Join, seen: str = "") -> tuple[Command, ...]:
+    change = want.diff(ok(seen), set())
     assert change
     return change.commands
 
@@ -115,8 +115,8 @@ def test_data_of_an_etcd_that_we_did_not_begin_stay(machine: Path) -> None:
 
 
 def test_the_configuration_is_read_from_standard_input_and_no_file_has_it(machine: Path) -> None:
-    wish = Init("cp1", CONFIGURATION, "the.sock", skip_phases=("addon/coredns", "preflight"), flags=("--v=1",))
-    done = run(machine, commands(wish)[1])
+    want = Init("cp1", CONFIGURATION, "the.sock", skip_phases=("addon/coredns", "preflight"), flags=("--v=1",))
+    done = run(machine, commands(want)[1])
     assert done.returncode == 0, done
     assert log(machine) == [
         "kubeadm init --config /dev/stdin --skip-token-print --v=1 --skip-phases addon/coredns,preflight",
@@ -148,7 +148,7 @@ def test_a_node_that_has_lost_its_object_is_reset(machine: Path) -> None:
     [(False, False, ""), (True, False, "begun\n"), (True, True, "begun\n"), (False, True, "done\n")],
 )
 def test_how_far_it_is(machine: Path, begun: bool, conf: bool, answer: str) -> None:
-    for wish, path, file in (
+    for want, path, file in (
         (Init("x", CONFIGURATION, "x"), INIT_MARKER, "admin.conf"),
         (Join("x", CONFIGURATION, "x", present=True), JOIN_MARKER, "kubelet.conf"),
     ):
@@ -156,4 +156,4 @@ def test_how_far_it_is(machine: Path, begun: bool, conf: bool, answer: str) -> N
             marker(machine, path).touch()
         if conf:
             (machine / "kubernetes" / file).touch()
-        assert run(machine, wish.probe()).stdout == answer
+        assert run(machine, want.probe()).stdout == answer

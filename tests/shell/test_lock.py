@@ -19,12 +19,12 @@ from provisioner.core.report import Event
 from provisioner.engine import marks
 from provisioner.engine.holders import at_work
 from provisioner.engine.marks import is_over
-from provisioner.engine.run_lock import Lease, held
+from provisioner.engine.run_lock import RunLock, held
 from provisioner.errors import LockHeldError, UnreachableError
 from provisioner.transports.protocol import Transport
 from provisioner.world import lock
 from tests.patience import LONGEST_S
-from tests.shell.planes import OURS, THEIRS, Here, known, lease, quiet
+from tests.shell.control_planes import OURS, THEIRS, Here, known, quiet, run_lock
 
 LONG_S = 60
 
@@ -36,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
 
 
 def test_the_lock_says_who_works_and_is_gone_afterwards(here: Here) -> None:
-    with lease(here, OURS) as ours:
+    with run_lock(here, OURS) as ours:
         ours.check()
         assert known(here.holder()) == OURS
         assert {path.name: path.stat().st_mode & 0o777 for path in here.directory.iterdir()} == {
@@ -47,9 +47,9 @@ def test_the_lock_says_who_works_and_is_gone_afterwards(here: Here) -> None:
 
 
 def test_a_second_run_is_refused_and_told_who_is_there(here: Here) -> None:
-    with lease(here, OURS):
+    with run_lock(here, OURS):
         with pytest.raises(LockHeldError, match=r"anna on laptop \(apply\), since .*, last sign of life") as error:
-            lease(here, THEIRS).__enter__()
+            run_lock(here, THEIRS).__enter__()
         assert "provisioner unlock" in error.value.hint
         assert known(here.holder()) == OURS
 
@@ -59,7 +59,7 @@ def test_of_many_that_come_at_once_one_gets_it(here: Here) -> None:
 
     def come(number: int) -> None:
         try:
-            lease(here, replace(OURS, run=f"run{number}")).__enter__()
+            run_lock(here, replace(OURS, run=f"run{number}")).__enter__()
             taken.append(number)
         except LockHeldError:
             refused.append(number)
@@ -73,18 +73,18 @@ def test_of_many_that_come_at_once_one_gets_it(here: Here) -> None:
 
 
 def test_a_silent_run_is_taken_over_after_its_deadline(here: Here) -> None:
-    lease(here, OURS).__enter__()
+    run_lock(here, OURS).__enter__()
     here.age(lock.STALE_S - 2)
     with pytest.raises(LockHeldError):
-        lease(here, THEIRS).__enter__()
+        run_lock(here, THEIRS).__enter__()
     here.age(lock.STALE_S + 2)
-    with lease(here, THEIRS):
+    with run_lock(here, THEIRS):
         assert known(here.holder()) == THEIRS
 
 
 def test_a_run_that_is_known_to_be_dead_is_taken_over_at_once(here: Here) -> None:
-    lease(here, OURS).__enter__()
-    with lease(here, THEIRS, "run1"):
+    run_lock(here, OURS).__enter__()
+    with run_lock(here, THEIRS, "run1"):
         assert known(here.holder()) == THEIRS
 
 
@@ -99,23 +99,23 @@ def test_ctrl_c_while_it_is_taken_leaves_no_lock(here: Here, monkeypatch: pytest
 
     monkeypatch.setattr(here, "_one", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        lease(here, OURS).__enter__()
+        run_lock(here, OURS).__enter__()
     assert not here.path.exists()
 
 
 def test_what_another_run_holds_is_not_given_back(here: Here) -> None:
-    with lease(here, OURS):
+    with run_lock(here, OURS):
         here.age(lock.STALE_S + 2)
-        lease(here, THEIRS).__enter__()
+        run_lock(here, THEIRS).__enter__()
     assert known(here.holder()) == THEIRS
 
 
 def test_on_several_control_planes_it_is_all_or_none(here: Here, tmp_path: Path) -> None:
     other = Here(tmp_path / "other")
-    lease(other, THEIRS).__enter__()
+    run_lock(other, THEIRS).__enter__()
     both = {"cp1": cast(Transport, here), "cp2": cast(Transport, other)}
     with pytest.raises(LockHeldError):
-        Lease(both, OURS, lambda run: False, quiet).__enter__()
+        RunLock(both, OURS, lambda run: False, quiet).__enter__()
     assert not here.path.exists()
 
 
@@ -126,10 +126,10 @@ def fast(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PROVISIONER_STATE_DIR", str(tmp_path / "state"))
 
 
-def eventually(lease: Lease) -> None:
+def eventually(run_lock: RunLock) -> None:
     until = time.monotonic() + LONGEST_S
     while time.monotonic() < until:
-        lease.check()
+        run_lock.check()
         time.sleep(0.01)
 
 

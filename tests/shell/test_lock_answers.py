@@ -19,14 +19,14 @@ from provisioner.core.untrusted import visible
 from provisioner.engine import marks
 from provisioner.engine import run_lock as leases
 from provisioner.engine.holders import described, is_alive, judged
-from provisioner.engine.run_lock import Lease, asked
+from provisioner.engine.run_lock import RunLock, asked
 from provisioner.errors import LockHeldError, StepError, UnreachableError, UsageError
 from provisioner.transports.protocol import Transport
 from provisioner.world import lock
 from provisioner.world.lock import Holder, Word
 from tests.conftest import Tally
 from tests.patience import LONGEST_S
-from tests.shell.planes import OURS, THEIRS, Here, known, lease, quiet
+from tests.shell.control_planes import OURS, THEIRS, Here, known, quiet, run_lock
 
 
 @pytest.fixture
@@ -39,22 +39,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
 
 def without(here: Here, program: str) -> None:
     """A machine that lacks a program."""
-    folder = here.directory.parent / "programs"
-    folder.mkdir()
+    directory = here.directory.parent / "programs"
+    directory.mkdir()
     for place in ("/bin", "/usr/bin"):
         for found in Path(place).iterdir():
-            if found.name != program and not (folder / found.name).is_symlink():
-                (folder / found.name).symlink_to(found)
-    here.environment["PATH"] = str(folder)
+            if found.name != program and not (directory / found.name).is_symlink():
+                (directory / found.name).symlink_to(found)
+    here.environment["PATH"] = str(directory)
 
 
 def failing(here: Here, program: str, says: str) -> None:
     """A machine on which a program fails."""
-    folder = here.directory.parent / "failing"
-    folder.mkdir(exist_ok=True)
-    (folder / program).write_text(f"#!/bin/sh\necho '{program}: {says}' >&2\nexit 1\n")
-    (folder / program).chmod(0o755)
-    here.environment["PATH"] = f"{folder}:{os.environ['PATH']}"
+    directory = here.directory.parent / "failing"
+    directory.mkdir(exist_ok=True)
+    (directory / program).write_text(f"#!/bin/sh\necho '{program}: {says}' >&2\nexit 1\n")
+    (directory / program).chmod(0o755)
+    here.environment["PATH"] = f"{directory}:{os.environ['PATH']}"
 
 
 def no_directory(here: Here) -> None:
@@ -83,7 +83,7 @@ def test_a_lock_that_could_not_be_taken_is_nobody_s(here: Here, what: str) -> No
     damage, said = BROKEN[what]
     damage(here)
     with pytest.raises(StepError, match="cp1: the run lock could not be taken") as error:
-        lease(here, OURS).__enter__()
+        run_lock(here, OURS).__enter__()
     assert said in error.value.details
     assert "Nothing was changed by this run." in error.value.details
     for command in ("df -h", "dmesg", "command -v flock"):
@@ -103,13 +103,13 @@ def test_whatever_else_a_machine_says_the_lock_is_not_ours(
     tally("hostile inputs tried", 1)
     monkeypatch.setattr(here, "_one", lambda command: Result(0, answer))
     with pytest.raises(StepError, match="could not be taken") as error:
-        lease(here, OURS).__enter__()
+        run_lock(here, OURS).__enter__()
     assert visible(error.value.details) == error.value.details
 
 
 def test_what_is_not_renewed_stops_the_run_before_its_next_change(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that has become read-only: others may soon take this run to be dead."""
-    with lease(here, OURS) as ours:
+    with run_lock(here, OURS) as ours:
         failing(here, "touch", "Read-only file system")
         monkeypatch.setattr(lock, "STALE_S", -1)
         with pytest.raises(StepError, match="cp1: the run lock could not be renewed") as error:
@@ -119,23 +119,23 @@ def test_what_is_not_renewed_stops_the_run_before_its_next_change(here: Here, mo
 
 def test_what_is_not_given_back_is_told(here: Here) -> None:
     said: list[Event] = []
-    with lease(here, OURS, listen=said.append):
+    with run_lock(here, OURS, listen=said.append):
         failing(here, "rm", "Read-only file system")
     (event,) = said
     assert isinstance(event, Found)
-    assert event.problem.message == "cp1: the run lock could not be given back: rm: Read-only file system"
+    assert event.problem.message == "cp1: the run lock could not be released: rm: Read-only file system"
     assert "free 60 s after" in event.problem.hint
 
 
 def test_when_one_of_several_cannot_take_it_the_others_are_given_back(here: Here, tmp_path: Path) -> None:
     broken, kept = Here(tmp_path / "broken"), Here(tmp_path / "kept")
     broken.directory.touch()
-    planes = {"cp3": cast(Transport, broken), "cp2": cast(Transport, kept), "cp1": cast(Transport, here)}
+    control_planes = {"cp3": cast(Transport, broken), "cp2": cast(Transport, kept), "cp1": cast(Transport, here)}
     failing(kept, "rm", r"Input/output error\033[31m")
     with pytest.raises(StepError, match="cp3: the run lock could not be taken") as error:
-        Lease(planes, OURS, lambda run: False, quiet).__enter__()
-    assert "The run lock was given back on cp1.\n" in error.value.details
-    assert "cp2: the run lock could not be given back: rm: Input/output error\\x1b[31m\n" in error.value.details
+        RunLock(control_planes, OURS, lambda run: False, quiet).__enter__()
+    assert "The run lock was released on cp1.\n" in error.value.details
+    assert "cp2: the run lock could not be released: rm: Input/output error\\x1b[31m\n" in error.value.details
     assert not here.path.exists()
 
 
@@ -155,9 +155,9 @@ def test_of_two_that_begin_at_different_ends_one_gets_all(here: Here, tmp_path: 
 
     def come(holder: Holder, names: tuple[str, ...]) -> None:
         places = {"cp1": here.directory, "cp2": other.directory}
-        planes = {name: cast(Transport, Pausing(places[name])) for name in names}
+        control_planes = {name: cast(Transport, Pausing(places[name])) for name in names}
         try:
-            Lease(planes, holder, lambda run: False, quiet).__enter__()
+            RunLock(control_planes, holder, lambda run: False, quiet).__enter__()
             ended[holder.run] = "has it"
         except LockHeldError as error:
             ended[holder.run] = error.message
@@ -172,7 +172,7 @@ def test_of_two_that_begin_at_different_ends_one_gets_all(here: Here, tmp_path: 
         thread.join()
     (has_it,) = (run for run, end in ended.items() if end == "has it")
     (message,) = (end for end in ended.values() if end != "has it")
-    assert message.startswith(f"another run works on this cluster: {'anna' if has_it == 'run1' else 'ben'}")
+    assert message.startswith(f"another run is at work on this cluster: {'anna' if has_it == 'run1' else 'ben'}")
     assert here.holder().run == other.holder().run == has_it
 
 
@@ -225,11 +225,11 @@ def test_a_lock_that_nobody_can_read_is_shown_and_keeps_others_away(damaged: Her
     assert holder.run == ""
     assert not is_alive(holder)
     text = f"{described(holder)}: {judged(holder)}"
-    assert text.startswith("somebody unknown (the lock cannot be read: it ")
+    assert text.startswith("an unknown run (the run lock cannot be read: it ")
     assert visible(text) == text
     assert "\n" not in text
-    with pytest.raises(LockHeldError, match="another run works on this cluster: somebody unknown"):
-        lease(damaged, OURS, "").__enter__()
+    with pytest.raises(LockHeldError, match="another run is at work on this cluster: an unknown run"):
+        run_lock(damaged, OURS, "").__enter__()
 
 
 def test_a_lock_that_nobody_can_read_is_removed_when_that_is_asked_for(damaged: Here) -> None:
@@ -241,7 +241,7 @@ def test_a_lock_that_nobody_can_read_is_removed_when_that_is_asked_for(damaged: 
 def test_a_lock_that_nobody_can_read_is_taken_over_when_it_is_old(damaged: Here) -> None:
     moment = time.time() - lock.STALE_S - 2
     os.utime(damaged.path, (moment, moment), follow_symlinks=False)
-    with lease(damaged, OURS):
+    with run_lock(damaged, OURS):
         assert known(damaged.holder()) == OURS
 
 
@@ -254,29 +254,29 @@ def test_what_somebody_has_put_into_a_directory_in_its_place_stays(here: Here) -
 
 
 def test_names_are_one_line_whatever_they_are(here: Here) -> None:
-    """A user's name comes from the environment, and a record from whoever could write it."""
+    """A user's name comes from the environment, and a record from any user who could write it."""
     odd = Holder("run3", "an\nrun=run9\x1b[2J", "l" * 300, "apply", 1_800_000_000)
-    with lease(here, odd):
+    with run_lock(here, odd):
         told = here.holder()
     assert (told.run, told.owner, told.machine) == ("run3", r"an\nrun=run9\x1b[2J", "l" * 64)
 
 
 def test_a_lock_from_the_future_is_said_and_free_a_minute_later(here: Here) -> None:
-    lease(here, OURS).__enter__()
+    run_lock(here, OURS).__enter__()
     here.age(-7200)
-    assert "ahead of that machine's clock (was it set back?)" in described(here.holder())
+    assert "ahead of that host's clock (was it set back?)" in described(here.holder())
     assert not is_alive(here.holder())
-    with pytest.raises(LockHeldError, match="ahead of that machine's clock") as error:
-        lease(here, THEIRS).__enter__()
+    with pytest.raises(LockHeldError, match="ahead of that host's clock") as error:
+        run_lock(here, THEIRS).__enter__()
     assert "is set to now" in error.value.details
     assert 0 <= here.holder().age_s <= lock.STALE_S
     here.age(lock.STALE_S + 2)
-    with lease(here, THEIRS):
+    with run_lock(here, THEIRS):
         assert known(here.holder()) == THEIRS
 
 
 def test_a_run_that_is_alive_keeps_its_lock_when_a_clock_is_set_back(here: Here) -> None:
-    with lease(here, OURS) as ours:
+    with run_lock(here, OURS) as ours:
         here.age(-7200)
         ours._renew()
         assert 0 <= here.holder().age_s <= 5
@@ -293,7 +293,7 @@ def test_after_a_sleep_of_this_machine_the_lock_is_renewed_before_anything_else(
         return 1000.0 + slept_s
 
     monkeypatch.setattr(time, "clock_gettime", read)
-    with lease(here, OURS) as ours:
+    with run_lock(here, OURS) as ours:
         here.age(45)
         ours.check()
         assert here.holder().age_s >= 45, "it was renewed a moment ago, for all we know"
@@ -304,7 +304,7 @@ def test_after_a_sleep_of_this_machine_the_lock_is_renewed_before_anything_else(
 
 
 def test_a_run_that_slept_while_another_took_the_lock_stops(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    with lease(here, OURS) as ours:
+    with run_lock(here, OURS) as ours:
         here.path.write_text(RECORD)
         monkeypatch.setattr(leases, "now_s", lambda: time.clock_gettime(time.CLOCK_MONOTONIC) + 1e6)
         with pytest.raises(LockHeldError, match="taken over by ben on tower"):
@@ -328,7 +328,7 @@ def test_a_sign_of_life_that_hangs_does_not_keep_a_run_from_its_end(
 
     monkeypatch.setattr(here, "_one", hanging)
     monkeypatch.setattr(here, "close", cut.set)
-    with lease(here, OURS) as ours, ours.beating():
+    with run_lock(here, OURS) as ours, ours.beating():
         assert hangs.wait(LONGEST_S)
     assert not here.path.exists()
 
@@ -342,7 +342,7 @@ def test_marks_that_vanish_while_they_are_looked_through_are_no_error(here: Here
 
 def test_a_mark_that_cannot_be_made_says_where_and_what_to_do(here: Here) -> None:
     marks.directory().parent.touch()
-    with pytest.raises(UsageError, match="the mark of this run cannot be made") as error, marks.marked("run1"):
+    with pytest.raises(UsageError, match="the mark of this run cannot be created") as error, marks.marked("run1"):
         raise AssertionError("the run goes on")
     assert "PROVISIONER_STATE_DIR" in error.value.hint
 

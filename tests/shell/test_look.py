@@ -124,7 +124,7 @@ def test_no_file_and_no_process_begins_another_part(text: str, plane: Machine, t
     assert set(sections(seen.stdout)) == honest
     assert "evil" not in cluster(plane_without(plane)).nodes
     assert read_state(seen).packages == {"kubelet": "1.20.2"}
-    assert read_state(seen).programs == {}
+    assert read_state(seen).binaries == {}
     assert read_state(seen).network is None
     tally("hostile inputs tried", 7)
 

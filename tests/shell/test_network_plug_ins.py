@@ -18,9 +18,9 @@ READY = DaemonSetReady("kube-system", "net", "app=net", ("cp1", "w1"), deadline_
 # Answers to the three questions that are asked: of the set, of its pods, and what they wait for.
 KUBECTL = """#!/bin/sh
 case "$*" in
-  *"get daemonset"*) cat {folder}/set ;;
-  *restartCount*) cat {folder}/waiting ;;
-  *) cat {folder}/pods ;;
+  *"get daemonset"*) cat {directory}/set ;;
+  *restartCount*) cat {directory}/waiting ;;
+  *) cat {directory}/pods ;;
 esac
 """
 
@@ -30,26 +30,26 @@ def told(tmp_path: Path) -> Path:
     """What kubectl says, in files."""
     for name in ("set", "pods", "waiting"):
         (tmp_path / name).write_text("")
-    program(tmp_path, "kubectl", KUBECTL.format(folder=tmp_path))
+    program(tmp_path, "kubectl", KUBECTL.format(directory=tmp_path))
     return tmp_path
 
 
-def program(folder: Path, name: str, text: str) -> None:
-    (folder / name).write_text(text)
-    (folder / name).chmod(0o755)
+def program(directory: Path, name: str, text: str) -> None:
+    (directory / name).write_text(text)
+    (directory / name).chmod(0o755)
 
 
-def run(folder: Path, command: Command) -> subprocess.CompletedProcess[str]:
-    path = f"{folder}:/usr/bin:/bin"
+def run(directory: Path, command: Command) -> subprocess.CompletedProcess[str]:
+    path = f"{directory}:/usr/bin:/bin"
     return subprocess.run(
         command.argv, capture_output=True, text=True, check=False, timeout=LONGEST_S, env={"PATH": path}
     )
 
 
-def wait(folder: Path) -> subprocess.CompletedProcess[str]:
+def wait(directory: Path) -> subprocess.CompletedProcess[str]:
     change = READY.diff(ok(" w1"), set())
     assert change
-    return run(folder, change.commands[0])
+    return run(directory, change.commands[0])
 
 
 @pytest.mark.parametrize(

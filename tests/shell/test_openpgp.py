@@ -26,8 +26,8 @@ from tests.shell.mutations import mutated, mutated_text
 
 FILES = tuple(
     path
-    for folder in ("sources", "sources/openpgp")
-    for path in sorted((TESTS / "cases" / folder).iterdir())
+    for directory in ("sources", "sources/openpgp")
+    for path in sorted((TESTS / "cases" / directory).iterdir())
     if path.suffix in (".asc", ".gpg")
 )
 CORPUS = tuple(path.read_bytes() for path in FILES)

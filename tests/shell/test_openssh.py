@@ -81,10 +81,10 @@ def test_verify_and_ssh_go_the_same_way(tmp_path: Path) -> None:
 
 
 def test_the_user_s_configuration_is_read_as_ssh_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / ".ssh"
-    folder.mkdir()
+    directory = tmp_path / ".ssh"
+    directory.mkdir()
     (tmp_path / "more").write_text("Host web*\n  HostName %h.example\n  User ops\n")
-    (folder / "config").write_text(
+    (directory / "config").write_text(
         f"Include {tmp_path}/more\n"
         f"Match originalhost web1 exec \"test %h = web1.example && echo ran >>'{tmp_path}/ran'\"\n"
         "  Port 2222\n"

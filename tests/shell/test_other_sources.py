@@ -34,13 +34,13 @@ def do(etc: Path, command: Command) -> str:
 
 def cleaned(etc: Path) -> Change | None:
     """Look, do what is to be done, and look again: nothing is left."""
-    wish = OtherSources(
+    want = OtherSources(
         "kubernetes", "/etc/apt/sources.list.d/kubernetes.sources", ("apt.kubernetes.io", "pkgs.k8s.io/core:")
     )
-    change = wish.diff(ok(do(etc, wish.probe()).replace(str(etc), "/etc/apt")), set())
+    change = want.diff(ok(do(etc, want.probe()).replace(str(etc), "/etc/apt")), set())
     for command in change.commands if change else ():
         do(etc, command)
-    assert do(etc, wish.probe()) == ""
+    assert do(etc, want.probe()) == ""
     assert (etc / "sources.list.d" / "kubernetes.sources").read_text() == STANZA
     return change
 

@@ -25,7 +25,7 @@ def test_one_waits_for_the_other_and_is_told_for_whom(tmp_path: Path) -> None:
     said: list[str] = []
     with turn.taken(argv(tmp_path, "anna on laptop"), said.append):
         late = turn.taken(argv(tmp_path, "ben on tower", wait_s=1), said.append)
-        with pytest.raises(turn.BusyError, match="verification of this cluster by anna on laptop is at work"), late:
+        with pytest.raises(turn.BusyError, match="verification of this cluster by anna on laptop is running"), late:
             pytest.fail("both at once")
         assert said == ["another verification of this cluster by anna on laptop to end"]
     with turn.taken(argv(tmp_path, "ben on tower"), said.append):

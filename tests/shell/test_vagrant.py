@@ -50,31 +50,31 @@ Fake = Callable[[str], Cluster]
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     """A Vagrant that does what the cases of a shell's `case` say, and the inventory beside its Vagrantfile."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
+    directory = tmp_path / "bin"
+    directory.mkdir()
     (tmp_path / "inventory.yaml").write_text(INVENTORY)
     (tmp_path / "Vagrantfile").touch()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
     monkeypatch.delenv("VAGRANT_DEFAULT_PROVIDER", raising=False)
     monkeypatch.setattr(checks, "VIRTUALBOX_RANGES", tmp_path / "networks.conf")
 
     def made(cases: str) -> Cluster:
         for name, text in (("vagrant", f'case "$1" in\n{cases}\n*) exit 9 ;;\nesac\n'), ("VBoxManage", "")):
-            (folder / name).write_text(f"#!/bin/sh\n{text}")
-            (folder / name).chmod(0o755)
+            (directory / name).write_text(f"#!/bin/sh\n{text}")
+            (directory / name).chmod(0o755)
         return load(tmp_path / "inventory.yaml")
 
     return made
 
 
-def begin(folder: Path, machine: str, *, id_: str = "one", key: str = "AAAA", port: int = 2222) -> None:
+def begin(directory: Path, machine: str, *, id_: str = "one", key: str = "AAAA", port: int = 2222) -> None:
     """A machine is running."""
-    made = folder / ".vagrant" / "machines" / machine / "virtualbox"
+    made = directory / ".vagrant" / "machines" / machine / "virtualbox"
     made.mkdir(parents=True, exist_ok=True)
     (made / "id").write_text(id_)
-    (folder / f"state-{machine}").write_text("running")
-    (folder / f"port-{machine}").write_text(str(port))
-    (folder / f"key-{machine}").write_text(f"Welcome!\r\nssh-ed25519 {key} root@{machine}\r\n")
+    (directory / f"state-{machine}").write_text("running")
+    (directory / f"port-{machine}").write_text(str(port))
+    (directory / f"key-{machine}").write_text(f"Welcome!\r\nssh-ed25519 {key} root@{machine}\r\n")
 
 
 def environment(cluster: Cluster) -> Environment:
@@ -96,7 +96,7 @@ def test_machines_are_found_where_vagrant_says(fake: Fake, tmp_path: Path) -> No
     assert known.read_text() == "[127.0.0.1]:2222 ssh-ed25519 AAAA\n[127.0.0.1]:2200 ssh-ed25519 BBBB\n"
 
 
-def test_keys_are_learnt_once_and_again_when_a_machine_was_made_anew(fake: Fake, tmp_path: Path) -> None:
+def test_keys_are_learnt_once_and_again_when_a_machine_was_recreated(fake: Fake, tmp_path: Path) -> None:
     cluster, told = fake(STATUS + CONFIG), list[Event]()
     begin(tmp_path, "cp1")
     begin(tmp_path, "w1", port=2200, key="BBBB")
@@ -109,7 +109,7 @@ def test_keys_are_learnt_once_and_again_when_a_machine_was_made_anew(fake: Fake,
     known = access.located(cluster, told.append).settings.ssh.known_hosts
     assert known
     assert known.read_text().splitlines()[1] == "[127.0.0.1]:2201 ssh-ed25519 CCCC"
-    assert told == [Note("w1 was made anew; its new host key is learnt from Vagrant")]
+    assert told == [Note("w1 was recreated; its new host key is learnt from Vagrant")]
 
 
 def test_a_machine_that_does_not_run_does_not_hide_the_others(fake: Fake, tmp_path: Path) -> None:
@@ -131,12 +131,12 @@ def refused(fake: Fake, cases: str) -> ProvisionerError:
 
 
 def test_nothing_runs(fake: Fake) -> None:
-    assert "no machine of Vagrant's is running" in refused(fake, STATUS + CONFIG).message
+    assert "no Vagrant machine is running" in refused(fake, STATUS + CONFIG).message
 
 
 def test_an_empty_answer_is_no_answer(fake: Fake) -> None:
-    assert "does not tell how machines are reached" in refused(fake, "ssh-config) exit 0 ;;").message
-    with pytest.raises(StepError, match="tells of no machine"):
+    assert "does not report how machines are reached" in refused(fake, "ssh-config) exit 0 ;;").message
+    with pytest.raises(StepError, match="reports no machine"):
         program.states(environment(fake("status) exit 0 ;;")))
 
 
@@ -144,10 +144,10 @@ def test_a_key_that_cannot_be_learnt_is_said(fake: Fake, tmp_path: Path) -> None
     for name in ("cp1", "w1"):
         begin(tmp_path, name)
         (tmp_path / f"key-{name}").write_text("")
-    assert "nothing came back" in refused(fake, STATUS + CONFIG).message
+    assert "no output" in refused(fake, STATUS + CONFIG).message
     for name in ("cp1", "w1"):
         (tmp_path / f"key-{name}").write_text("cat: no such file\n")
-    assert "its host key cannot be learnt" in refused(fake, STATUS + CONFIG).message
+    assert "its host key cannot be read" in refused(fake, STATUS + CONFIG).message
 
 
 def test_what_came_up_stays_and_is_named(fake: Fake, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_what_came_up_stays_and_is_named(fake: Fake, tmp_path: Path) -> None:
     told: list[Event] = []
     with pytest.raises(UnreachableError) as caught:
         driver.up(fake(STATUS + cases), told.append)
-    assert caught.value.message == "vagrant up: a machine never got to SSH (cp1 up and kept; not up: w1)"
+    assert caught.value.message == "vagrant up: a machine cannot be reached over SSH (cp1 up and kept; not up: w1)"
     assert "Timed out while waiting" in caught.value.details
     assert Waiting("vagrant", "cp1: Booting VM...") in told
 
@@ -168,7 +168,7 @@ def test_a_second_up_only_looks(fake: Fake, tmp_path: Path) -> None:
 
 def test_a_failed_call_is_explained(fake: Fake) -> None:
     cluster = fake(f"halt) cat {SAID}/busy.txt >&2; exit 1 ;;\ndestroy) echo odd >&2; exit 1 ;;")
-    with pytest.raises(ProvisionerError, match="another Vagrant works") as caught:
+    with pytest.raises(ProvisionerError, match="another Vagrant process works") as caught:
         driver.halt(cluster, ignore)
     assert caught.value.exit_code == 7
     with pytest.raises(StepError, match="vagrant destroy: Vagrant failed") as other:
@@ -207,7 +207,7 @@ def test_other_machines_than_the_inventorys_are_refused(fake: Fake) -> None:
     ("provider", "cases", "message"),
     [
         ("virtualbox", '--version) echo "Vagrant 2.2.6" ;;', "Vagrant 2.2.6 is too old"),
-        ("virtualbox", "--version) echo Segmentation fault ;;", "does not tell its version"),
+        ("virtualbox", "--version) echo Segmentation fault ;;", "does not report its version"),
         ("libvirt", '--version) echo "Vagrant 2.3.4" ;;\nplugin) ;;', "Vagrant lacks vagrant-libvirt"),
         ("parallels", '--version) echo "Vagrant 2.4.0" ;;\nplugin) ;;', "Vagrant lacks vagrant-parallels"),
     ],
@@ -225,7 +225,7 @@ def test_before_anything_is_started(
 def test_virtualbox_is_missing(fake: Fake, tmp_path: Path) -> None:
     cluster = fake(STATUS)
     (tmp_path / "bin" / "VBoxManage").unlink()
-    with pytest.raises(LabError, match="there is no VBoxManage"):
+    with pytest.raises(LabError, match="VBoxManage is missing"):
         driver.prepare(cluster, ignore)
 
 

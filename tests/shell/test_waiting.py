@@ -49,9 +49,9 @@ def test_after_the_deadline_the_last_answer_is_told() -> None:
     assert seconds_out(done.stderr) == "not yet, friend\ngave up after N s of waiting until it is so\n"
 
 
-def waiting(wish: Resource, seen: str = "") -> Command:
+def waiting(want: Resource, seen: str = "") -> Command:
     """The command of a change that waits."""
-    change = wish.diff(ok(seen), set())
+    change = want.diff(ok(seen), set())
     assert change
     return next(command for command in change.commands if "waiting until" in " ".join(command.argv))
 
@@ -85,8 +85,8 @@ WAITS: dict[str, tuple[Resource, str, str]] = {
 
 @pytest.mark.parametrize("name", WAITS)
 def test_each_wait_of_ours(name: str, kubectl: Path) -> None:
-    wish, answers, what = WAITS[name]
-    command = waiting(wish)
+    want, answers, what = WAITS[name]
+    command = waiting(want)
     (kubectl / "answers").write_text(answers)
     stdin = command.stdin.reveal() if isinstance(command.stdin, Secret) else ""
     done = said(command.argv[2], *command.argv[4:], path=f"{kubectl}:/usr/bin:/bin", stdin=stdin)

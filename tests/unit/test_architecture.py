@@ -1,4 +1,4 @@
-"""The tree's promises: dependencies point one way, the pure folders compute, one place prints, one place exits."""
+"""The tree's promises: dependencies point one way, the pure directories compute, one place prints, one place exits."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PURE = (
 OUTSIDE = frozenset({
     "fabric", "paramiko", "socket", "subprocess", "os", "time", "random", "secrets", "threading", "logging",
 })  # fmt: skip
-# `report.step` measures how long a block takes, for whoever works around the core.
+# `report.step` measures how long a block takes, for those who work around the core.
 EXCEPT = {("core/report", "time")}
 
 # Files of the machine that this runs on are written by `paths` alone, whole or not at all. Elsewhere are only streams,
@@ -72,7 +72,7 @@ _WRITERS = frozenset({
 
 @cache
 def modules() -> Mapping[str, ast.Module]:
-    """Every module as `folder/name` with its tree; what is imported for type checkers alone is left out."""
+    """Every module as `directory/name` with its tree; what is imported for type checkers alone is left out."""
     found = {}
     for path in sorted(ROOT.rglob("*.py")):
         tree = ast.parse(path.read_text())
@@ -94,7 +94,7 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 
 def room(name: str) -> str:
-    """The room of a module (`bundle/common/reading`): its folder, or itself where it lies loose."""
+    """The room of a module (`bundle/common/reading`): its directory, or itself where it lies loose."""
     words = name.split("/")
     return "/".join(words[: 2 if words[0] == "bundle" else 1])
 
@@ -111,7 +111,7 @@ def test_dependencies_point_one_way() -> None:
     assert found == set()
 
 
-def test_the_pure_folders_compute() -> None:
+def test_the_pure_rooms_compute() -> None:
     pure = {name: tree for name, tree in modules().items() if name.startswith(PURE)}
     assert all(any(name.startswith(start) for name in pure) for start in PURE)
     used = {(name, words.split(".")[0]) for name, tree in pure.items() for words in imports(tree)}

@@ -14,7 +14,7 @@ from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.ssh import Ssh
 from provisioner.transports.batch import Batch
 from provisioner.transports.marks import PER_COMMAND
-from provisioner.transports.protocol import nobody
+from provisioner.transports.protocol import no_listener
 from provisioner.transports.ssh import SshTransport
 from tests.builders import host
 from tests.conftest import Tally
@@ -86,8 +86,8 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("select.select", lambda *channels: None)
 
 
-def read(stdout: list[bytes], stderr: list[bytes], count: int, heard: Any = nobody) -> tuple[Result, ...]:
-    reading = Batch(SEPARATOR, count, nobody, heard)
+def read(stdout: list[bytes], stderr: list[bytes], count: int, heard: Any = no_listener) -> tuple[Result, ...]:
+    reading = Batch(SEPARATOR, count, no_listener, heard)
     reading.read(cast(paramiko.Channel, Channel(iter(stdout), iter(stderr))), deadline_s=60)
     return reading.results()
 
@@ -113,7 +113,7 @@ def test_a_very_long_answer_is_not_compared() -> None:
     (result,) = read([mark("begin", 0), *[b"x" * PER_COMMAND] * 9, mark("end", 0)], [whole(b"")], 1)
     assert result.left_out == 8 * PER_COMMAND
     assert len(result.stdout) < 2 * PER_COMMAND
-    with pytest.raises(StepError, match="w1: an answer of this machine is too long"):
+    with pytest.raises(StepError, match="w1: the output of a command on this host is too long"):
         require_whole("w1", [result])
 
 
@@ -126,7 +126,7 @@ def test_who_talks_without_an_end_is_cut_off_at_the_deadline(monkeypatch: pytest
         while True:
             yield b"y\n" * 1000
 
-    reading = Batch(SEPARATOR, 1, nobody, nobody)
+    reading = Batch(SEPARATOR, 1, no_listener, no_listener)
     with pytest.raises(TimeoutError, match="no answer within 60 s"):
         reading.read(cast(paramiko.Channel, Channel(endless(), endless())), deadline_s=60)
 
@@ -146,14 +146,14 @@ def test_results_out_of_turn_are_that_machine_s_error(
     good = whole(b"", b"")
     channel = Channel(iter([good]), iter([good]))
     setattr(channel, where, iter([printed]))
-    with pytest.raises(UnreachableError, match="do not fit our commands"):
+    with pytest.raises(UnreachableError, match="does not match our commands"):
         asked(channel, monkeypatch, 2)
     tally("hostile inputs tried", 1)
 
 
 def test_exit_codes_that_differ_between_the_streams_are_that_machine_s_error(monkeypatch: pytest.MonkeyPatch) -> None:
     other = mark("begin", 0) + mark("end", 0, 1)
-    with pytest.raises(UnreachableError, match="exit code 0 and 1 of the same one"):
+    with pytest.raises(UnreachableError, match="exit codes 0 and 1 of the same one"):
         asked(Channel(iter([whole(b"")]), iter([other])), monkeypatch, 1)
 
 

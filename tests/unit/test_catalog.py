@@ -1,4 +1,4 @@
-"""The catalogue: every row has a source, and what only grows over the releases only grows."""
+"""The catalog: every row has a source, and what only grows over the releases only grows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_releases_are_without_gap_and_found_by_their_series() -> None:
     assert release("1.2") is None
 
 
-def test_what_the_catalogue_does_not_know_goes_by_the_nearest_rules() -> None:
+def test_what_the_catalog_does_not_know_goes_by_the_nearest_rules() -> None:
     assert [rules_for(series).series for series in ("1.9", "1.20", "1.38", "2.0")] == ["1.19", "1.20", "1.37", "1.37"]
 
 

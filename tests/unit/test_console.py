@@ -54,7 +54,7 @@ BADLY = Report(
     skipped=("CoreDNS is left out",), seconds=61.0,
 )  # fmt: skip
 ERROR = StepError(
-    "w1: kubeadm join: failed with exit code 1", hint="Mend the cause.", details="$ kubeadm\n[preflight] no"
+    "w1: kubeadm join: failed with exit code 1", hint="Fix the cause.", details="$ kubeadm\n[preflight] no"
 )
 
 
@@ -106,7 +106,7 @@ def test_an_error_with_findings_shows_them_all() -> None:
     out = io.StringIO()
     console = Console(file=out, width=120, color_system=None)
     problems = [Problem("memory", name, "has 1 MiB of memory", "More.") for name in ("cp1", "w1")]
-    Human(console, console).error(PreflightError("2 finding(s) stand in the way", problems), "")
+    Human(console, console).error(PreflightError("2 finding(s) to fix first", problems), "")
     assert "cp1: has 1 MiB" in out.getvalue()
     assert "w1: has 1 MiB" in out.getvalue()
 

@@ -89,7 +89,7 @@ def test_what_is_computed_of_all_leaves_out_who_stands_in_the_way(odd: tuple[str
 
 
 def test_a_control_plane_in_the_way_is_an_error_that_names_it() -> None:
-    with pytest.raises(AnswerError, match=r"^cp1: what this machine has answered"):
+    with pytest.raises(AnswerError, match=r"^cp1: the answer of this host"):
         for_all(three(), without("cp1"), ignore)
 
 

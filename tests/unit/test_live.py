@@ -1,4 +1,4 @@
-"""What a running step prints is for whoever looks at a terminal, and for nobody else."""
+"""What a running step prints is for a user who looks at a terminal, and for no one else."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.transports.batch import Batch
 from provisioner.transports.channels import send
-from provisioner.transports.protocol import nobody
+from provisioner.transports.protocol import no_listener
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Channel:
 
 
 def read(channel: Channel) -> Batch:
-    batch = Batch("f00dfeed", 1, nobody, nobody)
+    batch = Batch("f00dfeed", 1, no_listener, no_listener)
     batch.read(cast(paramiko.Channel, channel), deadline_s=1)
     return batch
 

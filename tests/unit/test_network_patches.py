@@ -1,4 +1,4 @@
-"""What is done to manifests that the catalogue does not know: Cilium's, and any other; and how objects are read."""
+"""What is done to manifests that the catalog does not know: Cilium's, and any other; and how objects are read."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def cilium(**data: str) -> Objects:
 
 
 def set_in(objects: Objects, **network: Any) -> Objects:
-    wished = cluster(pod_cidr="10.32.0.0/16", network=network)
-    return patched(view(wished, facts={"cp1": facts("cp1", "10.0.0.11")}), objects)
+    desired = cluster(pod_cidr="10.32.0.0/16", network=network)
+    return patched(view(desired, facts={"cp1": facts("cp1", "10.0.0.11")}), objects)
 
 
 def data(objects: Objects) -> dict[str, str]:
@@ -68,7 +68,7 @@ def test_a_manifest_that_is_not_cilium_s_is_an_error() -> None:
         ("localhost:5000/net", "mirror.example:5000/k8s/net"),
     ],
 )
-def test_images_of_any_manifest_come_from_the_wished_registry(image: str, mirrored: str) -> None:
+def test_images_of_any_manifest_come_from_the_desired_registry(image: str, mirrored: str) -> None:
     network = {"type": "manifest", "manifest": "/net.yaml", "registry": "mirror.example:5000/k8s"}
     assert set_in(network_objects(image), **network).images == (mirrored,)
 

@@ -19,7 +19,7 @@ from provisioner.transports.connect import _transport, dead_after_s
 from provisioner.transports.explaining import explain
 from provisioner.transports.known_hosts import Known
 from provisioner.transports.patience import hung_up, patiently
-from provisioner.transports.protocol import nobody
+from provisioner.transports.protocol import no_listener
 from provisioner.transports.ssh import SshTransport
 from provisioner.transports.way import Way, way, without_configuration
 from tests.builders import host
@@ -40,7 +40,7 @@ class Door:
     now_s: float = 0.0
     pauses: list[float] = field(default_factory=list)
 
-    def knock(self) -> str:
+    def connect(self) -> str:
         for error in self.errors:
             raise error
         return "in"
@@ -50,10 +50,10 @@ class Door:
         self.now_s += seconds
 
     def patiently(self, deadline_s: float) -> str:
-        return patiently(self.knock, deadline_s, clock=lambda: self.now_s, sleep=self.sleep)
+        return patiently(self.connect, deadline_s, clock=lambda: self.now_s, sleep=self.sleep)
 
 
-def test_whoever_is_turned_away_comes_back_after_longer_and_longer_pauses() -> None:
+def test_a_refused_connection_is_tried_again_after_longer_and_longer_pauses() -> None:
     door = Door(iter([BANNER, EOFError(), ConnectionResetError(), paramiko.SSHException("Negotiation failed.")]))
     assert door.patiently(60) == "in"
     assert [low <= pause <= 3 * low for pause, low in zip(door.pauses, (0.25, 0.5, 1, 2), strict=True)] == [True] * 4
@@ -104,7 +104,7 @@ def test_paramiko_s_own_tracebacks_stay_off_the_terminal() -> None:
 
 def test_at_last_it_is_said_what_it_could_be() -> None:
     error = explain(BANNER, way_of(Ssh()), Ssh())
-    assert error.message.startswith("w1: 10.0.0.21:22: no login could begin within 60 s")
+    assert error.message.startswith("w1: 10.0.0.21:22: no login could start within 60 s")
     assert "MaxStartups" in error.hint
     assert "cluster.ssh.parallel" in error.hint
 
@@ -113,7 +113,7 @@ def test_a_jump_host_that_does_not_get_through_is_named() -> None:
     failed = paramiko.ChannelException(2, "Connect failed")
     ssh = Ssh(jump_host="admin@192.0.2.1")
     error = explain(failed, way_of(ssh), ssh)
-    assert "the jump host 192.0.2.1 does not get through to it: Connect failed" in error.message
+    assert "the jump host 192.0.2.1 cannot connect to it: Connect failed" in error.message
 
 
 def test_a_machine_behind_a_jump_host_that_does_not_answer_is_given_up_as_soon_as_any_other() -> None:
@@ -135,7 +135,7 @@ def test_a_dead_machine_is_noticed_soon(keepalive_s: int, gone_s: int) -> None:
 
 def ended(code: int, stdout: bytes = b"", stderr: bytes = b"") -> str:
     """What is said of a batch of which nothing was run."""
-    batch = Batch("separator", 1, nobody, nobody)
+    batch = Batch("separator", 1, no_listener, no_listener)
     batch.code = code
     batch._stdout.feed(stdout)
     batch._stderr.feed(stderr)
@@ -148,7 +148,7 @@ def test_a_login_shell_that_runs_nothing() -> None:
     said = ended(1, b"This account is currently not available.\n")
     assert said.startswith("w1: the login shell of admin does not run commands\nThis account is currently not")
     assert "ansible_user" in said
-    assert "it ended with code 1 and said nothing" in ended(1)
+    assert "it ended with code 1 and printed nothing" in ended(1)
 
 
 def test_a_shell_that_was_killed_or_complains_is_another_matter() -> None:

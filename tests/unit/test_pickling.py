@@ -36,7 +36,7 @@ def test_work_can_be_sent() -> None:
         assert again.args == work.args
 
 
-def test_a_transport_is_sent_as_the_wish_to_connect() -> None:
+def test_a_transport_is_sent_as_the_want_to_connect() -> None:
     transport = SshTransport(Host(name="w1", role=Role.WORKER, address="192.0.2.1"), Ssh())
     again = sent(transport)
     assert isinstance(again, SshTransport)

@@ -98,21 +98,21 @@ def test_nothing_has_changed() -> None:
 
 def test_a_changed_setting_is_named() -> None:
     view = builders.view(cluster(runtime={"log_max_size": "50m"}))
-    assert problems(view, made()) == {"cluster.runtime": "is not the same any more"}
+    assert problems(view, made()) == {"cluster.runtime": "has changed"}
 
 
 def test_changed_added_and_removed_machines_are_named() -> None:
     hosts = (host("cp1", "10.0.0.11"), host("w1", "10.0.0.29"), host("w3", "10.0.0.23"))
     assert problems(builders.view(cluster(*hosts)), made()) == {
-        "host w1": "is not the same any more",
-        "host w2": "is not in the inventory any more",
+        "host w1": "has changed",
+        "host w2": "is no longer in the inventory",
         "host w3": "was not in the inventory then",
     }
 
 
 def test_another_bundle_is_named() -> None:
     view = builders.view()
-    assert problems(changed(view, bundle=builders.bundle(missing="")), made()) == {"bundle": "is not the same any more"}
+    assert problems(changed(view, bundle=builders.bundle(missing="")), made()) == {"bundle": "has changed"}
 
 
 def test_another_version_of_the_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def text(**changes: Any) -> str:
         ("all:\n  vars: {}\n", "this is not a saved plan", "-i"),
         ("[]", "this is not a saved plan", "-i"),
         ('{"format": 1, "contents": []}', "this is not a saved plan", "-i"),
-        (text()[:200], "not a whole one", "plan -o"),
+        (text()[:200], "not a complete one", "plan -o"),
         (text(format=1), 'format "1" of saved plans is not known', "0."),
         (text(steps=[{"play": "machine"}]), "is damaged: steps.0.host", "plan -o"),
         (text(limit=3), "is damaged: limit", "plan -o"),
@@ -196,7 +196,7 @@ def test_both_inventories_are_named_when_they_are_not_the_same(tmp_path: Path) -
     with pytest.raises(PreflightError) as error:
         require_unchanged(made(), other, builders.view().materials.bundle)
     assert "is for cluster test, inventory /inventory.yaml;" in error.value.message
-    assert "cluster production, inventory /production/hosts.yaml is not what it was made of" in error.value.message
+    assert "cluster production, inventory /production/hosts.yaml is not the same" in error.value.message
 
 
 def findings(view: View, file: PlanFile) -> list[str]:
@@ -208,7 +208,7 @@ def test_machines_that_carry_another_cluster_now_are_refused() -> None:
     assert file.ca == ca_fingerprint(builders.CA)
     assert findings(builders.running(), file) == []
     (finding,) = findings(builders.running(live=builders.live(ca_certificate=other_ca())), file)
-    assert finding.startswith("cp1: carries another cluster than the plan is for")
+    assert finding.startswith("cp1: belongs to another cluster than the plan is for")
     assert ca_fingerprint(builders.CA) in finding
     assert ca_fingerprint(other_ca()) in finding
 

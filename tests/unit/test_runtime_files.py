@@ -48,7 +48,7 @@ def test_everything_else_is_somebody_s(text: str) -> None:
         assert (hidden(path, text), lost(path, text, ())) == ((), ())
 
 
-def test_on_a_node_it_is_ours_whoever_has_changed_it() -> None:
+def test_on_a_node_it_is_ours_even_when_others_changed_it() -> None:
     assert not is_kept(DOCKER, '{"dns": ["10.0.0.1"]}', has_kubelet_conf=True)
     assert is_kept(DOCKER, '{"dns": ["10.0.0.1"]}', has_kubelet_conf=True, join_begun=True)
 

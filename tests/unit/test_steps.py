@@ -30,9 +30,9 @@ class Answers:
     ("result", "words"),
     [
         (Result(1, seconds=2.0), "failed with exit code 1"),
-        (Result(124, seconds=60.0), "was not done within 60 s"),
-        (Result(137, seconds=70.0), "was not done within 60 s"),
-        (Result(137, seconds=9.0), "was killed (exit code 137): by hand, or for want of memory"),
+        (Result(124, seconds=60.0), "did not finish within 60 s"),
+        (Result(137, seconds=70.0), "did not finish within 60 s"),
+        (Result(137, seconds=9.0), "was killed (exit code 137): by hand, or because memory ran out"),
     ],
 )
 def test_how_a_command_failed(result: Result, words: str) -> None:

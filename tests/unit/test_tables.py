@@ -34,7 +34,7 @@ def test_in_a_large_cluster_only_what_is_wrong_is_shown() -> None:
 def test_paths_are_counted() -> None:
     assert tables.by_path(REACHES)["pod-to-pod"] == (2, 3)
     assert next(iter(tables.network(REACHES))) == (
-        "pod-to-pod 2 of 3; largest-packet 1 of 2; api-server 1; largest packet: 1500 bytes"
+        "pod-to-pod 2 of 3; largest-packet 1 of 2; api-server 1; path MTU: 1500 bytes"
     )
     assert list(tables.network(())) == []
 
@@ -42,7 +42,7 @@ def test_paths_are_counted() -> None:
 @pytest.mark.parametrize(("sizes", "text"), [((), ""), ((1500,), "1500"), ((1500, 1400, 1500), "1400 to 1500")])
 def test_the_largest_packet(sizes: tuple[int, ...], text: str) -> None:
     reaches = [Reach("largest-packet", "cp1", "w1", True, str(size)) for size in sizes]
-    assert tables.largest(reaches) == (f"largest packet: {text} bytes" if text else "")
+    assert tables.largest(reaches) == (f"path MTU: {text} bytes" if text else "")
 
 
 def test_the_page(golden: Golden) -> None:

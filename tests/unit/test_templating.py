@@ -126,7 +126,7 @@ def test_a_value_that_is_missing_is_our_own_mistake() -> None:
         render("network/bridge/10-bridge.conflist.j2", mtu=1500)
 
 
-def test_whoever_wrote_it_is_told_where_to_look() -> None:
+def test_the_author_is_told_where_to_look() -> None:
     with pytest.raises(UsageError) as error:
         render("kubernetes/kubelet.default.j2", arguments=["--v=$(reboot)"])
     assert 'a value cannot be written into kubernetes/kubelet.default: "--v=$(reboot)" is not' in error.value.message

@@ -1,1 +1,1 @@
-"""What every bundle is, whoever has built it: its format, its images, how it is read, served and built in stages."""
+"""What all bundles share: their format and images, and how they are read, served and built in stages."""

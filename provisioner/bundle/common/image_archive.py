@@ -41,19 +41,19 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class Directory:
     """A directory of the layer; those above files need not be named."""
 
     path: str
     mode: int = 0o755
 
 
-Entry = File | Link | Folder
+Entry = File | Link | Directory
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What is to be written: `reference` is the full name with its tag."""
+    """The image to write: `reference` is the full name with its tag."""
 
     reference: str
     architecture: str
@@ -91,22 +91,22 @@ def save(reference: str, configuration: Path, layers: Sequence[Path], archive: P
 
 
 def write_layer(entries: Iterable[Entry], layer: Path) -> str:
-    """Write the layer, gzip, and give its diff ID: `sha256:` and the digest of the uncompressed tar."""
+    """Write the layer, gzip, and return its diff ID: `sha256:` and the digest of the uncompressed tar."""
     with layer.open("wb") as file, gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed:
         digest = _Digest(packed)
         with tarfile.open(fileobj=digest, mode="w|", format=tarfile.GNU_FORMAT) as tar:
-            for entry in with_folders(entries):
+            for entry in with_directories(entries):
                 _add(tar, entry)
         return f"sha256:{digest.sha256.hexdigest()}"
 
 
-def with_folders(entries: Iterable[Entry]) -> Iterator[Entry]:
+def with_directories(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries by path, each once, every directory before what is in it."""
     named: dict[str, Entry] = {}
     for entry in entries:
         parents = [str(parent) for parent in PurePosixPath(entry.path).parents if str(parent) != "."]
         for parent in parents:
-            named.setdefault(parent, Folder(parent))
+            named.setdefault(parent, Directory(parent))
         named[entry.path] = entry
     yield from (named[path] for path in sorted(named))
 
@@ -150,7 +150,7 @@ def _add(tar: tarfile.TarFile, entry: Entry) -> None:
         case Link():
             info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.target, 0o777
             tar.addfile(info)
-        case Folder():
+        case Directory():
             info.type, info.mode = tarfile.DIRTYPE, entry.mode
             tar.addfile(info)
         case File(content=bytes() as content):

@@ -1,4 +1,4 @@
-"""The images of a bundle, whoever builds it: by which nodes each is needed, and the one that is our own."""
+"""The images of every kind of bundle: which nodes need each of them, and the one that is our own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGE_ROLES: dict[str, tuple[Role, ...]] = {
 
 
 def short_name(reference: str) -> str:
-    """Of `k8s.gcr.io/etcd:3.4.13-0` the word `etcd`."""
+    """`etcd` of `k8s.gcr.io/etcd:3.4.13-0`."""
     return reference.rpartition("/")[2].partition(":")[0]
 
 
@@ -30,5 +30,5 @@ def file_name(reference: str) -> str:
 
 
 def serve_name() -> str:
-    """The program of the probe's image, a script for busybox."""
+    """The script that the probe image runs with busybox."""
     return files("provisioner.bundle.common").joinpath("serve-name").read_text(encoding="utf-8")

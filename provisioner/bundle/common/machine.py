@@ -1,4 +1,4 @@
-"""The machine that a bundle is built on: its architecture, its way to the network, and where its bundles are kept."""
+"""The machine that a bundle is built on: its architecture, its proxy settings, and where its bundles are kept."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def default_cache() -> Path:
 
 
 def machine_architecture() -> str:
-    """Debian's name of this machine's architecture; BundleError where there is no dpkg."""
+    """Debian's name of this machine's architecture; BundleError without dpkg."""
     try:
         command = ["dpkg", "--print-architecture"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         raise BundleError(
-            "a bundle can only be built where there is dpkg",
-            hint="Build it on a Debian or Ubuntu and copy the directory here.",
+            "a bundle can only be built on a machine with dpkg",
+            hint="Build it on Debian or Ubuntu and copy the directory here.",
         ) from None
 
 
@@ -37,7 +37,7 @@ def proxies() -> dict[str, str]:
 
 
 def machine_apt_options() -> tuple[str, ...]:
-    """The proxy and certificate settings of apt on this machine; none where there is no apt."""
+    """The proxy and certificate settings of apt on this machine; none without apt."""
     try:
         dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

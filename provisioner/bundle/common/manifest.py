@@ -1,5 +1,5 @@
-"""The format of a bundle, version 1: what `bundle.json` says. Whoever builds a bundle writes this, whoever
-uses one reads this, and neither knows the other.
+"""The format of a bundle, version 1: what `bundle.json` says. The code that builds bundles writes it, the code
+that uses them reads it, and neither knows the other.
 
     bundle.json              this manifest
     apt/                     a flat, signed apt repository: Packages, Packages.gz, Release, InRelease, *.deb
@@ -50,17 +50,17 @@ def inside(path: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A text for one line of a screen: nothing that a terminal obeys or hides; anything else is a ValueError."""
+    """A text for one line of a screen: nothing that a terminal interprets or hides; anything else is a ValueError."""
     if not text.isprintable():
         raise ValueError(f"{shown(text)} has characters that cannot be shown")
     return text
 
 
 def each_once(contents: tuple[Content, ...]) -> tuple[Content, ...]:
-    """Files of which each is told once; ValueError for two of the same path."""
+    """Files that are each listed once; ValueError for two of the same path."""
     twice = [path for path, number in Counter(content.path for content in contents).items() if number > 1]
     if twice:
-        raise ValueError(f"{', '.join(twice[:3])}: stands there more than once")
+        raise ValueError(f"{', '.join(twice[:3])}: is listed more than once")
     return contents
 
 
@@ -75,7 +75,7 @@ class _Value(BaseModel):
 
 
 class Distribution(_Value):
-    """The machines this bundle is for."""
+    """The distribution and architecture of the hosts that this bundle is for."""
 
     id: Text
     codename: Text
@@ -84,7 +84,7 @@ class Distribution(_Value):
 
 class Content(_Value):
     """One file. `name` is the package's name or the image's full reference, `size` counts bytes, and `roles`
-    names who needs it (empty: nobody in particular).
+    names the roles of the nodes that need it (empty: none in particular).
     """
 
     path: InnerPath
@@ -105,7 +105,7 @@ class Missing(_Value):
 
 
 class Manifest(_Value):
-    """All that is said about a bundle."""
+    """Everything that `bundle.json` says about a bundle."""
 
     format: Literal[1] = 1
     kubernetes_version: Text

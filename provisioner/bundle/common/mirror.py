@@ -1,5 +1,5 @@
-"""Where a distribution comes from: the mirror somebody names, else the one this machine uses itself; of Debian else
-mmdebstrap's own default. Also the part of this machine's apt configuration that reaching a mirror needs.
+"""Where a distribution comes from: the mirror that the user names, else the one that this machine uses; for Debian,
+else mmdebstrap's default. Also the part of this machine's apt configuration that is needed to reach a mirror.
 
 Both formats of apt's sources are read, see sources.list(5).
 """
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# What is free software and kept up to date; in Ubuntu some of what a node needs is in the second.
+# Free software that is kept up to date; in Ubuntu some packages that a host needs are in the second one.
 COMPONENTS = {"debian": ("main",), "ubuntu": ("main", "universe")}
 SUITE_SUFFIXES = ("", "-updates", "-security")
-# Reaching a mirror: proxies, certificates, clocks; nothing that changes what is installed.
+# Options for reaching a mirror: proxies, certificates, clocks; nothing that changes what is installed.
 APT_OPTIONS = re.compile(r"Acquire::(?:(?:https?|ftp|socks)::|Check-(?:Valid-Until|Date)\b|Retries\b)")
 OPTIONS = r"(?:\[(?P<options>[^\]]*)\]\s+)?"
 ONE_LINE = re.compile(rf"deb\s+{OPTIONS}(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)")
@@ -36,24 +36,24 @@ class AptSource:
 
 
 def named(mirror: str, release: str) -> tuple[AptSource, ...]:
-    """A mirror that somebody named by its address: the release and its updates."""
+    """A mirror that the user named by its address: the release and its updates."""
     return tuple(AptSource(mirror, release + suffix) for suffix in SUITE_SUFFIXES[:2])
 
 
 def of_machine(etc: Path, release: str, distribution: str = "debian") -> tuple[AptSource, ...]:
-    """The sources of this machine, turned to `release`; none when it is of another distribution. `etc` is /etc."""
+    """The sources of this machine, changed to `release`; none when it has another distribution. `etc` is /etc."""
     os_release = _pairs(_read(etc / "os-release"))
     if os_release.get("ID") != distribution:
         return ()
-    folder = etc / "apt/sources.list.d"
-    one_line = [_read(etc / "apt/sources.list"), *(_read(path) for path in sorted(folder.glob("*.list")))]
+    directory = etc / "apt/sources.list.d"
+    one_line = [_read(etc / "apt/sources.list"), *(_read(path) for path in sorted(directory.glob("*.list")))]
     found = [source for text in one_line for source in parse_one_line(text)]
-    found += [source for path in sorted(folder.glob("*.sources")) for source in parse_deb822(_read(path))]
+    found += [source for path in sorted(directory.glob("*.sources")) for source in parse_deb822(_read(path))]
     return retarget(found, os_release.get("VERSION_CODENAME", ""), release, COMPONENTS[distribution])
 
 
 def address(etc: Path, release: str) -> str | None:
-    """Where this machine would take `release` itself from (not its updates); None when it is not a Debian."""
+    """Where this machine would take `release` itself from (not its updates); None when it does not run Debian."""
     return next((source.uri for source in of_machine(etc, release) if source.suite == release), None)
 
 
@@ -71,8 +71,8 @@ def retarget(
     return ours if any(source.suite == release for source in ours) else ()
 
 
-def _both(wished: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(component for component in wished if component in there)
+def _both(desired: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(component for component in desired if component in there)
 
 
 def parse_one_line(text: str) -> Iterator[AptSource]:
@@ -107,7 +107,7 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
 
 
 def apt_options(dump: str) -> tuple[str, ...]:
-    """Of the output of `apt-config dump`, the lines that reaching a mirror needs."""
+    """Of the output of `apt-config dump`, the lines that are needed to reach a mirror."""
     return tuple(line for line in dump.splitlines() if APT_OPTIONS.match(line) and '""' not in line)
 
 

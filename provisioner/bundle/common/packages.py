@@ -1,10 +1,10 @@
-"""What every builder asks apt: which packages a node that is installed already need not be given."""
+"""What every builder asks apt: which packages a host has already."""
 
 from __future__ import annotations
 
 import re
 
-# What every Debian has, however small: `mmdebstrap --variant=minbase` installs just these.
+# What every Debian system has, however small: `mmdebstrap --variant=minbase` installs just these.
 MINIMAL = ("?essential", "?priority(required)", "apt")
 
 

@@ -1,5 +1,5 @@
-"""Commands of a build: output goes to the stage's log, the newest line to whoever watches, and a failure
-says the command, its last ten lines and where the log is. A command never outlives this program.
+"""Commands of a build: output goes to the stage's log, the newest line to the listener, and an error has the command,
+its last ten lines and the path of the log. A command never outlives this program.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ TAIL_LINES = 10
 # The kernel ends the command when this program dies (even by SIGKILL), and all that it started, as it is the
 # first process of its own PID namespace. Its mounts are in its own mount namespace and vanish with it.
 NAMESPACES = ("--mount", "--propagation", "private", "--pid", "--mount-proc")
-# That much needs no root: the command alone is ended.
+# This part needs no root: it ends only the command itself.
 ENDED_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 CONTAINED = (*ENDED_WITH_US, *("unshare", *NAMESPACES, "--fork", "--kill-child", "--"))
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Runs the commands of one stage: `log` is its file, `listen` hears what is going on, `inside` goes before each."""
+    """Runs the commands of one stage: `log` is its file, `listen` receives the progress, `inside` goes before each."""
 
     log: Path
     listen: Listener
@@ -44,7 +44,7 @@ class Runner:
             self._finish(argv, process, self._watched(process, log))
 
     def read(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
-        """Run to the end and give what it wrote to its standard output; BuildError when it fails."""
+        """Run to the end and return its standard output; BuildError when it fails."""
         with self.log.open("a", encoding="utf-8") as log:
             print_to(log, f"$ {shlex.join(argv)}")
             process = self._start(argv, env, log)
@@ -85,13 +85,13 @@ class Runner:
             raise BuildError(
                 f"building the bundle failed: `{shlex.join(argv)}` ended with {exit_code}",
                 details=tail or _last_lines(self.log),
-                hint=f"The whole output is in {self.log}. Run the same again: finished stages are kept.",
+                hint=f"The whole output is in {self.log}. Run the same command again: finished stages are kept.",
             )
         return output
 
 
 def print_to(log: IO[str], line: str) -> None:
-    """One line into a log, at once, so that a killed build's log is whole."""
+    """One line into a log, at once, so that a killed build's log is complete."""
     log.write(line + "\n")
     log.flush()
 

@@ -1,4 +1,4 @@
-"""Opening a bundle and checking it: every file's size and SHA-256, what is missing, what is too many."""
+"""Opening a bundle and checking it: every file's size and SHA-256, which files are missing, which are extra."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from provisioner.bundle.common.manifest import APT_KEY, FORMAT, MANIFEST, Conten
 from provisioner.core.untrusted import shown, visible
 from provisioner.errors import BundleError, Problem
 
-REBUILD = "Build it again with `provisioner bundle build`, or copy it again from where it is whole."
-# The manifest of a bundle with every image and package there is has some 200 KiB.
+REBUILD = "Build it again with `provisioner bundle build`, or copy an undamaged one again."
+# The manifest of a bundle with every known image and package has about 200 KiB.
 MOST_MANIFEST_BYTES = 16 << 20
 
 
@@ -31,7 +31,7 @@ class Bundle:
         return tuple(content for content in self.manifest.contents if content.kind is kind)
 
     def images_for(self, role: Role) -> tuple[Content, ...]:
-        """The images a machine of that role needs; `name` is the full reference."""
+        """The images that a host of that role needs; `name` is the full reference."""
         return tuple(image for image in self.of_kind(Kind.IMAGE) if role in image.roles)
 
     def package_version(self, name: str) -> str:
@@ -64,7 +64,7 @@ def load(path: Path) -> Bundle:
 
 
 def verify(bundle: Bundle) -> list[Problem]:
-    """Look at every file: missing, changed (size or SHA-256) or not in the manifest. Empty means whole."""
+    """Look at every file: missing, changed (size or SHA-256) or not in the manifest. Empty means undamaged."""
     known = {content.path for content in bundle.manifest.contents} | {MANIFEST}
     extra = [Problem("bundle-extra", visible(path), "is not in the manifest", REBUILD)
              for path in sorted(_files(bundle.path)) if path not in known]  # fmt: skip
@@ -86,7 +86,7 @@ def sha256_of(path: Path) -> str:
 def _text(path: Path) -> bytes:
     where = path / MANIFEST
     try:
-        # A pipe would be waited for, and a device has no end.
+        # Reading a pipe would wait, and a device has no end.
         if where.exists() and not where.is_file():
             raise BundleError(f"{where}: is not a file", hint=REBUILD)
         with where.open("rb") as file:
@@ -154,7 +154,7 @@ def _files(root: Path) -> Iterator[str]:
 
 
 def content(bundle: Path, path: str, kind: Kind, name: str, **more: object) -> Content:
-    """The manifest's entry of a file that lies in the bundle already."""
+    """The manifest's entry of a file that is in the bundle already."""
     file = bundle / path
     known = {"path": path, "kind": kind, "name": name, "size": file.stat().st_size, "sha256": sha256_of(file)}
     return Content.model_validate(known | more)

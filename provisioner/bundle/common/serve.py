@@ -1,7 +1,7 @@
-"""A bundle handed out over a connection that is already there: apt on a node asks through a port that SSH
-forwards to us, and this answers. Read-only: GET and HEAD of regular files under one directory.
+"""A bundle served over an existing connection: apt on a host asks through a port that SSH forwards to us, and this
+answers. Read-only: GET and HEAD of regular files under one directory.
 
-Whoever is on the node can connect: requests are bounded in size and time, and connections in number.
+Every user and program on the host can connect: requests are bounded in size and time, and connections in number.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
 
-# A request has to be there as a whole so long after the last answer, and a piece of an answer has to be taken.
+# The limit for a whole request to arrive after the last answer, and for a piece of an answer to be accepted.
 IDLE_TIMEOUT_S = 60
-# apt's requests have some 200 bytes.
+# apt's requests have about 200 bytes.
 MOST_REQUEST_BYTES = 16 * 1024
-# A machine fetches with apt and apt-helper, one after the other: one or two at a time.
+# A host fetches with apt and apt-helper, one after the other: one or two at a time.
 MOST_CONNECTIONS = 16
 CHUNK_BYTES = 256 * 1024
 
 
 class Connection(Protocol):
-    """What is asked of a connection; a paramiko Channel and a socket both have it."""
+    """What is required of a connection; a paramiko Channel and a socket both have it."""
 
     def sendall(self, data: bytes, /) -> Any:
         """Send all of it, or raise OSError."""
 
     def recv(self, size: int, /) -> bytes:
-        """What has come, at most so many bytes; nothing at the end, TimeoutError after the time that was set."""
+        """What has arrived, at most so many bytes; nothing at the end, TimeoutError after the time that was set."""
 
     def settimeout(self, timeout: float | None, /) -> None:
         """Give up reading, or sending a piece, after so many seconds."""
@@ -46,7 +46,7 @@ class Connection(Protocol):
 
 
 class _Requests(RawIOBase):
-    """What comes over a connection: of each request, no more than its bytes and no longer than its time."""
+    """What arrives over a connection: each request is limited in bytes and in time."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _Requests(RawIOBase):
         self.begin()
 
     def begin(self) -> None:
-        """The next request is waited for."""
+        """Start waiting for the next request."""
         self._left_bytes, self._until_s = MOST_REQUEST_BYTES, time.monotonic() + IDLE_TIMEOUT_S
 
     def readable(self) -> bool:
@@ -77,19 +77,19 @@ class BundleHandler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def setup(self) -> None:
-        """Read requests with a bound."""
+        """Read requests with limits."""
         super().setup()
         self.rfile.close()
         self._requests = _Requests(self.connection)
         self.rfile = BufferedReader(self._requests)
 
     def handle_one_request(self) -> None:
-        """Each request has its own bounds, however many come over a connection."""
+        """Each request has its own limits, however many come over a connection."""
         self._requests.begin()
         super().handle_one_request()
 
     def send_head(self) -> BytesIO | BinaryIO | None:
-        """Answer 404 for all but regular files within the directory; else as the standard library."""
+        """Answer 404 for all but regular files within the directory; otherwise like the standard library."""
         self.connection.settimeout(IDLE_TIMEOUT_S)
         if not self._may_be_served():
             self.send_error(HTTPStatus.NOT_FOUND)
@@ -110,7 +110,7 @@ class BundleHandler(SimpleHTTPRequestHandler):
         shutil.copyfileobj(source, outputfile, CHUNK_BYTES)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-        """Say nothing: the run's listeners tell what happens."""
+        """Log nothing: the run's listeners report what happens."""
 
 
 def serve_connection(channel: Connection, root: Path) -> None:
@@ -127,7 +127,7 @@ def serve_connection(channel: Connection, root: Path) -> None:
 
 
 class Server:
-    """A bundle on one port of one node: so many connections at a time, each answered in a thread of its own."""
+    """A bundle on one port of one host: MOST_CONNECTIONS at a time, each answered in a thread of its own."""
 
     def __init__(self, root: Path) -> None:
         """`root` is the bundle's directory."""
@@ -135,7 +135,7 @@ class Server:
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
 
     def accept(self, connection: Connection) -> None:
-        """Answer a connection and return at once; one too many is closed, and whoever wanted it tries again."""
+        """Answer a connection and return at once; one too many is closed, and its client tries again."""
         if self._free.acquire(blocking=False):
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
         else:

@@ -1,4 +1,4 @@
-"""What `provisioner bundle show` tells: pure rows, drawn by someone else."""
+"""What `provisioner bundle show` prints: pure rows, drawn elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def headline(bundle: Bundle) -> str:
 
 
 def show(bundle: Bundle) -> list[Row]:
-    """Images, then packages and the rest; at last what is missing (kind `missing`, the reason as origin)."""
+    """Images, then packages and the rest; finally what is missing (kind `missing`, the reason as origin)."""
     order = [Kind.IMAGE, Kind.PACKAGE, Kind.MANIFEST, Kind.INDEX, Kind.KEY]
     contents = sorted(bundle.manifest.contents, key=lambda content: (order.index(content.kind), content.name))
     missing = [Row("missing", gap.name, "", 0, gap.reason, "") for gap in bundle.manifest.missing]

@@ -1,6 +1,6 @@
-"""How a build that was killed goes on: it is a row of stages, each makes one directory. A stage works in
-`NAME-KEY.part` and is renamed to `NAME-KEY` when done, so what has the name is whole. KEY is a hash of all
-that goes into the stage, so a changed recipe repeats what depends on it and nothing else.
+"""How a killed build continues: a build is a sequence of stages, and each makes one directory. A stage works in
+`NAME-KEY.part`, which is renamed to `NAME-KEY` when done, so what has that name is complete. KEY is a hash of all
+inputs of the stage, so a changed recipe repeats the stages that depend on the change and no others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KEY_DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a stage gets: its empty directory, the directories of finished stages by name, and a runner."""
+    """What a stage is given: its empty directory, the directories of finished stages by name, and a runner."""
 
     into: Path
     done: Mapping[str, Path]
@@ -47,7 +47,7 @@ class Stage:
 
     @property
     def key(self) -> str:
-        """A hash of all that goes in, over all stages before it."""
+        """A hash of all inputs, including those of all stages before it."""
         parts = [self.name, [repr(item) for item in self.inputs], [stage.key for stage in self.needs]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:KEY_DIGITS]
 
@@ -58,7 +58,7 @@ class Stage:
 
 
 def finish(stage: Stage, workspace: Path, listen: Listener) -> Path:
-    """The stage's directory, made now unless it is there. The stages it needs must be finished."""
+    """The stage's directory, made now unless it exists. The stages it needs must be finished."""
     ready = workspace / stage.directory
     if ready.is_dir():
         return ready
@@ -72,7 +72,7 @@ def finish(stage: Stage, workspace: Path, listen: Listener) -> Path:
 
 
 def settle(part: Path, ready: Path) -> None:
-    """Give finished work its name; after a power cut the name stands only for whole content."""
+    """Give finished work its name; even after a power cut, only complete content has the name."""
     os.sync()
     part.rename(ready)
 
@@ -93,7 +93,7 @@ def mounts_below(path: Path, mountinfo: str) -> list[str]:
 
 @contextmanager
 def only_one(workspace: Path) -> Iterator[None]:
-    """Keep a second build away while this one works; LockHeldError says who does. The lock dies with us."""
+    """Prevent a second build while this one works; LockHeldError names the process. The lock ends with ours."""
     workspace.mkdir(parents=True, exist_ok=True)
     with (workspace / "lock").open("a+", encoding="utf-8") as file:
         try:
@@ -102,7 +102,7 @@ def only_one(workspace: Path) -> Iterator[None]:
             file.seek(0)
             raise LockHeldError(
                 f"another build is working in {workspace}: {file.read().strip() or 'unknown'}",
-                hint="Wait until it is done, then run the same again: what it has finished is kept.",
+                hint="Wait until it is done, then run the same command again: what it has finished is kept.",
             ) from None
         file.truncate(0)
         file.write(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
@@ -112,8 +112,8 @@ def only_one(workspace: Path) -> Iterator[None]:
 
 def _work(stage: Stage, workspace: Path, into: Path, listen: Listener) -> Work:
     logs, kept = workspace / "logs", workspace / "kept"
-    for folder in (logs, kept):
-        folder.mkdir(exist_ok=True)
+    for directory in (logs, kept):
+        directory.mkdir(exist_ok=True)
     log = logs / f"{stage.name}.log"
     log.write_text(f"{stage.title}\n", encoding="utf-8")
     done = {needed.name: workspace / needed.directory for needed in stage.needs}

@@ -1,4 +1,4 @@
-"""The last stage: finished parts become a bundle, and its manifest is written."""
+"""The last stage: the finished parts are put together to a bundle, and its manifest is written."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The front door: what is ready is found, what is half done goes on, and what cannot be built says so before
-anything is begun.
+"""The entry point: a finished bundle is found, an unfinished build continues, and what cannot be built is refused
+before anything is begun.
 
 The cache holds finished bundles (`debian-RELEASE-VERSION-ARCHITECTURE-KEY`) and, beside them, the stages they
-were made of, which make the next one cheap: `discard_stages` frees their space.
+were made of, which make the next build fast: `discard_stages` frees their space.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def build(
     mirror: str = "",
     architecture: str = "",
 ) -> Path:
-    """Give the directory of a whole bundle, built now unless it is ready; goes on where a killed build was.
+    """Return the directory of a complete bundle, built now unless it is ready; a killed build is continued.
 
-    `mirror` is a Debian mirror's address; else this machine's own is used. `architecture` is this machine's
+    `mirror` is a Debian mirror's address; otherwise this machine's own is used. `architecture` is this machine's
     unless given. UsageError for a version that cannot be built, BundleError when this machine cannot build,
     LockHeldError when another build works in this cache, BuildError when a step fails.
     """
@@ -56,12 +56,12 @@ def build(
     except OSError as error:
         raise BuildError(
             f"building the bundle failed: {error.filename or cache}: {error.strerror or error}",
-            hint="Mend that and run the same again: finished stages are kept.",
+            hint="Fix that and run the same command again: finished stages are kept.",
         ) from error
 
 
 def ready(cache: Path, recipe: Recipe) -> Path | None:
-    """The bundle's directory when it is in the cache and whole, else None."""
+    """The bundle's directory when it is in the cache and undamaged, otherwise None."""
     path = cache / stages(recipe)[-1].directory
     try:
         return path if path.is_dir() and not verify(load(path)) else None
@@ -82,7 +82,7 @@ def require(cache: Path) -> None:
     if sys.platform != "linux":
         raise BundleError("a bundle is built on Linux only", hint="Build it there and copy the directory.")
     if os.geteuid() != 0:
-        raise BundleError("building a bundle needs root (it enters a Debian of its own)", hint="Use sudo.")
+        raise BundleError("building a bundle needs root (it runs commands in a chroot)", hint="Use sudo.")
     if absent := absent_packages():
         raise BundleError(
             f"building a bundle needs {', '.join(absent)}",
@@ -112,7 +112,7 @@ def _require_namespaces() -> None:
     tried = subprocess.run([*CONTAINED, "true"], capture_output=True, text=True)
     if tried.returncode != 0:
         raise BundleError(
-            "root may not make mount and process namespaces here, which building a bundle needs",
+            "root cannot create mount and PID namespaces here, which building a bundle needs",
             hint="In a container, give it CAP_SYS_ADMIN; or build elsewhere and copy the directory here.",
             details=tried.stderr.strip(),
         )

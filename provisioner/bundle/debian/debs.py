@@ -1,5 +1,5 @@
-"""Our own packages `kubelet`, `kubeadm`, `kubectl` and `kubernetes-cni`: named, laid out and depending as
-upstream's are, so that a node cannot tell where they came from.
+"""Our own packages `kubelet`, `kubeadm`, `kubectl` and `kubernetes-cni`: with the names, the layout and the
+dependencies of upstream's, so that a host sees no difference.
 Files and dependencies: kubernetes/release, packages of the 1.20 era and of pkgs.k8s.io.
 
 kubelet.service is enabled by the package (as a Debian package does) and not started.
@@ -49,7 +49,7 @@ def kubernetes_debs() -> tuple[Deb, ...]:
 
 
 def cni_deb(plugins: list[str]) -> Deb:
-    """The links that bring Debian's CNI plug-ins to where kubelet and network plug-ins look for them."""
+    """Links to Debian's CNI plug-ins in the directory where kubelet and network plug-ins look for them."""
     return Deb(
         "kubernetes-cni",
         "CNI plug-ins where Kubernetes looks for them",
@@ -70,7 +70,7 @@ def make_debs(recipe: Recipe, work: Work) -> None:
         tree = work.into / deb.name
         lay_out(deb, tree, work.done["programs"])
         write_control(deb, tree, version, recipe.architecture)
-        # gzip: packed and unpacked several times faster than xz, and programs gain little from xz.
+        # gzip: packed and unpacked several times faster than xz, and binaries gain little from xz.
         root.run(["chmod", "--recursive", "u=rwX,go=rX", deb.name], "/build/into")
         pack = ["dpkg-deb", "-Zgzip", "-z6", "--root-owner-group", "--build", deb.name, "."]
         root.run(pack, "/build/into", SOURCE_DATE_EPOCH="0")
@@ -82,14 +82,14 @@ def upstream_version(debian_version: str) -> str:
     return re.sub(r"^\d+:|[+~].*|-[^-]*$", "", debian_version)
 
 
-def lay_out(deb: Deb, tree: Path, programs: Path) -> None:
-    """Write a package's files below `tree`; `programs` is the directory of compiled programs."""
+def lay_out(deb: Deb, tree: Path, binaries: Path) -> None:
+    """Write a package's files below `tree`; `binaries` is the directory of compiled binaries."""
     for path, text in deb.texts.items():
         _place(tree / path).write_text(text, encoding="utf-8")
     for path, target in deb.links.items():
         _place(tree / path).symlink_to(target)
     if deb.program:
-        shutil.copyfile(programs / deb.program, _place(tree / "usr/bin" / deb.program))
+        shutil.copyfile(binaries / deb.program, _place(tree / "usr/bin" / deb.program))
         (tree / "usr/bin" / deb.program).chmod(0o755)
 
 

@@ -1,5 +1,5 @@
-"""The container images of a bundle, each as small as it can be: static programs alone, and where Debian's
-programs are needed, just those with the libraries they load. Their names are what kubeadm itself asks for.
+"""The container images of a bundle, each as small as possible: only static binaries, or, where Debian's
+binaries are needed, only those with the libraries they load. Their names are those that kubeadm itself asks for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from provisioner.bundle.common.image_archive import Entry, File, Folder, Image, Link, write
+from provisioner.bundle.common.image_archive import Directory, Entry, File, Image, Link, write
 from provisioner.bundle.common.images import IMAGE_ROLES, PROBE_IMAGE, file_name, serve_name, short_name
 from provisioner.bundle.common.manifest import Role
 from provisioner.bundle.common.workspace import Work
@@ -36,7 +36,7 @@ XTABLES = tuple(f"{family}{action}" for family in ("iptables", "ip6tables") for 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An image of the index: its archive's file name, full reference, version, origin and who needs it."""
+    """An image of the index: its archive's file name, full reference, version, origin and the roles that need it."""
 
     file: str
     reference: str
@@ -97,9 +97,9 @@ def libraries(ldd_output: str) -> list[str]:
 
 
 def _drafts(root: Root, work: Work) -> dict[str, Draft]:
-    programs = work.done["programs"]
+    binaries = work.done["programs"]
     servers = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-    compiled = {name: (File(f"usr/local/bin/{name}", programs / name),) for name in (*servers, "kube-proxy")}
+    compiled = {name: (File(f"usr/local/bin/{name}", binaries / name),) for name in (*servers, "kube-proxy")}
     source = f"Debian kubernetes {(work.done['source'] / 'VERSION').read_text(encoding='utf-8').strip()}"
     return {
         **{name: Draft(compiled[name], source) for name in servers},
@@ -118,7 +118,7 @@ def _write(reference: str, draft: Draft, recipe: Recipe, work: Work) -> Built:
 
 
 def _pause(root: Root, work: Work) -> Path:
-    # Compiled beside the archives and taken away by `make_images` when it is in one of them.
+    # Compiled beside the archives, and removed by `make_images` when it is in one of them.
     root.run(["gcc", "-Os", "-Wall", "-static", "-s", "-o", f"/build/into/{PAUSE}", PAUSE_SOURCE])
     return work.into / PAUSE
 
@@ -134,10 +134,10 @@ def _proxy_tools(root: Root) -> tuple[Entry, ...]:
 
 
 def _with_libraries(root: Root, paths: Iterable[str]) -> tuple[Entry, ...]:
-    programs = tuple(paths)
-    loaded = libraries(root.read(["ldd", *(f"/{path}" for path in programs)]))
+    binaries = tuple(paths)
+    loaded = libraries(root.read(["ldd", *(f"/{path}" for path in binaries)]))
     links = [Link(name, f"usr/{name}") for name in MERGED]
-    return (*links, *_files(root, (*programs, *loaded)), Folder("tmp", 0o1777))
+    return (*links, *_files(root, (*binaries, *loaded)), Directory("tmp", 0o1777))
 
 
 def _files(root: Root, paths: tuple[str, ...]) -> list[File]:
@@ -152,7 +152,7 @@ def _probe(root: Root) -> Draft:
         File("bin/busybox", root.path / "usr/bin/busybox"),
         *(Link(f"bin/{name}", "busybox") for name in applets),
         File("bin/serve-name", serve_name().encode()),
-        Folder("tmp", 0o1777),
+        Directory("tmp", 0o1777),
     )
     return Draft(entries, _origin(root, "busybox-static"), command=("/bin/serve-name",))
 

@@ -77,14 +77,14 @@ CRI_TOOLS = Missing(name="cri-tools", reason=f"crictl is {NOT_IN_DEBIAN}")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is asked for: a Kubernetes version (no leading v), a Debian release and an architecture."""
+    """What the user asks for: a Kubernetes version (no leading v), a Debian release and an architecture."""
 
     kubernetes_version: str = KUBERNETES_VERSION
     release: str = RELEASE
     architecture: str = "amd64"
 
     def __post_init__(self) -> None:
-        """UsageError for a version that Debian's source cannot give (any patch number of its minor links)."""
+        """UsageError for a version that cannot be made of Debian's source (any patch number of its minor can)."""
         if not re.fullmatch(re.escape(MINOR) + r"\d+", self.kubernetes_version):
             raise UsageError(
                 f"Kubernetes {self.kubernetes_version} cannot be built from Debian {self.release}",

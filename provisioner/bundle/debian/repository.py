@@ -1,5 +1,5 @@
 """The bundle's apt repository: our packages and everything they need that a minimal Debian does not have,
-signed by a key that is made for this one repository and exists nowhere afterwards.
+signed by a key that is made for this repository only and not kept afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from provisioner.bundle.debian.debs import cni_deb, kubernetes_debs
 from provisioner.bundle.debian.recipe import NODE_PACKAGES, OWN_PACKAGES, Recipe
 from provisioner.bundle.debian.root import Root, work_root
 
-# As on a machine where nothing is installed yet; prints what would be fetched.
+# As on a host where nothing is installed yet; prints what would be fetched.
 ASK = ("apt-get", "install", "--yes", "--print-uris", "-o", "Dir::State::status=/dev/null")
 # The private key lives on a tmpfs that only this one command sees (see `root.ENTER`) and ends with it.
 INDEX_AND_SIGN = """

@@ -1,5 +1,5 @@
-"""A Debian of its own to build in, and how commands run in it. The root is made once by mmdebstrap; each
-command then sees it with what it needs mounted for just as long as it runs (see `process.CONTAINED`).
+"""A separate Debian root to build in, and how commands run in it. mmdebstrap makes the root once; each command runs
+in it with the mounts that it needs, which exist only while it runs (see `process.CONTAINED`).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "DEBIAN_FRONTEND": "noninteractive",
 }
-# apt, as root in a root nobody else uses: no recommends, no translations, and no user _apt to please.
+# apt runs as root in a root that nothing else uses: no recommends, no translations, and no need of the user _apt.
 APT_SETTINGS = (
     'APT::Install-Recommends "false";',
     'Acquire::Languages "none";',
     'APT::Sandbox::User "root";',
 )
 # Mounts, then the command itself; $1 is the root, then pairs "source target", then -- and the command.
-# The mirror's name and certificates are looked up as on this machine, so these files are lent to the root.
+# The mirror's name and certificates are looked up as on this machine, so these files are mounted into the root.
 ENTER = """
 root=$1; shift
 mount -t proc proc "$root/proc"
@@ -60,7 +60,7 @@ class Root:
         self.runner.run(self._argv(argv, directory), ENVIRONMENT | proxies() | env)
 
     def read(self, argv: Sequence[str], directory: str = "/", **env: str) -> str:
-        """Run a command in the root and give its standard output; BuildError when it fails."""
+        """Run a command in the root and return its standard output; BuildError when it fails."""
         return self.runner.read(self._argv(argv, directory), ENVIRONMENT | proxies() | env)
 
     def shell(self, script: str, directory: str = "/", **env: str) -> None:
@@ -68,7 +68,7 @@ class Root:
         self.run(["sh", "-euc", script], directory, **env)
 
     def update(self) -> None:
-        """Fetch what the mirror has now."""
+        """Fetch the mirror's current package lists."""
         self.run(["apt-get", "update"])
 
     def _argv(self, argv: Sequence[str], directory: str) -> list[str]:
@@ -77,7 +77,7 @@ class Root:
 
 
 def work_root(work: Work, binds: Mapping[str, Path] | None = None) -> Root:
-    """The finished root for a stage: its own directory at /build/into, and `binds` where they say."""
+    """The finished root for a stage: the stage's directory at /build/into, and `binds` where they say."""
     return Root(work.done["root"], work.runner, {"/build/into": work.into} | dict(binds or {}))
 
 
@@ -100,14 +100,14 @@ def _allow_sources(root: Path) -> None:
     lists = [root / "etc/apt/sources.list", *sorted((root / "etc/apt/sources.list.d").glob("*.list"))]
     found = [source for path in lists if path.is_file() for source in parse_one_line(path.read_text("utf-8"))]
     for source in found:
-        _lend_keyring(source, root)
+        _copy_keyring(source, root)
     for path in lists[1:]:
         path.unlink()
     text = "".join(f"{source.line(kind)}\n" for source in dict.fromkeys(found) for kind in ("deb", "deb-src"))
     lists[0].write_text(text, encoding="utf-8")
 
 
-def _lend_keyring(source: AptSource, root: Path) -> None:
+def _copy_keyring(source: AptSource, root: Path) -> None:
     inside = root / source.keyring.lstrip("/")
     if source.keyring and not inside.is_file():
         inside.parent.mkdir(parents=True, exist_ok=True)

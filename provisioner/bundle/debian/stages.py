@@ -1,5 +1,5 @@
-"""The build as a row of stages, in order. A stage's inputs are the recipe's data that its code uses; when the
-code itself changes what comes out, its number in REVISIONS goes up.
+"""The build as a sequence of stages. A stage's inputs are the recipe's data that its code uses; when the
+code itself changes the result, its number in REVISIONS goes up.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from provisioner.bundle.common.manifest import FORMAT
 from provisioner.bundle.common.mirror import AptSource
 from provisioner.bundle.common.workspace import Stage
 from provisioner.bundle.debian.assembly import make_bundle
+from provisioner.bundle.debian.binaries import FETCH, GO, PREPARE, TAGS, linker_flags, make_binaries, make_source
 from provisioner.bundle.debian.debs import cni_deb, kubernetes_debs, make_debs
 from provisioner.bundle.debian.images import PROXY_TOOLS, make_images
-from provisioner.bundle.debian.programs import FETCH, GO, PREPARE, TAGS, linker_flags, make_programs, make_source
 from provisioner.bundle.debian.recipe import BUILD_TOOLS, CRI_TOOLS, IMAGE_SOURCES, PROGRAMS, Recipe
 from provisioner.bundle.debian.repository import INDEX_AND_SIGN, from_debian, make_repository
 from provisioner.bundle.debian.root import APT_SETTINGS, make_root
@@ -22,7 +22,7 @@ REVISIONS = {"root": 1, "source": 1, "programs": 1, "debs": 1, "images": 1, "rep
 
 
 def stages(recipe: Recipe, sources: tuple[AptSource, ...] = ()) -> tuple[Stage, ...]:
-    """Every stage, each after those it needs; the last is the bundle. The mirror is no part of any key."""
+    """Every stage, each after those it needs; the last is the bundle. The mirror is not part of any key."""
     root = Stage(
         "root",
         f"make a Debian {recipe.release} to build in (about a minute)",
@@ -36,30 +36,30 @@ def stages(recipe: Recipe, sources: tuple[AptSource, ...] = ()) -> tuple[Stage, 
         (REVISIONS["source"], FETCH, PREPARE, GO),
         (root,),
     )
-    programs = Stage(
+    binaries = Stage(
         "programs",
-        f"compile Kubernetes {recipe.kubernetes_version} (about 7 minutes from nothing)",
-        partial(make_programs, recipe),
+        f"compile Kubernetes {recipe.kubernetes_version} (about 7 minutes from scratch)",
+        partial(make_binaries, recipe),
         (REVISIONS["programs"], TAGS, linker_flags(recipe.kubernetes_version), PROGRAMS),
         (root, source),
     )
-    return root, source, programs, *_results(recipe, root, source, programs)
+    return root, source, binaries, *_results(recipe, root, source, binaries)
 
 
-def _results(recipe: Recipe, root: Stage, source: Stage, programs: Stage) -> tuple[Stage, ...]:
+def _results(recipe: Recipe, root: Stage, source: Stage, binaries: Stage) -> tuple[Stage, ...]:
     debs = Stage(
         "debs",
         "make the packages of Kubernetes",
         partial(make_debs, recipe),
         (REVISIONS["debs"], recipe.package_version, kubernetes_debs(), cni_deb([])),
-        (root, programs),
+        (root, binaries),
     )
     images = Stage(
         "images",
         "write the container images",
         partial(make_images, recipe),
         (REVISIONS["images"], PROXY_TOOLS, PROBE_IMAGE, serve_name(), sorted(IMAGE_ROLES.items())),
-        (root, source, programs),
+        (root, source, binaries),
     )
     repository = Stage(
         "repository",

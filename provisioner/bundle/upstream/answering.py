@@ -1,4 +1,4 @@
-"""Whether upstream is there, asked with little patience: nothing is fetched, and nobody silent is waited for."""
+"""Whether upstream answers, with a short timeout: nothing is fetched, and silent servers are not waited for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from provisioner.bundle.upstream.request import Request
 from provisioner.errors import BuildError
 
 WITHIN_S = 4.0
-# A registry that wants a token before it says more is there as well.
+# A registry that requires a token first does answer.
 FINE = (200, 401)
 
 
@@ -27,12 +27,12 @@ def places(request: Request) -> tuple[str, ...]:
 
 
 def silent(request: Request, within_s: float = WITHIN_S) -> tuple[str, ...]:
-    """The addresses that have not given a fit answer after so many seconds; empty when upstream is there."""
+    """The addresses that have not given a suitable answer after so many seconds; empty when upstream answers."""
     answered: SimpleQueue[tuple[str, bool]] = SimpleQueue()
     left = dict.fromkeys(places(request))
     deadline_s = time.monotonic() + within_s
     for url in left:
-        # A thread that nobody waits for: looking up a name can take longer than any timeout.
+        # A thread that is not waited for: looking up a name can take longer than any timeout.
         Thread(target=_ask, args=(url, answered, within_s), daemon=True).start()
     for _ in tuple(left):
         try:

@@ -1,5 +1,5 @@
-"""apt itself, in a directory of its own: it checks signatures and hashes and knows what depends on what, as on a
-machine of that distribution where nothing is installed. It needs no root and does not touch this machine's packages.
+"""apt itself, in a directory of its own: it checks signatures and hashes and resolves dependencies, as on a host with
+that distribution where nothing is installed. It needs no root and does not touch this machine's packages.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from provisioner.bundle.common.packages import MINIMAL, fetched
 from provisioner.bundle.common.process import Runner
 from provisioner.errors import BuildError
 
-FOLDERS = ("etc/apt.conf.d", "etc/sources.list.d", "etc/preferences.d", "etc/trusted.gpg.d", "keys",
+DIRECTORIES = ("etc/apt.conf.d", "etc/sources.list.d", "etc/preferences.d", "etc/trusted.gpg.d", "keys",
            "state/lists/partial", "cache/archives/partial")  # fmt: skip
-# All of apt that would otherwise be this machine's.
+# All settings of apt that would otherwise be this machine's.
 CONFIGURATION = """\
 Dir "{home}";
 Dir::Etc "etc";
@@ -59,9 +59,9 @@ class Apt:
     runner: Runner
 
     def prepare(self, architecture: str, definitions: Mapping[str, str]) -> None:
-        """Make the directory, with these files of sources by name, and fetch what the sources have."""
-        for folder in FOLDERS:
-            (self.home / folder).mkdir(parents=True, exist_ok=True)
+        """Make the directory, with these files of sources by name, and fetch the sources' package lists."""
+        for directory in DIRECTORIES:
+            (self.home / directory).mkdir(parents=True, exist_ok=True)
         options = "".join(f"{line}\n" for line in machine_apt_options())
         self._configuration.write_text(CONFIGURATION.format(home=self.home, architecture=architecture) + options)
         for name, text in definitions.items():
@@ -69,12 +69,12 @@ class Apt:
         self._run("asking the repositories", "apt-get", "update")
 
     def versions(self, name: str) -> tuple[str, ...]:
-        """The versions of a package that there are, from whichever source."""
+        """The available versions of a package, from all sources."""
         rows = self._read("apt-cache", "madison", name).splitlines()
         return tuple(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") >= 2))
 
     def closure(self, wanted: Iterable[str]) -> list[str]:
-        """`name=version` of these (names, or the same) and of all they need that a minimal machine lacks."""
+        """`name=version` of these (names, or the same) and of all they need that a minimal host lacks."""
         question = ("apt-get", "install", "--yes", "--print-uris")
         needed, minimal = (fetched(self._read(*question, *names)) for names in (tuple(wanted), MINIMAL))
         return [f"{name}={version}" for name, version in sorted(needed.items()) if name not in minimal]
@@ -87,7 +87,7 @@ class Apt:
         return tuple(found.values())
 
     def download(self, packages: Iterable[Package], into: Path) -> None:
-        """Fetch packages into a directory; those that are there already stay as they are."""
+        """Fetch packages into a directory; those that exist already stay as they are."""
         exact = [f"{package.name}={package.version}" for package in packages]
         self._run("fetching packages", "env", f"--chdir={into}", "apt-get", "download", *exact)
 

@@ -37,18 +37,18 @@ from provisioner.bundle.upstream.signing import file_name
 from provisioner.core.report import Listener, step
 
 INDEXES = ("InRelease", "Packages", "Packages.gz", "Release")
-# Below the bundle while it is made: what is needed on the way and is no part of it.
+# Below the bundle while it is made: temporary files that are not part of it.
 WORK = ".work"
 
 
 def make_bundle(request: Request, work: Work) -> None:
-    """The stage: everything fetched, or found from an earlier run that was killed, and written down."""
+    """The stage: everything is fetched, or taken over from an earlier run that was killed, and written."""
     Making(request, work).make()
 
 
 @dataclass(frozen=True)
 class Making:
-    """One bundle on its way."""
+    """One bundle that is being made."""
 
     request: Request
     work: Work
@@ -56,8 +56,8 @@ class Making:
     def make(self) -> None:
         """Everything, in order."""
         bundle = self.work.into
-        for folder in (APT, IMAGES, MANIFESTS, WORK):
-            (bundle / folder).mkdir()
+        for directory in (APT, IMAGES, MANIFESTS, WORK):
+            (bundle / directory).mkdir()
         with step(self.listen, SPEAKER, "ask the repositories what they have"):
             chosen = self._chosen()
         with step(self.listen, SPEAKER, "fetch packages"):
@@ -69,17 +69,17 @@ class Making:
 
     @cached_property
     def runner(self) -> Runner:
-        """Runs commands, of which none needs root."""
+        """Runs commands, none of which needs root."""
         return replace(self.work.runner, inside=ENDED_WITH_US)
 
     @cached_property
     def apt(self) -> Apt:
-        """apt for the machines that the bundle is for."""
+        """apt for the hosts that the bundle is for."""
         return Apt(self.work.into / WORK / "apt", self.runner)
 
     @property
     def listen(self) -> Listener:
-        """Who hears what is going on."""
+        """The listener that receives the progress."""
         return self.work.runner.listen
 
     @property
@@ -126,7 +126,7 @@ class Making:
         return next(path for path in (tree / "usr/bin" / program, tree / "bin" / program) if path.is_file())
 
     def _image(self, file: str, reference: str, origin: str) -> Content:
-        # CoreDNS runs on whichever node has room.
+        # CoreDNS can run on any node.
         roles = IMAGE_ROLES.get(short_name(reference), EVERYWHERE)
         more = {"version": reference.rpartition(":")[2], "origin": origin, "roles": roles}
         return content(self.work.into, f"{IMAGES}/{file}", Kind.IMAGE, reference, **more)

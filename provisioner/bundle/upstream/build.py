@@ -1,4 +1,4 @@
-"""The front door: what is ready is found, what is half fetched goes on, and what cannot be says so first."""
+"""The entry point: a finished bundle is found, a started one is continued, what cannot be built is refused first."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PREFIX = "upstream"
 
 
 def build(cache: Path, request: Request, listen: Listener = ignore) -> Path:
-    """Give the directory of a whole bundle, fetched now unless it is ready; goes on where a killed build was.
+    """Return the directory of a complete bundle, fetched now unless it is ready; a killed build is continued.
 
-    UsageError for what cannot be had, BundleError when this machine cannot build, LockHeldError when another build
+    UsageError for what is not available, BundleError when this machine cannot build, LockHeldError when another build
     works in this cache, BuildError when a source does not give what it should.
     """
     check(request)
@@ -43,12 +43,12 @@ def build(cache: Path, request: Request, listen: Listener = ignore) -> Path:
     except OSError as error:
         raise BuildError(
             f"building the bundle failed: {error.filename or cache}: {error.strerror or error}",
-            hint="Mend that and run the same again: what has been fetched is kept.",
+            hint="Fix that and run the same command again: what has been fetched is kept.",
         ) from error
 
 
 def ready(path: Path) -> Path | None:
-    """The bundle's directory when it is there and whole, else None."""
+    """The bundle's directory when it exists and is undamaged, otherwise None."""
     try:
         return path if path.is_dir() and not verify(load(path)) else None
     except BundleError:
@@ -91,7 +91,7 @@ def _stage(request: Request) -> Stage:
 
 
 def _inputs(request: Request) -> tuple[object, ...]:
-    """All that decides what comes out; of a key's or a manifest's file its content."""
+    """Everything that the result depends on; of a key's or a manifest's file its content."""
     manifest = Path(request.network) if networks.is_file(request.network) else None
     keys = (request.addresses.kubernetes_key, request.addresses.docker_key, manifest)
     hashes = (sha256(key.read_bytes()).hexdigest() for key in keys if key and key.is_file())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.bundle.common import image_archive
-from provisioner.bundle.common.image_archive import Entry, File, Folder, Image, Link
+from provisioner.bundle.common.image_archive import Directory, Entry, File, Image, Link
 from provisioner.bundle.common.images import PROBE_IMAGE, file_name, serve_name, short_name
 from provisioner.bundle.common.process import SPEAKER, Runner
 from provisioner.bundle.upstream import room, web
@@ -28,14 +28,14 @@ APPLETS = (
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Fetches images' files to the directory `kept`, by digest, and tells how far it is."""
+    """Fetches images' files to the directory `kept`, by digest, and reports the progress."""
 
     registry: Registry
     kept: Path
     listen: Listener
 
     def find(self, references: tuple[str, ...], architecture: str) -> dict[str, Pulled]:
-        """Where all these images are; BuildError that names those which the registry lacks."""
+        """Where all these images are; BuildError names those that the registry lacks."""
         found = {reference: self.registry.find(reference, architecture) for reference in references}
         if missing := [reference for reference, pulled in found.items() if pulled is None]:
             hint = f"Is the version right? A cluster can do without {DNS} alone: --without {DNS}."
@@ -57,12 +57,12 @@ class Fetcher:
             done += blob.size
 
     def file(self, blob: Blob) -> Path:
-        """Where a file is kept: only what has this digest ever has this name."""
+        """Where a file is kept: only a file with this digest ever has this name."""
         return self.kept / f"sha256-{blob.sha256}"
 
 
 def wanted(request: Request, kubeadm: Path, runner: Runner, machine: str) -> tuple[str, ...]:
-    """What kubeadm will ask for: itself says so, or the catalogue where it is for another architecture."""
+    """What kubeadm will ask for: kubeadm itself says it, or the catalog when kubeadm is for another architecture."""
     if request.architecture == machine:
         argv = [str(kubeadm), "config", "images", "list", "--kubernetes-version", f"v{request.version}"]
         names = tuple(line for line in runner.read(argv).split() if re.fullmatch(r"\S+/\S+:\S+", line))
@@ -78,13 +78,13 @@ def left_out(request: Request) -> tuple[str, ...]:
 
 
 def write(reference: str, pulled: Pulled, fetcher: Fetcher, into: Path, architecture: str) -> str:
-    """Write an image's archive into a directory; gives the file's name. BuildError when it is not as promised."""
+    """Write an image's archive into a directory; returns the file's name. BuildError for a wrong configuration."""
     configuration = fetcher.file(pulled.configuration)
-    has, wished = _described(configuration), (architecture, len(pulled.layers))
-    if has != wished:
+    has, desired = _described(configuration), (architecture, len(pulled.layers))
+    if has != desired:
         raise BuildError(
-            f"{reference}: its configuration is for {has[0]} with {has[1]} layers, not {wished[0]} with {wished[1]}",
-            hint="The registry has a wrong image under that name: use another.",
+            f"{reference}: its configuration is for {has[0]} with {has[1]} layers, not {desired[0]} with {desired[1]}",
+            hint="The registry has a wrong image under that name: use another registry.",
         )
     layers = [fetcher.file(layer) for layer in pulled.layers]
     image_archive.save(reference, configuration, layers, into / file_name(reference))
@@ -96,16 +96,16 @@ def _described(configuration: Path) -> tuple[str, int]:
         told = json.loads(configuration.read_bytes())
         return str(told["architecture"]), len(told["rootfs"]["diff_ids"])
     except (ValueError, KeyError, TypeError):
-        return "nothing that is known", 0
+        return "an unknown architecture", 0
 
 
 def write_probe(busybox: Path, into: Path, architecture: str) -> str:
-    """Write the image that the verification runs, from the distribution's busybox; gives the file's name."""
+    """Write the image that the verification runs, from the distribution's busybox; returns the file's name."""
     entries: tuple[Entry, ...] = (
         File("bin/busybox", busybox),
         *(Link(f"bin/{name}", "busybox") for name in APPLETS),
         File("bin/serve-name", serve_name().encode()),
-        Folder("tmp", 0o1777),
+        Directory("tmp", 0o1777),
     )
     image = Image(PROBE_IMAGE, architecture, entries, command=("/bin/serve-name",))
     image_archive.write(image, into / file_name(PROBE_IMAGE))

@@ -27,13 +27,13 @@ def check(request: Request) -> None:
     known = catalog.versions(name)
     if not known:
         names = ", ".join((*WITHOUT, *dict.fromkeys(row.plug_in for row in catalog.RELEASES)))
-        hint = f"There are: {names}; or name a manifest's file, whose images are fetched too."
-        raise UsageError(f"{request.network}: no kind of network that is known", hint=hint)
+        hint = f"Known are: {names}; or name a manifest's file, whose images are fetched, too."
+        raise UsageError(f"{request.network}: is not a known kind of network", hint=hint)
     if version and version not in known:
-        raise UsageError(f"{name} {version} is not in the catalogue", hint=f"There are: {', '.join(known)}.")
+        raise UsageError(f"{name} {version} is not in the catalog", hint=f"Known are: {', '.join(known)}.")
     if not version and not rows(request):
-        hint = f"Name one to have it all the same, such as --network {name}:{known[0]}."
-        raise UsageError(f"no {name} that is known is made for Kubernetes {request.release.series}", hint=hint)
+        hint = f"Name a version to include it anyway, such as --network {name}:{known[0]}."
+        raise UsageError(f"no known version of {name} is for Kubernetes {request.release.series}", hint=hint)
 
 
 def is_file(network: str) -> bool:
@@ -50,14 +50,14 @@ def rows(request: Request) -> tuple[NetworkRelease, ...]:
 
 
 def images(request: Request) -> tuple[str, ...]:
-    """What it runs."""
+    """The images that the network runs."""
     if is_file(request.network):
         return _own(Path(request.network)).images
     return tuple(dict.fromkeys(image for row in rows(request) for image in row.images))
 
 
 def write(request: Request, into: Path) -> tuple[tuple[str, str], ...]:
-    """Write its manifests into a directory; gives their files' names, each with where it was from."""
+    """Write its manifests into a directory; returns their files' names, each with its origin."""
     if is_file(request.network):
         path = Path(request.network)
         _own(path)
@@ -65,7 +65,7 @@ def write(request: Request, into: Path) -> tuple[tuple[str, str], ...]:
         return ((path.name, path.name),)
     found = rows(request)
     for row in found:
-        # Its size is not known beforehand; the hash says whether all of it came.
+        # Its size is not known in advance; the hash shows whether it is complete.
         web.download(row.url, Blob(row.sha256, 0), into / row.file, {}, lambda size: None)
     return tuple((row.file, row.url) for row in found)
 

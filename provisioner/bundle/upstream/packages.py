@@ -1,4 +1,4 @@
-"""The bundle's packages: which versions, all that they need, fetched and checked, in a repository of its own."""
+"""The bundle's packages: the versions, their dependencies, the download with its checks, and the repository."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from provisioner.sources.repository import KUBERNETES
 from provisioner.sources.versions import nearest, newest
 from provisioner.sources.wanted import Want
 
-# What kubelet and kubeadm call, and what a machine needs to be one; from the distribution. busybox is for the probe.
+# What kubelet and kubeadm call, and basic tools of a host; from the distribution. busybox is for the probe.
 TOOLS = ("ca-certificates", "conntrack", "ebtables", "ethtool", "iproute2", "iptables", "kmod", "procps", "socat")
 BUSYBOX = "busybox-static"
 
@@ -43,7 +43,7 @@ def _missing(want: Want, there: tuple[str, ...], product: str, request: Request)
     near = ", ".join(nearest(there, want.version or str(request.version)))
     said = f"{want.package} {want.version}".strip()
     fitting = "" if want.version else f" that goes with Kubernetes {request.version.series}"
-    hint = f"It has: {near}." if near else "It has none at all: is this distribution and architecture among its own?"
+    hint = f"It has: {near}." if near else "It has none at all: does it serve this distribution and architecture?"
     return UsageError(f"{at}: there is no {said}{fitting}", hint=hint)
 
 
@@ -73,7 +73,7 @@ def make_repository(packages: Iterable[Package], kept: Path, into: Path, request
 
 
 def _is_there(package: Package, kept: Path) -> bool:
-    """Whether it has been fetched before; what is not what it should be is removed."""
+    """Whether it has been fetched before; a file with a wrong hash is removed."""
     path = kept / package.file
     if path.is_file() and sha256_of(path) != package.sha256:
         path.unlink()

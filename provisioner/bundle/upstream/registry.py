@@ -1,7 +1,7 @@
 """Images from a registry, by its HTTP API (https://distribution.github.io/distribution/spec/api/): a name with a tag
-leads to a manifest for each platform, and that to files which are known by their digests.
+refers to a manifest for each platform, and that to files, which are identified by their digests.
 
-A client of our own, as it is this small: what there is ready-made wants a daemon, or brings more than it saves.
+A client of our own, as it is this small: existing ones need a daemon, or bring more than they save.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from provisioner.errors import BuildError
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 ACCEPTED = {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
-# Of zstd, Docker knows nothing before 23.
+# No zstd: Docker supports it only since 23.
 PACKED = re.compile(r"application/vnd\.(oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)([.+]gzip)?")
 # The old name redirects since 2023 (https://kubernetes.io/blog/2023/03/10/image-registry-redirect/).
 MOVED = {"k8s.gcr.io": "registry.k8s.io", "docker.io": "registry-1.docker.io"}
-# As Docker and containerd do: what listens on this machine alone has no certificate.
+# As Docker and containerd do: a registry that listens on this machine only has no certificate.
 _OF_THIS_MACHINE = ("127.0.0.1", "localhost")
 _NAME = re.compile(r"(?P<host>[^/]+[.:][^/]*)/(?P<path>[a-z0-9._/-]+):(?P<tag>[\w.-]+)")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
@@ -53,7 +53,7 @@ class Registry:
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def digest(self, reference: str) -> str:
-        """What that name leads to, for all platforms, as `sha256:...`; empty when the registry has no such name."""
+        """The digest of that name, for all platforms, as `sha256:...`; empty when the registry has no such name."""
         name, tag = self._place(reference)
         answer = self._ask(name, f"{name}/manifests/{tag}")
         return "" if answer.status == HTTPStatus.NOT_FOUND else f"sha256:{_sha256(_body(answer, reference))}"
@@ -67,8 +67,8 @@ class Registry:
         try:
             return self._read(answer, name, reference, architecture)
         except (KeyError, TypeError, AttributeError):
-            message = f"{reference}: the registry's manifest is of a kind that is not known"
-            raise BuildError(message, hint="Only Docker's schema 2 and OCI are.") from None
+            message = f"{reference}: the registry's manifest is of an unknown kind"
+            raise BuildError(message, hint="Known are Docker's schema 2 and OCI.") from None
 
     def _read(self, answer: Answer, name: str, reference: str, architecture: str) -> Pulled:
         body = _body(answer, reference)
@@ -85,7 +85,7 @@ class Registry:
         return f"{name}/blobs/sha256:{blob.sha256}", self._login(name)
 
     def host(self, reference: str) -> str:
-        """The server that gives an image."""
+        """The server that an image comes from."""
         return urlsplit(self._place(reference)[0]).netloc
 
     def _place(self, reference: str) -> tuple[str, str]:
@@ -112,11 +112,11 @@ class Registry:
 
 
 def _token(answer: Answer, url: str) -> str:
-    """A token for everybody, from where the registry says; see https://distribution.github.io/distribution/spec/auth/."""
+    """An anonymous token, from where the registry says; see https://distribution.github.io/distribution/spec/auth/."""
     challenge = answer.headers.get("www-authenticate", "")
     told = dict(_CHALLENGE.findall(challenge))
     if not challenge.lower().startswith("bearer") or "realm" not in told:
-        raise BuildError(f"{url}: the registry wants a login", hint="Only what is open to everybody can be fetched.")
+        raise BuildError(f"{url}: the registry requires a login", hint="Only public images can be fetched.")
     question = urlencode({name: told[name] for name in ("service", "scope") if name in told})
     given = _json(_body(web.get(f"{told['realm']}?{question}"), told["realm"]), told["realm"])
     return str(given.get("token") or given.get("access_token") or "")
@@ -147,7 +147,7 @@ def _blob(told: dict[str, Any], reference: str) -> Blob:
 
 def _hex(digest: str, reference: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        raise BuildError(f"{reference}: {digest} is no digest that can be checked", hint="Only sha256 is known.")
+        raise BuildError(f"{reference}: {digest} is not a digest that can be checked", hint="Only sha256 is supported.")
     return digest.removeprefix("sha256:")
 
 
@@ -164,7 +164,7 @@ def _body(answer: Answer, what: str) -> bytes:
 def _require(body: bytes, digest: str, reference: str) -> None:
     if _sha256(body) != digest:
         message = f"{reference}: its manifest has the SHA-256 {_sha256(body)}, not {digest}"
-        raise BuildError(message, hint="Somebody has changed it: use another mirror.")
+        raise BuildError(message, hint="It has been changed: use another mirror.")
 
 
 def _json(body: bytes, what: str) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _json(body: bytes, what: str) -> dict[str, Any]:
     except ValueError:
         told = None
     if not isinstance(told, dict):
-        raise BuildError(f"{what}: the answer is no JSON", hint="Is there a proxy or a login page in between?")
+        raise BuildError(f"{what}: the answer is not JSON", hint="Is there a proxy or a login page in between?")
     return told
 
 

@@ -1,5 +1,5 @@
-"""Where apt is pointed: Kubernetes' repository of the minor release, Docker's, and the distribution's archive, each
-trusted by its own key alone.
+"""The sources for apt: Kubernetes' repository of the minor release, Docker's, and the distribution's archive, each
+trusted only by its own key.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def definitions(request: Request, keys: Path) -> dict[str, str]:
 
 
 def repositories(request: Request) -> tuple[Repository, Repository]:
-    """Kubernetes' and Docker's, as a machine would be told of them."""
+    """Kubernetes' and Docker's repositories, as a host would use them."""
     at, machines = request.addresses, request.machines
     minor, docker = minor_url(request, request.version.series), f"{at.docker.rstrip('/')}/{machines.id}"
     # One key signs all minors; the copies in repositories that have ended have expired.
@@ -47,7 +47,7 @@ def minor_url(request: Request, series: str) -> str:
 
 
 def archive(request: Request, etc: Path = ETC, keyrings: Path = KEYRINGS) -> tuple[AptSource, ...]:
-    """The distribution's own: the mirror that is named, or the one that this machine uses; BundleError without one."""
+    """The distribution's archive: the named mirror, or the one that this machine uses; BundleError without one."""
     machines, named = request.machines, request.addresses.mirror
     keyring = keyrings / f"{machines.id}-archive-keyring.gpg"
     own = () if named else of_machine(etc, machines.codename, machines.id)
@@ -55,8 +55,8 @@ def archive(request: Request, etc: Path = ETC, keyrings: Path = KEYRINGS) -> tup
     if not keyring.is_file() and not all(source.keyring for source in sources):
         package = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}[machines.id]
         raise BundleError(
-            f"{keyring} is missing: {machines.id} is known by it",
-            hint=f"Install {package}, or copy it from such a machine.",
+            f"{keyring} is missing: it has the keys of {machines.id}'s archive",
+            hint=f"Install {package}, or copy the file from a machine with {machines.id}.",
         )
     return tuple(AptSource(one.uri, one.suite, one.components, one.keyring or str(keyring)) for one in sources)
 
@@ -64,22 +64,22 @@ def archive(request: Request, etc: Path = ETC, keyrings: Path = KEYRINGS) -> tup
 def _published(machines: Distribution, named: str) -> Iterator[AptSource]:
     if not named:
         raise BundleError(
-            f"where {machines.id} {machines.codename} has its packages is not known: this machine does not use it",
+            f"no mirror of {machines.id} {machines.codename} is known: this machine does not use that distribution",
             hint="Name a mirror of it: --mirror ADDRESS.",
         )
-    # A mirror's security updates lie elsewhere, if it has them: the last suffix is theirs.
+    # A mirror's security updates have another address, if it has them: the last suffix is theirs.
     for suffix in SUITE_SUFFIXES[:-1]:
         yield AptSource(named, f"{machines.codename}{suffix}", COMPONENTS[machines.id])
 
 
 def _key(repository: Repository, request: Request, keys: Path) -> Path:
-    """The key's file: the one that is named, or the published one if it is the one that is known."""
+    """The key's file: the one that the user names, or the published one if it has the known fingerprint."""
     at = request.addresses
     given = {KUBERNETES: at.kubernetes_key, DOCKER: at.docker_key}[repository.product]
     published = "" if given else _published_key(repository)
     text = _given(given) if given else trusted(published, repository.fingerprint)
     if not text:
-        what = refused(published) or f"is not the one that is known, {repository.fingerprint}"
+        what = refused(published) or f"does not have the known fingerprint {repository.fingerprint}"
         raise BuildError(
             f"{repository.place}: its key {what}",
             hint=f"If this mirror signs with a key of its own, name its file: --{repository.product}-key.",

@@ -1,4 +1,4 @@
-"""What is asked for, found fit before anything is fetched: the catalogue knows what goes together. Pure."""
+"""What the user asks for, checked before anything is fetched: the catalog knows what goes together. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provisioner.sources.repository import DOCKER, DOCKER_CE, KUBERNETES
 from provisioner.sources.wanted import Want, wanted
 from provisioner.world.view import View
 
-# pkgs.k8s.io without what stands for one minor release.
+# pkgs.k8s.io without the part for one minor release.
 KUBERNETES_URL = "https://pkgs.k8s.io/core:/stable:"
 DNS = "coredns"
 RUNTIMES = ("containerd", "docker")
@@ -26,8 +26,8 @@ RUNTIMES = ("containerd", "docker")
 class Addresses:
     """Where everything is fetched: upstream, or mirrors of the same shape.
 
-    `registry` stands for all registries, `mirror` for the distribution's archive; empty: their own. A key's file takes
-    the place of the key that is known by its fingerprint, for mirrors that sign themselves.
+    `registry` stands for all registries, `mirror` for the distribution's archive; empty: their own. A key's file
+    replaces the key with the known fingerprint, for mirrors that sign with a key of their own.
     """
 
     kubernetes: str = KUBERNETES_URL
@@ -42,7 +42,7 @@ class Addresses:
 class Request:
     """A bundle for one version, one runtime, one network, one distribution and one architecture.
 
-    `runtime` empty takes what the release is usually run with. `network` is a plug-in's name, with `:VERSION` or
+    Empty, `runtime` is the usual one of the release. `network` is a plug-in's name, with `:VERSION` or
     without, or a manifest's file. `without` names images that are left out.
     """
 
@@ -56,31 +56,31 @@ class Request:
 
     @property
     def release(self) -> Release:
-        """The catalogue's row; UsageError outside of it."""
+        """The catalog's row; UsageError for a release that it does not have."""
         if row := kubernetes.release(self.version.series):
             return row
         known = kubernetes.releases()
-        message = f"Kubernetes {self.version.series} is not in the catalogue"
+        message = f"Kubernetes {self.version.series} is not in the catalog"
         raise UsageError(message, hint=f"It has {known[0].series} to {known[-1].series}: `provisioner versions`.")
 
     @property
     def machines(self) -> Distribution:
-        """The machines' distribution; UsageError when the catalogue does not know it."""
+        """The hosts' distribution; UsageError when the catalog does not know it."""
         name, _, codename = self.distribution.partition("/")
         if row := packages.distribution(name, codename):
             return row
         known = ", ".join(f"{row.id}/{row.codename}" for row in packages.DISTRIBUTIONS)
-        raise UsageError(f"{self.distribution}: no distribution that is known", hint=f"There are: {known}.")
+        raise UsageError(f"{self.distribution}: is not a known distribution", hint=f"Known are: {known}.")
 
     @property
     def wants(self) -> dict[str, tuple[Want, ...]]:
-        """The packages that machines with such an inventory would ask for, by product."""
+        """The packages that hosts with such an inventory would ask for, by product."""
         view = View(Cluster(path=Path(), settings=self._settings, hosts=()))
         return {product: wanted(view, product) for product in (KUBERNETES, DOCKER)}
 
     @property
     def runtime_type(self) -> str:
-        """The kind of runtime, as an inventory says it."""
+        """The type of the runtime, as in an inventory."""
         shim = runtimes.docker_for(self.release.minor) is runtimes.Name.DOCKERSHIM
         return self.runtime or ("docker" if shim else "containerd")
 
@@ -94,7 +94,7 @@ class Request:
 
 
 def check(request: Request) -> None:
-    """UsageError for what cannot be, each with what can."""
+    """UsageError for what is not possible; the hint says what is."""
     release, _ = request.release, request.machines
     upstream = packages.repository_for(release.minor)
     if not upstream.url and request.addresses.kubernetes == KUBERNETES_URL:
@@ -115,5 +115,5 @@ def _check_runtime(request: Request, release: Release) -> None:
             hint="Use --runtime containerd.",
         )
     if request.runtime_type not in RUNTIMES:
-        message = f"{request.runtime_type}: no runtime that can be had from Docker's repository"
-        raise UsageError(message, hint=f"There are: {', '.join(RUNTIMES)}.")
+        message = f"{request.runtime_type}: this runtime is not in Docker's repository"
+        raise UsageError(message, hint=f"Available are: {', '.join(RUNTIMES)}.")

@@ -1,4 +1,4 @@
-"""Room on the disk, looked at before something is fetched."""
+"""Free space on the disk, checked before something is fetched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from provisioner.errors import BundleError
 
 MIB = 2**20
-# What is fetched is kept once, so that a killed build goes on, and lies in the bundle once more.
+# What is fetched is kept once, so that a killed build can continue, and is in the bundle once more.
 TIMES = 2
 
 

@@ -1,5 +1,5 @@
 """The bundle's own repository: an index of packages as their sources describe them, and a signature over it by a key
-that is made for this one bundle and exists nowhere afterwards.
+that is made for this bundle only and not kept afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from provisioner.bundle.common.process import Runner
 from provisioner.bundle.upstream.apt import Package
 
-# gpg's agent lives in the directory of the key and would stay.
+# gpg's agent runs in the directory of the key and would keep running.
 SIGN = """
 export GNUPGHOME="$1"; cd "$2"
 trap 'gpgconf --kill all' EXIT
@@ -23,12 +23,12 @@ gpg --batch --quiet --passphrase '' --quick-generate-key "$3" ed25519 sign never
 gpg --batch --quiet --armor --export > key.asc
 gpg --batch --quiet --clearsign --output InRelease Release
 """
-# Left out: hashes that are too weak to be worth anything.
+# Left out: hashes that are too weak to be of use.
 _CHANGED = re.compile(r"^(Filename|MD5sum|SHA1|Description-md5):.*\n?", re.MULTILINE | re.IGNORECASE)
 
 
 def write_indexes(into: Path, packages: Iterable[Package], codename: str, architecture: str) -> None:
-    """Write Packages, Packages.gz and Release for the packages that lie in the directory."""
+    """Write Packages, Packages.gz and Release for the packages that are in the directory."""
     index = "\n".join(entry(package) for package in packages).encode()
     written = {"Packages": index, "Packages.gz": gzip.compress(index, mtime=0)}
     for name, content in written.items():
@@ -41,12 +41,12 @@ def write_indexes(into: Path, packages: Iterable[Package], codename: str, archit
 
 
 def entry(package: Package) -> str:
-    """A package's stanza of the index: as its source has it, but for where the file is."""
+    """A package's stanza of the index: as its source has it, except for the path of the file."""
     return f"{_CHANGED.sub('', package.stanza).strip()}\nFilename: ./{file_name(package)}\n"
 
 
 def file_name(package: Package) -> str:
-    """Without the epoch, so that nothing is to be escaped in an address."""
+    """Without the epoch, so that nothing has to be escaped in an address."""
     return re.sub(r"_\d+%3a", "_", package.file)
 
 

@@ -1,6 +1,6 @@
 """Fetching over HTTP: answers with their status, files checked by their digest, and errors that name the server.
 
-urllib follows redirections to content servers without the header that logs in, and takes proxies from the environment.
+urllib follows redirections to content servers without the Authorization header, and takes proxies from the environment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TIMEOUT_S = 30.0
 CHUNK_BYTES = 256 * 1024
 # Answers that are read into memory: manifests, tokens, keys.
 MOST_BYTES = 8 * 2**20
-AGAIN = "Run the same again when it does: what has been fetched is kept."
+AGAIN = "Run the same command again when it does: what has been fetched is kept."
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT)
 
@@ -33,7 +33,7 @@ Told = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said to a question."""
+    """What a server has answered."""
 
     status: int
     body: bytes = b""
@@ -47,14 +47,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Content that is known by its SHA-256 (64 hexadecimal digits) and its size in bytes."""
+    """Content that is identified by its SHA-256 (64 hexadecimal digits) and its size in bytes."""
 
     sha256: str
     size: int
 
 
 def get(url: str, headers: Mapping[str, str] | None = None, *, timeout_s: float = TIMEOUT_S) -> Answer:
-    """Ask; refusals are answers too. BuildError when nobody answers."""
+    """Ask; refusals are answers, too. BuildError when there is no answer."""
     try:
         with urlopen(_request(url, headers or {}), timeout=timeout_s) as answer:  # noqa: S310 - http and https only
             return Answer(answer.status, answer.read(MOST_BYTES), _lower(answer.headers))
@@ -66,7 +66,7 @@ def get(url: str, headers: Mapping[str, str] | None = None, *, timeout_s: float 
 
 
 def download(url: str, blob: Blob, into: Path, headers: Mapping[str, str], told: Told) -> None:
-    """Fetch content to a file, which is there only when it is what it should be; BuildError otherwise."""
+    """Fetch content to a file, which exists only if the content is the right one; BuildError otherwise."""
     part = into.with_name(f"{into.name}.part")
     try:
         with urlopen(_request(url, headers), timeout=TIMEOUT_S) as answer, part.open("wb") as file:  # noqa: S310
@@ -81,31 +81,31 @@ def download(url: str, blob: Blob, into: Path, headers: Mapping[str, str], told:
     except (TimeoutError, ConnectionError, HTTPException) as error:
         raise _silent(url, error) from error
     except OSError as error:
-        # The disk speaks of files, the network does not.
+        # Errors of the disk name a file, those of the network do not.
         raise error if error.filename or error.errno in _OF_THE_DISK else _silent(url, error) from error
     if digest.hexdigest() != blob.sha256:
         part.unlink()
         raise BuildError(
             f"{url}: its SHA-256 is {digest.hexdigest()}, not {blob.sha256}",
-            hint="Somebody has changed it, or it was cut off on the way: try again, or use another mirror.",
+            hint="It has been changed, or was cut off on the way: try again, or use another mirror.",
         )
     part.rename(into)
 
 
 def refused(url: str, status: int) -> BuildError:
-    """The error for an answer that is none."""
+    """The error for a refusal."""
     return BuildError(
         f"{url}: the server says {status} {responses.get(status, '')}".rstrip(),
-        hint="Is the address right, is this allowed here?",
+        hint="Is the address right, and is access to it allowed?",
     )
 
 
 def _request(url: str, headers: Mapping[str, str]) -> Request:
     if urlsplit(url).scheme not in ("http", "https"):
-        raise BuildError(f"{url}: is no address of a server", hint="It begins with https:// or http://.")
+        raise BuildError(f"{url}: is not an address of a server", hint="It has to begin with https:// or http://.")
     request = Request(url, headers={"User-Agent": "provisioner"})  # noqa: S310 - looked at above
     for name, value in headers.items():
-        # Not sent to where a server redirects us: its content server would refuse, or learn a token.
+        # Not sent to where a server redirects us: its content server would refuse it, or get to know a token.
         (request.add_unredirected_header if name == "Authorization" else request.add_header)(name, value)
     return request
 

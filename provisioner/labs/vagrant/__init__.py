@@ -1,1 +1,1 @@
-"""Labs of virtual machines: Vagrant makes them as the inventory says, and tells how they are reached."""
+"""Labs of virtual machines: Vagrant makes them as the inventory says, and reports how they are reached."""

@@ -1,4 +1,4 @@
-"""How machines are reached that Vagrant has made: it is asked, and host keys are learnt over its own channel."""
+"""How machines that Vagrant has made are reached: Vagrant is asked, and host keys are learnt over its own channel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _READ = "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ecdsa_key.pub /
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """The host keys (`TYPE KEY`) of the machine with that id of the provider's; a machine made anew has another id."""
+    """The host keys (`TYPE KEY`) of the machine with that id of the provider's; a recreated machine has another id."""
 
     id: str
     keys: tuple[str, ...]
@@ -40,7 +40,7 @@ class Learnt:
 def located(cluster: Cluster, listen: Listener) -> Cluster:
     """The cluster with address, port, user, key and host keys of each machine as Vagrant has them now.
 
-    A cluster without Vagrant's machines is given back as it is. Raises what `program` raises. A machine that does not
+    A cluster without Vagrant's machines is returned unchanged. Raises what `program` raises. A machine that does not
     run keeps its own address, at which nothing will answer.
     """
     if not machines(cluster):
@@ -57,10 +57,10 @@ def located(cluster: Cluster, listen: Listener) -> Cluster:
 
 
 def _reached(host: Host, config: paramiko.SSHConfig) -> Host:
-    told = config.lookup(host.name)
-    # Quotes hold blanks together, and paramiko leaves them.
-    key = Path(told["identityfile"][0].strip('"'))
-    way = {"address": told["hostname"], "port": int(told.get("port", SSH_PORT)), "user": told.get("user")}
+    found = config.lookup(host.name)
+    # A path with blanks is quoted, and paramiko keeps the quotes.
+    key = Path(found["identityfile"][0].strip('"'))
+    way = {"address": found["hostname"], "port": int(found.get("port", SSH_PORT)), "user": found.get("user")}
     return host.model_copy(update={**way, "private_key_file": key, "become": True})
 
 
@@ -70,7 +70,7 @@ def _silent(host: Host, listen: Listener) -> Host:
 
 
 def _learn(environment: Environment, hosts: list[Host], listen: Listener) -> Path:
-    """The file of known hosts, with keys learnt from machines that are new; each has an own line for its port."""
+    """The known_hosts file, with keys learnt from machines that are new; each has its own line for its port."""
     record, file = environment.state / KEYS, environment.state / state.KNOWN_HOSTS
     known = _recorded(record)
     ids = {host.name: _id(environment, host.name) for host in hosts}
@@ -78,7 +78,7 @@ def _learn(environment: Environment, hosts: list[Host], listen: Listener) -> Pat
     with ThreadPoolExecutor(max(1, len(new))) as pool:
         keys = dict(zip(new, pool.map(partial(_keys, environment), new), strict=True))
     for name in (name for name in new if name in known):
-        listen(Note(f"{name} was made anew; its new host key is learnt from Vagrant"))
+        listen(Note(f"{name} was recreated; its new host key is learnt from Vagrant"))
     known |= {name: Learnt(ids[name], found) for name, found in keys.items()}
     lines = (inventory.known_host(host.address, host.port or SSH_PORT, known[host.name].keys) for host in hosts)
     write_private(file, "".join(lines))
@@ -88,7 +88,7 @@ def _learn(environment: Environment, hosts: list[Host], listen: Listener) -> Pat
 
 
 def _recorded(file: Path) -> dict[str, Learnt]:
-    """What was learnt before; nothing when the file is not there or damaged: it is learnt again."""
+    """What was learnt before; nothing when the file is missing or damaged: it is learnt again."""
     try:
         return TypeAdapter(dict[str, Learnt]).validate_json(file.read_bytes())
     except (FileNotFoundError, ValidationError):
@@ -110,12 +110,12 @@ def _provider(environment: Environment, machine: str) -> str:
 
 
 def _keys(environment: Environment, machine: str) -> tuple[str, ...]:
-    """The machine's public host keys, over the engine or over Vagrant's SSH, and not over the way that they secure."""
+    """The machine's public host keys, over the engine or Vagrant's SSH, not over the connection that they secure."""
     found = ids(environment, machine)
     keys = _keys_in_engine(found[DOCKER]) if DOCKER in found else _keys_over_ssh(environment, machine)
     if not keys:
-        hint = f"is there a key in /etc/ssh there? Look: vagrant ssh {machine}"
-        raise StepError(f"{machine}: its host key cannot be learnt over Vagrant", hint=hint)
+        hint = f"does /etc/ssh there have a key? Look: vagrant ssh {machine}"
+        raise StepError(f"{machine}: its host key cannot be read over Vagrant", hint=hint)
     return keys
 
 

@@ -1,4 +1,4 @@
-"""What has to be so before `vagrant up` begins: Vagrant, the provider, its network, and room for the machines."""
+"""What is checked before `vagrant up` begins: Vagrant, the provider, its network, and memory for the machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provisioner.labs import packages
 from provisioner.labs.vagrant import program
 from provisioner.labs.vagrant.program import Environment
 
-# Since this one Vagrant knows VirtualBox's ranges; Ubuntu 22.04 has it. Boxes by architecture came with 2.4.
+# Since this version Vagrant knows VirtualBox's ranges; Ubuntu 22.04 has it. Boxes by architecture came with 2.4.
 OLDEST, BY_ARCHITECTURE = (2, 2, 19), (2, 4)
 DOWNLOAD = "https://developer.hashicorp.com/vagrant/install"
 PLUGINS = {
@@ -30,11 +30,11 @@ VIRTUALBOX_RANGES = Path("/etc/vbox/networks.conf")
 
 
 def check(environment: Environment, cluster: Cluster, listen: Listener) -> None:
-    """Everything, in order. LabError says what is missing and how to get it; nothing has been started then."""
+    """Check everything, in order. LabError says what is missing and how to get it; nothing has been started then."""
     have_vagrant(listen)
     found = program.version(environment)
     if problem := too_old(found, platform.machine(), environment.provider):
-        raise LabError(problem, hint=f"a newer one: {DOWNLOAD}")
+        raise LabError(problem, hint=f"install a newer one: {DOWNLOAD}")
     _have_provider(environment)
     if environment.provider == "virtualbox":
         text = VIRTUALBOX_RANGES.read_text() if VIRTUALBOX_RANGES.exists() else ""
@@ -44,7 +44,7 @@ def check(environment: Environment, cluster: Cluster, listen: Listener) -> None:
 
 
 def have_vagrant(listen: Listener) -> None:
-    """Vagrant is here, or is installed from the distribution, as with all other packages of a lab."""
+    """Install Vagrant from the distribution when it is missing, like all other packages of a lab."""
     if packages.has_program("vagrant"):
         return
     try:
@@ -55,12 +55,12 @@ def have_vagrant(listen: Listener) -> None:
 
 
 def too_old(version: tuple[int, ...], machine: str, provider: str) -> str:
-    """Why this Vagrant will not do; empty when it will."""
+    """Why this version of Vagrant cannot be used; empty when it can."""
     name = ".".join(map(str, version))
     if version < OLDEST:
         return f"Vagrant {name} is too old: {'.'.join(map(str, OLDEST))} is the oldest that is supported"
     if machine in ("arm64", "aarch64") and provider != "docker" and version < BY_ARCHITECTURE:
-        return f"Vagrant {name} takes no boxes by architecture, and this computer is {machine}: 2.4 does"
+        return f"Vagrant {name} does not support boxes by architecture, and this computer is {machine}: 2.4 does"
     return ""
 
 
@@ -68,14 +68,14 @@ def _have_provider(environment: Environment) -> None:
     name = environment.provider
     if name == "virtualbox" and not packages.has_program("VBoxManage"):
         raise LabError(
-            "the provider virtualbox is not here: there is no VBoxManage",
+            "the provider virtualbox is not installed: VBoxManage is missing",
             hint="install VirtualBox (https://www.virtualbox.org), or, where there is no virtualisation, "
             "write `provider: docker` under `vagrant:`",
         )
     plugin = PLUGINS.get(name, "")
     if plugin and plugin not in program.plugins(environment):
         raise LabError(
-            f"the provider {name} is not here: Vagrant lacks {plugin}", hint=f"vagrant plugin install {plugin}"
+            f"the provider {name} is not installed: Vagrant lacks {plugin}", hint=f"vagrant plugin install {plugin}"
         )
 
 
@@ -101,7 +101,7 @@ def refuse_network(wanted: Iterable[IPv4Network], ranges: Iterable[IPv4Network])
             "VirtualBox does not allow the machines' network",
             [Problem("virtualbox-ranges", str(network), "is in none of the allowed ranges") for network in refused],
             hint=f"allow it: sudo mkdir -p {VIRTUALBOX_RANGES.parent} && echo '{line}' | "
-            f"sudo tee -a {VIRTUALBOX_RANGES}\n  or take addresses in {VIRTUALBOX_DEFAULT}, such as 192.168.56.11",
+            f"sudo tee -a {VIRTUALBOX_RANGES}\n  or use addresses in {VIRTUALBOX_DEFAULT}, such as 192.168.56.11",
             details=f"allowed: {', '.join(map(str, ranges))}",
         )
 
@@ -112,12 +112,12 @@ def memory_mib() -> int:
 
 
 def refuse_size(cluster: Cluster, memory: int) -> None:
-    """LabError when the machines together want more memory than this computer has."""
-    wanted = {host.name: wish.memory_mib for host, wish in machines(cluster)}
+    """LabError when the machines together need more memory than this computer has."""
+    wanted = {host.name: settings.memory_mib for host, settings in machines(cluster)}
     if sum(wanted.values()) > memory:
         sizes = ", ".join(f"{name} {size}" for name, size in wanted.items())
         raise LabError(
-            f"the machines want {sum(wanted.values())} MiB of memory, and this computer has {memory}",
+            f"the machines need {sum(wanted.values())} MiB of memory, but this computer has {memory}",
             hint="give them less (memory_mib; a control plane needs 1900), or leave machines out",
             details=sizes,
         )

@@ -13,7 +13,7 @@ from provisioner.labs.vagrant.program import HOST, RUNNING, Environment
 from provisioner.labs.vagrant.troubles import with_those_up
 
 NO_SNAPSHOTS = (
-    "containers have no snapshots: `docker commit` leaves out volumes, and that is where etcd, kubelet and runtime are"
+    "containers have no snapshots: `docker commit` leaves out volumes, which hold the data of etcd, kubelet and runtime"
 )
 KEPT_BY_HALT = (
     "`provisioner lab halt` and `lab resume` keep a lab as it is; the providers with virtual machines have snapshots"
@@ -33,7 +33,7 @@ def prepare(cluster: Cluster, listen: Listener) -> Environment:
 
 
 def up(cluster: Cluster, listen: Listener) -> None:
-    """Make or start what does not run yet. When it fails, what came up stays, and the error names both."""
+    """Make or start what does not run yet. When it fails, machines that came up stay, and the error names all."""
     environment = prepare(cluster, listen)
     names = [host.name for host, _ in machines(cluster)]
     running = _running(environment, names)
@@ -49,11 +49,11 @@ def up(cluster: Cluster, listen: Listener) -> None:
 
 def _running(environment: Environment, names: list[str]) -> list[str]:
     states = program.states(environment)
-    if strangers := sorted(set(names) ^ set(states)):
+    if different := sorted(set(names) ^ set(states)):
         raise UsageError(
-            f"Vagrant and {environment.inventory} do not have the same machines: {', '.join(strangers)}",
-            hint=f"is {environment.root / program.VAGRANTFILE} the project's own, and do hosts and `vagrant:` stand in "
-            "the inventory's file itself (group_vars/ and host_vars/ are not read by it)?",
+            f"Vagrant and {environment.inventory} do not have the same machines: {', '.join(different)}",
+            hint=f"is {environment.root / program.VAGRANTFILE} the project's own, and are hosts and `vagrant:` in the "
+            "inventory's file itself (the Vagrantfile does not read group_vars/ and host_vars/)?",
         )
     return [name for name in names if states[name] == RUNNING]
 
@@ -64,7 +64,7 @@ def states(cluster: Cluster) -> dict[str, str]:
 
 
 def halt(cluster: Cluster, listen: Listener) -> None:
-    """Shut all machines down, each in order; their disks stay."""
+    """Shut down all machines cleanly; their disks stay."""
     environment = program.find(cluster)
     with step(listen, HOST, "halt"):
         if environment.provider == DOCKER:
@@ -73,12 +73,12 @@ def halt(cluster: Cluster, listen: Listener) -> None:
 
 
 def snapshot(cluster: Cluster, name: str, listen: Listener) -> None:
-    """Keep all machines as they are now, under a name. LabError with docker, which cannot."""
+    """Save all machines as they are now, under a name. LabError with docker, which cannot do this."""
     _snapshots(cluster, "snapshot_save", name, f"snapshot {name}", listen)
 
 
 def restore(cluster: Cluster, name: str, listen: Listener) -> None:
-    """Bring all machines back to a snapshot. What they did since is gone."""
+    """Restore all machines to a snapshot. Later changes are lost."""
     _snapshots(cluster, "snapshot_restore", name, f"restore {name}", listen)
 
 
@@ -91,7 +91,7 @@ def _snapshots(cluster: Cluster, method: str, name: str, title: str, listen: Lis
 
 
 def down(cluster: Cluster, listen: Listener) -> None:
-    """Destroy all machines. What is gone already is fine; boxes and the docker provider's image stay, as a cache."""
+    """Destroy all machines. It is no error if some are gone; boxes and the docker provider's image stay, as a cache."""
     environment = program.find(cluster)
     with step(listen, HOST, "destroy the machines"):
         program.call(environment, "destroy")

@@ -1,6 +1,6 @@
 """A machine of Vagrant's provider docker: image, rights and start of the container lab, for the Vagrantfile to read.
 
-Vagrant calls `docker run`, so what the container lab tells the engine's API becomes options of the command line here.
+Vagrant calls `docker run`, so what the container lab sends to the engine's API becomes command line options here.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from provisioner.labs.vagrant.program import Environment
 from provisioner.paths import write_private
 
 FILE = "node.json"
-# The engine's own label for containers that only try what the host grants.
+# The label of containers that only test which rights the engine grants.
 _TRIAL = "vagrant"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What the Vagrantfile has to know; `images` by release."""
+    """What the Vagrantfile needs to know; `images` by release."""
 
     images: dict[str, str]
     create_args: tuple[str, ...]
@@ -49,7 +49,7 @@ def _options(key: str, value: Any) -> Iterator[str]:
     match key:
         case "Privileged":
             yield "--privileged"
-        case "MaskedPaths":  # the command line has one word for this and ReadonlyPaths
+        case "MaskedPaths":  # the command line has one option for this and ReadonlyPaths
             yield from ("--security-opt", "systempaths=unconfined")
         case "ReadonlyPaths":
             return
@@ -72,22 +72,22 @@ _LISTS = {
 
 
 def container_args() -> tuple[str, ...]:
-    """What the container lab says of the container itself; the entry is called by `command`."""
+    """The container lab's options for the container itself; `command` calls the entry."""
     volumes = (f"--volume={path}" for path in VOLUMES)
     return ("--entrypoint=/bin/sh", "--env=container=docker", f"--stop-signal={STOP_SIGNAL}", *volumes)
 
 
 def command(public_key: str) -> tuple[str, ...]:
-    """PID 1's beginning: the key for the login user, as a box has it from Vagrant, then what every lab machine runs."""
-    folder, owner = f"/home/{USER}/.ssh", f"-o {USER_ID} -g {USER_ID}"
-    put = f"install -d {owner} -m 0700 {folder} && install {owner} -m 0600 /dev/stdin {folder}/authorized_keys"
+    """How PID 1 begins: the key for the login user, which a box gets from Vagrant, then what every lab machine runs."""
+    directory, owner = f"/home/{USER}/.ssh", f"-o {USER_ID} -g {USER_ID}"
+    put = f"install -d {owner} -m 0700 {directory} && install {owner} -m 0600 /dev/stdin {directory}/authorized_keys"
     return ("-c", f"echo {shlex.quote(public_key.strip())} | {{ {put}; }} && exec {ENTRY}")
 
 
 def prepare(environment: Environment, cluster: Cluster, listen: Listener) -> None:
-    """Have the image, find out what this host grants, and write it down beside Vagrant's own state."""
+    """Get the image, find out which rights this machine grants, and save both beside Vagrant's own state."""
     environment.state.mkdir(mode=0o700, exist_ok=True)
-    releases: dict[str, None] = dict.fromkeys(wish.release for _, wish in machines(cluster))
+    releases: dict[str, None] = dict.fromkeys(settings.release for _, settings in machines(cluster))
     with closing(engine.ensure(listen)) as client:
         images: dict[str, str] = {release: image.ensure(client, release, listen) for release in releases}
         rights = granted(client, next(iter(images.values())), _TRIAL)
@@ -102,11 +102,11 @@ def prepare(environment: Environment, cluster: Cluster, listen: Listener) -> Non
 
 
 def halt(ids: Collection[str]) -> None:
-    """Shut these containers down side by side; Vagrant, which lets each wait for the one before, finds them halted."""
+    """Shut down these containers in parallel; Vagrant, which halts one after the other, then finds them halted."""
     client = engine.reachable()
-    if client is None:  # Vagrant says so in its own words
+    if client is None:  # Vagrant reports it itself
         return
     with closing(client), ThreadPoolExecutor(max(1, len(ids))) as pool:
-        # Others may be removing theirs just now.
+        # Other runs may be removing their own containers just now.
         running = [container for container in client.containers.list(ignore_removed=True) if container.id in ids]
         list(pool.map(lambda container: container.stop(timeout=int(HALT_TIMEOUT_S)), running))

@@ -1,6 +1,6 @@
-"""Vagrant by way of python-vagrant, whose silences become errors.
+"""Vagrant through python-vagrant; what that library hides becomes an error.
 
-Output that it swallows is kept and explained, an empty answer is no answer, and machines that do not run are passed by.
+Output that it drops is kept and explained, an empty answer is an error, and machines that do not run are skipped.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ class Environment:
 
     @property
     def state(self) -> Path:
-        """Where Vagrant keeps what it knows of the machines, and we beside it."""
+        """Where Vagrant keeps its state of the machines, and where we keep ours."""
         given = os.environ.get("VAGRANT_DOTFILE_PATH")
         return self.root / given if given else self.root / ".vagrant"
 
     def variables(self) -> dict[str, str]:
-        """The environment of every call: this inventory, this provider, nothing asked of HashiCorp's server."""
+        """The environment of every call: this inventory, this provider, no request to HashiCorp's server."""
         own = {"PROVISIONER_INVENTORY": str(self.inventory), _PROVIDER: self.provider}
         return {**os.environ, "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1", "LC_ALL": "C.UTF-8", **own}
 
 
 def find(cluster: Cluster) -> Environment:
-    """The nearest Vagrantfile at the inventory or above; UsageError when there is none, or no machine for it."""
+    """The nearest Vagrantfile, beside the inventory or above; UsageError when there is none, or no machine for it."""
     named = provider(cluster)
     if not named:
         raise UsageError(
             f"{cluster.path}: no machine has settings under `vagrant:`",
-            hint="add `vagrant: {}` to the variables of all; docs/reference/inventory.md tells what may stand in it",
+            hint="add `vagrant: {}` to the variables of all; docs/reference/inventory.md lists its settings",
         )
     if cluster.path.suffix not in (".yaml", ".yml"):
-        hint = "write machines and `vagrant:` into one file that ends .yaml"
+        hint = "write machines and `vagrant:` into one file whose name ends in .yaml"
         raise UsageError(f"{cluster.path}: the Vagrantfile reads inventories in YAML only", hint=hint)
-    folder = cluster.path.absolute().parent
-    root = next((one for one in (folder, *folder.parents) if (one / VAGRANTFILE).is_file()), None)
+    directory = cluster.path.absolute().parent
+    root = next((one for one in (directory, *directory.parents) if (one / VAGRANTFILE).is_file()), None)
     if root is None:
         raise UsageError(
-            f"there is no Vagrantfile beside {cluster.path}, or above",
+            f"there is no Vagrantfile beside {cluster.path} or in a directory above it",
             hint="copy the one from the top of the project there",
         )
     return Environment(root, cluster.path.absolute(), os.environ.get(_PROVIDER) or named)
@@ -74,9 +74,9 @@ def find(cluster: Cluster) -> Environment:
 
 @contextmanager
 def _vagrant(environment: Environment, doing: str) -> Iterator[tuple[Any, IO[str]]]:
-    """python-vagrant in that environment, and the file that what it does not give back is written to."""
+    """python-vagrant in that environment, and the file that receives the output it does not return."""
     if shutil.which("vagrant") is None:
-        raise LabError("Vagrant is not installed", hint="`provisioner lab prepare` installs it where it can")
+        raise LabError("Vagrant is not installed", hint="`provisioner lab prepare` installs it where possible")
     import vagrant  # noqa: PLC0415 - it looks for the program when it is imported
 
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
@@ -98,14 +98,14 @@ def _text(output: object) -> str:
 
 
 def version(environment: Environment) -> tuple[int, ...]:
-    """Vagrant's version; LabError when it tells none."""
+    """Vagrant's version; LabError when it reports none."""
     with _vagrant(environment, "ask Vagrant for its version") as (program, _):
         try:
             text = str(program.version())
         except subprocess.CalledProcessError:
             raise
-        except Exception as error:  # it raises just that
-            raise LabError("Vagrant does not tell its version", hint="install it anew", details=str(error)) from error
+        except Exception as error:  # it raises no narrower class
+            raise LabError("Vagrant does not report its version", hint="reinstall it", details=str(error)) from error
     return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
 
 
@@ -121,12 +121,12 @@ def states(environment: Environment) -> dict[str, str]:
         found = {one.name: str(one.state) for one in program.status() if one.name and one.state}
         output.seek(0)
         if not found:
-            raise StepError("Vagrant tells of no machine", hint="try `vagrant status`", details=output.read())
+            raise StepError("Vagrant reports no machine", hint="try `vagrant status`", details=output.read())
     return found
 
 
 def up(environment: Environment, listen: Listener) -> None:
-    """`vagrant up`, with what it says as it goes."""
+    """`vagrant up`, with its output while it runs."""
     said = io.StringIO()
     with _vagrant(environment, "vagrant up") as (program, output):
         try:
@@ -141,7 +141,7 @@ def up(environment: Environment, listen: Listener) -> None:
 
 
 def call(environment: Environment, method: str, *arguments: str) -> None:
-    """A command that gives nothing back: halt, destroy, snapshot_save, snapshot_restore."""
+    """A command that returns nothing: halt, destroy, snapshot_save, snapshot_restore."""
     with _vagrant(environment, f"vagrant {' '.join((method.replace('_', ' '), *arguments))}") as (program, _):
         getattr(program, method)(*arguments)
 
@@ -149,7 +149,7 @@ def call(environment: Environment, method: str, *arguments: str) -> None:
 def ssh_config(environment: Environment) -> paramiko.SSHConfig:
     """How the running machines are reached. One call when all run; else machine by machine.
 
-    StepError when Vagrant says nothing.
+    StepError when Vagrant reports nothing.
     """
     with _vagrant(environment, "ask Vagrant how machines are reached") as (program, output):
         try:
@@ -158,12 +158,12 @@ def ssh_config(environment: Environment) -> paramiko.SSHConfig:
             running = [name for name, state in states(environment).items() if state == RUNNING]
             if not running:
                 hint = f"`provisioner lab up --driver vagrant -i {environment.inventory}` starts them"
-                raise LabError("no machine of Vagrant's is running", hint=hint) from error
+                raise LabError("no Vagrant machine is running", hint=hint) from error
             text = "\n".join(str(program.ssh_config(name)) for name in running)
         output.seek(0)
         if "HostName" not in text:
             hint, details = "try `vagrant ssh-config` beside the Vagrantfile", output.read() or text
-            raise StepError("Vagrant does not tell how machines are reached", hint=hint, details=details)
+            raise StepError("Vagrant does not report how machines are reached", hint=hint, details=details)
     return paramiko.SSHConfig.from_text(text)
 
 
@@ -173,5 +173,5 @@ def ssh(environment: Environment, machine: str, command: str) -> str:
         text = str(program.ssh(machine, command))
         output.seek(0)
         if not text.strip():
-            raise StepError(f"vagrant ssh {machine}: nothing came back", hint="try it", details=output.read())
+            raise StepError(f"vagrant ssh {machine}: no output", hint="try it by hand", details=output.read())
     return text

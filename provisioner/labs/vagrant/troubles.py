@@ -1,4 +1,4 @@
-"""What Vagrant says when something goes wrong, and what it means. Pure; tried on what Vagrant 2.3 and 2.4 print."""
+"""What Vagrant prints when something goes wrong, and what it means. Pure; tested on output of Vagrant 2.3 and 2.4."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MACHINE = re.compile(r"^(?:==>| {3}) ([a-z0-9][-a-z0-9.]*): ?(.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A part of Vagrant's words (a regular expression whose groups fill the message), and what they mean."""
+    """A part of Vagrant's output (a regular expression), and what it means."""
 
     words: str
     kind: type[ProvisionerError]
@@ -28,7 +28,7 @@ TROUBLES = (
     Trouble(
         r"another process is already executing an action",
         LockHeldError,
-        "another Vagrant works on the same machines",
+        "another Vagrant process works on the same machines",
         "wait until it has ended, then run again",
     ),
     Trouble(
@@ -37,15 +37,15 @@ TROUBLES = (
         r"box you are attempting to add has no available version",
         LabError,
         "a box cannot be downloaded",
-        "is its name right, does it exist for this provider and this architecture, and is its server reached "
-        "(try: vagrant box add NAME)? Another one: `box` under `vagrant:`",
+        "is its name right, does it exist for this provider and this architecture, and can its server be reached "
+        "(try: vagrant box add NAME)? To use another one, set `box` under `vagrant:`",
     ),
     Trouble(
         r"Timed out while waiting for the machine to boot|not yet ready for SSH|SSH connection was refused|"
         r"couldn't\s+connect to the machine|authentication failures?|machine.*unexpected state",
         UnreachableError,
-        "a machine never got to SSH",
-        "look at its console (`settings: {gui: true}` with VirtualBox), then run again: it goes on with that machine",
+        "a machine cannot be reached over SSH",
+        "look at its console (`settings: {gui: true}` with VirtualBox), then run again: it continues with that machine",
     ),
     Trouble(
         r"The provider '([^']+)' could not be found",
@@ -58,13 +58,13 @@ TROUBLES = (
         r"could not detect VirtualBox|VBoxManage",
         LabError,
         "the provider cannot run machines here",
-        "is it installed, and does this computer's firmware allow virtualisation? Where it does not: provider docker",
+        "is it installed, and does this computer's firmware allow virtualisation? If not, use the provider docker",
     ),
     Trouble(
         r"not within the\s+allowed ranges",
         LabError,
         "VirtualBox does not allow the machines' network",
-        "`provisioner lab prepare` tells the line for /etc/vbox/networks.conf",
+        "`provisioner lab prepare` shows the line for /etc/vbox/networks.conf",
     ),
     Trouble(
         r"There is no inventory here|no machine has settings under `vagrant:`",
@@ -81,14 +81,14 @@ TROUBLES = (
     Trouble(
         r"snapshot.*(was not found|could not be found|does not exist)",
         UsageError,
-        "there is no such snapshot",
-        "`vagrant snapshot list` beside the Vagrantfile shows those that there are",
+        "the snapshot does not exist",
+        "`vagrant snapshot list` beside the Vagrantfile shows the existing ones",
     ),
 )
 
 
 def machine_line(line: str) -> tuple[str, str]:
-    """The machine that a line of Vagrant's is about, empty for none, and the rest of the line."""
+    """The machine that a line of Vagrant's output is about, empty for none, and the rest of the line."""
     line = visible(line.rstrip())
     found = _MACHINE.match(line)
     return (found[1], found[2].strip()) if found else ("", line.strip())
@@ -103,11 +103,11 @@ def explained(doing: str, output: str) -> ProvisionerError:
         if re.search(trouble.words, text, re.IGNORECASE):
             return trouble.kind(f"{doing}: {trouble.message}", hint=trouble.hint, details=details)
     hint = "run `vagrant` itself beside the Vagrantfile to see more"
-    return StepError(f"{doing}: Vagrant failed", hint=hint, details=details or "it said nothing")
+    return StepError(f"{doing}: Vagrant failed", hint=hint, details=details or "it printed nothing")
 
 
 def with_those_up(error: ProvisionerError, up: Iterable[str], wanted: Iterable[str]) -> ProvisionerError:
-    """The same error, with which machines are up, stay, and need not be made again."""
+    """The same error, with the machines that are up and kept, and those that are not up."""
     names = tuple(up)
     left = ", ".join(name for name in wanted if name not in names)
     stay = f"{', '.join(names)} up and kept; not up: {left}" if names else f"not up: {left}"

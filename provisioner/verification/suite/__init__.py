@@ -1,1 +1,1 @@
-"""The checks: each is a plain pytest function whose docstring is what a report calls it."""
+"""The checks: each one is a plain pytest function, and its docstring is the check's title in reports."""

@@ -1,4 +1,4 @@
-"""Control planes: every part is there, listens and answers."""
+"""Control planes: every component exists, listens and answers."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _FILES = (
     *(f"/etc/kubernetes/pki/{name}" for name in ("ca.key", "apiserver.crt", "apiserver.key", "sa.key", "sa.pub")),
     "/var/lib/etcd/member",
 )
-# `apply` makes a cluster once, and never anew: that would be another cluster.
+# `apply` creates a cluster once and never again: the second one would be another cluster.
 _RESTORE = (
-    "put it back from a backup; `kubeadm init phase --help` lists what kubeadm makes anew without touching the rest"
+    "restore it from a backup; `kubeadm init phase --help` lists what kubeadm can make again without touching the rest"
 )
 _CONTAINERS = (
-    "`crictl ps -a` or `docker ps -a` there shows the part's container, `crictl logs` or `docker logs` what it says"
+    "`crictl ps -a` or `docker ps -a` there shows the component's container, `crictl logs` or `docker logs` its log"
 )
 
 
 def test_manifests(seen: Seen) -> None:
-    """The static pods' manifests are there"""
+    """The static pods' manifests exist"""
     expect_none(findings.absent(seen.files, (f"/etc/kubernetes/manifests/{part}.yaml" for part in _PARTS)), _RESTORE)
 
 
 def test_keys(seen: Seen) -> None:
-    """The cluster's keys, kubeconfigs and data are there"""
+    """The cluster's keys, kubeconfigs and data exist"""
     expect_none(findings.absent(seen.files, _FILES), _RESTORE)
 
 
@@ -44,6 +44,6 @@ def test_ports(seen: Seen) -> None:
 
 
 def test_api_server(seen: Seen) -> None:
-    """The machine's own API server is ready, and admin.conf opens it"""
+    """The host's own API server is ready, and admin.conf gives access to it"""
     said = seen.readyz.splitlines()[-1] if seen.readyz else "nothing"
     expect_none([] if seen.readyz == "ok" else [f"/readyz answers {said}"], _CONTAINERS)

@@ -1,4 +1,4 @@
-"""Files: there, and closed to those whom they do not concern."""
+"""Files: they exist, only root can read the secret ones, and only root can change them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ _NODE_FILES = ("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt", "/v
 
 
 def test_node_files(seen: Seen) -> None:
-    """The files that make a machine a node are there"""
+    """The files that make a host a node exist"""
     hint = (
-        "a node is not repaired file by file: drain it, `kubeadm reset` there, and `provisioner apply` joins it again"
+        "do not repair a node file by file: drain it, run `kubeadm reset` there, and `provisioner apply` joins it again"
     )
     expect_none(findings.absent(seen.files, _NODE_FILES), hint)
 
 
 def test_secrets_are_closed(seen: Seen) -> None:
-    """Private keys and kubeconfigs are root's alone"""
-    expect_none(findings.readable_secrets(seen.files), "`provisioner apply` closes them: find out who has read them")
+    """Only root can read private keys and kubeconfigs"""
+    expect_none(
+        findings.readable_secrets(seen.files), "`provisioner apply` restricts them to root: find out who has read them"
+    )
 
 
 def test_nobody_else_may_write(seen: Seen) -> None:
-    """Nobody but root can change what the node runs on"""
+    """Only root can change the files of Kubernetes"""
     expect_none(
-        findings.writable_by_others(seen.files), "`provisioner apply` takes that right away: find out who has used it"
+        findings.writable_by_others(seen.files), "`provisioner apply` removes this permission: find out who has used it"
     )
 
 

@@ -1,4 +1,4 @@
-"""Packages: there, at the wished version, and staying so."""
+"""Packages: installed, at the desired version, and held."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from provisioner.verification.seen import Seen
 
 
 def test_kubernetes_version(seen: Seen, cluster: Cluster) -> None:
-    """kubeadm, kubectl and kubelet are installed at the wished version"""
-    expect_none(findings.wrong_versions(seen.packages, seen.programs, cluster.settings.kubernetes_version))
+    """kubeadm, kubectl and kubelet are installed at the desired version"""
+    expect_none(findings.wrong_versions(seen.packages, seen.binaries, cluster.settings.kubernetes_version))
 
 
 def test_container_engine(seen: Seen, cluster: Cluster) -> None:
@@ -25,5 +25,5 @@ def test_network_plug_ins(seen: Seen) -> None:
 
 
 def test_holds(seen: Seen, cluster: Cluster) -> None:
-    """The packages are held, so that an upgrade of the machine leaves them alone"""
+    """The packages are held, so that an upgrade of the host does not replace them"""
     expect_none(findings.not_held(seen.packages, seen.holds, cluster.settings.runtime.type))

@@ -8,7 +8,7 @@ from provisioner.verification.expect import expect_none
 from provisioner.verification.seen import Seen
 
 _KUBELET_PORT = 10250
-_KUBELET = "`provisioner apply` starts it; journalctl -u kubelet there tells why it does not run or is not well"
+_KUBELET = "`provisioner apply` starts it; journalctl -u kubelet there shows why it does not run or is not healthy"
 
 
 def test_container_engine_runs(seen: Seen, cluster: Cluster) -> None:
@@ -28,7 +28,7 @@ def test_kubelet_runs(seen: Seen) -> None:
 
 
 def test_kubelet_healthy(seen: Seen) -> None:
-    """The kubelet says that it is well"""
+    """The kubelet reports that it is healthy"""
     said = repr(seen.healthz) if seen.healthz else "nothing"
     expect_none([] if seen.well else [f"localhost:10248/healthz answers {said}"], _KUBELET)
 

@@ -1,1 +1,1 @@
-"""Which address, interface and largest packet each machine uses: decided once, from facts and measurements. Pure."""
+"""Which address, interface and path MTU each host uses: decided once, from facts and measurements. Pure."""

@@ -1,4 +1,4 @@
-"""The decision: for each machine the address that the others reach, its interface, and one largest packet for all."""
+"""The decision: for each host the address that the others can reach, its interface, and one path MTU for all hosts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from provisioner.world.addressing.options import Option, Owners, candidates, opt
 from provisioner.world.network import Decision, Way, Ways
 from provisioner.world.view import View
 
-# What was found out about each address, by the machine that tried it.
+# What was found out about each address, by the host that tried it.
 Heard = Mapping[IPv4Address, Mapping[str, Way]]
 
 
 def decide(view: View) -> dict[str, Decision]:
-    """One decision per machine that was reached and has an address to choose; what was decided earlier stays."""
+    """One decision per host that was reached and has an address to choose; what was decided earlier stays."""
     known, heard = owners(view), by_address(view.observed.ways)
     hosts = {name: view.cluster.host(name) for name in sorted(view.observed.facts)}
     kept = {name: decided for name, host in hosts.items() if (decided := settled(view, host))}
@@ -48,7 +48,7 @@ def decide(view: View) -> dict[str, Decision]:
 
 
 def by_address(ways: Ways) -> Heard:
-    """The same, by the address that was tried."""
+    """The same results, by the address that was tried."""
     found: dict[IPv4Address, dict[str, Way]] = defaultdict(dict)
     for (name, ip), way in ways.items():
         found[ip][name] = way
@@ -56,17 +56,17 @@ def by_address(ways: Ways) -> Heard:
 
 
 def lost(ways: Mapping[str, Way]) -> tuple[str, ...]:
-    """Who has tried and not reached it."""
+    """The hosts that have tried and could not reach it."""
     return tuple(sorted(name for name, way in ways.items() if not way.reached))
 
 
 def _best(found: tuple[Option, ...], heard: Heard) -> Option | None:
-    """The first that everyone reaches who has tried; else the one that most do."""
+    """The first address that every host which tried can reach; else the one that most of them can reach."""
     return min(found, key=lambda one: len(lost(heard.get(one.address.ip.ip, {}))), default=None)
 
 
 def _measured(places: Mapping[str, IPv4Address], ways: Ways) -> list[int]:
-    """The largest packets on the ways that will be used, in bytes."""
+    """The path MTUs between the addresses that will be used, in bytes."""
     used = set(places.values())
     return [way.mtu for (name, ip), way in ways.items() if name in places and ip in used and way.mtu]
 
@@ -78,16 +78,16 @@ def _reach(ways: Mapping[str, Way]) -> tuple[str, ...]:
     return (f"{some(missing)} cannot reach it",) if missing else ("all who tried reach it",)
 
 
-def _why_so_large(mtu: int, address: Address, machines: int, *, measured: bool) -> str:
+def _why_so_large(mtu: int, address: Address, hosts: int, *, measured: bool) -> str:
     own = f"; {address.interface} itself takes {address.mtu}" if mtu < address.mtu else ""
     if measured:
         return f"packets of {mtu} bytes pass between all machines{own}"
-    why = "there is no other machine" if machines == 1 else "that was not measured (no ping, or no answer to it)"
+    why = "there is no other machine" if hosts == 1 else "that was not measured (no ping, or no answer to it)"
     return f"packets of {mtu} bytes as the interfaces are set: {why}{own}"
 
 
 def _passed_over(view: View, host: Host, taken: Address, known: Owners, heard: Heard) -> Iterator[str]:
-    """Why not another address of the machine, where that has a reason."""
+    """Why no other address of the host was chosen, when there is a reason."""
     for address in candidates(view.observed.facts[host.name]):
         others = tuple(name for name in known[address.ip.ip] if name != host.name)
         missing = lost(heard.get(address.ip.ip, {}))

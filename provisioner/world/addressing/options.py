@@ -1,4 +1,4 @@
-"""The addresses of a machine that its node may use, the best first; and what is settled already."""
+"""The addresses of a host that its node may use, the best first; and what is already decided."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from provisioner.world.facts import HostFacts, HostState
 from provisioner.world.network import Decision
 from provisioner.world.view import View
 
-# Interfaces that network plug-ins make on a node, and what they make there; an address of theirs is never a node's.
+# Interfaces that network plug-ins create on a node; their addresses are never the node's own address.
 PLUGINS = (
     "cni", "flannel", "cali", "tunl", "vxlan", "kube-", "cilium", "lxc", "weave", "antrea", "ovn", "nodelocaldns",
     "genev",
@@ -23,23 +23,23 @@ _VIRTUAL = (
     "lo", "docker", "br-", "podman", "veth", "virbr", "vnet", "vboxnet", "vmnet", "lxd", "dummy",
     "tun", "tap", "wg", "tailscale", "zt", "ppp", "gre", "sit", "ipip",
 )  # fmt: skip
-# Kinds of interfaces, in the kernel's words, that are tunnels whatever their name.
+# Kinds of interfaces, as the kernel names them, that are always tunnels, whatever their name.
 _TUNNELS = frozenset({"none", "ppp", "tunnel", "ipip", "gre", "sit"})
 
-# Who has each address: one that two machines have leads to neither.
+# The hosts that have each address: an address that two hosts have cannot be used for either.
 Owners = Mapping[IPv4Address, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An address that a node may use, and what speaks for it."""
+    """An address that a node may use, and the reason for it."""
 
     address: Address
     reason: str
 
 
 def is_virtual(address: Address) -> bool:
-    """Whether it is one that an engine, a plug-in or a tunnel has made."""
+    """Whether its interface was created by a container engine, a plug-in or a tunnel."""
     return address.interface.startswith((*PLUGINS, *_VIRTUAL)) or address.link in _TUNNELS
 
 
@@ -50,7 +50,7 @@ def candidates(facts: HostFacts) -> tuple[Address, ...]:
 
 
 def owners(view: View) -> Owners:
-    """Which machines have each address."""
+    """The hosts that have each address."""
     found: dict[IPv4Address, list[str]] = defaultdict(list)
     for name, facts in sorted(view.observed.facts.items()):
         for ip in {address.ip.ip for address in facts.addresses}:
@@ -59,22 +59,22 @@ def owners(view: View) -> Owners:
 
 
 def is_bound(state: HostState) -> bool:
-    """Whether something on the machine was made with its address already: certificates, a node, or part of them."""
+    """Whether something on the host was already made with its address: certificates, a node, or part of them."""
     return state.joined or state.init_begun or state.join_begun
 
 
 def settled(view: View, host: Host) -> Decision | None:
-    """What was decided earlier and stays; on a machine that nothing was made on yet, the inventory or facts win."""
+    """What was decided earlier and stays; as long as nothing was made with it, the inventory and the facts win."""
     state, decided = view.observed.states[host.name], view.observed.states[host.name].network
     if decided is None or is_bound(state):
         return decided
     address = view.observed.facts[host.name].interface_of(decided.ip.ip)
-    as_wished = host.node_ip in (None, decided.ip.ip) and host.node_interface in (None, decided.interface)
-    return decided if address and address.interface == decided.interface and as_wished else None
+    as_desired = host.node_ip in (None, decided.ip.ip) and host.node_interface in (None, decided.interface)
+    return decided if address and address.interface == decided.interface and as_desired else None
 
 
 def options(view: View, host: Host, known: Owners) -> tuple[Option, ...]:
-    """The addresses to choose from, the best first; what the inventory or the running cluster says leaves no choice."""
+    """The addresses to choose from, the best first; only one when the inventory or the running cluster names it."""
     facts = view.observed.facts[host.name]
     if (adopted := _adopted(view, host)) is not None:
         return (Option(adopted, "the node has it in the running cluster"),)

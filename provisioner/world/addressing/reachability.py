@@ -1,5 +1,5 @@
-"""Who tries to reach whom, and where: every pair of a small fleet; of a large one a sample with everyone in it, and
-whatever leads to a control plane or comes from one.
+"""Which host tries to reach which other host, and where: every pair of a small fleet; in a large fleet a sample with
+every host in it, and all pairs with a control plane.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from provisioner.world.facts import HostFacts
 from provisioner.world.measure import Target, measure
 from provisioner.world.view import View
 
-# Up to so many machines every pair is measured (240 ways); beyond, each tries so many of those that follow it.
+# Up to this number of hosts, every pair is measured (240 ways); above it, each tries only so many of its neighbours.
 SMALL_FLEET = 16
 SAMPLE = 8
 
 
 def questions(view: View, *, everything: bool = False, replacing: bool = False) -> dict[str, Command]:
-    """What each machine has to try, by host: nothing where all is decided and joined, or measured already.
+    """What each host has to try, by host: nothing when everything is decided and joined, or already measured.
 
-    What a killed run has decided is tried once more: it may have been refused, and that is written down nowhere. With
-    `everything`, all of it is tried. Ports are knocked at before a machine joins, and where a plug-in is `replacing`
-    another; later it may not answer.
+    What a killed run has decided is tried again: preflight may have refused it, and that is not recorded. With
+    `everything`, all of it is tried. Ports are probed before a host joins, and when a plug-in is `replacing` another;
+    later, a program that listens there may not answer.
     """
     names = tuple(sorted(view.observed.facts))
     known, hosts = owners(view), {name: view.cluster.host(name) for name in names}
@@ -38,32 +38,32 @@ def questions(view: View, *, everything: bool = False, replacing: bool = False) 
     tried |= {name: (Address(one.interface, one.ip, one.mtu),) for name, one in found.items() if one}
     fresh = {name for name in names if replacing or not view.observed.states[name].joined}
     open_ = {name for name in names if found[name] is None or name in fresh} & view.limit
-    planes = frozenset(name for name in names if hosts[name].role is Role.CONTROL_PLANE)
+    control_planes = frozenset(name for name in names if hosts[name].role is Role.CONTROL_PLANE)
     wanted: dict[str, list[Target]] = {}
-    for name, other in pairs(names, planes):
+    for name, other in pairs(names, control_planes):
         for address in tried[other] if everything or {name, other} & open_ else ():
             if everything or (name, address.ip.ip) not in view.observed.ways:
-                knocks = everything or bool({name, other} & fresh)
-                needs = _needs(view, hosts[name], hosts[other], address) if knocks else ()
+                port_probes = everything or bool({name, other} & fresh)
+                needs = _needs(view, hosts[name], hosts[other], address) if port_probes else ()
                 mtu, port = _hoped_for(view.observed.facts[name], address), hosts[other].port or SSH_PORT
                 target = Target(address.ip.ip, mtu, port, needs)
                 wanted.setdefault(name, []).append(target)
     return {name: measure(targets) for name, targets in wanted.items()}
 
 
-def pairs(names: tuple[str, ...], planes: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
-    """Who tries whom, in both directions, each pair once; `planes` are those whom everybody needs."""
+def pairs(names: tuple[str, ...], control_planes: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """Which host tries which other, in both directions, each pair once; every host has to reach `control_planes`."""
     small = len(names) <= SMALL_FLEET
     reach = len(names) - 1 if small else SAMPLE
     for start, name in enumerate(names):
         after = [names[(start + step) % len(names)] for step in range(1, reach + 1)]
         before = [names[start - step] for step in range(1, reach + 1)]
-        tried = after if small else [*after, *before, *(names if name in planes else sorted(planes))]
+        tried = after if small else [*after, *before, *(names if name in control_planes else sorted(control_planes))]
         yield from ((name, other) for other in dict.fromkeys(tried) if other != name)
 
 
 def _needs(view: View, asker: Host, at: Host, address: Address) -> tuple[Port, ...]:
-    """What has to pass from the one machine to the other."""
+    """The ports that have to pass from one host to the other."""
     network = view.cluster.settings.network
     near = any(address.ip.ip in own.ip.network for own in view.observed.facts[asker.name].addresses)
     known = (*KUBERNETES_PORTS, *ports(network.type, variant(network)))
@@ -71,6 +71,6 @@ def _needs(view: View, asker: Host, at: Host, address: Address) -> tuple[Port, .
 
 
 def _hoped_for(facts: HostFacts, address: Address) -> int:
-    """The largest packet that both ends can carry, in bytes, as far as can be told before it is tried."""
+    """The largest path MTU to expect, in bytes, from the MTUs of both ends."""
     near = [own.mtu for own in facts.addresses if address.ip.ip in own.ip.network]
     return min([address.mtu, *near])

@@ -19,13 +19,13 @@ LOST = Way(reached=False)
 def fleet(machines: Mapping[str, tuple[Address, ...]], *hosts: Host, **changes: Any) -> View:
     """Machines with these addresses, reached through ports of this one unless a host says otherwise."""
     told = {one.name: one for one in hosts}
-    wished = [
+    desired = [
         told.get(name) or host(name, "127.0.0.1", port=2200 + number) for number, name in enumerate(sorted(machines))
     ]
     loopback = nic("lo", "127.0.0.1/8", 65536)
     found = {name: facts(name, "10.0.0.1", addresses=(loopback, *nics)) for name, nics in machines.items()}
     settings = changes.pop("settings", {})
-    return view(cluster(*wished, **settings), facts=found, **changes)
+    return view(cluster(*desired, **settings), facts=found, **changes)
 
 
 def ways(**found: int | None) -> dict[tuple[str, IPv4Address], Way]:

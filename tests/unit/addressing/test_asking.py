@@ -24,7 +24,7 @@ def targets(command: Command) -> list[tuple[str, ...]]:
     return list(zip(words[::4], words[1::4], words[2::4], strict=True))
 
 
-def test_of_a_small_fleet_everyone_tries_everyone_at_once_and_never_a_shared_address() -> None:
+def test_in_a_small_fleet_every_host_tries_every_other_at_once_and_never_a_shared_address() -> None:
     asked = questions(fleet(THREE))
     assert {name: targets(command) for name, command in asked.items()} == {
         "cp1": [("10.1.0.2", "1400", "2201"), ("10.1.0.3", "1400", "2202")],
@@ -34,12 +34,12 @@ def test_of_a_small_fleet_everyone_tries_everyone_at_once_and_never_a_shared_add
 
 
 def needs(command: Command) -> dict[str, str]:
-    """The ports to knock at, by address."""
+    """The ports to probe, by address."""
     words = command.argv[7:]
     return dict(zip(words[::4], words[3::4], strict=True))
 
 
-def test_everyone_knocks_at_what_it_will_need_there() -> None:
+def test_every_host_probes_the_ports_that_it_will_need() -> None:
     view = fleet({**THREE, "cp2": (nic("eth1", "10.1.0.4/24"),)}, settings={"network": {"type": "flannel"}})
     asked = {name: needs(command) for name, command in questions(view).items()}
     assert asked["w1"] == {
@@ -60,7 +60,7 @@ def test_the_plain_network_needs_nothing_of_its_own_and_ip_in_ip_only_leads_to_o
     }  # fmt: skip
 
 
-def test_what_is_decided_and_not_joined_yet_is_tried_again_and_a_node_is_knocked_at_only_when_asked_for() -> None:
+def test_what_is_decided_and_not_joined_yet_is_tried_again_and_a_nodes_ports_are_probed_only_when_asked_for() -> None:
     decided = decide(fleet(THREE))
     killed = {name: HostState(network=one) for name, one in decided.items()}
     assert set(questions(fleet(THREE, states=killed))) == set(THREE)
@@ -104,16 +104,16 @@ def test_the_packet_that_is_hoped_for_is_the_smaller_of_both_ends() -> None:
 
 
 @given(st.integers(1, 400), st.integers(0, 3))
-def test_everyone_tries_and_is_tried_and_the_work_grows_with_the_fleet_and_not_its_square(
-    size: int, planes: int
+def test_every_host_tries_and_is_tried_and_the_work_grows_with_the_fleet_and_not_its_square(
+    size: int, control_planes: int
 ) -> None:
     names = tuple(f"n{number:03}" for number in range(size))
-    told = list(pairs(names, frozenset(names[:planes])))
+    told = list(pairs(names, frozenset(names[:control_planes])))
     found = set(told)
     assert len(told) == len(found)
     assert {(other, name) for name, other in found} == found
     assert not any(name == other for name, other in found)
     if size > 1:
         assert {name for name, _ in found} == set(names)
-    assert {(name, plane) for name in names for plane in names[:planes] if name != plane} <= found
-    assert len(found) <= size * (SMALL_FLEET if size <= SMALL_FLEET else 2 * (SAMPLE + planes))
+    assert {(name, plane) for name in names for plane in names[:control_planes] if name != plane} <= found
+    assert len(found) <= size * (SMALL_FLEET if size <= SMALL_FLEET else 2 * (SAMPLE + control_planes))

@@ -97,7 +97,7 @@ CASES = (
         "eth0 10.1.0.21/24 1500",
     ),
     Case(
-        "the largest packet is that of the narrowest way",
+        "the path MTU is that of the narrowest way",
         fleet(PRIVATE, ways=ways(cp1__192_168_56_21=1500, w1__192_168_56_11=1380)),
         "eth1 192.168.56.21/24 1380",
         ("packets of 1380 bytes pass between all machines; eth1 itself takes 1500",),

@@ -6,6 +6,7 @@ import pytest
 
 from provisioner.bundle.common.images import file_name, short_name
 from provisioner.bundle.common.packages import fetched
+from provisioner.bundle.debian.binaries import linker_flags
 from provisioner.bundle.debian.debs import (
     cni_deb,
     control_text,
@@ -15,7 +16,6 @@ from provisioner.bundle.debian.debs import (
     write_control,
 )
 from provisioner.bundle.debian.images import libraries, merged
-from provisioner.bundle.debian.programs import linker_flags
 from provisioner.bundle.debian.recipe import OWN_PACKAGES, PROGRAMS
 from provisioner.bundle.debian.repository import from_debian, without_epoch
 

@@ -7,7 +7,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from provisioner.bundle.common.image_archive import Entry, File, Folder, Image, Link, with_folders, write
+from provisioner.bundle.common.image_archive import Directory, Entry, File, Image, Link, with_directories, write
 
 
 def image(source: Path) -> Image:
@@ -15,7 +15,7 @@ def image(source: Path) -> Image:
         File("usr/bin/tool", source),
         Link("bin/tool", "../usr/bin/tool"),
         File("etc/note", b"text", 0o644),
-        Folder("tmp", 0o1777),
+        Directory("tmp", 0o1777),
     )
     return Image("example/tool:1", "amd64", entries, entrypoint=("/usr/bin/tool",))
 
@@ -65,7 +65,7 @@ def test_the_same_input_gives_the_same_bytes_and_nothing_else(tmp_path: Path) ->
 
 def test_a_link_above_a_file_stays_a_link() -> None:
     entries: list[Entry] = [File("lib/x", b""), Link("lib", "usr/lib")]
-    assert list(with_folders(entries)) == [Link("lib", "usr/lib"), File("lib/x", b"")]
+    assert list(with_directories(entries)) == [Link("lib", "usr/lib"), File("lib/x", b"")]
 
 
 def read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -237,7 +237,7 @@ def change_content(key: str, value: object) -> Callable[[dict[str, Any]], None]:
         (change_content("sha256", "abc"), "contents.0.sha256"),
         (change_content("path", "images/a\x00b"), "contents.0.path"),
         (change_content("path", "images/\ud800"), "hex escape"),
-        (change_content("path", "apt/Packages"), "apt/Packages: stands there more than once"),
+        (change_content("path", "apt/Packages"), "apt/Packages: is listed more than once"),
         (change_content("name", "kubelet\x1b[2J"), "contents.0.name"),
         (change_content("origin", "a\nb"), "contents.0.origin"),
         (change_content("version", "1" * 1001), "contents.0.version"),

@@ -30,7 +30,7 @@ def test_a_finished_stage_is_not_made_again(tmp_path: Path) -> None:
     assert (again / "result").read_text() == "first"
 
 
-def test_a_killed_stage_leaves_no_result_and_begins_anew(tmp_path: Path) -> None:
+def test_a_killed_stage_leaves_no_result_and_begins_again(tmp_path: Path) -> None:
     def killed(work: Work) -> None:
         (work.into / "half").write_text("x")
         (work.kept / "cache").write_text("warm")

@@ -1,4 +1,4 @@
-"""The command line, called here: with a state and a cache of its own, in an empty folder, without machines."""
+"""The command line, called here: with a state and a cache of its own, in an empty directory, without machines."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ Call = Callable[..., Said]
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line here, with a state and a cache of its own, in an empty folder."""
+    """Run the command line here, with a state and a cache of its own, in an empty directory."""
     monkeypatch.setenv("PROVISIONER_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("PROVISIONER_INVENTORY", raising=False)
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
+    directory = tmp_path / "here"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
 
     def run(*arguments: str) -> Said:
         monkeypatch.setattr("sys.argv", ["provisioner", *arguments])

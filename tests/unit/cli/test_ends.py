@@ -1,4 +1,4 @@
-"""How a run ends for whoever has started it: the exit code, one screen of errors, and who is not converged."""
+"""How a run ends for the user who started it: the exit code, one screen of errors, and who is not converged."""
 
 from __future__ import annotations
 

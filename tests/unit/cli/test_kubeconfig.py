@@ -54,8 +54,8 @@ def told(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     monkeypatch.setattr(FakeTransport, "run", read)
     for place in ("provisioner.cli.work.open_session", "provisioner.cli.reading.open_session"):
         monkeypatch.setattr(place, session)
-    monkeypatch.setattr("provisioner.cli.reading.load_cluster", lambda *_: made.wished, raising=False)
-    monkeypatch.setattr("provisioner.cli.cluster.load_cluster", lambda *_, **more: made.wished)
+    monkeypatch.setattr("provisioner.cli.reading.load_cluster", lambda *_: made.desired, raising=False)
+    monkeypatch.setattr("provisioner.cli.cluster.load_cluster", lambda *_, **more: made.desired)
     monkeypatch.setattr(
         "provisioner.engine.loop.apply", lambda run, view, ground, agreed: apply(run, view, made, agreed)
     )
@@ -81,7 +81,7 @@ def test_a_program_in_it_fails_the_run_and_the_report_comes_all_the_same(call: C
     told.config["users"][0]["user"]["exec"] = {"command": "sh", "args": ["-c", "touch was-run"]}
     said = call("apply")
     assert said.code == 5
-    assert f"cp1: {ADMIN_CONF} is not taken over: users[0].user.exec is not allowed" in said.err
+    assert f"cp1: {ADMIN_CONF} is not used: users[0].user.exec is not allowed" in said.err
     assert "kubeadm init phase kubeconfig admin --control-plane-endpoint 10.0.0.11:6443" in said.err
     assert not home.exists()
     assert json.loads(call("apply", "--json").out.splitlines()[-1])["result"] == "failed"
@@ -130,15 +130,15 @@ def test_a_user_without_a_home_is_told(call: Call, told: Told, monkeypatch: pyte
     assert call("kubeconfig", "-o", "x").code == 0
 
 
-def test_the_cluster_was_made_anew_under_its_old_name(call: Call, told: Told, home: Path) -> None:
-    """Whoever has reset it on purpose is told how to go on; both are shown."""
+def test_the_cluster_was_recreated_under_its_old_name(call: Call, told: Told, home: Path) -> None:
+    """A user who has reset it on purpose is told how to go on; both are shown."""
     call("apply")
     config = yaml.safe_load(home.read_text())
     config["clusters"][0]["cluster"] = admin_conf(ca=other_ca())["clusters"][0]["cluster"]
     home.write_text(yaml.safe_dump(config))
     said = call("apply")
     assert said.code == 0
-    assert "cluster test is there" in said.out
+    assert "cluster test exists" in said.out
     assert "cluster test to be written" in said.out
     assert f"mv {home} {home}.old" in said.out
 

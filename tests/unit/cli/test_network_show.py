@@ -38,10 +38,10 @@ def test_the_table_the_reasons_and_the_ways(show: Callable[[World], Show]) -> No
     said = show(in_virtualbox())()
     assert said.code == 0
     lines = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert "machine address interface packets state" in lines
+    assert "host address interface MTU state" in lines
     assert "w1 10.0.0.21/24 eth1 1400 not written down yet" in lines
     assert "w1: not eth0 10.0.2.15: cp1, w2 have it too" in lines
-    assert "Pods get packets of 1400 bytes." in lines
+    assert "MTU of the pods: 1400 bytes." in lines
     assert "cp1 10.0.0.21 1400 pass" in lines
     assert "w2 10.0.0.21 1400" in lines, "workers need no port of each other's on the plain network"
 

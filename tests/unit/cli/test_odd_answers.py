@@ -48,7 +48,7 @@ def test_status_names_the_machine_and_shows_the_others(call: Call, world: World)
     telling(world, "w1", "memory_mib=", "memory_mib=many")
     said = call("status")
     assert said.code != 0
-    assert "w1: the machine could not be looked at" in said.err
+    assert "w1: could not look at this host" in said.err
     assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["cp1", "w1", "w2"]
     assert "Traceback" not in said.out + said.err
 
@@ -93,7 +93,7 @@ def test_a_pod_that_cannot_be_is_not_shown(call: Call, world: World, line: str) 
     world.cluster.idle_pods = [line]
     said = call("status")
     assert said.code == 0
-    assert "cp1: which pods do not run is not known" in said.out + said.err
+    assert "cp1: the pods that do not run are unknown" in said.out + said.err
     assert "\x1b" not in said.out + said.err
 
 
@@ -112,7 +112,7 @@ def test_facts_of_the_others_are_shown(call: Call, world: World) -> None:
     assert said.code == UnreachableError.exit_code
     lines = [json.loads(line) for line in said.out.splitlines()]
     assert [line["host"] for line in lines if "host" in line] == ["cp1", "w2"]
-    assert [line["message"] for line in lines if "message" in line] == ["w1: the machine could not be looked at"]
+    assert [line["message"] for line in lines if "message" in line] == ["w1: could not look at this host"]
 
 
 def test_a_command_to_paste_holds_no_words_of_the_cluster(call: Call, world: World) -> None:
@@ -121,5 +121,5 @@ def test_a_command_to_paste_holds_no_words_of_the_cluster(call: Call, world: Wor
     said = call("token")
     assert said.code == StepError.exit_code
     assert said.out == ""
-    assert "cp1: what this machine has answered could not be processed: ValueError" in said.err
+    assert "cp1: the answer of this host could not be processed: ValueError" in said.err
     assert "Traceback" not in said.err

@@ -42,7 +42,7 @@ def suite(monkeypatch: pytest.MonkeyPatch) -> Suite:
     return found
 
 
-def test_everyone_reaches_everyone(call: Call, suite: Suite) -> None:
+def test_every_host_reaches_every_other(call: Call, suite: Suite) -> None:
     said = call("verify", "network", "--sample-above", "50", "--probe-image", "registry.example/probe:1")
     assert said.code == 0, said.err
     assert suite.scope.network
@@ -54,7 +54,7 @@ def test_everyone_reaches_everyone(call: Call, suite: Suite) -> None:
         ["w1", "✓", "·"],
     ]
     assert "verified: 5 checks passed\n" in said.out
-    assert "Everyone reaches everyone. 2 machine(s)" in said.out
+    assert "Every node can reach every other. 2 host(s)" in said.out
     assert "skipped names (no DNS server): cp1" in said.out
 
 

@@ -18,7 +18,7 @@ def test_nothing_to_check_without_a_lock_file(call: Call) -> None:
     Path("key.asc").write_text(KEY)
     said = call("lock", "--check", "-i", write("here.yaml", LEGACY))
     assert said.code == 2
-    assert "here.versions.lock: there is no lock file" in said.err
+    assert "here.versions.lock: the lock file does not exist" in said.err
     assert "`provisioner lock` writes it" in said.err
 
 
@@ -28,7 +28,7 @@ def test_a_lock_file_that_is_none(call: Call, text: str) -> None:
     Path("here.versions.lock").write_text(text)
     said = call("plan", "-i", write("here.yaml", LEGACY))
     assert said.code == 2
-    assert "here.versions.lock: is no lock file of versions" in said.err
+    assert "here.versions.lock: is not a valid lock file" in said.err
     assert "provisioner lock" in said.err
 
 

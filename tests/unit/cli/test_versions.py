@@ -9,7 +9,7 @@ from tests.unit.cli.conftest import GOOD, Call, write
 UNKNOWN = GOOD.replace("1.20.2", "1.99.0")
 
 
-def test_the_catalogue_as_tables(call: Call) -> None:
+def test_the_catalog_as_tables(call: Call) -> None:
     said = call("versions")
     assert said.code == 0
     (line,) = (line for line in said.out.splitlines() if line.startswith("1.20 "))
@@ -20,7 +20,7 @@ def test_the_catalogue_as_tables(call: Call) -> None:
     assert any("trixie" in line and "v2" in line for line in said.out.splitlines())
 
 
-def test_the_catalogue_as_json_has_sources(call: Call) -> None:
+def test_the_catalog_as_json_has_sources(call: Call) -> None:
     told = json.loads(call("versions", "--json").out)
     assert [row["series"] for row in told["kubernetes"]] == [f"1.{minor}" for minor in range(19, 38)]
     assert all(row["source"].startswith("https://") for rows in told.values() for row in rows)
@@ -37,11 +37,11 @@ def test_a_version_that_nobody_knows_is_refused_with_the_list_and_the_way_round(
 
 
 def test_allowed_it_is_tried_with_a_warning(call: Call) -> None:
-    """As far as the bundle, which this folder is none of."""
+    """As far as the bundle, which this directory is none of."""
     path = write("inventory.yaml", UNKNOWN.replace("nowhere-bundle", "."))
     for command in ("plan", "apply"):
         said = call(command, "-i", path, "--allow-untested")
-        assert "by the rules of 1.37" in f"{said.out}{said.err}"
+        assert "with the rules of 1.37" in f"{said.out}{said.err}"
         assert said.code == 3
 
 

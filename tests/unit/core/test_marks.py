@@ -81,7 +81,7 @@ GARBLED = {
 @pytest.mark.parametrize("printed", GARBLED.values(), ids=GARBLED)
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_marks_out_of_turn_are_refused(printed: bytes, size: int, tally: Tally) -> None:
-    with pytest.raises(GarbledError, match="do not fit our commands"):
+    with pytest.raises(GarbledError, match="does not match our commands"):
         fed(printed, SEPARATOR, 2, size)
     tally("hostile inputs tried", 1)
 

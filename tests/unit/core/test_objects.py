@@ -37,13 +37,13 @@ def test_manifests_have_bounds(text: str, says: str, tally: Tally) -> None:
 
 @pytest.mark.parametrize("value", ["2021-01-01", "!!set {a}", "!!binary aGk=", ".inf", "{2021-01-01: x}"])
 def test_what_kubectl_would_not_take_is_said_before_it_is_sent(value: str) -> None:
-    with pytest.raises(PreflightError, match="has a value that kubectl would not take"):
+    with pytest.raises(PreflightError, match="has a value that kubectl does not accept"):
         parse(f"{POD}data: {value}\n", "it")
 
 
 @pytest.mark.parametrize("items", ["5", "x", "{a: 1}", "[5]"])
 def test_a_list_of_something_else(items: str) -> None:
-    with pytest.raises(PreflightError, match="is no Kubernetes object"):
+    with pytest.raises(PreflightError, match="is not a Kubernetes object"):
         parse(f"apiVersion: v1\nkind: List\nitems: {items}\n", "it")
 
 

@@ -1,4 +1,4 @@
-"""The fold of wishes and what was seen into steps."""
+"""The fold of wants and what was seen into steps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_what_an_earlier_play_changes_is_followed_too() -> None:
     assert summaries("644 root:root\nnew\n", {"file /etc/app.conf"}) == ["restart app.service (/etc/app.conf is newer)"]
 
 
-def test_what_changes_is_told_to_whoever_comes_later() -> None:
+def test_what_changes_is_known_to_what_follows() -> None:
     changed: set[str] = set()
     summaries("absent\n", changed)
     assert changed == {"file /etc/app.conf", "service app.service"}
@@ -56,4 +56,4 @@ def test_equal_texts_have_no_diff() -> None:
 
 
 def test_a_diff_ends_its_lines_even_where_the_texts_do_not() -> None:
-    assert text_diff("a", "b", "x") == "--- x (now)\n+++ x (wished)\n@@ -1 +1 @@\n-a\n+b\n"
+    assert text_diff("a", "b", "x") == "--- x (now)\n+++ x (desired)\n@@ -1 +1 @@\n-a\n+b\n"

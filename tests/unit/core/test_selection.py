@@ -15,7 +15,7 @@ def kept(*, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()) -> set[str]:
     return ALL - left_out(BRING_UP, Selection(only=only, skip=skip))
 
 
-def test_without_a_wish_all_plays_are_done() -> None:
+def test_without_a_want_all_plays_are_done() -> None:
     assert kept() == ALL
 
 
@@ -42,7 +42,7 @@ def test_a_play_that_nobody_can_have_meant_lists_them() -> None:
     assert error.value.hint.startswith("The plays are: machine, ")
 
 
-def test_to_do_nothing_at_all_is_no_wish() -> None:
+def test_to_do_nothing_at_all_is_no_want() -> None:
     with pytest.raises(UsageError, match="leave no play to do"):
         kept(only=("machine",), skip=("machine",))
 

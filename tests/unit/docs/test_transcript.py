@@ -9,7 +9,7 @@ from tests.docs.transcript import Example, examples, matches
 
 TEXT = """\
 $ provisioner plan
-look at the machines
+look at the hosts
 ...
 $ cat <<END
 > one
@@ -22,7 +22,7 @@ $ true
 def test_commands_and_their_output() -> None:
     where = ROOT / "README.md"
     assert examples(Block(where, 7, "console", TEXT)) == (
-        Example("README.md:7", "provisioner plan", ("look at the machines", "...")),
+        Example("README.md:7", "provisioner plan", ("look at the hosts", "...")),
         Example("README.md:7", "cat <<END\none\nEND", ("one",)),
         Example("README.md:7", "true", ()),
     )

@@ -88,7 +88,7 @@ def test_warnings_do_not_stop(write: Write) -> None:
         (lambda path: path.mkdir(), "has no inventory in it"),
         (lambda path: path.write_bytes(b"all:\xff"), "is not UTF-8 text (byte 4)"),
         (lambda path: path.write_bytes(b"all: \x07"), "this is not valid YAML"),
-        (lambda path: path.write_text("all: &a [*a]"), "this is not read: recursion: what `*a` names contains it"),
+        (lambda path: path.write_text("all: &a [*a]"), "this is not read: recursion: the value of `*a` contains it"),
         (lambda path: path.write_text("all:\n---\nall:\n"), "this is not valid YAML"),
         (lambda path: path.write_text("all: 2021-99-99"), "this is not valid YAML"),
         (lambda path: path.write_text("[" * 1000), "this is not read: it is nested deeper than 100 levels"),

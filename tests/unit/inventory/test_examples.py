@@ -22,7 +22,7 @@ BAD = Path(__file__).parents[2] / "cases" / "inventories" / "bad"
 
 
 # Where Kubernetes comes from in those that are about that.
-SOURCES = {"docker-ce": "legacy", "programs": "binaries"}
+SOURCES = {"docker-ce": "legacy", "binaries": "binaries"}
 
 
 def example(name: str, write: Write) -> Cluster:

@@ -39,7 +39,7 @@ def test_what_is_suggested(like: str, taken: str, free: str) -> None:
 
 def test_where_nothing_is_free_a_smaller_one_is_asked_for() -> None:
     found = suggestion("pod_cidr", IPv4Network("10.0.0.0/8"), networks("10.0.0.0/24"))
-    assert found == "take a smaller pod_cidr: no private /8 is free"
+    assert found == "use a smaller pod_cidr: no private /8 is free"
 
 
 @given(NETWORKS, st.lists(NETWORKS, max_size=8))

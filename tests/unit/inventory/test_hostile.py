@@ -57,7 +57,7 @@ def test_whatever_is_damaged_gives_problems_and_never_a_traceback(seed: int, tmp
     [
         (BOMB, "inventory.yaml:6: this is not read: by its aliases (`*name`) it expands to more than 300,000 values"),
         (MERGED, "inventory.yaml:6: this is not read: by its aliases (`*name`) it expands to more than 300,000 values"),
-        ("a: &a 1\nb: &b [*b]", "inventory.yaml:2: this is not read: recursion: what `*b` names contains it"),
+        ("a: &a 1\nb: &b [*b]", "inventory.yaml:2: this is not read: recursion: the value of `*b` contains it"),
         (
             f"a: &a {'x' * 9000}\nb: [{'*a,' * 5000}]",
             "inventory.yaml:2: this is not read: by its aliases (`*name`) it expands to more than 300,000 values",
@@ -74,9 +74,9 @@ def test_whatever_is_damaged_gives_problems_and_never_a_traceback(seed: int, tmp
         ("x" * (places.MOST_BYTES + 1), "inventory.yaml: cannot be read: it is larger than 16 MiB"),
         (
             "all:\n  hosts:\n" + "".join(f"    w{number}[1:5000]:\n" for number in range(30)),
-            "inventory.yaml:1: this says more than 100,000 things about hosts and groups, the rest is not read",
+            "inventory.yaml:1: this has more than 100,000 entries about hosts and groups; the rest is not read",
         ),
-        ("all:\n  hosts:\n    ? " + "w[1:2]" * 200 + "\n    : {}", "a host pattern of more than 1000 characters"),
+        ("all:\n  hosts:\n    ? " + "w[1:2]" * 200 + "\n    : {}", "the host pattern has more than 1000 characters"),
     ],
     ids=count(),
 )  # fmt: skip
@@ -91,9 +91,9 @@ def test_what_is_too_much_is_counted_before_it_takes_memory(text: str, problem: 
     ("line", "problem"),
     [
         ("x=" + "y" * 70_000, "inventory.ini:2: this line has more than 65,536 characters"),
-        ("x=" + "-" * 60_000 + "1", "all.vars.x: this is no value: it is nested too deep"),
-        ("x=0x" + "f" * 5000, "all.vars.x: this is no value: it has a number of more than 100 digits"),
-        ("x='\\ud800'", "all.vars.x: this is no value: it has half of a character"),
+        ("x=" + "-" * 60_000 + "1", "all.vars.x: this is not a valid value: it is nested too deep"),
+        ("x=0x" + "f" * 5000, "all.vars.x: this is not a valid value: it has a number of more than 100 digits"),
+        ("x='\\ud800'", "all.vars.x: this is not a valid value: it has half a character"),
     ],
     ids=count(),
 )
@@ -122,15 +122,15 @@ def lines(node: yaml.Node) -> Iterator[int]:
 def outsider() -> Iterator[Path]:
     """A directory with an inventory, for a user who is not root: root may enter everything."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "hosts.ini").write_text(hostile.INI)
-        folder.chmod(0o777)
+        directory = Path(name)
+        (directory / "hosts.ini").write_text(hostile.INI)
+        directory.chmod(0o777)
         was = os.geteuid()
         if was == 0:
             os.seteuid(NOBODY)
-        yield folder
+        yield directory
         os.seteuid(was)
-        for path in (folder, *folder.rglob("*")):
+        for path in (directory, *directory.rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o777)
 
@@ -159,14 +159,14 @@ def pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "make", "problem"),
     [
-        ("group_vars", closed, "group_vars: cannot be read: Permission denied -> see who may read it"),
+        ("group_vars", closed, "group_vars: cannot be read: Permission denied -> check its permissions"),
         ("host_vars", closed, "host_vars: cannot be read: Permission denied"),
         ("group_vars/all", closed, "group_vars/all: cannot be read: Perm"),
         ("group_vars/all.yml", unreadable, "group_vars/all.yml: cannot be read: Permission denied"),
         ("group_vars/all.yml", lambda path: linked(path, "gone"), "all.yml: cannot be read: No such file or directory"),
         ("group_vars/all.yml", lambda path: linked(path, path.name), "all.yml: cannot be read: Too many levels of sy"),
         ("group_vars/all.yml", lambda path: linked(path, "/dev/zero"), "cannot be read: it is a device or a socket"),
-        ("group_vars/all.yml", pipe, "group_vars/all.yml: cannot be read: it is a pipe, and nothing comes out of it"),
+        ("group_vars/all.yml", pipe, "group_vars/all.yml: cannot be read: it is a pipe, and it is empty"),
         ("group_vars", lambda path: path.symlink_to(path.name), "group_vars: cannot be read: Too many levels"),
     ],
 )
@@ -184,13 +184,13 @@ def test_a_directory_that_contains_itself_is_a_problem(outsider: Path) -> None:
 
 
 def test_a_key_behind_a_closed_door_is_a_problem_and_its_hint_can_be_pasted(outsider: Path) -> None:
-    folder = outsider / "my keys"
-    folder.mkdir()
-    (folder / "id").touch(0o600)
+    directory = outsider / "my keys"
+    directory.mkdir()
+    (directory / "id").touch(0o600)
     text = hostile.INI.replace("cp1 ", "cp1 ansible_ssh_private_key_file='my keys/id' ")
     (outsider / "keys.ini").write_text(text)
     assert check(outsider / "keys.ini")[0]
-    folder.chmod(0)
+    directory.chmod(0)
     found = said(outsider / "keys.ini")
     assert "id cannot be read: Permission denied" in found
     assert "`namei -l 'my keys/id'`" in found

@@ -105,7 +105,7 @@ def test_problems_are_told_where_they_stand(write: Write) -> None:
         "prod/group_vars/all.yml:4 error unknown-key",
         "prod/host_vars/w1.yml:1 error wrong-type",
     ]
-    assert "cluster.pod_cidr: the pods' network" in str(check(directory)[1][1])
+    assert "cluster.pod_cidr: the pod network" in str(check(directory)[1][1])
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_variables_for_names_that_are_not_there_are_nobodys_business(write: Writ
     ("name", "text", "says"),
     [
         ("hosts.toml", "[web.hosts]\n", "write it as YAML, or as INI"),
-        ("aws_ec2.yml", "plugin: amazon.aws.aws_ec2\n", "save what it makes of this, `ansible-inventory --list"),
+        ("aws_ec2.yml", "plugin: amazon.aws.aws_ec2\n", "save the output of `ansible-inventory --list"),
         ("hosts.yaml", "$ANSIBLE_VAULT;1.1;AES256\n61\n", "this file is encrypted with ansible-vault"),
-        ("hosts", "#!/usr/bin/env python3\n", "may not be executed\n    → chmod +x"),
+        ("hosts", "#!/usr/bin/env python3\n", "is not executable\n    → chmod +x"),
         ("hosts.yaml", "[web]\nw1\n", "Then give the file another ending, such as .ini"),
         ("hosts", "---\nall: [\n", "this is not valid YAML"),
         ("hosts", "all:\n\tchildren:\n", "indent with spaces, never with tabs"),

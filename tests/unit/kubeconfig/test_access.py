@@ -23,7 +23,7 @@ Config = dict[str, Any]
 MARK = "touch /tmp/was-run"
 
 
-def test_what_kubeadm_writes_is_read_and_made_anew() -> None:
+def test_what_kubeadm_writes_is_read_and_rewritten() -> None:
     given = access.read(yaml.safe_dump(admin_conf()), SERVER, CA)
     config = merging.entries(given, "test")
     assert config["clusters"] == [
@@ -112,11 +112,11 @@ REFUSED: dict[str, tuple[Callable[[Config], None], str]] = {
     "extensions": (put(cluster, extensions=[]), "clusters[0].cluster.extensions is not allowed"),
     "extensions on top": (put(top, extensions=[]), "extensions is not allowed"),
     "a key nobody knows": (put(top, hooks=["sh"]), "hooks is not allowed"),
-    "preferences": (put(top, preferences={"colors": True}), "preferences has more than is allowed"),
+    "preferences": (put(top, preferences={"colors": True}), "preferences has more entries than allowed"),
     "a namespace": (put(lambda config: config["contexts"][0]["context"], namespace="x"), "context.namespace"),
-    "two users": (second("users"), "users has more than is allowed"),
-    "two clusters": (second("clusters"), "clusters has more than is allowed"),
-    "two contexts": (second("contexts"), "contexts has more than is allowed"),
+    "two users": (second("users"), "users has more entries than allowed"),
+    "two clusters": (second("clusters"), "clusters has more entries than allowed"),
+    "two contexts": (second("contexts"), "contexts has more entries than allowed"),
     "no user": (lambda config: config.update(users=[]), "users"),
     "no users at all": (lambda config: config.pop("users"), "users is missing"),
     "another current context": (put(top, current_context="x"), "contexts[0] does not connect"),
@@ -173,7 +173,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "deep enough": ("[" * 10_000, "nested deeper"),
     "deep in blocks": ("".join(f"{'  ' * depth}a:\n" for depth in range(60)), "nested deeper"),
     "huge": (f"{GOOD}# {'x' * 100_000}", "larger than"),
-    "a key twice": (f"{GOOD}kind: Config\n", "kind: this key stands here a second time"),
+    "a key twice": (f"{GOOD}kind: Config\n", "kind: this key is given a second time"),
     "two documents": (f"{GOOD}---\n{GOOD}", "YAML"),
     "a tag": (f"{GOOD}x: !!python/object/apply:os.system [ls]\n", "x: the YAML tag"),
     "a merge": (f"{GOOD}<<: {{x: 1}}\n", "x is not allowed"),

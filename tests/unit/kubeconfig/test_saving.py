@@ -109,9 +109,9 @@ def test_another_cluster_of_the_same_name_is_refused_and_both_are_shown(path: Pa
     assert encoded(CA)[:100] == encoded(other_ca())[:100]
     save(path, given(ca=other_ca(), server="https://10.9.9.9:6443"), "test", merge=False)
     error = refused(path, given(), merge=False)
-    assert "something else under the names" in error.message
+    assert "other entries with the names" in error.message
     assert error.details.splitlines() == [
-        f'cluster test is there: "https://10.9.9.9:6443", CA {ca_fingerprint(other_ca())}',
+        f'cluster test exists: "https://10.9.9.9:6443", CA {ca_fingerprint(other_ca())}',
         f"cluster test to be written: {SERVER}, CA {ca_fingerprint(CA)}",
     ]
     assert f"mv {path} {path}.old" in error.hint
@@ -157,7 +157,7 @@ def test_an_entry_is_replaced_in_its_place_with_the_namespace_that_was_chosen(pa
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"users": [{"name": "test-admin", "user": {"token": "x"}}]}, 'user test-admin is there: for "work"'),
+        ({"users": [{"name": "test-admin", "user": {"token": "x"}}]}, 'user test-admin exists: for "work"'),
         ({"contexts": [{"name": "test", "context": {"cluster": "x", "user": "me"}}]}, 'cluster "x" and user "me"'),
         ({"contexts": [{"name": "test", "context": {"cluster": ["x"], "user": {}}}]}, 'cluster "" and user ""'),
         ({"contexts": [{"name": "test", "context": {}}]}, 'cluster "" and user ""'),
@@ -182,12 +182,12 @@ def test_a_user_whom_another_cluster_s_context_uses_too_is_not_replaced(path: Pa
     config = read(path)
     config["contexts"].append({"name": "x", "context": {"cluster": "work", "user": "test-admin"}})
     path.write_text(yaml.safe_dump(config))
-    assert 'user test-admin is there: for "work"' in refused(path, given(client("renewed"))).details
+    assert 'user test-admin exists: for "work"' in refused(path, given(client("renewed"))).details
 
 
 def test_a_user_of_our_name_without_any_cluster_is_not_replaced(path: Path) -> None:
     path.write_text(yaml.safe_dump({"users": [{"name": "test-admin", "user": {"token": "x"}}]}))
-    assert "no cluster of this file" in refused(path, given()).details
+    assert "no cluster in this file" in refused(path, given()).details
 
 
 def test_a_context_that_was_deleted_comes_back(path: Path) -> None:
@@ -302,7 +302,7 @@ def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
 
 
 def test_whether_a_file_opens_the_cluster_for_a_while(path: Path) -> None:
-    """A year's certificate; thirty days before its end it is fetched anew."""
+    """A year's certificate; thirty days before its end it is fetched again."""
     save(path, given(), "test", merge=False)
     text = path.read_text()
     assert merging.is_current(text, "test", SERVER, CA, NOW)

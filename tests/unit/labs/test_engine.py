@@ -52,7 +52,7 @@ def test_without_the_right_to_install_packages_are_named_for_an_administrator() 
 
 def test_an_installed_engine_that_may_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "installed", lambda: True)
-    with pytest.raises(LabError, match="may not start it") as caught:
+    with pytest.raises(LabError, match="not allowed to start it") as caught:
         engine.ensure(lambda event: None)
     assert "systemctl start docker" in caught.value.hint
 
@@ -60,7 +60,7 @@ def test_an_installed_engine_that_may_not_be_started(monkeypatch: pytest.MonkeyP
 def test_an_engine_that_refuses_this_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "installed", lambda: True)
     monkeypatch.setattr(engine, "_refuses_us", lambda: True)
-    with pytest.raises(LabError, match="may not use") as caught:
+    with pytest.raises(LabError, match="not allowed to use") as caught:
         engine.ensure(lambda event: None)
     assert "usermod -aG docker" in caught.value.hint
 

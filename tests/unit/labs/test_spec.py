@@ -35,9 +35,11 @@ def test_machines_are_reached_at_their_addresses_or_at_published_ports() -> None
 
 
 @given(st.integers(1, 60), st.integers(0, 90), st.integers(1, 60), st.integers(0, 90))
-def test_a_lab_that_grows_moves_no_machine(planes: int, workers: int, more_planes: int, more: int) -> None:
-    small = LabSpec(control_planes=planes, workers=workers, ssh_port=22022, subnet=SUBNET)
-    large = grown(small, replace(small, control_planes=more_planes, workers=more))
+def test_a_lab_that_grows_moves_no_machine(
+    control_planes: int, workers: int, more_control_planes: int, more: int
+) -> None:
+    small = LabSpec(control_planes=control_planes, workers=workers, ssh_port=22022, subnet=SUBNET)
+    large = grown(small, replace(small, control_planes=more_control_planes, workers=more))
     before, after = machines(small, SUBNET), machines(large, SUBNET)
     assert set(before) <= set(after)
     assert len({one.address for one in after}) == len(after)
@@ -87,7 +89,7 @@ def test_all_problems_are_found_at_once(spec: LabSpec, words: list[str]) -> None
 
 
 def test_a_bad_spec_is_refused_before_anything_else() -> None:
-    with pytest.raises(LabError, match="cannot be as asked") as caught:
+    with pytest.raises(LabError, match="cannot be made as requested") as caught:
         check(LabSpec(release="potato"))
     assert "bookworm" in str(caught.value.problems[0])
     assert caught.value.exit_code == 3

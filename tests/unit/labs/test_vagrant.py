@@ -40,8 +40,8 @@ def cluster() -> Cluster:
         ("box-not-found", LabError, "a box cannot be downloaded"),
         ("provider-unknown", LabError, "does not know the provider"),
         ("provider-missing", LabError, "the provider cannot run machines here"),
-        ("no-ssh", UnreachableError, "a machine never got to SSH"),
-        ("busy", LockHeldError, "another Vagrant works on the same machines"),
+        ("no-ssh", UnreachableError, "a machine cannot be reached over SSH"),
+        ("busy", LockHeldError, "another Vagrant process works on the same machines"),
         ("no-snapshots", LabError, "this provider has no snapshots"),
         ("ranges", LabError, "VirtualBox does not allow the machines' network"),
         ("no-inventory", UsageError, "the Vagrantfile finds no machines"),
@@ -84,7 +84,7 @@ def test_lines_of_a_machine(line: str, found: tuple[str, str]) -> None:
     [
         ((2, 2, 18), "x86_64", "virtualbox", "Vagrant 2.2.18 is too old: 2.2.19"),
         ((2, 2, 19), "x86_64", "virtualbox", ""),
-        ((2, 3, 4), "arm64", "virtualbox", "takes no boxes by architecture, and this computer is arm64"),
+        ((2, 3, 4), "arm64", "virtualbox", "does not support boxes by architecture, and this computer is arm64"),
         ((2, 3, 4), "arm64", "docker", ""),
         ((2, 4, 0), "aarch64", "parallels", ""),
     ],
@@ -118,7 +118,7 @@ def test_a_network_outside_of_them_is_refused_with_the_line_to_write(cluster: Cl
 
 def test_too_much_memory_is_refused(cluster: Cluster) -> None:
     checks.refuse_size(cluster, 8192)
-    with pytest.raises(LabError, match="want 8192 MiB of memory, and this computer has 8191"):
+    with pytest.raises(LabError, match="need 8192 MiB of memory, but this computer has 8191"):
         checks.refuse_size(cluster, 8191)
 
 
@@ -155,7 +155,10 @@ def test_the_key_is_put_before_the_machine_starts() -> None:
     ("change", "message"),
     [
         ({"path": EXAMPLE.with_suffix(".ini")}, "reads inventories in YAML only"),
-        ({"path": Path("/inventory.yaml")}, "there is no Vagrantfile beside /inventory.yaml, or above"),
+        (
+            {"path": Path("/inventory.yaml")},
+            "there is no Vagrantfile beside /inventory.yaml or in a directory above it",
+        ),
         ({"hosts": ()}, "no machine has settings under `vagrant:`"),
     ],
 )
@@ -192,7 +195,7 @@ def test_a_cluster_is_well_when_every_node_has_been_heard_of_again(cluster: Clus
     old, new = dict.fromkeys(names, "10:00"), dict.fromkeys(names, "10:01")
     assert list(unwell(seen(cluster), {}, old, new)) == []
     assert list(unwell(seen(cluster), {}, old, {**new, "kube-node2": "10:00"})) == [
-        "nothing was heard of kube-node2 yet"
+        "kube-node2 has not reported to the cluster yet"
     ]
 
 

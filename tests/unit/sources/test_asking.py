@@ -30,8 +30,8 @@ def answer(apt: str = "", key: str = KEY, packages: str = "") -> Answer:
 
 
 def seen(state: HostState | None = None, **settings: Any) -> View:
-    wished = cluster(package_source=MIRROR, runtime={"source": {"type": "bundle"}}, **settings)
-    return view(wished, states={"cp1": state or HostState()})
+    desired = cluster(package_source=MIRROR, runtime={"source": {"type": "bundle"}}, **settings)
+    return view(desired, states={"cp1": state or HostState()})
 
 
 def asked(view: View) -> set[str]:
@@ -122,13 +122,13 @@ def test_dockers_versions(kubernetes: str, docker: str | None, expected: dict[st
     )  # fmt: skip
     containerd = tuple(Offer("containerd.io", one) for one in ("1.6.33-1", "1.7.27-1", "2.2.0-2~debian.12~bookworm"))
     offers = (*containerd, *(Offer("docker-ce", version) for version in versions))
-    wished = cluster(
+    desired = cluster(
         kubernetes_version=kubernetes,
         package_source={"type": "bundle"},
         runtime={"version": docker, "source": {"type": "docker-ce"}},
     )
-    looked = view(wished, answers={("cp1", DOCKER): Answer(offers)})
-    found = runtime_source(looked, wished.host("cp1")).versions
+    looked = view(desired, answers={("cp1", DOCKER): Answer(offers)})
+    found = runtime_source(looked, desired.host("cp1")).versions
     assert {name: found[name] for name in expected} == expected
     if not expected:
         assert "docker-ce" not in found

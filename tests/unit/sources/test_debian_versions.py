@@ -37,7 +37,7 @@ def test_order_is_that_of_dpkg() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "wished"),
+    ("version", "desired"),
     [
         ("1.19.11-00", "1.19.11"),
         ("1.31.2-1.1", "1.31.2"),
@@ -47,10 +47,10 @@ def test_order_is_that_of_dpkg() -> None:
         ("1.6.20~ds1-1", "1.6.20"),
     ],
 )
-def test_the_upstream_version_inside(version: str, wished: str) -> None:
-    assert upstream(version) == wished
-    assert is_of(version, wished)
-    assert not is_of(version, wished[:-1])
+def test_the_upstream_version_inside(version: str, desired: str) -> None:
+    assert upstream(version) == desired
+    assert is_of(version, desired)
+    assert not is_of(version, desired[:-1])
 
 
 def test_the_nearest_come_first() -> None:

@@ -1,4 +1,4 @@
-"""Keys are told by their fingerprints and written anew; what is not understood is refused, and with it the whole text.
+"""Keys are told by their fingerprints and rewritten; what is not understood is refused, and with it the whole text.
 
 That gpg sees the same is in tests/shell/test_openpgp.py.
 """
@@ -151,7 +151,7 @@ NEITHER = "has more than an OpenPGP public key in it: "
         (packets.packet(6, b"\5" + PRIMARY[1:]), "of version 5; version 4 is known"),
         (packets.packet(6, b"\6" + PRIMARY[1:]), "of version 6; version 4 is known"),
         (packets.packet(6, PRIMARY + b"\0"), "cut off or damaged"),
-        (packets.packet(6, PRIMARY[:5] + b"\x63" + PRIMARY[6:]), "an algorithm that is not known, 99"),
+        (packets.packet(6, PRIMARY[:5] + b"\x63" + PRIMARY[6:]), "an unknown algorithm: 99"),
         (packets.packet(6, PRIMARY[:6] + b"\0" + PRIMARY[7:]), "cut off or damaged"),
         (KEY.data + packets.packet(14, b"\6" + PRIMARY[1:]), "of version 6"),
         (KEY.data + packets.packet(2, b"\6" + SIGNED[1:]), "a signature of version 6"),
@@ -227,7 +227,7 @@ def test_either_form_is_text() -> None:
     assert [key.fingerprint for key in openpgp.read(text_of(hidden))] == [FINGERPRINT]
 
 
-def test_a_file_that_is_named_is_written_anew_too(tmp_path: Path) -> None:
+def test_a_file_that_is_named_is_rewritten_too(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(KEY.data + OTHER.data)
     assert _keys(path, UsageError, "hint") == armored(KEY.data + OTHER.data)

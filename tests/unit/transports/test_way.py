@@ -82,12 +82,12 @@ def test_jump_hosts_stand_in_a_row(jump_host: str | None, said: dict[str, str], 
 def test_jump_hosts_that_go_in_a_circle_are_an_error_with_a_way_out() -> None:
     circle = {"10.0.0.21": "a", "a": "b", "b": "a"}
     configuration = {name: Settings(name, jumps=stops(jumps)) for name, jumps in circle.items()}
-    with pytest.raises(UnreachableError, match="w1: its jump hosts go in a circle") as error:
+    with pytest.raises(UnreachableError, match="w1: its jump hosts form a loop") as error:
         found(Ssh(), configuration)
     assert "user_config: false" in error.value.hint
 
 
-def test_a_proxy_command_is_for_whoever_has_no_jump_host() -> None:
+def test_a_proxy_command_is_for_users_without_a_jump_host() -> None:
     said = {"10.0.0.21": Settings("10.0.0.21", proxy_command="nc 10.0.0.21 22")}
     assert found(Ssh(), said).proxy_command == "nc 10.0.0.21 22"
     other = found(Ssh(jump_host="gate"), said)
@@ -142,7 +142,7 @@ def test_what_cannot_be_followed_is_no_guess(line: str) -> None:
 
 
 def test_no_files_of_known_hosts_are_the_usual_ones() -> None:
-    """Whoever names none, so that nothing is asked, gets no laxer checks, and `trust` writes into no system's file."""
+    """A user who names none, so that nothing is asked, gets no laxer checks, and `trust` writes no system file."""
     text = G.replace("/home/me/a b/known_hosts /dev/null", "/dev/null").format(home="/none")
     usual = (Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts"))
     assert settings(text, Stop("w1")).known_hosts == usual

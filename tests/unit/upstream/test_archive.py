@@ -34,7 +34,7 @@ def etc(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / name
 
 
-def wish(name: str, codename: str, mirror: str = "") -> Request:
+def want(name: str, codename: str, mirror: str = "") -> Request:
     return Request(Version(1, 31, 2), distribution=f"{name}/{codename}", addresses=Addresses(mirror=mirror))
 
 
@@ -42,26 +42,26 @@ def wish(name: str, codename: str, mirror: str = "") -> Request:
 def test_a_machine_makes_bundles_for_its_own_distribution_and_no_other(
     name: str, codename: str, etc: Path, keyrings: Path
 ) -> None:
-    wished = wish(name, codename)
+    desired = want(name, codename)
     if etc.name != name:
-        with pytest.raises(BundleError, match=f"where {name} {codename} has its packages is not known") as error:
-            archive(wished, etc, keyrings)
+        with pytest.raises(BundleError, match=f"no mirror of {name} {codename} is known") as error:
+            archive(desired, etc, keyrings)
         assert "--mirror" in error.value.hint
         return
     components = ("main", "universe") if name == "ubuntu" else ("main",)
     keyring = str(keyrings / f"{name}-archive-keyring.gpg")
-    assert archive(wished, etc, keyrings) == (AptSource(f"http://own.example/{name}", codename, components, keyring),)
+    assert archive(desired, etc, keyrings) == (AptSource(f"http://own.example/{name}", codename, components, keyring),)
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_a_mirror_that_is_named_wins(name: str, etc: Path, keyrings: Path) -> None:
-    found = archive(wish(name, OWN[name], "http://mirror.example/x"), etc, keyrings)
+    found = archive(want(name, OWN[name], "http://mirror.example/x"), etc, keyrings)
     assert {source.uri for source in found} == {"http://mirror.example/x"}
     assert [source.suite for source in found] == [OWN[name], f"{OWN[name]}-updates"]
 
 
 def test_without_its_keyring_it_says_what_to_install(etc: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"archive-keyring\.gpg is missing") as error:
-        archive(wish(etc.name, OWN[etc.name]), etc, tmp_path / "none")
+        archive(want(etc.name, OWN[etc.name]), etc, tmp_path / "none")
     package = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}[etc.name]
-    assert error.value.hint == f"Install {package}, or copy it from such a machine."
+    assert error.value.hint == f"Install {package}, or copy the file from a machine with {etc.name}."

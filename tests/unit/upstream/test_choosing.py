@@ -46,12 +46,12 @@ class Says:
         return self.output
 
 
-def wish(**other: Any) -> Request:
+def want(**other: Any) -> Request:
     return Request(Version(1, 20, 2), addresses=Addresses(kubernetes="http://mirror.example/k8s"), **other)
 
 
 def test_the_newest_of_what_goes_together_is_chosen() -> None:
-    assert packages.choose(wish(), cast(Apt, Index())) == {
+    assert packages.choose(want(), cast(Apt, Index())) == {
         "kubeadm": "1.20.2-2.1",
         "kubectl": "1.20.2-2.1",
         "kubelet": "1.20.2-2.1",
@@ -82,7 +82,7 @@ def test_the_newest_of_what_goes_together_is_chosen() -> None:
 )
 def test_what_is_not_there_is_answered_with_what_is(name: str, there: tuple[str, ...], message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        packages.choose(wish(), cast(Apt, Index({**THERE, name: there})))
+        packages.choose(want(), cast(Apt, Index({**THERE, name: there})))
     assert message in caught.value.message
     assert hint in caught.value.hint
 
@@ -93,11 +93,11 @@ def wanted(request: Request, output: str = "") -> tuple[str, ...]:
 
 def test_kubeadm_says_which_images_it_wants() -> None:
     said = "W1121 falling back to the local client version\nk8s.gcr.io/etcd:3.4.13-0\nk8s.gcr.io/coredns:1.7.0\n"
-    assert wanted(wish(), said) == ("k8s.gcr.io/etcd:3.4.13-0", "k8s.gcr.io/coredns:1.7.0")
-    assert wanted(wish(without=("coredns",)), said) == ("k8s.gcr.io/etcd:3.4.13-0",)
+    assert wanted(want(), said) == ("k8s.gcr.io/etcd:3.4.13-0", "k8s.gcr.io/coredns:1.7.0")
+    assert wanted(want(without=("coredns",)), said) == ("k8s.gcr.io/etcd:3.4.13-0",)
 
 
-def test_for_another_architecture_the_catalogue_says_so() -> None:
-    names = wanted(wish(architecture="arm64"))
+def test_for_another_architecture_the_catalog_says_so() -> None:
+    names = wanted(want(architecture="arm64"))
     assert "k8s.gcr.io/kube-apiserver:v1.20.2" in names
     assert "k8s.gcr.io/coredns:1.7.0" in names

@@ -14,19 +14,19 @@ from provisioner.inventory.values import Version
 MIRROR = Addresses(kubernetes="http://mirror.example/kubernetes")
 
 
-def wish(version: str = "1.20.2", **other: Any) -> Request:
+def want(version: str = "1.20.2", **other: Any) -> Request:
     return Request(Version.parse(version), **{"addresses": MIRROR, **other})
 
 
 @pytest.mark.parametrize(
     ("request_", "message", "hint"),
     [
-        (wish(addresses=Addresses()), "upstream publishes no packages of Kubernetes 1.20", "--kubernetes-url"),
-        (wish("1.99.0"), "Kubernetes 1.99 is not in the catalogue", "1.19 to"),
-        (wish(distribution="debian/potato"), "debian/potato", "debian/bookworm"),
-        (wish("1.31.2", runtime="docker"), "cri-dockerd", "--runtime containerd"),
-        (wish(runtime="podman"), "podman", "containerd"),
-        (wish(without=("coredns", "etcd")), "a cluster needs etcd", "coredns"),
+        (want(addresses=Addresses()), "upstream publishes no packages of Kubernetes 1.20", "--kubernetes-url"),
+        (want("1.99.0"), "Kubernetes 1.99 is not in the catalog", "1.19 to"),
+        (want(distribution="debian/potato"), "debian/potato", "debian/bookworm"),
+        (want("1.31.2", runtime="docker"), "cri-dockerd", "--runtime containerd"),
+        (want(runtime="podman"), "podman", "containerd"),
+        (want(without=("coredns", "etcd")), "a cluster needs etcd", "coredns"),
     ],
 )
 def test_what_cannot_be(request_: Request, message: str, hint: str) -> None:
@@ -37,12 +37,12 @@ def test_what_cannot_be(request_: Request, message: str, hint: str) -> None:
 
 
 def test_what_can_be() -> None:
-    check(wish())
-    check(wish(without=("coredns",), distribution="ubuntu/noble"))
+    check(want())
+    check(want(without=("coredns",), distribution="ubuntu/noble"))
 
 
 def test_packages_are_those_that_machines_would_ask_for() -> None:
-    wants = wish().wants
+    wants = want().wants
     assert {want.package for want in wants["kubernetes"]} == {
         "cri-tools",
         "kubeadm",
@@ -57,8 +57,8 @@ def test_packages_are_those_that_machines_would_ask_for() -> None:
 
 
 def test_repositories_are_upstreams_unless_mirrors_are_named() -> None:
-    kubernetes, docker = repositories.repositories(wish("1.31.2", addresses=Addresses(), distribution="ubuntu/noble"))
+    kubernetes, docker = repositories.repositories(want("1.31.2", addresses=Addresses(), distribution="ubuntu/noble"))
     assert kubernetes.uri == "https://pkgs.k8s.io/core:/stable:/v1.31/deb/"
     assert kubernetes.key_url.endswith("/v1.37/deb/Release.key")
     assert (docker.uri, docker.suite) == ("https://download.docker.com/linux/ubuntu", "noble")
-    assert repositories.repositories(wish())[0].uri == "http://mirror.example/kubernetes/v1.20/deb/"
+    assert repositories.repositories(want())[0].uri == "http://mirror.example/kubernetes/v1.20/deb/"

@@ -65,7 +65,7 @@ def names(found: tuple[Problem, ...]) -> list[tuple[str, str]]:
 
 NO_ACCEPT: Changes = ((SPEAKS.format("s"), ""), (SPEAKS.format("d"), ""))
 NARROW = hole(
-    "largest-packet", text="of packets as large as the pod sends (1500 bytes) none arrive, of 1400 bytes they do"
+    "largest-packet", text="packets as large as the pod's MTU (1500 bytes) do not arrive, packets of 1400 bytes do"
 )
 ONE_WAY: Changes = (("w1 10.244.1.0/24 via 10.99.77.1 dev ov0", "w1 10.244.1.0/24 via 10.213.1.129 dev eth0"),)
 
@@ -79,10 +79,10 @@ ONE_WAY: Changes = (("w1 10.244.1.0/24 via 10.99.77.1 dev ov0", "w1 10.244.1.0/2
          "w2", "firewall_drops", "-A FORWARD -d 10.244.2.0/24 -i eth0 -j DROP"),
         (situation(w1=(("ip_forward:1", "ip_forward:0"),)), "w1", "forwarding_off", "ip_forward is not 1"),
         (situation(w1=((VXLAN_WAY, "w2 default via 10.213.1.1 dev eth0"),)),
-         "w1", "missing_route", "no route to the pods of w2; they would go to 10.213.1.1"),
+         "w1", "missing_route", "no route to the pods of w2; packets to them go to 10.213.1.1"),
         (situation(w1=((VXLAN_WAY, "w2"),)), "w1", "missing_route", "there is no route to the pods of w2"),
         (situation((), (*ONE_WAY, ("ov0/rp_filter:0", "ov0/rp_filter:1"))),
-         "w2", "rp_filter", "packets of the pods on w1 come in by ov0, their way back is eth0"),
+         "w2", "rp_filter", "packets of the pods on w1 arrive on ov0, but the way back is eth0"),
         (situation((), (*ONE_WAY, ("all/rp_filter:0", "all/rp_filter:1"))), "w2", "rp_filter", "rp_filter is 1"),
         (situation(w2=(("-A INPUT -j KUBE-FIREWALL", DROP_UDP),)),
          "w2", "vxlan_port", f"UDP 4789, which ov0 needs: {DROP_UDP}"),
@@ -91,7 +91,7 @@ ONE_WAY: Changes = (("w1 10.244.1.0/24 via 10.99.77.1 dev ov0", "w1 10.244.1.0/2
         (situation(w1=(("link/ether 02:00:00:00:77:01", "link/ether 5e:1f:c3:00:12:34"),)),
          "w1", "vxlan_address", "ov0 is 5e:1f:c3:00:12:34, but the other nodes know it as 02:00:00:00:77:01"),
         (situation((("mtu 1500 qdisc noqueue state UNKNOWN", "mtu 1400 qdisc noqueue state UNKNOWN"),), (), NARROW),
-         "w1", "mtu", "ov0 carries 1400 bytes at most, the pods' packets need 1500"),
+         "w1", "mtu", "the MTU of ov0 is 1400, but the pods' packets need 1500"),
         (situation((("\nkube-proxy\n", "\n"),), (), hole("pod-to-service")), "w1", "kube_proxy", "does not run"),
         (situation((("200 OK", "503 Service Unavailable"),), (), hole("node-port", "w2", "w1")),
          "w1", "kube_proxy", "its healthz answers HTTP/1.0 503 Service Unavailable"),
@@ -103,10 +103,10 @@ ONE_WAY: Changes = (("w1 10.244.1.0/24 via 10.99.77.1 dev ov0", "w1 10.244.1.0/2
         (situation((), (), no_name(), dns=NameServers("10.96.0.10")),
          "cluster", "dns_servers", "the Service kube-dns (10.96.0.10) has no endpoints"),
         (situation((), (), no_name("a.b is 10.9.9.9 and not 10.96.0.1")),
-         "cluster", "dns_answer", "the cluster's DNS answers wrongly: a.b is 10.9.9.9 and not 10.96.0.1"),
+         "cluster", "dns_answer", "the cluster's DNS gives a wrong answer: a.b is 10.9.9.9 and not 10.96.0.1"),
         (situation((), (), no_name("a.b: ** server can't find a.b: NXDOMAIN")), "cluster", "dns_answer", "NXDOMAIN"),
         (situation((("-A INPUT -j KUBE-FIREWALL", DROP_DNS),), (), no_name()),
-         "w1", "dns_filtered", f"UDP 53, by which pods look names up: {DROP_DNS}"),
+         "w1", "dns_filtered", f"UDP 53, which pods use to look up names: {DROP_DNS}"),
         (situation((), (("-A INPUT -j KUBE-FIREWALL", DROP_DNS),), no_name(path="dns-outside")),
          "w2", "dns_filtered", DROP_DNS),
     ],
@@ -163,13 +163,13 @@ def test_a_machine_between_that_carries_less_is_told_by_its_effect() -> None:
              for name, other in (("w1", "w2"), ("w2", "w1"))}  # fmt: skip
     (found,) = causes(Situation(PODS, (NARROW,), wirings=plain))
     assert (found.where, found.rule) == ("w1", "mtu")
-    assert "something on the way to w2 carries packets of 1400 bytes" in found.message
+    assert "something on the way to w2 passes packets of 1400 bytes" in found.message
 
 
 def test_a_tunnel_needs_room_for_its_headers() -> None:
     found = causes(situation((), (), NARROW))
     assert names(found) == [("w1", "mtu"), ("w2", "mtu")]
-    assert found[0].message == "eth0 carries 1500 bytes at most, the pods' packets need 1550"
+    assert found[0].message == "the MTU of eth0 is 1500, but the pods' packets need 1550"
 
 
 def test_a_path_is_explained_by_what_concerns_it() -> None:

@@ -95,7 +95,7 @@ def test_testinfra_understands_what_a_host_is_called(become: bool) -> None:
             "Could not resolve hostname x: Name or service not known",
             "ansible_host",
         ),
-        ("", "no word from ssh", "by hand"),
+        ("", "ssh printed nothing", "by hand"),
     ],
 )
 def test_why_a_host_did_not_answer(said: str, message: str, hint: str) -> None:

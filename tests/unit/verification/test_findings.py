@@ -11,7 +11,7 @@ from provisioner.inventory.values import Version
 from provisioner.verification import findings
 from provisioner.verification.seen import Inode, Route, Seen, Unit
 
-WISHED = Version(1, 20, 2)
+DESIRED = Version(1, 20, 2)
 GOOD = {"kubelet": "1.20.2-1.1", "kubeadm": "1.20.2-1.1", "kubectl": "1.20.2-1.1"}
 OTHERS = {"cp1": ("10.244.0.0/24", "10.213.0.11"), "w2": ("10.244.2.0/24", "10.213.0.130")}
 
@@ -26,13 +26,13 @@ OTHERS = {"cp1": ("10.244.0.0/24", "10.213.0.11"), "w2": ("10.244.2.0/24", "10.2
     ],
 )
 def test_versions(packages: dict[str, str], wrong: list[str]) -> None:
-    assert findings.wrong_versions(packages, {}, WISHED) == wrong
+    assert findings.wrong_versions(packages, {}, DESIRED) == wrong
 
 
 @pytest.mark.parametrize(("version", "wrong"), [("1.20.2", []), ("1.20.20", ["kubelet is 1.20.20, not 1.20.2"])])
 def test_versions_of_programs_without_packages(version: str, wrong: list[str]) -> None:
     programs = {"kubeadm": "1.20.2", "kubectl": "1.20.2", "kubelet": version}
-    assert findings.wrong_versions({}, programs, WISHED) == wrong
+    assert findings.wrong_versions({}, programs, DESIRED) == wrong
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_from_1_24_on_docker_needs_a_service_between_it_and_the_kubelet() -> Non
         ("containerd", (("docker", "systemd"),), ["the engine does not answer"]),
     ],
 )
-def test_only_the_wished_engine_and_the_pods_are_asked_for_their_driver(
+def test_only_the_desired_engine_and_the_pods_are_asked_for_their_driver(
     runtime: str, drivers: tuple[tuple[str, str], ...], wrong: list[str]
 ) -> None:
     assert findings.wrong_drivers(drivers, runtime) == wrong
@@ -271,13 +271,13 @@ def test_routes_after_a_reboot(
     ("seen", "node", "wrong"),
     [
         ({}, "10.213.0.129", []),
-        ({}, "10.0.2.15", ["the node's address is 10.0.2.15, decided was 10.213.0.129"]),
+        ({}, "10.0.2.15", ["the node's address is 10.0.2.15, but 10.213.0.129 was decided"]),
         ({"decided": None}, "10.213.0.129",
-         ["/var/lib/provisioner/network.json, where the decision stands, is missing or cannot be read"]),
+         ["/var/lib/provisioner/network.json, which holds the decision, is missing or cannot be read"]),
         ({"addresses": (("eth1", "10.213.0.129/24"),)}, "10.213.0.129",
-         ["10.213.0.129 is on eth1, decided was eth0"]),
-        ({"addresses": ()}, "10.213.0.129", ["10.213.0.129 is on no interface, decided was eth0"]),
-        ({"packet_bytes": {"eth0": 1400}}, "10.213.0.129", ["eth0 carries packets of 1400 bytes, decided were 1500"]),
+         ["10.213.0.129 is on eth1, but eth0 was decided"]),
+        ({"addresses": ()}, "10.213.0.129", ["10.213.0.129 is on no interface, but eth0 was decided"]),
+        ({"packet_bytes": {"eth0": 1400}}, "10.213.0.129", ["the MTU of eth0 is 1400, but 1500 was decided"]),
         ({"packet_bytes": {"eth0": 9000}}, "10.213.0.129", []),
     ],
 )  # fmt: skip

@@ -51,7 +51,7 @@ def test_a_node_that_has_just_been_made_is_not_ready() -> None:
         ({"version": "v1.20.3"}, ["the node runs v1.20.3, not v1.20.2"]),
     ],
 )
-def test_nodes_are_ready_at_the_wished_version(
+def test_nodes_are_ready_at_the_desired_version(
     nodes: dict[str, Node], change: dict[str, Any], wrong: list[str]
 ) -> None:
     assert objects.not_ready(replace(nodes["w1"], **change), VERSION) == wrong
@@ -61,27 +61,27 @@ def test_a_node_that_is_not_there() -> None:
     assert objects.not_ready(None, VERSION) == ["the cluster has no node of this name"]
 
 
-def test_wished_labels_are_compared_and_others_left_alone(nodes: dict[str, Node]) -> None:
+def test_desired_labels_are_compared_and_others_left_alone(nodes: dict[str, Node]) -> None:
     node = replace(nodes["w1"], labels={"disk": "hdd", "other": "x"})
     assert objects.label_problems(node, a_host(node_labels={"disk": "ssd", "zone": "a"})) == [
-        "label disk is 'hdd', wished 'ssd'",
-        "label zone is missing, wished 'a'",
+        "label disk is 'hdd', desired 'ssd'",
+        "label zone is missing, desired 'a'",
     ]
     assert objects.label_problems(node, a_host(node_labels={"disk": "hdd"})) == []
 
 
 @pytest.mark.parametrize(
-    ("seen", "wished", "wrong"),
+    ("seen", "desired", "wrong"),
     [
         ({"a=b:NoSchedule"}, None, []),
         ({"a=b:NoSchedule"}, ("a=b:NoSchedule",), []),
-        ({"a=b:NoSchedule"}, (), ["taint a=b:NoSchedule is not wished"]),
+        ({"a=b:NoSchedule"}, (), ["taint a=b:NoSchedule is not desired"]),
         (set(), ("a=b:NoSchedule", "c:NoExecute"), ["taint a=b:NoSchedule is missing", "taint c:NoExecute is missing"]),
         ({"node.kubernetes.io/not-ready:NoExecute"}, (), []),
     ],
 )
-def test_taints(nodes: dict[str, Node], seen: set[str], wished: tuple[str, ...] | None, wrong: list[str]) -> None:
-    host = a_host(node_taints=None if wished is None else tuple(map(Taint.parse, wished)))
+def test_taints(nodes: dict[str, Node], seen: set[str], desired: tuple[str, ...] | None, wrong: list[str]) -> None:
+    host = a_host(node_taints=None if desired is None else tuple(map(Taint.parse, desired)))
     assert objects.taint_problems(replace(nodes["w1"], taints=frozenset(seen)), host) == wrong
 
 
@@ -108,7 +108,7 @@ def test_pods(pod: Pod, fine: bool, hopeless: bool, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "lacks"),
-    [("is ErrImageNeverPull", True), ("is CreateContainerConfigError", False), ("was not made", False)],
+    [("is ErrImageNeverPull", True), ("is CreateContainerConfigError", False), ("was not created", False)],
 )
 def test_what_is_said_of_images_is_said_of_images_alone(reason: str, lacks: bool) -> None:
     assert objects.lacks_image(reason) is lacks

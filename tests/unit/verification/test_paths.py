@@ -10,12 +10,12 @@ from provisioner.core.report import Reach
 from provisioner.verification.paths import API, DNS, SERVICE, NetworkPath, pairs, sentences, words
 
 
-def test_in_a_small_cluster_everyone_tries_everyone() -> None:
+def test_in_a_small_cluster_every_node_tries_every_other() -> None:
     assert pairs(["cp1", "w1"], 2) == {"cp1": ("cp1", "w1"), "w1": ("cp1", "w1")}
 
 
 @given(st.integers(2, 300))
-def test_in_a_sample_everyone_tries_and_is_tried_as_often(count: int) -> None:
+def test_in_a_sample_every_node_tries_and_is_tried_as_often(count: int) -> None:
     nodes = [f"w{number}" for number in range(count)]
     found = pairs(nodes, 1)
     tried = Counter(target for targets in found.values() for target in targets)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from provisioner.inventory.model import ClusterSettings
-from provisioner.verification.probe_objects import IMAGE, where_from, wished_image
+from provisioner.verification.probe_objects import IMAGE, desired_image, where_from
 
 
 def settings(**more: str) -> ClusterSettings:
@@ -14,7 +14,7 @@ def settings(**more: str) -> ClusterSettings:
 
 
 @pytest.mark.parametrize(
-    ("wished", "image"),
+    ("desired", "image"),
     [
         ({}, IMAGE),
         ({"probe_image": "mirror.example/busybox:1"}, "mirror.example/busybox:1"),
@@ -26,20 +26,20 @@ def settings(**more: str) -> ClusterSettings:
         ),
     ],
 )
-def test_the_image_follows_from_the_inventory(wished: dict[str, str], image: str) -> None:
-    assert wished_image(settings(**wished)) == image
+def test_the_image_follows_from_the_inventory(desired: dict[str, str], image: str) -> None:
+    assert desired_image(settings(**desired)) == image
 
 
 @pytest.mark.parametrize(
-    ("image", "wished", "words"),
+    ("image", "desired", "words"),
     [
         (IMAGE, {}, "comes from the bundle: `provisioner apply` loads it"),
-        (IMAGE, {"images": "registry"}, "`probe_image` under `cluster:`, or --probe-image, names an image"),
-        ("other.example/busybox", {}, "`probe_image` under `cluster:`, or --probe-image, names an image"),
+        (IMAGE, {"images": "registry"}, "set `probe_image` under `cluster:`, or --probe-image, to an image"),
+        ("other.example/busybox", {}, "set `probe_image` under `cluster:`, or --probe-image, to an image"),
     ],
 )
-def test_a_node_that_lacks_it_tells_where_it_should_come_from(image: str, wished: dict[str, str], words: str) -> None:
-    assert words in where_from(image, settings(**wished))
+def test_a_node_that_lacks_it_tells_where_it_should_come_from(image: str, desired: dict[str, str], words: str) -> None:
+    assert words in where_from(image, settings(**desired))
 
 
 @pytest.mark.parametrize(

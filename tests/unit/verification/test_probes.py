@@ -52,7 +52,7 @@ def cluster_with(pods: dict[str, Pod], says: Callable[[str], str] = lambda comma
     return answer
 
 
-def everybody_answers(command: str) -> str:
+def all_answer(command: str) -> str:
     """As the scripts do when all are reached."""
     targets = re.findall(r"([a-z-]+:[A-Za-z0-9]+) \S+ (\S+|'[^']*') (?:open|closed)", command)
     return "".join(f"{name} ok {says}\n" for name, says in targets)
@@ -73,7 +73,7 @@ OURS = probe_objects.IMAGE
 
 
 @pytest.mark.parametrize(("image", "pulls"), [(OURS, "Never"), ("registry.example/busybox:1", "IfNotPresent")])
-def test_our_own_image_is_never_pulled_from_whoever_has_that_name(image: str, pulls: str) -> None:
+def test_our_own_image_is_never_pulled_from_a_registry_of_that_name(image: str, pulls: str) -> None:
     daemon_set = probe_objects.manifest("ns", ["w1"], image)["items"][2]
     container = daemon_set["spec"]["template"]["spec"]["containers"][0]
     assert (container["image"], container["imagePullPolicy"]) == (image, pulls)
@@ -120,7 +120,7 @@ NEVER = Pod("p", "w1", "Pending", False, waiting="ErrImageNeverPull")
         ([FINE["cp1"], FINE["w1"]], {}, False),
         ([FINE["cp1"], STARTING], {"w1": "is ContainerCreating"}, True),
         ([FINE["cp1"], NEVER], {"w1": "is ErrImageNeverPull"}, False),
-        ([FINE["cp1"]], {"w1": "was not made"}, True),
+        ([FINE["cp1"]], {"w1": "was not created"}, True),
     ],
 )
 def test_waiting_for_probes(pods: list[Pod], missing: dict[str, str], waits: bool) -> None:
@@ -133,11 +133,11 @@ def take(pods: dict[str, Pod], answer: Any, **asked: Any) -> tuple[Survey, FakeH
     return survey.take(kubectl, Asked(list(pods), **{"hosts": {}} | asked), lambda what: None), host
 
 
-def test_everyone_is_asked_by_every_path_and_the_namespace_goes() -> None:
-    machine = FakeHost(lambda command: Answered("" if " largest " in command else everybody_answers(command)))
+def test_every_node_is_asked_by_every_path_and_the_namespace_goes() -> None:
+    machine = FakeHost(lambda command: Answered("" if " largest " in command else all_answer(command)))
     addresses = {"cp1": "192.0.2.1", "w1": "192.0.2.2"}
     asked = {"hosts": {"cp1": machine, "w1": machine}, "addresses": addresses, "api_address": "10.96.0.1:443"}
-    found, host = take(FINE, cluster_with(FINE, everybody_answers), **asked)
+    found, host = take(FINE, cluster_with(FINE, all_answer), **asked)
     assert all(reach.ok for reach in found.reaches)
     counts = Counter(reach.path for reach in found.reaches)
     assert counts == {
@@ -154,21 +154,21 @@ def test_everyone_is_asked_by_every_path_and_the_namespace_goes() -> None:
 
 
 def test_sizes_are_measured_from_the_pod_by_its_machine() -> None:
-    says = "largest-packet:w1 failed of packets as large as the pod sends (1500 bytes) none arrive\n"
+    says = "largest-packet:w1 failed packets as large as the pod's MTU (1500 bytes) do not arrive\n"
     machine = FakeHost(lambda command: Answered(says if " largest " in command else ""))
     found, _ = take(FINE, cluster_with(FINE), hosts={"cp1": machine})
     assert [command for command in machine.ran if " largest probe-cp1 largest-packet:w1 10.244.1.2" in command]
-    (reach,) = found.by(NetworkPath.LARGEST_PACKET, "cp1")
+    (reach,) = found.by(NetworkPath.PATH_MTU, "cp1")
     assert (reach.target, reach.ok) == ("w1", False)
 
 
 def test_a_machine_without_ping_says_nothing_about_sizes() -> None:
     found, _ = take(FINE, cluster_with(FINE), hosts={"cp1": FakeHost(lambda command: Answered())})
-    assert found.by(NetworkPath.LARGEST_PACKET, "cp1") == ()
+    assert found.by(NetworkPath.PATH_MTU, "cp1") == ()
 
 
 def test_policies_are_tried_last_and_against_a_port_that_was_open() -> None:
-    found, host = take(FINE, cluster_with(FINE, everybody_answers), policies=True)
+    found, host = take(FINE, cluster_with(FINE, all_answer), policies=True)
     assert [reach.ok for reach in found.by(NetworkPath.POLICY_DENY, "cp1")] == [True]
     assert [reach.ok for reach in found.by(NetworkPath.POLICY_ALLOW, "cp1")] == [True]
     policy = next(place for place, command in enumerate(host.ran) if "NetworkPolicy" in command)
@@ -182,8 +182,8 @@ DENY = Reach("policy-deny", "cp1", "w1", True)
     ("before", "after", "means"),
     [
         (DENY, DENY, ""),
-        (DENY, replace(DENY, ok=False, text="probe-w1"), "a policy denies it and it is answered all the same"),
-        (replace(DENY, ok=False), DENY, "no answer before any policy forbade it either"),
+        (DENY, replace(DENY, ok=False, text="probe-w1"), "a policy denies it, but there is an answer"),
+        (replace(DENY, ok=False), DENY, "there was no answer even before a policy denied it"),
     ],
 )
 def test_what_an_answer_under_a_policy_means(before: Reach, after: Reach, means: str) -> None:
@@ -248,9 +248,9 @@ def test_somebody_elses_turn_is_trouble_and_their_probes_stay() -> None:
     kubectl, host = kubectl_on(cluster_with(FINE))
 
     def turn() -> AbstractContextManager[None]:
-        raise BusyError("another verification is at work")
+        raise BusyError("another verification is running")
 
-    assert survey.take(kubectl, Asked(["w1"], {}), lambda what: None, turn).trouble == "another verification is at work"
+    assert survey.take(kubectl, Asked(["w1"], {}), lambda what: None, turn).trouble == "another verification is running"
     assert host.ran == []
 
 

@@ -121,8 +121,8 @@ def test_nothing_wrong_is_no_failure() -> None:
 
 def test_everything_wrong_is_one_line_with_a_hint() -> None:
     with pytest.raises(Finding) as caught:
-        expect_none(["a is off", "b is off"], "mend them")
-    assert told(caught.value) == ("a is off; b is off", "mend them")
+        expect_none(["a is off", "b is off"], "fix them")
+    assert told(caught.value) == ("a is off; b is off", "fix them")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_everything_wrong_is_one_line_with_a_hint() -> None:
         (AssertionError("lost\nmore"), ("lost", "")),
         (AssertionError(f"lost{ARROW}look"), ("lost", "look")),
         (KeyError("podCIDR"), ("KeyError: 'podCIDR'", "")),
-        (AssertionError(), ("failed without a word", "")),
+        (AssertionError(), ("failed without a message", "")),
         (NotChecked("w1", "w1 did not answer"), ("not checked: w1 did not answer", "")),
     ],
 )

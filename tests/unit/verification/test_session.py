@@ -46,7 +46,7 @@ def test_sudo_that_asks_is_told() -> None:
 def test_an_answer_that_broke_off() -> None:
     found = look(FakeHost(lambda command: Answered(command.split(" look ")[-1].split()[0])), "10.244.")
     assert isinstance(found, Unreachable)
-    assert found.message == "the machine's answer broke off"
+    assert found.message == "the host's answer is incomplete"
 
 
 @pytest.mark.parametrize(("there", "ahead"), [(100.0, 0.0), (102.0, 0.0), (101.0, 0.0), (141.0, 39.0), (60.0, -40.0)])

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the keys in this directory anew, with gpg: one for each way in which keys of repositories look. The secret parts
+# Make the keys in this directory again, with gpg: one for each way in which keys of repositories look. The secret parts
 # are thrown away. The tests know no fingerprint: they ask gpg.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,4 +1,4 @@
-"""Programs that come without a package: fetched with a checksum, and known again by what lies on the machine."""
+"""Binaries without a package: downloaded with a checksum, and recognised later by a note on the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provisioner.world.look import PROGRAMS
 
 _FETCH_TIMEOUT_S = 1200
 _ABSENT = "absent"
-# The note's first line says what was fetched, the others which files came of it; the files are looked at each time.
+# The note's first line says what was downloaded, the others which files it contained; the files are checked each time.
 _PROBE = """
 note=$1/$2
 if [ -e "$1/.$2" ]; then echo "an installation that was cut off"; fi
@@ -19,11 +19,11 @@ if [ ! -e "$note" ]; then echo "absent"; exit 0; fi
 head -n 1 "$note"
 tail -n +2 "$note" | sha256sum --check --quiet 2>/dev/null || :
 tail -n +2 "$note" | while read -r hash file; do
-  if [ "$(stat -c '%a %U:%G' -- "$file" 2>/dev/null)" != "755 root:root" ]; then echo "$file: not for everybody"; fi
+  if [ "$(stat -c '%a %U:%G' -- "$file" 2>/dev/null)" != "755 root:root" ]; then echo "$file: not 755 root:root"; fi
 done
 """
-# apt-helper is on every Debian and Ubuntu, goes through apt's proxy, and keeps nothing with another hash. Each file is
-# written beside its place and moved, and the note comes last: whatever is cut off is done again.
+# apt-helper exists on every Debian and Ubuntu, uses apt's proxy, and keeps no file with another hash. Each file is
+# written next to its destination and moved, and the note comes last: an interrupted installation is repeated.
 _INSTALL = """
 notes=$1 name=$2 version=$3 hash=$4 url=$5 into=$6
 work=$notes/.$name
@@ -49,14 +49,14 @@ for file in "$work/files"/*; do
   echo "${sum%% *}  $place" >>"$work/note"
   mv -fT -- "$new" "$place"
 done
-if [ "$(wc -l <"$work/note")" = 1 ]; then echo "$url holds no program" >&2; exit 1; fi
+if [ "$(wc -l <"$work/note")" = 1 ]; then echo "$url contains no executable file" >&2; exit 1; fi
 mv -fT -- "$work/note" "$notes/$name"
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
-    """A program, or those of an archive, from `url`, whose SHA-256 must be this; put into the directory `into`."""
+class Binary:
+    """A binary, or the binaries of an archive, from `url`, with this SHA-256, installed into the directory `into`."""
 
     name: str
     version: str
@@ -66,23 +66,23 @@ class Program:
 
     @property
     def key(self) -> str:
-        """`program NAME`."""
-        return f"program {self.name}"
+        """`binary NAME`."""
+        return f"binary {self.name}"
 
     def probe(self) -> Command:
-        """What is noted of it, and whether its files are still those."""
+        """Its note, and whether its files are unchanged."""
         return shell(_PROBE, PROGRAMS, self.name)
 
     def diff(self, seen: Result, changed: AbstractSet[str]) -> Change | None:
-        """Fetch it, when anything of it differs."""
+        """Download and install it, if anything differs."""
         told = [line for line in seen.stdout.splitlines() if line != _ABSENT]
         noted = next((line for line in told if line.startswith(f"{self.name} ")), "")
-        wished, wrong = f"{self.name} {self.version} {self.sha256}", [line for line in told if line != noted]
-        if noted == wished and not wrong:
+        desired, wrong = f"{self.name} {self.version} {self.sha256}", [line for line in told if line != noted]
+        if noted == desired and not wrong:
             return None
         words = (PROGRAMS, self.name, self.version, self.sha256, self.url, self.into)
         install = shell(_INSTALL, *words, timeout_s=_FETCH_TIMEOUT_S)
-        lines = [*(f"-{line}" for line in told), f"+{wished}", f"+{self.into} (from {self.url})"]
+        lines = [*(f"-{line}" for line in told), f"+{desired}", f"+{self.into} (from {self.url})"]
         return Change(f"{self._verb(noted)} {self.name} {self.version}", (install,), diff="\n".join(lines) + "\n")
 
     def _verb(self, noted: str) -> str:

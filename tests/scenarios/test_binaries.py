@@ -1,4 +1,4 @@
-"""Whole runs with Kubernetes' programs as files with checksums: what is asked, what is found, what comes of changes."""
+"""Whole runs with Kubernetes' binaries as files with checksums: what is asked, what is found, what comes of changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.builders import cluster
 from tests.fake.repositories import digest
 from tests.fake.state import FakePackage
 from tests.fake.world import World
-from tests.scenarios.repositories import BINARIES, PROGRAMS, SOURCES, world_of, world_of_programs
+from tests.scenarios.repositories import BINARIES, PROGRAMS, SOURCES, world_of, world_of_binaries
 from tests.scenarios.test_sources import found, messages
 from tests.scenarios.test_version_lock import looked
 
@@ -25,7 +25,7 @@ INSTALLED = {"kubeadm": "1.20.2", "kubectl": "1.20.2", "kubelet": "1.20.2", "kub
 
 @pytest.fixture
 def world() -> World:
-    return world_of_programs()
+    return world_of_binaries()
 
 
 def noted(world: World, machine: str) -> dict[str, str]:
@@ -38,7 +38,7 @@ def asked(world: World) -> int:
 
 
 def other(world: World, **settings: Any) -> World:
-    world.grow(cluster(*world.wished.hosts, **{**PROGRAMS, **settings}))
+    world.grow(cluster(*world.desired.hosts, **{**PROGRAMS, **settings}))
     return world
 
 
@@ -66,7 +66,7 @@ def test_from_programs_to_a_cluster_that_asks_no_more(world: World) -> None:
 
 def test_the_plan_shows_versions_and_checksums(world: World) -> None:
     outcome = world.plan()
-    (step,) = (step for step in outcome.plan.steps if (step.host, step.key) == ("w1", "program kubelet"))
+    (step,) = (step for step in outcome.plan.steps if (step.host, step.key) == ("w1", "binary kubelet"))
     assert step.change.summary == "install kubelet 1.20.2"
     assert digest("kubelet 1.20.2") in step.change.diff
     assert f"{BINARIES}/release/v1.20.2/bin/linux/amd64/kubelet" in step.change.diff
@@ -74,7 +74,7 @@ def test_the_plan_shows_versions_and_checksums(world: World) -> None:
 
 
 def test_crictl_comes_where_something_else_than_the_kubelets_shim_needs_it() -> None:
-    world = world_of_programs(runtime={**SOURCES["runtime"], "type": "containerd"})
+    world = world_of_binaries(runtime={**SOURCES["runtime"], "type": "containerd"})
     assert world.apply().report.result == "ok"
     assert noted(world, "w1") == {**INSTALLED, "cri-tools": "1.20.0"}
     assert world.machines["w1"].there("/etc/crictl.yaml")
@@ -95,7 +95,7 @@ def test_a_program_that_is_another_now_is_restored_and_the_kubelet_restarts(worl
 
 
 def test_versions_go_up_and_down_again() -> None:
-    world = world_of_programs()
+    world = world_of_binaries()
     for version in ("1.1.1", "1.9.1", "1.1.1"):
         assert other(world, package_source=source(cni_version=version)).apply().report.result == "ok"
         assert noted(world, "w1")["kubernetes-cni"] == version
@@ -162,7 +162,7 @@ def test_packages_of_the_same_names_make_room_on_a_machine_that_is_no_node(world
     outcome = world.apply()
     assert outcome.report.result == "ok"
     summaries = [step.change.summary for step in outcome.plan.steps if step.key.startswith("packages without")]
-    assert summaries == ["remove kubeadm, kubelet, which programs without a package cannot be beside"]
+    assert summaries == ["remove kubeadm, kubelet (conflict with binaries without a package)"]
     assert not machine.there("/etc/systemd/system/kubelet.service.d/10-kubeadm.conf")
     assert "kubelet" not in machine.packages
 
@@ -170,7 +170,7 @@ def test_packages_of_the_same_names_make_room_on_a_machine_that_is_no_node(world
 def test_packages_of_a_running_node_are_not_exchanged() -> None:
     world = world_of()
     world.apply()
-    world.scene.repositories |= world_of_programs().scene.repositories
+    world.scene.repositories |= world_of_binaries().scene.repositories
     assert "w1" in messages(other(world))
     assert found(world) == {"packages-in-the-way"}
     assert world.done() == {}
@@ -183,7 +183,7 @@ def unprotected(world: World, **changes: Any) -> list[Problem]:
     return [problem for problem in problems if problem.rule == "unprotected-checksums"]
 
 
-def test_without_encryption_nobody_vouches_for_the_checksums(world: World) -> None:
+def test_without_encryption_nothing_vouches_for_the_checksums(world: World) -> None:
     warned = unprotected(world)
     assert len(warned) == 3
     assert {problem.severity for problem in warned} == {Severity.WARNING}
@@ -202,7 +202,7 @@ def test_the_lock_file_has_the_checksums_and_is_followed(world: World) -> None:
     assert drift(lock, looked(world)) == ()
     gone = deepcopy(world)
     gone.scene.repositories[BINARIES].packages["kubelet"] = ("1.20.15",)
-    assert f"{BINARIES}: kubelet 1.20.2 is not there any more" in drift(lock, looked(gone))
-    assert "the versions' lock file has no kubeadm 1.20.15" in messages(
+    assert f"{BINARIES}: kubelet 1.20.2 does not exist any more" in drift(lock, looked(gone))
+    assert "the version lock file has no kubeadm 1.20.15" in messages(
         other(world, kubernetes_version="1.20.15"), pinned=answers(lock)
     )

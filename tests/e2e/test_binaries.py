@@ -1,4 +1,4 @@
-"""Kubernetes' programs without packages, from files with checksums as dl.k8s.io has them: what is in the way is found
+"""Kubernetes' binaries without packages, from files with checksums as dl.k8s.io has them: what is in the way is found
 before anything is touched, a run that was killed goes on, and a cluster comes of it that is verified.
 """
 
@@ -109,7 +109,7 @@ def test_a_source_that_does_not_answer(here: Ground, tally: Tally) -> None:
 
 
 def test_an_architecture_that_has_no_programs(here: Ground, tally: Tally) -> None:
-    """Another one has them: the server takes this machine's for missing, and another's is there."""
+    """Only another architecture has them: on the server this machine's files are missing."""
     tally(CASES, 1)
     there = give(checksum(here, "kubelet").encode())
     cpu = here.world.shell("cp1", "dpkg --print-architecture").strip()
@@ -117,7 +117,7 @@ def test_an_architecture_that_has_no_programs(here: Ground, tally: Tally) -> Non
         here.server.answering(f"{PLACE}/release/v{VERSION}/*", there),
         here.server.answering(f"{PLACE}/release/v{VERSION}/bin/linux/{cpu}/*", refuse(HTTPStatus.NOT_FOUND)),
     ):
-        refused(here, "no-packages", f"has none of its programs for {cpu}")
+        refused(here, "no-packages", f"has none of the binaries for {cpu}")
 
 
 def test_what_arrives_damaged_is_not_installed(here: Ground, tally: Tally) -> None:
@@ -133,13 +133,13 @@ def test_packages_make_room_for_another_version(here: Ground, tally: Tally) -> N
     tally(CASES, 1)
     packages = here.packages("apply", "--limit", "w1")
     assert packages.code == 0, packages
-    wished: Settings = {"kubernetes_version": OTHER_VERSION, "images": "registry", **source(here)}
-    done = here.packages("apply", "--limit", "w1", **wished)
+    desired: Settings = {"kubernetes_version": OTHER_VERSION, "images": "registry", **source(here)}
+    done = here.packages("apply", "--limit", "w1", **desired)
     assert done.code == 0, done
     assert {versions(here, "w1")[name] for name in NAMES} == {OTHER_VERSION}
     assert here.world.shell("w1", "sha256sum </usr/bin/kubelet").split()[0] == checksum(here, "kubelet", OTHER_VERSION)
     assert "kubelet" not in here.held("w1")
-    again = here.packages("apply", "--limit", "w1", **wished)
+    again = here.packages("apply", "--limit", "w1", **desired)
     assert (again.code, again.changed) == (0, []), again
 
 
@@ -170,7 +170,7 @@ def test_a_run_that_is_killed_while_it_fetches_goes_on_to_a_cluster(here: Ground
     assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes} == {f"v{VERSION}"}
 
 
-def test_a_second_run_changes_nothing_and_asks_nobody(here: Ground, tally: Tally) -> None:
+def test_a_second_run_changes_nothing_and_asks_no_server(here: Ground, tally: Tally) -> None:
     tally(CASES, 1)
     here.server.asked.clear()
     again = _apply(here)
@@ -207,7 +207,7 @@ def test_checksums_are_written_down_and_followed(here: Ground, tally: Tally) -> 
     with here.server.answering(f"{PLACE}/*/kubelet.sha256", give(b"0" * 64)):
         drift = provisioner("lock", "--check", "-i", str(path), "--json")
     assert drift.code == 10, drift
-    assert f"kubelet {VERSION} is another file now" in drift.stdout
+    assert f"kubelet {VERSION} is a different file now" in drift.stdout
 
 
 def _apply(here: Ground, **changes: str) -> Said:
@@ -220,7 +220,7 @@ IMAGES = (*NAMED, "etcd:3.4.13-0", "pause:3.2", "coredns:1.7.0")
 
 @pytest.fixture
 def registry(here: Ground) -> Iterator[Registry]:
-    """One of this machine's own, which the nodes reach at the same address: nobody asks for its certificate there."""
+    """One of this machine's own, which the nodes reach at the same address: no certificate is requested there."""
     images, cpu = Registry(), binaries.architecture(machine_architecture())
     gateway = here.server.address.removeprefix("http://").partition(":")[0]
     with serving_images(images, gateway), ExitStack() as stack:
@@ -262,8 +262,8 @@ def test_images_come_by_the_digest_that_was_written_down(here: Ground, registry:
     assert f"@sha256:{digest}" in here.world.shell("w1", told)
     drift = provisioner("lock", "--check", "-i", str(path), "--json")
     assert drift.code == 10, drift
-    assert f"image {pause} is another one now" in drift.stdout
-    # containerd is there too, under Docker: what it is asked and told is tried on its own.
+    assert f"image {pause} has another digest now" in drift.stdout
+    # containerd is installed too, below Docker: its own questions and settings are tested elsewhere.
     here.world.shell("w1", f"set -- {pause} {place}/pause@sha256:{digest}\n{CONTAINERD_IMAGES.pull}")
     assert CONTAINERD_IMAGES.digests
     seen = Result(0, here.world.shell("w1", CONTAINERD_IMAGES.digests.argv[2]))
@@ -272,13 +272,13 @@ def test_images_come_by_the_digest_that_was_written_down(here: Ground, registry:
 
 
 class Gate:
-    """Lets nobody have the file before it is opened."""
+    """No client gets the file before this gate is opened."""
 
     def __init__(self) -> None:
         self.reached, self.open = threading.Event(), threading.Event()
 
     def __call__(self, handler: Handler) -> BytesIO | None:
-        """Note that somebody has come, and wait."""
+        """Note that a client has come, and wait."""
         self.reached.set()
         self.open.wait(LONGEST_S)
         return damage(handler)

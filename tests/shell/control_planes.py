@@ -12,7 +12,7 @@ from typing import cast
 
 from provisioner.core.command import Command, Result
 from provisioner.core.report import Event, Listener
-from provisioner.engine.run_lock import Lease, asked
+from provisioner.engine.run_lock import RunLock, asked
 from provisioner.errors import UnreachableError
 from provisioner.transports.protocol import Transport
 from provisioner.world import lock
@@ -72,5 +72,5 @@ def quiet(event: Event) -> None:
     raise AssertionError(f"nothing is to be said: {event}")
 
 
-def lease(here: Here, holder: Holder, *dead: str, listen: Listener = quiet) -> Lease:
-    return Lease({"cp1": cast(Transport, here)}, holder, lambda run: run in dead, listen)
+def run_lock(here: Here, holder: Holder, *dead: str, listen: Listener = quiet) -> RunLock:
+    return RunLock({"cp1": cast(Transport, here)}, holder, lambda run: run in dead, listen)

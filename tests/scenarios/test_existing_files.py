@@ -1,4 +1,4 @@
-"""Machines that somebody has set up before: their files are kept, and what would be lost is told before."""
+"""Machines that were set up before: their files are kept, and what would be lost is reported first."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ def test_what_is_there_is_kept_and_what_is_lost_is_told() -> None:
     (problem,) = told(world)
     assert (problem.where, problem.severity) == ("cp1, w1", Severity.WARNING)
     assert problem.message == (
-        f'{DAEMON_JSON} sets "dns", "insecure-registries", which ours does not: it is kept as {DAEMON_JSON}{KEPT}, '
-        "and not read any more"
+        f'{DAEMON_JSON} sets "dns", "insecure-registries", and '
+        f"provisioner's file does not: it is kept as {DAEMON_JSON}{KEPT}, and not used"
     )
     planned = [(step.host, step.change.summary) for step in outcome.plan.steps if "keep" in step.change.summary]
-    words = f"change {DAEMON_JSON}, and keep what is there as daemon.json{KEPT}"
-    copied = f"copy /etc/kubernetes/admin.conf to {KUBECONFIG} (0600, admin), and keep what is there as config{KEPT}"
+    words = f"change {DAEMON_JSON}, and keep the existing file as daemon.json{KEPT}"
+    copied = (
+        f"copy /etc/kubernetes/admin.conf to {KUBECONFIG} (0600, admin), and keep the existing file as config{KEPT}"
+    )
     assert planned == [("cp1", words), ("w1", words), ("cp1", copied)]
     assert world.apply().errors == {}
     for name in ("cp1", "w1"):
@@ -64,14 +66,15 @@ def test_data_that_would_not_be_found_any_more_stops_before_anything_is_changed(
     assert ended(world) == before
     (problem,) = [one for one in error.value.problems if one.severity is Severity.ERROR]
     assert (problem.rule, problem.where) == ("runtime-data", "w1")
-    assert problem.message.startswith(f'{DAEMON_JSON} sets "data-root": with ours the images and containers')
+    assert problem.message.startswith(f'{DAEMON_JSON} sets "data-root": ')
+    assert "with provisioner's file, images and containers there are not found" in problem.message
     assert f"`mv {DAEMON_JSON} {DAEMON_JSON}.old`" in problem.hint
     world.machines["w1"].move(DAEMON_JSON, f"{DAEMON_JSON}.old")
     assert world.apply().errors == {}
 
 
 def test_only_the_runtime_s_own_file_matters() -> None:
-    """With Docker, containerd's configuration stays whoever's it is."""
+    """With Docker, containerd's configuration stays, whatever wrote it."""
     world = World(hosts(1))
     world.machines["w1"].put(CONTAINERD, 'root = "/data"\n')
     assert world.apply().errors == {}

@@ -1,17 +1,17 @@
-"""How a machine finds out whether ports of others can be reached while nobody listens there yet: a program in Perl,
-which Debian and Ubuntu always have (perl-base), for all of them at once.
+"""How a host finds out whether ports of other hosts can be reached while no program listens there yet: a program in
+Perl, which Debian and Ubuntu always have (perl-base), for all ports at once.
 
-A closed port is as good as an open one: whoever refuses has heard the knock. TCP refuses by itself; for UDP and IP
-protocols the far kernel says "unreachable" by ICMP, not more often than about once a second. A word that forbids it
-comes from a firewall. Silence is proof for TCP alone: elsewhere ICMP may be what is swallowed, or somebody listens who
-says nothing. A firewall that refuses in the words of a closed port cannot be told from one.
+A closed port is as good as an open one: a refusal shows that the probe has arrived. TCP refuses by itself; for UDP and
+IP protocols the other kernel answers "unreachable" by ICMP, at most about once a second. An ICMP message that prohibits
+the traffic comes from a firewall. Silence is proof only for TCP: with others, ICMP may be dropped, or a program listens
+and does not answer. A firewall that refuses exactly as a closed port does cannot be distinguished from one.
 """
 
 from __future__ import annotations
 
-# Arguments: four words for each address, of which the first is the address and the last its ports, such as
-# `TCP 179,IP protocol 4`. Prints `10.0.0.2 TCP 179: passes`; nothing for what it could not try.
-KNOCK = r"""
+# Arguments: four words for each address: the first is the address and the last its ports, such as
+# `TCP 179,IP protocol 4`. It prints `10.0.0.2 TCP 179: passes`, and nothing for what it could not try.
+PORT_PROBE = r"""
 use strict;
 use warnings;
 use Socket qw(:DEFAULT SOCK_NONBLOCK);
@@ -50,13 +50,13 @@ sub begin {
   judge($one, $done ? 0 : $!) unless $done && $kind eq "UDP";
 }
 
-sub knock {
+sub probe {
   my ($one) = @_;
   my $sent = 1;
   if ($one->{kind} eq "UDP") {
     $sent = send $one->{socket}, "provisioner", 0;
   } elsif ($one->{kind} ne "TCP") {
-    # With a header of its own: a socket of that protocol would take the far end's knocks, and these had no answer.
+    # With a header of its own: a socket of that protocol would take the far end's probes, and these had no answer.
     my $packet = pack "CCnnnCCna4a4x8", 69, 0, 28, 0, 0, 64, $one->{number}, 0, "", $one->{at};
     $sent = send $one->{socket}, $packet, 0, pack_sockaddr_in(0, $one->{at});
   }
@@ -104,7 +104,7 @@ while (my ($address, undef, undef, $ports) = splice @ARGV, 0, 4) {
 while (@todo) {
   begin(@$_) for splice @todo, 0, $at_once;
   for (1 .. $rounds) {
-    knock($_) for my @now = @open;
+    probe($_) for my @now = @open;
     wait_for($round_s);
   }
   answer($_, $_->{kind} eq "TCP" ? "filtered" : "no answer") for my @now = @open;

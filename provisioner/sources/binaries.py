@@ -1,5 +1,5 @@
-"""Kubernetes' programs as a source: no packages, but files with checksums in the layout of dl.k8s.io, with the units
-that upstream's packages have. Pure: the machines ask and fetch.
+"""Kubernetes' binaries as a source: no packages, but files with checksums in the layout of dl.k8s.io, with the units
+that upstream's packages have. Pure: the hosts ask and fetch.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from provisioner.catalog import binaries
 from provisioner.core.command import Command, shell
 from provisioner.inventory.model import Host
 from provisioner.inventory.package_sources import BinariesSource
+from provisioner.resources.binaries import Binary
 from provisioner.resources.files import Absent, Directory, File
-from provisioner.resources.programs import Program
 from provisioner.sources.proxies import apt_options
 from provisioner.sources.repository import KUBERNETES
 from provisioner.templating import render
@@ -23,16 +23,16 @@ from provisioner.world.view import View
 if TYPE_CHECKING:
     from provisioner.core.resource import Resource
 
-# As Kubernetes' packages are called, which have the same files.
+# The names of Kubernetes' packages that have the same files.
 PLUG_INS, CRICTL = "kubernetes-cni", "cri-tools"
 KUBELET = "/usr/bin/kubelet"
 _UNIT = "/usr/lib/systemd/system/kubelet.service"
-# Where packages of old have it, and leave it behind: it would hide ours.
+# Where old packages put it, and leave it behind: it would override ours.
 _FORMER_DROP_IN = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
 _PLUG_INS_PLACE = "/opt/cni/bin"
 ASK_TIMEOUT_S = 180
-# The answer looks as that of a repository (see `asking`). Of a release that is not there, the last one of its minor is
-# told, unless it is there for another architecture. Whatever else fails is trouble, and then nothing is offered.
+# The answer looks like that of a repository (see `asking`). When a release does not exist, the last one of its minor is
+# reported, unless that release exists for another architecture. Any other failure is trouble: then nothing is offered.
 _ASK = """
 url=$1 series=$2 version=$3 architecture=$4 others=$5 rows=$6; shift 6
 work=$(mktemp -d)
@@ -49,11 +49,11 @@ missing() { grep -q ' 404 ' "$work/said"; }
 : >"$work/trouble"
 : >"$work/packages"
 absent=
-while read -r name wished place; do
+while read -r name desired place; do
   if fetch "$place.sha256" "$@"; then
     hash=$(awk 'NR == 1 { print $1 }' "$work/file" | tr -d '\\r')
     if echo "$hash" | grep -qxE '[0-9a-fA-F]{64}'; then
-      echo "$name $wished $(echo "$hash" | tr A-F a-f)" >>"$work/packages"
+      echo "$name $desired $(echo "$hash" | tr A-F a-f)" >>"$work/packages"
     else
       echo "E: Failed to fetch $place.sha256  what is there is no SHA-256" >>"$work/trouble"
     fi
@@ -88,7 +88,7 @@ if [ ! -s "$work/trouble" ]; then cat "$work/packages"; fi
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One file at the source: what it is called here, its version, its address, and the directory for what is in it."""
+    """One file at the source: its name here, its version, its address, and the directory for its content."""
 
     name: str
     version: str
@@ -97,7 +97,7 @@ class Download:
 
 
 def downloads(source: BinariesSource, versions: Mapping[str, str], architecture: str) -> tuple[Download, ...]:
-    """Where the programs of these versions are, for one of Debian's architectures."""
+    """Where the binaries of these versions are, for one of Debian's architectures."""
     cpu = binaries.architecture(architecture)
     return tuple(_download(source, name, version, cpu) for name, version in versions.items())
 
@@ -113,7 +113,7 @@ def _download(source: BinariesSource, name: str, version: str, cpu: str) -> Down
 
 
 def question(view: View, host: Host, versions: Mapping[str, str]) -> Command:
-    """Which of these programs there are and what their checksums are, asked on a machine that stays as it is."""
+    """Which of these binaries exist and what their checksums are, asked on a host without changing it."""
     source = _source(view)
     version = view.cluster.settings.kubernetes_version
     debian = view.observed.facts[host.name].architecture
@@ -130,23 +130,23 @@ def _source(view: View) -> BinariesSource:
 
 
 def units() -> tuple[Resource, ...]:
-    """How the kubelet is started, as its packages say it."""
-    folder = f"{_UNIT}.d"
+    """The kubelet's systemd unit and drop-in, as its packages have them."""
+    directory = f"{_UNIT}.d"
     return (
         File(_UNIT, render("kubernetes/kubelet.service")),
-        Directory(folder),
-        File(f"{folder}/10-kubeadm.conf", render("kubernetes/10-kubeadm.conf")),
+        Directory(directory),
+        File(f"{directory}/10-kubeadm.conf", render("kubernetes/10-kubeadm.conf")),
         Absent(_FORMER_DROP_IN),
     )
 
 
-def wished(view: View, host: Host, versions: Mapping[str, str]) -> tuple[Program, ...]:
-    """What is to be installed, each with its SHA-256: as the source says, or as it is noted on the machine."""
+def desired(view: View, host: Host, versions: Mapping[str, str]) -> tuple[Binary, ...]:
+    """What to install, each with its SHA-256: as the source says, or as it is recorded on the host."""
     found = downloads(_source(view), versions, view.observed.facts[host.name].architecture)
     answer = view.observed.answers.get((host.name, KUBERNETES), Answer())
-    noted = view.observed.states[host.name].programs
+    noted = view.observed.states[host.name].binaries
     known = {name: answer.sha256(name, version) for name, version in versions.items()}
     hashes = {name: digest or noted[name].sha256 for name, digest in known.items() if digest or name in noted}
     return tuple(
-        Program(one.name, one.version, hashes[one.name], one.url, one.into) for one in found if one.name in hashes
+        Binary(one.name, one.version, hashes[one.name], one.url, one.into) for one in found if one.name in hashes
     )

@@ -1,8 +1,8 @@
-"""Kubernetes out of Debian's source package: fetched and prepared once, then compiled for a version.
+"""Kubernetes from Debian's source package: fetched and prepared once, then compiled for a version.
 
 What the source needs before today's compiler can build it was found by trying (Debian 12, Go 1.19):
-the vendored `reflect2` makes every program crash at start when built by Go 1.18 or newer, so Debian's newer
-one takes its place; and kube-apiserver needs a generated file that the source package leaves out.
+the vendored `reflect2` makes every binary crash at start when built by Go 1.18 or newer, so Debian's newer
+one replaces it; and kube-apiserver needs a generated file that the source package leaves out.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ def make_source(work: Work) -> None:
     root.shell(PREPARE, TREE, **GO)
 
 
-def make_programs(recipe: Recipe, work: Work) -> None:
-    """The stage: all programs, statically linked, in its directory. Go's cache is kept when it is killed."""
+def make_binaries(recipe: Recipe, work: Work) -> None:
+    """The stage: all binaries, statically linked, in its directory. Go's cache is kept when it is killed."""
     root = _go_root(work, work.done["source"])
     flags = linker_flags(recipe.kubernetes_version)
-    packages = [f"./cmd/{program}" for program in PROGRAMS]
+    packages = [f"./cmd/{binary}" for binary in PROGRAMS]
     # -v names each package as it is compiled, which is the progress that is shown.
     root.run(["go", "build", "-v", "-tags", TAGS, "-ldflags", flags, "-o", "/build/into/", *packages], TREE, **GO)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from provisioner.core.command import Command, Result
-from provisioner.resources.programs import Program
+from provisioner.resources.binaries import Binary
 from provisioner.sources.asking import read_answer
-from provisioner.sources.programs import question
+from provisioner.sources.binaries import question
 from provisioner.world.look import PROGRAMS
 from provisioner.world.offers import Answer, Offer
 from tests.builders import cluster, ok, view
@@ -22,7 +22,7 @@ from tests.patience import LONGEST_S
 from tests.scenarios.repositories import BINARIES
 
 URLS = {"url": BINARIES, "cni_url": f"{BINARIES}-cni", "crictl_url": f"{BINARIES}-crictl"}
-WISHED = {"kubeadm": "1.20.2", "kubectl": "1.20.2", "kubelet": "1.20.2", "kubernetes-cni": "1.9.1"}
+DESIRED = {"kubeadm": "1.20.2", "kubectl": "1.20.2", "kubelet": "1.20.2", "kubernetes-cni": "1.9.1"}
 RELEASE = "release/v1.20.2/bin/linux"
 KUBELET = f"binaries/{RELEASE}/amd64/kubelet"
 # `apt-helper ... download-file URL FILE [SHA256:HASH]`, of which http://mirror.example is a directory.
@@ -65,14 +65,14 @@ class Ground:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def ask(self, version: str = "1.20.2") -> Answer:
-        wished = cluster(package_source={"type": "binaries", **URLS}, kubernetes_version=version)
-        versions = WISHED | dict.fromkeys(("kubeadm", "kubectl", "kubelet"), version)
-        return read_answer(self.run(question(view(wished), wished.hosts[0], versions)))
+        desired = cluster(package_source={"type": "binaries", **URLS}, kubernetes_version=version)
+        versions = DESIRED | dict.fromkeys(("kubeadm", "kubectl", "kubelet"), version)
+        return read_answer(self.run(question(view(desired), desired.hosts[0], versions)))
 
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
-    """A server with all that is wished for amd64."""
+    """A server with all that is desired amd64."""
     made = Ground(tmp_path / "servers", tmp_path / "root")
     made.root.mkdir()
     for name in ("kubeadm", "kubectl", "kubelet"):
@@ -86,7 +86,7 @@ def ground(tmp_path: Path) -> Ground:
 def test_checksums_are_told_whichever_way_they_are_written(ground: Ground) -> None:
     answer = ground.ask()
     assert answer.trouble == ""
-    assert {offer.package: offer.version for offer in answer.offers} == WISHED
+    assert {offer.package: offer.version for offer in answer.offers} == DESIRED
     assert answer.sha256("kubelet", "1.20.2") == hashlib.sha256(b"kubelet").hexdigest()
     assert answer.sha256("kubernetes-cni", "1.9.1") == hashlib.sha256(b"an archive").hexdigest()
 
@@ -127,23 +127,23 @@ def test_a_server_that_is_silent_is_trouble(ground: Ground) -> None:
     assert "Could not connect to mirror.example:80" in answer.trouble
 
 
-def wish(ground: Ground, digest: str, place: str = KUBELET, name: str = "kubelet") -> Program:
-    return Program(name, "1.20.2", digest, f"http://mirror.example/{place}", f"{ground.root}/bin")
+def want(ground: Ground, digest: str, place: str = KUBELET, name: str = "kubelet") -> Binary:
+    return Binary(name, "1.20.2", digest, f"http://mirror.example/{place}", f"{ground.root}/bin")
 
 
-def installed(ground: Ground, program: Program) -> Result:
+def installed(ground: Ground, program: Binary) -> Result:
     change = program.diff(ground.run(program.probe()), set())
     assert change
     (command,) = change.commands
     return ground.run(command)
 
 
-def is_right(ground: Ground, program: Program) -> bool:
+def is_right(ground: Ground, program: Binary) -> bool:
     return program.diff(ok(ground.run(program.probe()).stdout), set()) is None
 
 
 def test_a_program_is_put_in_its_place_noted_and_looked_at(ground: Ground) -> None:
-    program = wish(ground, hashlib.sha256(b"kubelet").hexdigest())
+    program = want(ground, hashlib.sha256(b"kubelet").hexdigest())
     file = ground.root / "bin" / "kubelet"
     assert installed(ground, program).ok
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"kubelet", 0o755)
@@ -158,16 +158,16 @@ def test_a_program_is_put_in_its_place_noted_and_looked_at(ground: Ground) -> No
 
 
 def test_what_has_another_checksum_changes_nothing(ground: Ground) -> None:
-    program = wish(ground, hashlib.sha256(b"kubelet").hexdigest())
+    program = want(ground, hashlib.sha256(b"kubelet").hexdigest())
     assert installed(ground, program).ok
-    other = wish(ground, "f" * 64)
+    other = want(ground, "f" * 64)
     assert "Hash Sum mismatch" in installed(ground, other).stdout
     assert (ground.root / "bin" / "kubelet").read_bytes() == b"kubelet"
     assert is_right(ground, program)
 
 
 def test_what_was_cut_off_is_tidied_up(ground: Ground) -> None:
-    program = wish(ground, hashlib.sha256(b"kubelet").hexdigest())
+    program = want(ground, hashlib.sha256(b"kubelet").hexdigest())
     assert installed(ground, program).ok
     (ground.root / "programs" / ".kubelet" / "files").mkdir(parents=True)
     (ground.root / "bin" / ".kubelet.provisioner").write_text("half")
@@ -185,7 +185,7 @@ def test_of_an_archive_the_programs_are_taken(ground: Ground, tmp_path: Path) ->
         for name in ("bridge", "loopback", "README.md"):
             tar.add(tmp_path / name, f"./{name}")
     digest = ground.publish("x/plug-ins.tgz", (tmp_path / "x.tgz").read_bytes())
-    program = wish(ground, digest, "x/plug-ins.tgz", "kubernetes-cni")
+    program = want(ground, digest, "x/plug-ins.tgz", "kubernetes-cni")
     assert installed(ground, program).ok
     assert sorted(path.name for path in (ground.root / "bin").iterdir()) == ["bridge", "loopback"]
     assert is_right(ground, program)
@@ -195,5 +195,5 @@ def test_an_archive_without_programs_is_said(ground: Ground, tmp_path: Path) -> 
     with tarfile.open(tmp_path / "x.tgz", "w:gz"):
         pass
     digest = ground.publish("x/plug-ins.tgz", (tmp_path / "x.tgz").read_bytes())
-    failed = installed(ground, wish(ground, digest, "x/plug-ins.tgz", "kubernetes-cni"))
-    assert (failed.ok, failed.stderr) == (False, "http://mirror.example/x/plug-ins.tgz holds no program\n")
+    failed = installed(ground, want(ground, digest, "x/plug-ins.tgz", "kubernetes-cni"))
+    assert (failed.ok, failed.stderr) == (False, "http://mirror.example/x/plug-ins.tgz contains no executable file\n")
