@@ -71,7 +71,7 @@ def test_what_is_wrong_with_a_machine_is_said_all_at_once(grown: World, tally: T
     workers(document)["w3"]["node_ip"] = "192.0.2.3"
     clone = ("w1, w3", "same machine-id", "same hostname w1", f"same MAC {mac}")
     with damaged(grown, "w3", damage, repair):
-        refused(grown, document, 3, "fedora", "clock", "300 s ahead", *clone, "port 10250 is taken")
+        refused(grown, document, 3, "fedora", "clock", "s ahead of this machine's", *clone, "port 10250 is taken")
     tally("faults tried", 5)
     assert grown.shell("w3", NODE_PATHS) == ""
 
