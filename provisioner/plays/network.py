@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from provisioner.core.objects import Object, Objects
 from provisioner.core.resource import Later, Resource
-from provisioner.inventory import networks as wants
 from provisioner.inventory.model import Host
+from provisioner.inventory.networks import title as title_of
 from provisioner.manifests.patching import finished
 from provisioner.networks.choice import plug_in_of
 from provisioner.resources.daemon_sets import DaemonSetReady
@@ -41,7 +41,7 @@ def patched(view: View, objects: Objects) -> Objects:
 def network_title(view: View) -> str:
     """`flannel 0.28.9`."""
     settings = view.cluster.settings
-    return wants.title(settings.network, settings.kubernetes_version.minor)
+    return title_of(settings.network, settings.kubernetes_version.minor)
 
 
 def _ready(item: Object, nodes: tuple[str, ...], follows: str) -> DaemonSetReady:

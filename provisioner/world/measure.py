@@ -30,14 +30,14 @@ _PORT = re.compile(rf"([0-9.]{{7,15}}) ((?:TCP|UDP|IP protocol) [0-9]{{1,5}}): (
 _MEASURE = """
 least=$1 headers=$2 port_probe=$3; shift 3
 passes() { ping -n -q -c 2 -i 0.2 -W 1 -M do -s "$(($2 - headers))" "$1" >/dev/null 2>&1; }
-port_probes() {
+answers() {
   if said=$(timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1); then return 0; fi
   case $said in *refused*) return 0 ;; esac
   return 1
 }
 measure() {
   if ! passes "$1" "$least"; then
-    if port_probes "$1" "$3"; then echo "$1 reached"; else echo "$1 lost"; fi
+    if answers "$1" "$3"; then echo "$1 reached"; else echo "$1 lost"; fi
   elif passes "$1" "$2"; then
     echo "$1 $2"
   else

@@ -1,1 +1,1 @@
-"""Want and what was seen (recorded on lab machines) against the change that follows."""
+"""A resource and what was seen (recorded on lab machines) against the change that follows."""

@@ -43,7 +43,7 @@ from tests.conftest import Golden
 
 @dataclass(frozen=True)
 class Case:
-    """A want, what the machine said, and what else the plan changes."""
+    """A resource, what the machine said, and what else the plan changes."""
 
     title: str
     want: Resource

@@ -56,7 +56,7 @@ class Subject:
         return change.summary
 
     def bring_about(self, *wants: Resource) -> None:
-        """What the engine does: want by want, as each is found then."""
+        """What the engine does: one resource after the other, as each is found then."""
         for want in wants:
             change = self.change(want)
             self.must(*(change.commands if change else ()))
@@ -72,7 +72,7 @@ class Subject:
         return datetime.fromtimestamp(self.look().observed.facts[HOST].clock_s, UTC)
 
     def packages(self, *names: str) -> Packages:
-        """A ask for packages of the bundle, whose repository is made known to the machine."""
+        """Packages of the bundle, whose repository is made known to the machine."""
         source = repository(self.view)
         self.bring_about(*source.files)
         return Packages("test", tuple((name, self.version(name)) for name in names), source.options)

@@ -1,4 +1,4 @@
-"""From a machine to a cluster of one: every want of a bring-up, and every half-done state on the way. In this order."""
+"""From a machine to a cluster of one: every resource of a bring-up, and every half-done state, in this order."""
 
 from __future__ import annotations
 

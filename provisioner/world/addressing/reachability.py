@@ -43,8 +43,8 @@ def questions(view: View, *, everything: bool = False, replacing: bool = False) 
     for name, other in pairs(names, control_planes):
         for address in tried[other] if everything or {name, other} & open_ else ():
             if everything or (name, address.ip.ip) not in view.observed.ways:
-                port_probes = everything or bool({name, other} & fresh)
-                needs = _needs(view, hosts[name], hosts[other], address) if port_probes else ()
+                probes_ports = everything or bool({name, other} & fresh)
+                needs = _needs(view, hosts[name], hosts[other], address) if probes_ports else ()
                 mtu, port = _hoped_for(view.observed.facts[name], address), hosts[other].port or SSH_PORT
                 target = Target(address.ip.ip, mtu, port, needs)
                 wanted.setdefault(name, []).append(target)

@@ -46,7 +46,7 @@ def test_what_machines_found_out() -> None:
     }
 
 
-def test_what_came_of_port_probes() -> None:
+def test_the_results_of_port_probes() -> None:
     """Those at an address of which nothing else is known tell nothing."""
     lines = (
         "10.0.0.2 UDP 8472: no answer",
