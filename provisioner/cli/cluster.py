@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from provisioner.cli import reading, verifying, version_lock, work
+from provisioner.cli import procedures, reading, verifying, version_lock, work
 from provisioner.cli import status as statuses
 from provisioner.cli.common import (
     OWN_OPTIONS_FIRST,
@@ -31,9 +31,9 @@ from provisioner.cli.common import (
 )
 from provisioner.cli.unlock import unlock as remove_lock
 from provisioner.core.report import Note
-from provisioner.engine import plan_file
 from provisioner.engine.selection import Selection
 from provisioner.inventory import loader
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.transports.openssh import ssh_argv
 from provisioner.transports.user_config import way_to
 from provisioner.verification.run import Scope
@@ -85,9 +85,7 @@ def plan(
         told.show.plan(outcome.plan, verbose=verbose)
         work.stop_for_errors(outcome, told)
         if output:
-            saved = plan_file.of(outcome.plan, outcome.view, selection)
-            plan_file.save(output, saved)
-            told(Note(f"saved for {saved.subject}; to apply it: provisioner apply {shlex.quote(str(output))}"))
+            procedures.save(output, BRING_UP, outcome, selection, told)
         told.show.report(outcome.report)
         if not verbose and not as_json and any(step.change.diff for step in outcome.plan.steps):
             told.show.console.print("[dim]-v shows the diffs.[/]")

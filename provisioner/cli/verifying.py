@@ -60,7 +60,7 @@ def _nothing_left(cluster: Cluster, told: Frame, limit: str) -> Report:
     outcome = work.plan(cluster, told, Selection(limit))
     work.stop_for_errors(outcome, told)
     left = tuple(
-        Problem("plan-not-empty", step.host, f"would {step.change.summary}", "`provisioner apply` does it.")
+        Problem("plan-not-empty", step.subject, f"would {step.change.summary}", "`provisioner apply` does it.")
         for step in outcome.plan.steps
     )
     return dataclasses.replace(outcome.report, changed=0, problems=left)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from functools import partial
 from pathlib import Path
 
 import typer
 
-from provisioner import kubeconfig
+from provisioner import kubeconfig, procedures
 from provisioner.cli.common import Frame, load_cluster
 from provisioner.core.names import some
 from provisioner.core.plan import Plan, done_already
@@ -22,16 +23,19 @@ from provisioner.engine.session import Session, find_bundle, open_session
 from provisioner.errors import Problem, ProvisionerError, Severity, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.sources import is_program
+from provisioner.output.console import Human
 from provisioner.output.wording import together
+from provisioner.plays.procedure import Procedure
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.runtimes.crictl import left_out
 from provisioner.world.derived import skipped
 
 _ALL = Selection()
 
 
-def plan(cluster: Cluster, told: Frame, selection: Selection) -> Outcome:
+def plan(cluster: Cluster, told: Frame, selection: Selection, procedure: Procedure = BRING_UP) -> Outcome:
     """Look and compare; nothing is changed."""
-    with open_session(cluster, told, selection) as session:
+    with open_session(cluster, told, selection, procedure) as session:
         outcome = _with_skipped(loop.plan(session.run, session.view))
     if warning := at_work(outcome.view.observed.lock):
         told(Found(warning))
@@ -47,7 +51,7 @@ def apply_saved(path: Path, inventory: Path | None, told: Frame, selection: Sele
     cluster = load_cluster(inventory or _recorded(path, Path(saved.inventory)), told)
     told(Note(f"{path}: the plan of {saved.made:%Y-%m-%d %H:%M} UTC for {saved.subject}"))
     plan_file.require_unchanged(saved, cluster, find_bundle(cluster))
-    return apply(cluster, told, saved.selection, saved)
+    return apply(cluster, told, saved.selection, saved, procedures.named(saved.procedure))
 
 
 def _recorded(path: Path, inventory: Path) -> Path:
@@ -60,13 +64,19 @@ def _recorded(path: Path, inventory: Path) -> Path:
     return inventory
 
 
-def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, saved: PlanFile | None = None) -> Outcome:
+def apply(
+    cluster: Cluster,
+    told: Frame,
+    selection: Selection = _ALL,
+    saved: PlanFile | None = None,
+    procedure: Procedure = BRING_UP,
+) -> Outcome:
     """Apply, and save the kubeconfig on this machine. A run that did not finish is reported, and exits."""
-    with open_session(cluster, told, selection) as session:
+    with open_session(cluster, told, selection, procedure) as session:
         outcome = _with_skipped(_applied(session, saved))
         if saved:
             _tell_done_already(saved.plan, outcome, told)
-        if outcome.report.result == "ok":
+        if outcome.report.result == "ok" and procedure is BRING_UP:
             outcome = _bring_home(session, outcome, told)
     told.show.close()
     told.log.write(f"report: {outcome.report}")
@@ -80,8 +90,14 @@ def apply(cluster: Cluster, told: Frame, selection: Selection = _ALL, saved: Pla
 def _applied(session: Session, saved: PlanFile | None) -> Outcome:
     if saved is None:
         return loop.apply(session.run, session.view, session, None)
-    run = dataclasses.replace(session.run, rules=partial(plan_file.same_cluster, saved, session.run.rules))
+    rules = partial(plan_file.same_cluster, saved, session.run.procedure.rules)
+    run = dataclasses.replace(session.run, procedure=dataclasses.replace(session.run.procedure, rules=rules))
     return loop.apply(run, session.view, session, saved.plan)
+
+
+def is_interactive(told: Frame) -> bool:
+    """Whether a question can be asked: by people, on a terminal."""
+    return isinstance(told.show, Human) and sys.stdin.isatty()
 
 
 def stop_for_errors(outcome: Outcome, told: Frame) -> None:
@@ -100,11 +116,11 @@ def _with_skipped(outcome: Outcome) -> Outcome:
 
 
 def _tell_done_already(agreed: Plan, outcome: Outcome, told: Frame) -> None:
-    done = [step for step in done_already(agreed, outcome.plan) if step.host not in outcome.errors]
+    done = [step for step in done_already(agreed, outcome.plan) if step.subject not in outcome.errors]
     if not agreed.steps:
         told(Note("the plan is empty"))
     elif done:
-        hosts = some(dict.fromkeys(step.host for step in done))
+        hosts = some(dict.fromkeys(step.subject for step in done))
         told(Note(f"{len(done)} of the plan's {len(agreed.steps)} step(s) were done already, on {hosts}"))
 
 

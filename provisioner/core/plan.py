@@ -16,19 +16,30 @@ _SHOWN = 4
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change on one host."""
+    """One change. `subject` is what it is about, a host or a node: when it fails, that one has failed. Its commands run
+    on the subject itself, or `at` another host.
+    """
 
-    host: str
+    subject: str
     key: str
     change: Change
+    at: str = ""
+
+    @property
+    def place(self) -> str:
+        """The host on which its commands run."""
+        return self.at or self.subject
 
 
 @dataclass(frozen=True, slots=True)
 class PlayPlan:
-    """The steps of one play, host by host, in order."""
+    """The steps of one play, subject by subject, in order; `batch` are the subjects that go through several plays
+    together, before the next ones, and empty where all have their turn at once.
+    """
 
     title: str
     steps: tuple[Step, ...]
+    batch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +70,12 @@ def differences(agreed: Plan, now: Plan) -> tuple[Problem, ...]:
 def done_already(agreed: Plan, now: Plan) -> tuple[Step, ...]:
     """The steps of the agreed plan that are no longer needed."""
     left = _by_place(now)
-    return tuple(step for play in agreed.plays for step in play.steps if (play.title, step.host, step.key) not in left)
+    steps = ((play.title, step) for play in agreed.plays for step in play.steps)
+    return tuple(step for title, step in steps if (title, step.subject, step.key) not in left)
 
 
 def _by_place(plan: Plan) -> dict[tuple[str, str, str], Change]:
-    return {(play.title, step.host, step.key): step.change for play in plan.plays for step in play.steps}
+    return {(play.title, step.subject, step.key): step.change for play in plan.plays for step in play.steps}
 
 
 def _covers(agreed: Change | None, now: Change) -> bool:
@@ -85,12 +97,14 @@ def _text(change: Change) -> list[str]:
     return [change.summary, *change.diff.splitlines(), change.waits_for]
 
 
-def fold(host: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str]) -> tuple[Step, ...]:
-    """The steps for one host. `changed` collects the keys that change, so that dependent resources can follow."""
+def fold(
+    subject: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str], at: str = ""
+) -> tuple[Step, ...]:
+    """The steps for one subject. `changed` collects the keys that change, so that what depends on them follows."""
     steps = []
     for resource in resources:
         change = resource.diff(seen[resource.key], changed)
         if change is not None:
             changed.add(resource.key)
-            steps.append(Step(host, resource.key, change))
+            steps.append(Step(subject, resource.key, change, at))
     return tuple(steps)

@@ -16,8 +16,9 @@ from provisioner.engine.fleet import Fleet
 from provisioner.engine.gathering import Seen, answers, look_at, see
 from provisioner.engine.guard import for_each
 from provisioner.engine.steps import Ran, run_steps
-from provisioner.errors import ProvisionerError, StepError
-from provisioner.plays.play import Play
+from provisioner.errors import ProvisionerError, StepError, UnreachableError
+from provisioner.plays.play import AnyPlay, Subject
+from provisioner.plays.procedure import Batch
 from provisioner.transports.protocol import Transport
 from provisioner.world.view import View
 
@@ -49,10 +50,10 @@ class Work:
         self.done: list[Step] = []
         self.is_through = False
         self._is_agreed = agreed is not None
-        self._allowed = {(step.host, step.key) for step in (agreed or planned).steps}
+        self._allowed = {(step.subject, step.key) for step in (agreed or planned).steps}
 
-    def play(self, play: Play) -> None:
-        """Run the steps of a play until no step is left.
+    def play(self, play: AnyPlay, batch: Batch = ()) -> None:
+        """Run the steps of a play until no step is left; with a `batch`, only the steps of its subjects.
 
         A step that is left may be new, because something has changed meanwhile (a node has appeared late, and now
         needs a route): it is done too. If the same step is left again, doing it does not help.
@@ -61,20 +62,20 @@ class Work:
         for _ in range(_ROUNDS):
             if self.view.leader.name in self.errors and not play.leaderless:
                 return
-            steps = self._steps(play)
+            steps = self.steps(play, batch)
             # In order: a step after an unknown one was not tried, and is not the cause.
             for step in (step for step in steps if step in tried):
-                self._fail(step.host, _not_converged(step))
+                self._fail(step.subject, _not_converged(step))
             for step in steps:
                 self._require_agreed(step)
-            steps = tuple(step for step in steps if step.host not in self.errors)
+            steps = tuple(step for step in steps if step.subject not in self.errors)
             if not steps:
                 return
-            self.listen(PhaseBegan(play.title, tuple(dict.fromkeys(step.host for step in steps))))
+            self.listen(PhaseBegan(play.title, tuple(dict.fromkeys(step.subject for step in steps))))
             self._look_again(self._execute(play, steps))
             tried |= set(steps)
-        for step in self._steps(play):
-            self._fail(step.host, _not_converged(step))
+        for step in self.steps(play, batch):
+            self._fail(step.subject, _not_converged(step))
 
     def drop(self, errors: Mapping[str, ProvisionerError]) -> None:
         """These hosts have failed: nothing more is done there."""
@@ -83,35 +84,48 @@ class Work:
 
     def left(self) -> dict[str, int]:
         """How many planned steps each host still has to do, for hosts that did not finish."""
-        done = {(step.host, step.key) for step in self.done}
-        left = Counter(step.host for step in self.planned.steps if (step.host, step.key) not in done)
+        done = {(step.subject, step.key) for step in self.done}
+        left = Counter(step.subject for step in self.planned.steps if (step.subject, step.key) not in done)
         stopped = not self.is_through or self.view.leader.name in self.errors
         return {host: number for host, number in left.items() if stopped or host in self.errors}
 
     def host_reports(self) -> dict[str, HostReport]:
         """What was done on each host, what that cost, and what is left."""
         left = self.left()
+        changed, transports = Counter(step.subject for step in self.done), self.fleet.transports
         return {
-            host: HostReport(
-                changed=sum(step.host == host for step in self.done),
-                failed=int(host in self.errors),
-                left=left.get(host, 0),
-                round_trips=transport.round_trips,
-                seconds=round(transport.seconds, 3),
-                detail=self.errors[host].message if host in self.errors else "",
+            name: HostReport(
+                changed=changed[name],
+                failed=int(name in self.errors),
+                left=left.get(name, 0),
+                round_trips=transports[name].round_trips if name in transports else 0,
+                seconds=round(transports[name].seconds, 3) if name in transports else 0.0,
+                detail=self.errors[name].message if name in self.errors else "",
             )
-            for host, transport in self.fleet.transports.items()
+            for name in dict.fromkeys((*transports, *changed, *self.errors, *left))
         }
 
-    def _steps(self, play: Play) -> tuple[Step, ...]:
-        leader, view = self.view.leader.name, self.view
-        chosen = self._each([leader], lambda _: play.hosts(view)).get(leader, ())
-        hosts = {host.name: host for host in chosen if host.name not in self.errors}
-        desired = self._each(hosts, lambda name: play.desired(view, hosts[name]))
-        self.drop(see(self.fleet, desired, self.seen))
-        compared = [name for name in desired if name not in self.errors]
-        steps = self._each(compared, partial(_compared, desired, self.seen))
+    def steps(self, play: AnyPlay, batch: Batch = ()) -> tuple[Step, ...]:
+        """What a play has to do now, of those subjects."""
+        view = self.view
+        chosen: tuple[Subject, ...] = self.on_leader(play.subjects, ())
+        subjects = {one.name: one for one in chosen if one.name not in self.errors and (not batch or one.name in batch)}
+        if not subjects:
+            return ()
+        at = play.place(view)
+        desired = self._each(subjects, lambda name: play.desired(view, subjects[name]))
+        looked_at: dict[str, list[Resource]] = {}
+        for name, resources in desired.items():
+            looked_at.setdefault(at or name, []).extend(resources)
+        self.drop(see(self.fleet, looked_at, self.seen))
+        compared = [name for name in desired if not {name, at} & self.errors.keys()]
+        steps = self._each(compared, partial(_compared, desired, self.seen, at))
         return tuple(step for own in steps.values() for step in own)
+
+    def on_leader(self, compute: Callable[[View], T], otherwise: T) -> T:
+        """What follows from the view as a whole; where it cannot be computed, the leader drops out."""
+        leader, view = self.view.leader.name, self.view
+        return self._each([leader], lambda _: compute(view)).get(leader, otherwise)
 
     def _each(self, hosts: Iterable[str], work: Callable[[str], T]) -> dict[str, T]:
         """The result of each host; a host without a result drops out."""
@@ -119,29 +133,42 @@ class Work:
         self.drop(found.bad)
         return found.good
 
-    def _execute(self, play: Play, steps: tuple[Step, ...]) -> list[str]:
-        by_host: dict[str, list[Step]] = {}
-        for step in steps:
-            by_host.setdefault(step.host, []).append(step)
-        known = {host: list(takewhile(lambda step: not step.change.waits_for, own)) for host, own in by_host.items()}
-        results = self.fleet.each(by_host, partial(_run_on, known, self.listen), play.at_once)
+    def _execute(self, play: AnyPlay, steps: tuple[Step, ...]) -> set[str]:
+        """Run the steps, each subject's in order; the hosts that may be different now."""
+        work: dict[str, dict[str, list[Step]]] = {}
+        for one in steps:
+            work.setdefault(one.place, {}).setdefault(one.subject, []).append(one)
+        known = {
+            place: {name: list(takewhile(lambda one: not one.change.waits_for, own)) for name, own in subjects.items()}
+            for place, subjects in work.items()
+        }
+        results = self.fleet.each(work, partial(_run_at, known, self.listen), play.at_once)
         self.drop(results.bad)
-        self.drop({host: ran.error for host, ran in results.good.items() if ran.error})
-        self.done += [step for ran in results.good.values() for step in ran.done]
-        return list(by_host)
+        for place, subjects in results.good.items():
+            for name, ran in subjects.items():
+                self.done += ran.done
+                if ran.error:
+                    # A lost connection is the fault of the host at its end, and not of what was worked on from there.
+                    self._fail(place if isinstance(ran.error, UnreachableError) else name, ran.error)
+        return {one.place for one in steps} | {one.subject for one in steps if one.subject in self.fleet.transports}
 
     def _look_again(self, hosts: Iterable[str]) -> None:
         """Look again: what was seen on these hosts, and of the cluster, is out of date."""
-        old = {*hosts, self.view.leader.name} - set(self.errors)
-        for host in old:
+        for host in {*hosts, self.view.leader.name} - set(self.errors):
             self.seen.pop(host, None)
-        self.view, errors = look_at(self.fleet, self.view, old)
+        self.look(hosts)
+
+    def look(self, names: Iterable[str]) -> None:
+        """Look at these hosts and at the cluster, to which nodes belong that are not in the inventory."""
+        hosts = ({*names, self.view.leader.name} - self.errors.keys()) & self.fleet.transports.keys()
+        self.view, errors = look_at(self.fleet, self.view, hosts)
         self.drop(errors)
 
     def _require_agreed(self, step: Step) -> None:
-        beyond = not step.change.own and (step.host, step.key) not in self._allowed
+        beyond = not step.change.own and (step.subject, step.key) not in self._allowed
         if beyond and (self._is_agreed or step.change.resets):
-            self._fail(step.host, _not_planned(step, "the plan that was agreed on" if self._is_agreed else "the plan"))
+            plan = "the plan that was agreed on" if self._is_agreed else "the plan"
+            self._fail(step.subject, _not_planned(step, plan))
 
     def _fail(self, host: str, error: ProvisionerError) -> None:
         """A host that failed drops out: nothing more is done on it, and nothing waits for it."""
@@ -149,23 +176,32 @@ class Work:
         self.view = replace(self.view, limit=self.view.limit - {host})
 
 
-def _compared(desired: Mapping[str, tuple[Resource, ...]], seen: Seen, host: str) -> tuple[Step, ...]:
-    return fold(host, desired[host], answers(desired[host], seen.get(host, {})), set())
+def _compared(desired: Mapping[str, tuple[Resource, ...]], seen: Seen, at: str, subject: str) -> tuple[Step, ...]:
+    told = answers(desired[subject], seen.get(at or subject, {}))
+    return fold(subject, desired[subject], told, set(), at)
 
 
-def _run_on(steps: Mapping[str, list[Step]], listen: Listener, host: str, transport: Transport) -> Ran:
-    return run_steps(transport, steps[host], listen)
+def _run_at(
+    steps: Mapping[str, Mapping[str, list[Step]]], listen: Listener, place: str, transport: Transport
+) -> dict[str, Ran]:
+    """The steps of every subject, one subject after the other: the failure of one stops no other one."""
+    found: dict[str, Ran] = {}
+    for subject, own in steps[place].items():
+        found[subject] = run_steps(transport, own, listen)
+        if isinstance(found[subject].error, UnreachableError):
+            break
+    return found
 
 
 def _not_converged(step: Step) -> StepError:
     if step.change.waits_for:
         return StepError(
-            f"{step.host}: {step.change.summary}: still not known: {step.change.waits_for}",
+            f"{step.subject}: {step.change.summary}: still not known: {step.change.waits_for}",
             hint="An earlier step has failed, or the API server does not answer: fix that, and run the same command "
             "again.",
         )
     return StepError(
-        f"{step.host}: did not converge: {step.change.summary} is still to be done after it was done",
+        f"{step.subject}: did not converge: {step.change.summary} is still to be done after it was done",
         details=step.change.diff,
         hint="Something else on that host undoes it, or its state is still changing: run the same command again.",
     )
@@ -173,7 +209,7 @@ def _not_converged(step: Step) -> StepError:
 
 def _not_planned(step: Step, plan: str) -> StepError:
     return StepError(
-        f"{step.host}: {step.change.summary}: is needed now, but is not in {plan}",
+        f"{step.subject}: {step.change.summary}: is needed now, but is not in {plan}",
         details=step.change.diff,
         hint="Make a new plan and look at it: `provisioner plan -o FILE`.",
     )

@@ -21,12 +21,15 @@ Work = Callable[[str, Transport], T]
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Transports by host name, the executor that works on them, the clock for looks at them, and the listener."""
+    """Transports by host name, the executor that works on them, the clock for looks at them, the listener, and how time
+    is let pass (in seconds) between two looks.
+    """
 
     transports: Mapping[str, Transport]
     executor: Executor
     clock: Callable[[], float] = time.time
     listen: Listener = ignore
+    pause: Callable[[float], None] = time.sleep
 
     def each(self, hosts: Iterable[str], work: Work[T], at_once: int | None = None) -> Answers[T]:
         """Do the work on every host and wait for all of it; an exception there becomes the answer of that host.

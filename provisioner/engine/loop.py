@@ -8,7 +8,7 @@ its facts and one batch of probes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,15 +22,14 @@ from provisioner.engine.fleet import Fleet
 from provisioner.engine.gathering import Seen, look_at, see
 from provisioner.engine.guard import for_all
 from provisioner.engine.measuring import measured
-from provisioner.engine.planning import by_host, desired, planned
+from provisioner.engine.planning import by_place, desired, planned
 from provisioner.engine.repositories import ask
+from provisioner.engine.rolling import roll
 from provisioner.engine.selection import require_cluster, require_needs, told
 from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
-from provisioner.plays.play import Playbook
+from provisioner.plays.procedure import Procedure, Rolling, plays_of
 from provisioner.world.lock import Holder
 from provisioner.world.view import View
-
-Rules = Callable[[View], tuple[Problem, ...]]
 
 
 class RunLock(Protocol):
@@ -57,9 +56,8 @@ class Ground(Protocol):
 class Run:
     """What every part of a run needs: the playbook, the hosts, the rules, the listener, and the plays to leave out."""
 
-    playbook: Playbook
+    procedure: Procedure
     fleet: Fleet
-    rules: Rules
     listen: Listener
     left_out: frozenset[str] = frozenset()
 
@@ -130,7 +128,7 @@ def _work_on(run: Run, looked: _Looked, agreed: Plan | None = None) -> Work:
 
 
 def _work(run: Run, work: Work, run_lock: RunLock, ground: Ground) -> None:
-    hosts = sorted({step.host for step in work.planned.steps})
+    hosts = sorted({step.place for step in work.planned.steps})
     if not hosts:
         work.is_through = True
         return
@@ -146,14 +144,20 @@ def _work(run: Run, work: Work, run_lock: RunLock, ground: Ground) -> None:
 
 def _play_on(run: Run, work: Work, run_lock: RunLock) -> None:
     """Play after play, as long as we hold the run lock; when it is lost, the report says what is left."""
-    for play in run.playbook:
-        if play.title not in run.left_out:
+    for block in run.procedure.blocks:
+        plays = tuple(play for play in plays_of(block) if play.title not in run.left_out)
+        if plays:
             try:
                 run_lock.check()
             except ProvisionerError as error:
                 work.drop({work.view.leader.name: error})
                 return
-            work.play(play)
+        if isinstance(block, Rolling):
+            if not roll(work, block, plays):
+                return
+        else:
+            for play in plays:
+                work.play(play)
     work.is_through = True
 
 
@@ -181,7 +185,7 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
         view, unasked = asking(run.fleet, view, run.listen)
         _require_leaders(view, unasked)
         view, errors = replace(view, limit=view.limit - set(unasked)), errors | unasked
-    view, problems, unjudged = for_all(view, run.rules, run.listen)
+    view, problems, unjudged = for_all(view, run.procedure.rules, run.listen)
     wrong = [problem for problem in problems if problem.severity is Severity.ERROR]
     for problem in problems:
         if problem not in (*told, *wrong):
@@ -193,17 +197,16 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     while True:
         _require_leaders(view, errors)
         view = replace(view, limit=view.limit - set(errors))
-        view, wants, dropped = for_all(view, partial(desired, run.playbook), run.listen)
-        resources = {host: [one for want in own for one in want.resources] for host, own in by_host(wants).items()}
-        dropped |= see(run.fleet, resources, seen)
+        view, wants, dropped = for_all(view, partial(desired, run.procedure), run.listen)
+        dropped |= see(run.fleet, by_place(wants), seen)
         # When a host drops out, other hosts may have to be asked other questions.
         if not dropped:
-            plan, left, dropped = planned(run.playbook, run.left_out, wants, seen, run.listen)
+            plan, left, dropped = planned(run.procedure, run.left_out, wants, seen, run.listen)
         if not dropped:
             break
         errors |= dropped
-    require_needs(run.playbook, plan, left)
-    require_cluster(run.playbook, plan, view)
+    require_needs(run.procedure, plan, left)
+    require_cluster(run.procedure, plan, view)
     return _Looked(view, seen, plan, left, errors, problems)
 
 

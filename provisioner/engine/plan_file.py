@@ -24,10 +24,11 @@ from provisioner.engine.selection import Selection
 from provisioner.errors import PreflightError, Problem, UsageError
 from provisioner.inventory.model import Cluster
 from provisioner.paths import write_private
+from provisioner.plays.procedure import Procedure
 from provisioner.world.derived import ca_fingerprint
 from provisioner.world.view import View
 
-FORMAT = 2
+FORMAT = 3
 # The plan of a thousand new hosts has about 20 MiB.
 _MOST_BYTES = 256 * 2**20
 _SHOWN = 120
@@ -57,6 +58,8 @@ class PlannedStep(_Value):
     summary: str
     diff: str = ""
     waits_for: str = ""
+    at: str = ""
+    batch: tuple[str, ...] = ()
 
 
 class PlanFile(_Value):
@@ -64,9 +67,10 @@ class PlanFile(_Value):
     fingerprint of the cluster's CA, empty when there was no cluster yet.
     """
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     program: _Line
     made: AwareDatetime
+    procedure: _Line = "apply"
     cluster: _Line
     inventory: _Line
     ca: _Line = ""
@@ -89,15 +93,16 @@ class PlanFile(_Value):
     @property
     def plan(self) -> Plan:
         """The plan, without commands."""
-        plays = groupby(self.steps, key=lambda step: step.play)
-        return Plan(tuple(PlayPlan(title, tuple(_step(one) for one in steps)) for title, steps in plays))
+        plays = groupby(self.steps, key=lambda step: (step.play, step.batch))
+        return Plan(tuple(PlayPlan(title, tuple(map(_step, steps)), batch) for (title, batch), steps in plays))
 
 
-def of(plan: Plan, view: View, selection: Selection) -> PlanFile:
+def of(plan: Plan, view: View, procedure: Procedure, selection: Selection) -> PlanFile:
     """What a plan says, and what it was made from."""
     return PlanFile(
         program=__version__,
         made=datetime.fromtimestamp(int(view.observed.now_s), UTC),
+        procedure=procedure.name,
         cluster=view.cluster.settings.name,
         inventory=str(view.cluster.path.absolute()),
         ca=ca_fingerprint(view.observed.live.ca_certificate) if view.observed.live else "",
@@ -105,7 +110,7 @@ def of(plan: Plan, view: View, selection: Selection) -> PlanFile:
         limit=selection.limit,
         only=selection.only,
         skip=selection.skip,
-        steps=tuple(_planned(play.title, step) for play in plan.plays for step in play.steps),
+        steps=tuple(_planned(play, step) for play in plan.plays for step in play.steps),
     )
 
 
@@ -201,13 +206,13 @@ def _sum(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _planned(play: str, step: Step) -> PlannedStep:
+def _planned(play: PlayPlan, step: Step) -> PlannedStep:
     change = step.change
     return PlannedStep(
-        play=play, host=step.host, key=step.key,
+        play=play.title, batch=play.batch, host=step.subject, at=step.at, key=step.key,
         summary=change.summary, diff=change.diff, waits_for=change.waits_for,
     )  # fmt: skip
 
 
 def _step(planned: PlannedStep) -> Step:
-    return Step(planned.host, planned.key, Change(planned.summary, (), planned.diff, planned.waits_for))
+    return Step(planned.host, planned.key, Change(planned.summary, (), planned.diff, planned.waits_for), planned.at)

@@ -1,4 +1,4 @@
-"""The plan of a whole run: what every play wants on every host, and what is to be done for it."""
+"""The plan of a whole run: what every play wants of every subject, and what is to be done for it."""
 
 from __future__ import annotations
 
@@ -13,56 +13,71 @@ from provisioner.core.resource import Resource
 from provisioner.engine.gathering import Seen, answers
 from provisioner.engine.guard import for_each
 from provisioner.errors import ProvisionerError
-from provisioner.plays.play import Playbook
+from provisioner.plays.procedure import Batch, Procedure, turns
 from provisioner.world.view import View
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What one play wants on one host."""
+    """What one play wants of one subject, looked at and changed `at` a host; `batch` is whose turn it is."""
 
     play: str
-    host: str
+    subject: str
+    at: str
     resources: tuple[Resource, ...]
+    batch: Batch = ()
+
+    @property
+    def place(self) -> str:
+        """The host that is looked at."""
+        return self.at or self.subject
 
 
-def desired(playbook: Playbook, view: View) -> tuple[Desired, ...]:
+def desired(procedure: Procedure, view: View) -> tuple[Desired, ...]:
     """What all plays want, in their order. Computed once per look, as it costs most of a plan."""
+    subjects = {play.title: {one.name: one for one in play.subjects(view)} for play in procedure.plays}
     return tuple(
-        Desired(play.title, host.name, play.desired(view, host)) for play in playbook for host in play.hosts(view)
+        Desired(play.title, name, play.place(view), play.desired(view, subjects[play.title][name]), batch)
+        for block in procedure.blocks
+        for batch, play in turns(block, view)
+        for name in batch or subjects[play.title]
+        if name in subjects[play.title]
     )
 
 
-def by_host(wants: Iterable[Desired]) -> dict[str, list[Desired]]:
-    """The same, host by host."""
-    found: dict[str, list[Desired]] = {}
+def by_place(wants: Iterable[Desired]) -> dict[str, list[Resource]]:
+    """The resources that are looked at on each host."""
+    found: dict[str, list[Resource]] = {}
     for want in wants:
-        found.setdefault(want.host, []).append(want)
+        found.setdefault(want.place, []).extend(want.resources)
     return found
 
 
 def planned(
-    playbook: Playbook, left_out: AbstractSet[str], wants: Iterable[Desired], seen: Seen, listen: Listener
+    procedure: Procedure, left_out: AbstractSet[str], wants: Iterable[Desired], seen: Seen, listen: Listener
 ) -> tuple[Plan, Plan, dict[str, ProvisionerError]]:
-    """What is to be done, what would be in plays that are left out, and the hosts whose answers cannot be compared."""
-    own = by_host(wants)
-    steps = for_each(own, partial(_steps, own, left_out, seen), listen)
-    by_play: dict[str, list[Step]] = {play.title: [] for play in playbook}
+    """What is to be done, what would be in plays that are left out, and the subjects that cannot be compared."""
+    own: dict[str, list[Desired]] = {}
     for want in wants:
-        by_play[want.play] += steps.good.get(want.host, {}).get(want.play, ())
-    plays = [PlayPlan(title, tuple(found)) for title, found in by_play.items()]
+        own.setdefault(want.subject, []).append(want)
+    steps = for_each(own, partial(_steps, own, left_out, seen), listen)
+    found: dict[tuple[str, Batch], list[Step]] = {}
+    for want in wants:
+        found.setdefault((want.play, want.batch), []).extend(steps.good.get(want.subject, {}).get(want.play, ()))
+    plays = [PlayPlan(title, tuple(done), batch) for (title, batch), done in found.items() if done]
     kept = Plan(tuple(play for play in plays if play.title not in left_out))
-    return kept, Plan(tuple(play for play in plays if play.title in left_out and play.steps)), steps.bad
+    return kept, Plan(tuple(play for play in plays if play.title in left_out)), steps.bad
 
 
 def _steps(
-    wants: Mapping[str, list[Desired]], left_out: AbstractSet[str], seen: Seen, host: str
+    wants: Mapping[str, list[Desired]], left_out: AbstractSet[str], seen: Seen, subject: str
 ) -> dict[str, tuple[Step, ...]]:
-    """The steps for one host by the title of their play."""
+    """The steps for one subject by the title of their play."""
     changed: set[str] = set()
     found = {}
-    for want in wants[host]:
+    for want in wants[subject]:
         # A step that is left out does not cause other steps.
         above = set(changed) if want.play in left_out else changed
-        found[want.play] = fold(host, want.resources, answers(want.resources, seen.get(host, {})), above)
+        told = answers(want.resources, seen.get(want.place, {}))
+        found[want.play] = fold(subject, want.resources, told, above, want.at)
     return found

@@ -9,7 +9,7 @@ from provisioner.core.names import some
 from provisioner.core.plan import Plan, PlayPlan
 from provisioner.errors import PreflightError, Problem, UsageError
 from provisioner.inventory.findings import nearest
-from provisioner.plays.play import Playbook
+from provisioner.plays.procedure import Procedure
 from provisioner.world.view import View
 
 
@@ -22,9 +22,9 @@ class Selection:
     skip: tuple[str, ...] = ()
 
 
-def left_out(playbook: Playbook, selection: Selection) -> frozenset[str]:
+def left_out(procedure: Procedure, selection: Selection) -> frozenset[str]:
     """The titles of the plays that are not to be done. UsageError for a play that is unknown, or when none is left."""
-    titles = [play.title for play in playbook]
+    titles = [play.title for play in procedure.plays]
     only = {_title(word, titles, "--only") for word in selection.only} or set(titles)
     skip = {_title(word, titles, "--skip") for word in selection.skip}
     if only <= skip:
@@ -32,19 +32,19 @@ def left_out(playbook: Playbook, selection: Selection) -> frozenset[str]:
     return frozenset(titles) - (only - skip)
 
 
-def require_needs(playbook: Playbook, kept: Plan, left: Plan) -> None:
+def require_needs(procedure: Procedure, kept: Plan, left: Plan) -> None:
     """PreflightError when steps that are kept need steps that are left out."""
-    problems = tuple(_unmet(playbook, kept, left))
+    problems = tuple(_unmet(procedure, kept, left))
     if problems:
         raise PreflightError("the selected plays need steps that are left out; nothing was changed", problems)
 
 
-def require_cluster(playbook: Playbook, kept: Plan, view: View) -> None:
+def require_cluster(procedure: Procedure, kept: Plan, view: View) -> None:
     """PreflightError when steps need a cluster that does not exist, and a limit prevents its creation."""
     leader = view.leader.name
     if leader in view.limit or view.observed.states[leader].initialised:
         return
-    alone = [play.title for play in playbook if play.leaderless]
+    alone = [play.title for play in procedure.plays if play.leaderless]
     by = [play.title for play in kept.plays if play.steps and play.title not in alone]
     if by:
         message = f"has no cluster yet, and {', '.join(by)} need{'' if len(by) > 1 else 's'} one"
@@ -69,8 +69,8 @@ def _title(word: str, titles: Iterable[str], option: str) -> str:
     return known[written]
 
 
-def _unmet(playbook: Playbook, kept: Plan, left: Plan) -> Iterator[Problem]:
-    needed = {play.title: _needed(playbook, play.title) for play in kept.plays if play.steps}
+def _unmet(procedure: Procedure, kept: Plan, left: Plan) -> Iterator[Problem]:
+    needed = {play.title: _needed(procedure, play.title) for play in kept.plays if play.steps}
     for missing in left.plays:
         by = [title for title, needs in needed.items() if missing.title in needs]
         if by:
@@ -82,9 +82,9 @@ def _unmet(playbook: Playbook, kept: Plan, left: Plan) -> Iterator[Problem]:
             )
 
 
-def _needed(playbook: Playbook, title: str) -> set[str]:
+def _needed(procedure: Procedure, title: str) -> set[str]:
     """All plays that this one needs, and those that these need."""
-    needs = {play.title: play.needs for play in playbook}
+    needs = {play.title: play.needs for play in procedure.plays}
     found: set[str] = set()
     new = {title}
     while new:
@@ -94,7 +94,7 @@ def _needed(playbook: Playbook, title: str) -> set[str]:
 
 
 def _to_do(play: PlayPlan) -> str:
-    hosts = dict.fromkeys(step.host for step in play.steps)
+    hosts = dict.fromkeys(step.subject for step in play.steps)
     return f"{len(play.steps)} step(s) on {some(hosts)}"
 
 

@@ -14,7 +14,6 @@ from getpass import getuser
 from pathlib import Path
 from socket import gethostname
 
-from provisioner import preflight
 from provisioner.bundle.common import reading
 from provisioner.bundle.common.machine import default_cache
 from provisioner.bundle.common.manifest import MANIFEST
@@ -22,7 +21,7 @@ from provisioner.bundle.common.reading import Bundle
 from provisioner.core.report import Found, Listener, Waiting
 from provisioner.engine.fleet import Fleet
 from provisioner.engine.holders import is_dead
-from provisioner.engine.loop import Rules, Run
+from provisioner.engine.loop import Run
 from provisioner.engine.run_lock import RunLock, held
 from provisioner.engine.selection import Selection, left_out
 from provisioner.errors import BundleError, Problem, ProvisionerError, Severity, UsageError
@@ -33,8 +32,8 @@ from provisioner.inventory.package_sources import key_file
 from provisioner.inventory.values import Secret, Version
 from provisioner.manifests import fetching
 from provisioner.output.wording import why
-from provisioner.plays.play import Playbook
-from provisioner.plays.playbooks import BRING_UP
+from provisioner.plays.procedure import Procedure
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.sources.armor import text_of
 from provisioner.sources.bundle_access import UPLOADED, closed, opened
 from provisioner.sources.keys import refused, trusted
@@ -145,13 +144,12 @@ def open_fleet(cluster: Cluster, names: Iterable[str], listen: Listener) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A cluster, ready for plan and apply. `doing` is the name of the command, for other runs that find the lock."""
+    """A cluster, ready for plan and apply. The run lock says which procedure it is."""
 
     cluster: Cluster
     bundle: Bundle | None
     run: Run
     view: View
-    doing: str = "apply"
 
     @contextmanager
     def lock(self, fleet: Fleet, view: View) -> Iterator[RunLock]:
@@ -159,7 +157,7 @@ class Session:
 
         It has connections of its own: an sshd may allow one session per connection, and the run uses that one.
         """
-        holder = Holder(view.materials.run, getuser(), gethostname(), self.doing, int(view.observed.now_s))
+        holder = Holder(view.materials.run, getuser(), gethostname(), self.run.procedure.name, int(view.observed.now_s))
         with (
             open_fleet(self.cluster, [host.name for host in view.cluster.control_planes], self.run.listen) as own,
             held(own.transports, holder, self.run.listen) as run_lock,
@@ -214,17 +212,15 @@ def open_session(
     cluster: Cluster,
     listen: Listener,
     selection: Selection = Selection(),  # noqa: B008 - a value that cannot change
-    playbook: Playbook = BRING_UP,
-    rules: Rules = preflight.rules,
+    procedure: Procedure = BRING_UP,
     *,
     only_looks: bool = False,
-    doing: str = "apply",
 ) -> Iterator[Session]:
-    """Everything for `plan` and `apply`. With a limit, other control planes are asked, but not changed.
+    """Everything that a procedure works with. With a limit, other control planes are asked, but not changed.
 
     A command that only looks at the hosts needs neither bundle nor manifest, and works without them.
     """
-    names, skipped = limited_to(cluster, selection.limit), left_out(playbook, selection)
+    names, skipped = limited_to(cluster, selection.limit), left_out(procedure, selection)
     bundle, lock = None if only_looks else find_bundle(cluster), load_version_lock(cluster)
     materials = Materials(
         run=secrets.token_hex(8),
@@ -240,4 +236,4 @@ def open_session(
     view = View(cluster, names, materials, Observed(now_s=time.time()))
     control_planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | control_planes, listen) as fleet:
-        yield Session(cluster, bundle, Run(playbook, fleet, rules, listen, skipped), view, doing)
+        yield Session(cluster, bundle, Run(procedure, fleet, listen, skipped), view)

@@ -40,7 +40,7 @@ def run_steps(transport: Transport, steps: Sequence[Step], listen: Listener) -> 
         progress.end(Outcome.FAILED)
         return Ran(error=error)
     for (step, command), result in zip(commands, results, strict=False):
-        listen(CommandRan(step.host, str(command), result.exit_code, result.seconds, _output(command, result)))
+        listen(CommandRan(step.place, str(command), result.exit_code, result.seconds, _output(command, result)))
     (step, command), result = commands[len(results) - 1], results[-1]
     failed = result.exit_code not in command.accepts
     progress.end(Outcome.FAILED if failed else Outcome.CHANGED)
@@ -65,18 +65,18 @@ class _Progress:
         if step is not self._now:
             self.end(Outcome.CHANGED)
             self._now, self._since_s = step, time.monotonic()
-            self._listen(StepBegan(step.host, step.change.summary))
+            self._listen(StepBegan(step.subject, step.change.summary))
 
     def heard(self, line: str) -> None:
         """The running command has printed something."""
         if self._now is not None:
-            self._listen(Said(self._now.host, line))
+            self._listen(Said(self._now.subject, line))
 
     def end(self, outcome: Outcome) -> None:
         """The step that runs has ended."""
         if self._now is not None:
             seconds = time.monotonic() - self._since_s
-            self._listen(StepEnded(self._now.host, self._now.change.summary, outcome, seconds))
+            self._listen(StepEnded(self._now.subject, self._now.change.summary, outcome, seconds))
             self._now = None
 
 
@@ -93,7 +93,7 @@ def _failure(step: Step, command: Command, result: Result) -> StepError:
         why = f"failed with exit code {result.exit_code}"
     said = "" if command.private else result.tail()
     return StepError(
-        f"{step.host}: {step.change.summary}: {why}",
+        f"{step.subject}: {step.change.summary}: {why}",
         details=f"$ {command}\n{said}",
         hint=hint("" if command.private else result.stdout + result.stderr),
     )

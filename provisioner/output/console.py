@@ -155,7 +155,7 @@ class Human:
         grouped: dict[tuple[str, str, str], list[str]] = {}
         for step in play.steps:
             change = step.change
-            grouped.setdefault((change.summary, change.waits_for, change.diff), []).append(step.host)
+            grouped.setdefault((change.summary, change.waits_for, change.diff), []).append(step.subject)
         for (summary, waits_for, diff), hosts in grouped.items():
             waits = f" [dim](not known yet: {escape(waits_for)})[/]" if waits_for else ""
             self.console.print(f"  [cyan]{' '.join(hosts):<10}[/] {escape(one_line(summary))}{waits}", highlight=False)
@@ -219,7 +219,8 @@ class Machine:
             for step in play.steps:
                 change = step.change
                 self.line({
-                    "event": "step_planned", "play": play.title, "host": step.host, "key": step.key,
+                    "event": "step_planned", "play": play.title, "batch": play.batch, "host": step.subject,
+                    "at": step.place, "key": step.key,
                     "summary": change.summary, "diff": change.diff, "waits_for": change.waits_for,
                 })  # fmt: skip
 

@@ -134,10 +134,10 @@ def _bench(inventory: Path) -> Iterator[Bench]:
         if outcome.plan.steps:
             first = outcome.plan.steps[0]
             raise UsageError(
-                f"there is something to do on these machines ({first.host}: {first.change.summary}, ...)",
+                f"there is something to do on these machines ({first.subject}: {first.change.summary}, ...)",
                 hint=f"`provisioner apply -i {inventory}`, then again: what is measured is a run with nothing to do",
             )
-        held = tasks.of_hosts(session.run.playbook, outcome.view)
+        held = tasks.of_hosts(session.run.procedure, outcome.view)
         yield Bench(session, outcome, held, Path(work), tidy)
 
 

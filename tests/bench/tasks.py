@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from provisioner.core.resource import Resource
 from provisioner.errors import UsageError
-from provisioner.plays.play import Playbook
+from provisioner.plays.procedure import Procedure
 from provisioner.resources.files import File
 from provisioner.resources.kernel import Modules, Sysctls
 from provisioner.resources.packages import Packages
@@ -49,11 +49,11 @@ class Task:
     names: tuple[str, ...] = ()
 
 
-def of_hosts(playbook: Playbook, view: View) -> dict[str, tuple[Task, ...]]:
+def of_hosts(procedure: Procedure, view: View) -> dict[str, tuple[Task, ...]]:
     """The tasks of every host, of the same kinds in the same order; UsageError when hosts differ in kinds."""
     desired: dict[str, list[Resource]] = {}
-    for play in playbook:
-        for host in play.hosts(view):
+    for play in procedure.plays:
+        for host in play.subjects(view):
             desired.setdefault(host.name, []).extend(play.desired(view, host))
     found = {host: of(resources) for host, resources in desired.items()}
     if len({tuple(task.kind for task in tasks) for tasks in found.values()}) != 1:

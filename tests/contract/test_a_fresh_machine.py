@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioner.core.resource import Resource
-from provisioner.plays.playbooks import BRING_UP
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.resources.kubeadm import Init, Join
 from tests.contract.subject import HOST, Subject
 
@@ -32,4 +32,4 @@ def test_every_want_of_a_bring_up_can_be_looked_at(subject: Subject) -> None:
 
 def _wants(subject: Subject) -> list[Resource]:
     view = subject.look()
-    return [want for play in BRING_UP for host in play.hosts(view) for want in play.desired(view, host)]
+    return [want for play in BRING_UP.plays for host in play.subjects(view) for want in play.desired(view, host)]

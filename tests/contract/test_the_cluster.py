@@ -10,8 +10,8 @@ from provisioner.core.command import Command
 from provisioner.core.resource import Resource
 from provisioner.inventory.values import Secret
 from provisioner.manifests.patching import LABEL, finished
-from provisioner.plays.playbooks import BRING_UP
 from provisioner.plays.workers import RUN_TOKEN_LIFE, token_manifest
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.kubeadm import INIT_MARKER, Init
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
@@ -22,7 +22,7 @@ from tests.builders import network_objects
 from tests.contract.subject import HOST, Subject
 
 BEFORE = ("machine", "container runtime", "kubernetes packages")
-ALL = tuple(play.title for play in BRING_UP)
+ALL = tuple(play.title for play in BRING_UP.plays)
 ETCD_DATA = "/var/lib/etcd/member"
 MANIFESTS = "/etc/kubernetes/manifests"
 TOKEN = Secret("contra.0123456789abcdef", "join token")
@@ -31,8 +31,8 @@ TOKEN = Secret("contra.0123456789abcdef", "join token")
 def wants(subject: Subject, *titles: str) -> list[Resource]:
     """What these plays ask for, as far as it is known now."""
     view = subject.look()
-    plays = [play for play in BRING_UP if play.title in titles]
-    return [want for play in plays for host in play.hosts(view) for want in play.desired(view, host)]
+    plays = [play for play in BRING_UP.plays if play.title in titles]
+    return [want for play in plays for host in play.subjects(view) for want in play.desired(view, host)]
 
 
 def bring_about(subject: Subject, *titles: str) -> None:

@@ -11,14 +11,13 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from provisioner import preflight
 from provisioner.core.command import Command, Result
 from provisioner.core.objects import Objects
 from provisioner.core.plan import Plan
 from provisioner.core.report import Event
 from provisioner.engine import loop
 from provisioner.engine.fleet import Fleet
-from provisioner.engine.loop import Outcome, Rules, Run
+from provisioner.engine.loop import Outcome, Run
 from provisioner.engine.run_lock import RunLock
 from provisioner.engine.selection import Selection, left_out
 from provisioner.engine.session import Session
@@ -26,8 +25,9 @@ from provisioner.errors import ProvisionerError
 from provisioner.inventory.model import Cluster
 from provisioner.inventory.networks import ManifestNetwork
 from provisioner.inventory.values import Secret
-from provisioner.plays.play import Playbook
-from provisioner.plays.playbooks import BRING_UP, REPLACE_NETWORK
+from provisioner.plays.procedure import Procedure
+from provisioner.procedures.bring_up import BRING_UP
+from provisioner.procedures.network_replace import NETWORK_REPLACE
 from provisioner.transports.protocol import no_listener
 from provisioner.world import lock
 from provisioner.world.lock import Holder
@@ -130,12 +130,16 @@ class World:
 
     def replace_network(self, **changes: Any) -> Outcome:
         """What `provisioner network replace --yes` does."""
-        session = self.begin(playbook=REPLACE_NETWORK, rules=preflight.replacing_rules, **changes)
+        session = self.begin(procedure=NETWORK_REPLACE, **changes)
         return loop.apply(session.run, session.view, self)
 
     def done(self) -> dict[str, list[str]]:
         """What was done on each machine that anything was done on."""
         return {name: transport.done for name, transport in self.transports.items() if transport.done}
+
+    def pause(self, seconds: float) -> None:
+        """A run that waits between two looks."""
+        self.pass_time(int(seconds))
 
     def pass_time(self, seconds: int) -> None:
         """Time passes, and no run does anything."""
@@ -146,8 +150,7 @@ class World:
         self,
         only: str = "",
         skip: str = "",
-        playbook: Playbook = BRING_UP,
-        rules: Rules = preflight.rules,
+        procedure: Procedure = BRING_UP,
         **changes: Any,
     ) -> Session:
         """A session such as every command has."""
@@ -158,9 +161,9 @@ class World:
             for name in self.machines
             if name in names
         }
-        titles = left_out(playbook, Selection(only=_words(only), skip=_words(skip)))
-        fleet = Fleet(self.transports, self.executor, lambda: self.scene.clock.now_s, self.heard.append)
-        run = Run(playbook, fleet, rules, self.heard.append, titles)
+        titles = left_out(procedure, Selection(only=_words(only), skip=_words(skip)))
+        fleet = Fleet(self.transports, self.executor, lambda: self.scene.clock.now_s, self.heard.append, self.pause)
+        run = Run(procedure, fleet, self.heard.append, titles)
         self.session = Session(self.desired, view.materials.bundle, run, view)
         return self.session
 

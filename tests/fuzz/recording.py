@@ -37,11 +37,11 @@ def _recorded() -> tuple[dict[tuple[type, str, str], Resource], dict[tuple[str, 
     answers: dict[tuple[str, str], None] = {}
 
     def compare(
-        host: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str]
+        subject: str, resources: Iterable[Resource], seen: Mapping[str, Result], changed: set[str], at: str = ""
     ) -> tuple[Step, ...]:
         resources = tuple(resources)
         wants.update({(type(one), one.key, seen[one.key].stdout): one for one in resources})
-        return fold(host, resources, seen, changed)
+        return fold(subject, resources, seen, changed, at)
 
     def listen(machine: str, command: Command, result: Result) -> Result:
         answers[programs.name_of(command), result.stdout] = None

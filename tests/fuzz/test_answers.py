@@ -17,9 +17,21 @@ from provisioner.world import lock
 from provisioner.world.cluster import read_cluster
 from provisioner.world.derived import node_address
 from provisioner.world.facts import read_facts, read_lock, read_state
+from provisioner.world.look import Section
 from provisioner.world.measure import read_ways
 from provisioner.world.network import read_record, record
-from tests.builders import ok, view
+from provisioner.world.view import View
+from provisioner.world.workloads import (
+    BUDGETS,
+    DAEMON_SETS,
+    LEASES,
+    SYSTEM_PODS,
+    budgets,
+    leases,
+    selected_networks,
+    system_pods,
+)
+from tests.builders import changed, ok, view
 from tests.conftest import TESTS, Tally
 from tests.fuzz.mutating import SEED, dice, mutated
 from tests.fuzz.recording import answers
@@ -29,6 +41,7 @@ from tests.unit.core.test_marks import batch as streamed
 
 pytestmark = pytest.mark.fuzz
 
+Reader = Callable[[Result], Any]
 INPUTS = 12_000
 MARKS = 60_000
 
@@ -48,7 +61,12 @@ def looked() -> list[str]:
     return [*FACTS, *answers("look"), *answers("look_leader")]
 
 
-READERS: Mapping[str, tuple[Callable[[Result], Any], Callable[[], list[str]]]] = {
+def told(section: Section, read: Callable[[View], Any], *texts: str) -> tuple[Reader, Callable[[], list[str]]]:
+    """The reader of a procedure's own question, and answers to begin with."""
+    return lambda seen: read(changed(view(), told={("cp1", section.name): seen.stdout})), lambda: list(texts)
+
+
+READERS: Mapping[str, tuple[Reader, Callable[[], list[str]]]] = {
     "facts": (read_facts, looked),
     "state": (read_state, looked),
     "cluster": (read_cluster, looked),
@@ -56,6 +74,10 @@ READERS: Mapping[str, tuple[Callable[[Result], Any], Callable[[], list[str]]]] =
     "lock": (lambda seen: lock.read(seen.stdout, *lock.Word), lambda: [HELD, *answers("take")]),
     "ways": (read_ways, lambda: answers("measure")),
     "decision": (lambda seen: read_record(seen.stdout), lambda: DECIDED),
+    "budgets": told(BUDGETS, budgets, "shop web 0 2 2 3\nkube-system dns 1 2 1 2\n"),
+    "DaemonSets": told(DAEMON_SETS, selected_networks, "kube-system kube-proxy \nkube-flannel flannel flannel\n"),
+    "leases": told(LEASES, leases, "w1 2026-11-30T15%3A47%3A28.123456Z\ncp1 2026-11-30T15%3A47%3A28Z\nw2 \n"),
+    "system pods": told(SYSTEM_PODS, system_pods, "cp1 etcd-cp1 True\nw1 kube-proxy False\n kube-proxy \n"),
     "sources": (
         read_answer,
         lambda: [*answers("ask"), "=== apt\n=== key\nLS0t\n=== packages\nkubeadm 1.20.2-00 " + "a" * 64],

@@ -17,7 +17,7 @@ def text(plan: Plan) -> str:
         for step in play.steps:
             told = [line for line in shown(step.change).splitlines() if not line.startswith(("$", "  <"))]
             first, *rest = told
-            lines += [f"{step.host}: {first.removeprefix('summary: ')}", *(f"    {line}" for line in rest)]
+            lines += [f"{step.subject}: {first.removeprefix('summary: ')}", *(f"    {line}" for line in rest)]
     return "\n".join(lines) + "\n"
 
 

@@ -18,8 +18,8 @@ from provisioner.core.resource import Resource
 from provisioner.inventory.values import Endpoint, Secret, Taint
 from provisioner.networks import bridge
 from provisioner.plays import control_plane, workers
-from provisioner.plays.play import Play
-from provisioner.plays.playbooks import BRING_UP
+from provisioner.plays.play import AnyPlay
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.resources.files import File
 from provisioner.resources.kubeadm import Init, Join
 from provisioner.world.view import View
@@ -74,14 +74,14 @@ def up(name: str) -> View:
     return view(INVENTORIES[name], states=states, live=live(*nodes), facts=measured)
 
 
-def desired(play: Play, seen: View) -> dict[str, tuple[Resource, ...]]:
-    return {one.name: play.desired(seen, one) for one in play.hosts(seen)}
+def desired(play: AnyPlay, seen: View) -> dict[str, tuple[Resource, ...]]:
+    return {one.name: play.desired(seen, one) for one in play.subjects(seen)}
 
 
 def files(name: str) -> dict[str, str]:
     """Every file of every play, by host and path; the machines of one inventory differ little."""
     found = {}
-    for play in BRING_UP:
+    for play in BRING_UP.plays:
         for machine, resources in desired(play, up(name)).items():
             for resource in resources:
                 if isinstance(resource, File) and isinstance(resource.content, str):

@@ -7,7 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,14 +15,13 @@ import paramiko
 import pytest
 from paramiko.common import AUTH_SUCCESSFUL, OPEN_FAILED_CONNECT_FAILED, OPEN_SUCCEEDED
 
-from provisioner import preflight
 from provisioner.core.command import Command
 from provisioner.core.report import Event
 from provisioner.engine.loop import Run
 from provisioner.engine.session import Session, open_fleet
 from provisioner.errors import StepError, UnreachableError
 from provisioner.inventory.model import Cluster
-from provisioner.plays.playbooks import BRING_UP
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.transports import channels, ssh
 from provisioner.transports.ssh import SshTransport
 from provisioner.world import lock
@@ -202,7 +201,7 @@ def test_signs_of_life_are_given_while_the_only_session_is_at_work(
         run = fleet.transports["cp1"]
         assert run.run([Command(("true",))])[0].ok
         assert sshd.logins == 1, "a run that changes nothing takes no lock, and connects once"
-        session = Session(desired, None, Run(BRING_UP, fleet, preflight.rules, said.append), view(desired), "lab tour")
+        session = Session(desired, None, Run(replace(BRING_UP, name="lab tour"), fleet, said.append), view(desired))
         work = threading.Thread(target=partial(run.run, [Command(("/bin/sh", "-c", HELD))]))
         with session.lock(fleet, view(desired, run="run1")):
             work.start()

@@ -120,7 +120,7 @@ def _unfit_links(world: World, machine: Machine) -> list[str]:
 
 def places(steps: Iterable[Step]) -> set[tuple[str, str]]:
     """Where something is done; what runs do for themselves needs no announcement in the plan."""
-    return {(step.host, step.key) for step in steps if not step.change.own}
+    return {(step.subject, step.key) for step in steps if not step.change.own}
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def test_from_programs_to_a_cluster_that_asks_no_more(world: World) -> None:
 
 def test_the_plan_shows_versions_and_checksums(world: World) -> None:
     outcome = world.plan()
-    (step,) = (step for step in outcome.plan.steps if (step.host, step.key) == ("w1", "binary kubelet"))
+    (step,) = (step for step in outcome.plan.steps if (step.subject, step.key) == ("w1", "binary kubelet"))
     assert step.change.summary == "install kubelet 1.20.2"
     assert digest("kubelet 1.20.2") in step.change.diff
     assert f"{BINARIES}/release/v1.20.2/bin/linux/amd64/kubelet" in step.change.diff
@@ -84,7 +84,7 @@ def test_a_program_that_is_another_now_is_restored_and_the_kubelet_restarts(worl
     world.apply()
     world.machines["w1"].put("/usr/bin/kubelet", "something else", "755")
     before = asked(world)
-    summaries = [(step.host, step.change.summary) for step in world.apply().plan.steps]
+    summaries = [(step.subject, step.change.summary) for step in world.apply().plan.steps]
     assert summaries == [
         ("w1", "restore kubelet 1.20.2"),
         ("w1", "restart kubelet.service (/usr/bin/kubelet is newer)"),

@@ -38,7 +38,7 @@ def test_all_joined_with_the_token_of_that_run_and_none_is_left(world: World) ->
 
 def test_the_plan_names_as_many_steps_as_are_done(world: World) -> None:
     """A token that is born with the cluster is removed by a step whose commands a later look has found."""
-    planned = {(step.host, step.key) for step in world.plan().plan.steps}
+    planned = {(step.subject, step.key) for step in world.plan().plan.steps}
     outcome = world.apply()
     done = {(ended.host, ended.title) for ended in world.heard if isinstance(ended, StepEnded)}
     assert {host for host, _ in planned} == {host for host, _ in done}
@@ -86,7 +86,7 @@ def test_what_was_broken_by_hand_is_fixed_there_and_nowhere_else(up: World, miss
     }
     breaking[missing]()
     (step,) = up.plan().plan.steps
-    assert step.host == "w1"
+    assert step.subject == "w1"
     assert up.apply().report.changed == 1
     assert list(up.done()) == ["w1"]
     assert up.plan().plan.steps == ()

@@ -144,7 +144,7 @@ def not_converged(world: World) -> set[str]:
     """The machines that are not as the inventory says, but for what they do because of others."""
     because_of_others = ("join token", "join token removed", "pod network", "nodes")
     plays = (play for play in world.plan().plan.plays if play.title not in because_of_others)
-    return {step.host for play in plays for step in play.steps if step.key != "leftovers"}
+    return {step.subject for play in plays for step in play.steps if step.key != "leftovers"}
 
 
 def _at(moment: int, do: Callable[[str], None]) -> Callable[[str], None]:

@@ -67,7 +67,7 @@ def as_it_was(name: str, fresh: World) -> World:
 def test_nothing_is_to_be_done(name: str) -> None:
     outcome = as_it_was(name, INVENTORIES[name]()).plan()
     assert outcome.errors == {}
-    assert [f"{step.host}: {step.change.summary}" for step in outcome.plan.steps] == []
+    assert [f"{step.subject}: {step.change.summary}" for step in outcome.plan.steps] == []
 
 
 @pytest.mark.parametrize("name", KILLED)

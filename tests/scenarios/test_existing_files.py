@@ -41,7 +41,7 @@ def test_what_is_there_is_kept_and_what_is_lost_is_told() -> None:
         f'{DAEMON_JSON} sets "dns", "insecure-registries", and '
         f"provisioner's file does not: it is kept as {DAEMON_JSON}{KEPT}, and not used"
     )
-    planned = [(step.host, step.change.summary) for step in outcome.plan.steps if "keep" in step.change.summary]
+    planned = [(step.subject, step.change.summary) for step in outcome.plan.steps if "keep" in step.change.summary]
     words = f"change {DAEMON_JSON}, and keep the existing file as daemon.json{KEPT}"
     copied = (
         f"copy /etc/kubernetes/admin.conf to {KUBECONFIG} (0600, admin), and keep the existing file as config{KEPT}"

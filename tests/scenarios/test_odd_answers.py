@@ -12,6 +12,7 @@ from provisioner.core.report import Traced
 from provisioner.engine import loop
 from provisioner.errors import AnswerError, Problem
 from provisioner.preflight import rules
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.world.view import View
 from tests.fake import programs
 from tests.fake.transport import Twist
@@ -92,7 +93,7 @@ def test_facts_that_no_rule_can_judge_stop_the_machine_that_reported_them(world:
         return replace(result, stdout=result.stdout.replace("\ncpus=", "\ncpus=9000")) if name == "w1" else result
 
     world.twist = twist
-    session = world.begin(rules=judge)
+    session = world.begin(procedure=replace(BRING_UP, rules=judge))
     outcome = loop.apply(session.run, session.view, world)
     assert kinds({**outcome.errors}) == {"w1": AnswerError}
     assert list(world.cluster.nodes) == ["cp1", "w2"]

@@ -120,7 +120,7 @@ def test_a_node_that_joins_again_loses_the_network_of_its_earlier_life(killed_af
 def test_a_mark_that_came_back_after_a_power_loss_costs_a_join_and_the_plan_says_all_of_it(up: World) -> None:
     """What a reset takes along of the network is in the plan, too."""
     up.machines["w1"].put(JOIN_MARKER)
-    keys = {step.key for step in up.plan().plan.steps if step.host == "w1"}
+    keys = {step.key for step in up.plan().plan.steps if step.subject == "w1"}
     assert {"kubeadm join", f"file {CONFLIST}"} <= keys
     assert applied(up).report.result == "ok"
     assert up.plan().plan.steps == ()

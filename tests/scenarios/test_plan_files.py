@@ -10,6 +10,7 @@ from provisioner.core.plan import Plan, done_already
 from provisioner.engine import plan_file
 from provisioner.engine.selection import Selection
 from provisioner.errors import PreflightError, UnreachableError
+from provisioner.procedures.bring_up import BRING_UP
 from tests.builders import cluster, host
 from tests.fake.world import World
 
@@ -21,7 +22,7 @@ def saved(world: World, tmp_path: Path) -> Plan:
     """The plan of now, written to a file and read again."""
     outcome = world.plan()
     path = tmp_path / "a.plan"
-    plan_file.save(path, plan_file.of(outcome.plan, outcome.view, Selection()))
+    plan_file.save(path, plan_file.of(outcome.plan, outcome.view, BRING_UP, Selection()))
     return plan_file.load(path).plan
 
 
@@ -55,7 +56,7 @@ def test_a_further_worker_joins_from_a_saved_plan(up: World, tmp_path: Path) -> 
 def test_exactly_the_steps_of_the_plan_are_done(up: World, tmp_path: Path) -> None:
     up.machines["w1"].drop(SYSCTL)
     agreed = saved(up, tmp_path)
-    assert [(step.host, step.change.summary) for step in agreed.steps] == [("w1", f"create {SYSCTL} (0644)")]
+    assert [(step.subject, step.change.summary) for step in agreed.steps] == [("w1", f"create {SYSCTL} (0644)")]
     assert up.apply(agreed).report.changed == 1
     assert up.done() == {"w1": [f"write {SYSCTL} 644"]}
 
@@ -112,7 +113,7 @@ def test_what_was_done_already_is_not_done_again_and_the_rest_is(up: World, tmp_
     up.apply(limit=frozenset({"w1"}))
     outcome = up.apply(agreed)
     assert outcome.report.result == "ok"
-    assert [step.host for step in done_already(agreed, outcome.plan)] == ["w1"]
+    assert [step.subject for step in done_already(agreed, outcome.plan)] == ["w1"]
     assert list(up.done()) == ["w2"]
 
 

@@ -86,13 +86,13 @@ def keeps_its_word(world: World) -> None:
     shown, seen = diffs(made.plan.steps), diffs(done)
     known = shown.keys() & seen.keys() - follows
     assert {place: seen[place] for place in known} == {place: shown[place] for place in known}
-    assert touched(before, snapshot(world.scene)) <= {step.host for step in made.plan.steps}
+    assert touched(before, snapshot(world.scene)) <= {step.subject for step in made.plan.steps}
     assert [step.change.summary for step in world.plan().plan.steps] == []
 
 
 def diffs(steps: Sequence[Step]) -> dict[tuple[str, str], str]:
     """The steps that need approval, by place; what a run does for itself needs none."""
-    return {(step.host, step.key): step.change.diff for step in steps if not step.change.own}
+    return {(step.subject, step.key): step.change.diff for step in steps if not step.change.own}
 
 
 def touched(before: Snapshot, after: Snapshot) -> set[str]:
@@ -105,7 +105,7 @@ def undecided(plan: Plan) -> set[tuple[str, str]]:
     """What is not known yet, and what comes after it on its host in the same play."""
     found: set[tuple[str, str]] = set()
     for play in plan.plays:
-        for name in {step.host for step in play.steps}:
-            own = [step for step in play.steps if step.host == name]
+        for name in {step.subject for step in play.steps}:
+            own = [step for step in play.steps if step.subject == name]
             found |= places([*dropwhile(lambda step: not step.change.waits_for, own)])
     return found

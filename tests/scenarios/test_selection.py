@@ -31,7 +31,7 @@ def test_only_one_play_is_done_and_the_rest_is_told(drifted: World) -> None:
 
 def test_a_plan_says_the_same(drifted: World) -> None:
     outcome = drifted.plan(only="machine")
-    assert [step.host for step in outcome.plan.steps] == ["w1"]
+    assert [step.subject for step in outcome.plan.steps] == ["w1"]
     assert outcome.report.left_out == 2
 
 

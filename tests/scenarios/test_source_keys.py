@@ -30,7 +30,7 @@ def test_a_key_that_was_lost_or_closed_comes_back(world: World) -> None:
     world.machines["w1"].drop("/etc/apt/keyrings/kubernetes.asc")
     world.machines["w2"].files["/etc/apt/keyrings/docker.asc"].mode = "600"
     outcome = world.apply()
-    assert {(step.host, step.key) for step in outcome.plan.steps} == {
+    assert {(step.subject, step.key) for step in outcome.plan.steps} == {
         ("w1", "file /etc/apt/keyrings/kubernetes.asc"),
         ("w2", "file /etc/apt/keyrings/docker.asc"),
     }

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 ORDER = (
     "errors", "failures", "paths", "bounded_yaml", "catalog", "inventory", "core", "templating", "bundle/common",
     "bundle/debian", "world", "resources", "sources", "bundle/upstream", "manifests", "networks", "runtimes", "plays",
-    "preflight", "output", "transports", "labs", "verification", "kubeconfig", "engine", "cli", "__main__",
+    "preflight", "procedures", "output", "transports", "labs", "verification", "kubeconfig", "engine", "cli", "__main__",
 )  # fmt: skip
 PURE = (
     "bounded_yaml",
@@ -26,6 +26,7 @@ PURE = (
     "failures",
     "manifests/patching",
     "plays",
+    "procedures",
     "sources",
     "networks",
     "runtimes",

@@ -10,7 +10,7 @@ from provisioner.core.command import Command, shell
 from provisioner.core.plan import Step
 from provisioner.core.report import ignore
 from provisioner.core.resource import Change
-from provisioner.engine.applying import _run_on
+from provisioner.engine.applying import _run_at
 from provisioner.engine.gathering import _Look, _look_on, _probe_on
 from provisioner.errors import StepError
 from provisioner.inventory.model import Host, Role
@@ -29,7 +29,7 @@ def test_work_can_be_sent() -> None:
     for work in (
         partial(_look_on, _Look(frozenset({"cp1", "w1"}), frozenset({"cp1"}), None, time.time, began_s=0.0)),
         partial(_probe_on, {"w1": (look(leader=True), Command(("true",)))}),
-        partial(_run_on, {"w1": [step]}, ignore),
+        partial(_run_at, {"cp1": {"w1": [step]}}, ignore),
     ):
         again = sent(work)
         assert isinstance(again, partial)

@@ -17,6 +17,7 @@ from provisioner.engine.plan_file import PlanFile, load, of, require_unchanged, 
 from provisioner.engine.selection import Selection
 from provisioner.errors import PreflightError, UsageError
 from provisioner.inventory.values import Secret
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.resources.files import File
 from provisioner.world.derived import ca_fingerprint
 from provisioner.world.view import View
@@ -39,7 +40,7 @@ PLAN = Plan((
 
 
 def made(view: View | None = None) -> PlanFile:
-    return of(PLAN, view or builders.view(), Selection("w1", only=("machine", "workers")))
+    return of(PLAN, view or builders.view(), BRING_UP, Selection("w1", only=("machine", "workers")))
 
 
 def problems(view: View, file: PlanFile) -> dict[str, str]:
@@ -146,7 +147,7 @@ def text(**changes: Any) -> str:
         (text(limit=3), "is damaged: limit", "plan -o"),
         (text(more="x"), "is damaged: more", "plan -o"),
         (text(format="x" * 9999), 'xxx…" of saved plans is not known', "0."),
-        (text(format=3, program={"\x1b[2J": "x" * 9999}), 'format "3" of saved', "made it"),
+        (text(format=4, program={"\x1b[2J": "x" * 9999}), 'format "4" of saved', "made it"),
         (text(inventory="/\0"), "is damaged: inventory", "plan -o"),
         (text(cluster="\x1b[2J"), "is damaged: cluster", "plan -o"),
         (text(cluster="x" * 9999), "is damaged: cluster", "plan -o"),

@@ -12,6 +12,7 @@ from provisioner.engine.plan_file import load as load_plan
 from provisioner.engine.plan_file import of, save
 from provisioner.engine.selection import Selection
 from provisioner.inventory.loader import load
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.world.view import View
 from tests import builders
 from tests.fake.world import World
@@ -24,7 +25,7 @@ def saved(call: Call) -> str:
     Path("nowhere-bundle").mkdir()
     write("nowhere-bundle/bundle.json", builders.bundle().manifest.model_dump_json())
     view = builders.changed(View(load(Path(write("good.yaml", GOOD)))), bundle=builders.bundle(), now_s=builders.NOW_S)
-    save(Path("a.plan"), of(Plan(()), view, Selection()))
+    save(Path("a.plan"), of(Plan(()), view, BRING_UP, Selection()))
     return "a.plan"
 
 

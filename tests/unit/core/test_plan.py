@@ -42,7 +42,7 @@ def test_what_changes_is_known_to_what_follows() -> None:
 def test_what_is_not_known_yet_stands_in_the_plan_without_commands() -> None:
     later = Later("kubeadm join", "kubeadm join", "the CA's hash")
     (step,) = fold("w1", (later,), {later.key: ok()}, set())
-    assert (step.host, step.change.commands, step.change.waits_for) == ("w1", (), "the CA's hash")
+    assert (step.subject, step.change.commands, step.change.waits_for) == ("w1", (), "the CA's hash")
 
 
 def test_a_plan_has_the_steps_of_its_plays_in_order() -> None:

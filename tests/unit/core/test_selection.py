@@ -6,9 +6,9 @@ import pytest
 
 from provisioner.engine.selection import Selection, left_out
 from provisioner.errors import UsageError
-from provisioner.plays.playbooks import BRING_UP
+from provisioner.procedures.bring_up import BRING_UP
 
-ALL = {play.title for play in BRING_UP}
+ALL = {play.title for play in BRING_UP.plays}
 
 
 def kept(*, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()) -> set[str]:
@@ -48,4 +48,4 @@ def test_to_do_nothing_at_all_is_no_want() -> None:
 
 
 def test_every_need_is_a_play() -> None:
-    assert {need for play in BRING_UP for need in play.needs} <= ALL
+    assert {need for play in BRING_UP.plays for need in play.needs} <= ALL

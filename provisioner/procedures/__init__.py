@@ -1,0 +1,14 @@
+"""The procedures: each is a table of contents, read from top to bottom."""
+
+from __future__ import annotations
+
+from provisioner.plays.procedure import Procedure
+from provisioner.procedures.bring_up import BRING_UP
+from provisioner.procedures.network_replace import NETWORK_REPLACE
+
+PROCEDURES = (BRING_UP, NETWORK_REPLACE)
+
+
+def named(name: str) -> Procedure:
+    """The procedure of that name; KeyError when there is none."""
+    return {procedure.name: procedure for procedure in PROCEDURES}[name]
