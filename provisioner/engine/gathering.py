@@ -13,8 +13,9 @@ from provisioner.engine.fleet import Fleet
 from provisioner.errors import ProvisionerError, StepError, UnreachableError
 from provisioner.transports.protocol import Transport
 from provisioner.world.cluster import ClusterState, read_cluster
-from provisioner.world.facts import HostFacts, HostState, look, read_facts, read_lock, read_state
+from provisioner.world.facts import HostFacts, HostState, look, read_facts, read_lock, read_state, read_told
 from provisioner.world.lock import Holder
+from provisioner.world.look import Section
 from provisioner.world.nodes import odd_answer, odd_hint
 from provisioner.world.view import View
 
@@ -30,6 +31,7 @@ class Looked:
     state: HostState
     cluster: ClusterState | None
     lock: Holder | None
+    told: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class _Look:
 
     hosts: frozenset[str]
     control_planes: frozenset[str]
+    asked: tuple[Section, ...]
     settled: Listener | None
     clock: Callable[[], float]
     began_s: float
@@ -55,7 +58,7 @@ def look_at(
     names = frozenset(host.name for host in view.cluster.hosts)
     control_planes = frozenset(host.name for host in view.cluster.control_planes)
     now_s = fleet.clock()
-    looks = fleet.each(hosts, partial(_look_on, _Look(names, control_planes, settled, fleet.clock, now_s)))
+    looks = fleet.each(hosts, partial(_look_on, _Look(names, control_planes, view.asked, settled, fleet.clock, now_s)))
     clusters = [looked.cluster for _, looked in sorted(looks.good.items()) if looked.cluster]
     asked = bool(control_planes & set(looks.good))
     view = view.with_observed(
@@ -63,6 +66,10 @@ def look_at(
         facts={**view.observed.facts, **{host: looked.facts for host, looked in looks.good.items()}},
         states={**view.observed.states, **{host: looked.state for host, looked in looks.good.items()}},
         live=next(iter(clusters), None) if asked else view.observed.live,
+        told={
+            **view.observed.told,
+            **{(host, name): text for host, looked in looks.good.items() for name, text in looked.told.items()},
+        },
         lock=next((looked.lock for looked in looks.good.values() if looked.lock), None)
         if asked
         else view.observed.lock,
@@ -102,7 +109,7 @@ def _look_on(how: _Look, host: str, transport: Transport) -> Looked:
     transport.open()
     if how.settled:
         _settle(host, transport, how.settled)
-    (result,) = transport.run([look(leader=host in how.control_planes)])
+    (result,) = transport.run([look(leader=host in how.control_planes, asked=how.asked)])
     require_whole(host, [result])
     waited_s = how.clock() - how.began_s
     try:
@@ -111,7 +118,7 @@ def _look_on(how: _Look, host: str, transport: Transport) -> Looked:
             facts = read_facts(result)
             # Its clock when the look began: we may have waited for commands of an earlier run since then.
             facts = replace(facts, clock_s=facts.clock_s - waited_s)
-            return Looked(facts, read_state(result), cluster, read_lock(result))
+            return Looked(facts, read_state(result), cluster, read_lock(result), read_told(result, how.asked))
         details = result.tail()
     except (ValueError, KeyError) as error:
         details = f"its answer cannot be read: {type(error).__name__}: {error}"

@@ -233,7 +233,7 @@ def open_session(
         pinned=answers(lock) if lock else {},
         image_digests=image_digests(lock) if lock else {},
     )
-    view = View(cluster, names, materials, Observed(now_s=time.time()))
+    view = View(cluster, names, materials, Observed(now_s=time.time()), asked=procedure.asks)
     control_planes = {host.name for host in cluster.hosts if host.role is Role.CONTROL_PLANE}
     with open_fleet(cluster, names | control_planes, listen) as fleet:
         yield Session(cluster, bundle, Run(procedure, fleet, listen, skipped), view)

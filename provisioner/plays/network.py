@@ -25,11 +25,11 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         later = "the API server, which answers after kubeadm init"
         return (Later(f"manifest {title}", f"apply {title} ({len(view.materials.network.items)} objects)", later),)
     objects = patched(view, view.materials.network)
-    manifest = Manifest(title, objects.as_json(), objects.namespaces)
+    manifest = applied(title, objects)
     nodes = tuple(one.name for one in view.hosts if one.name in view.observed.live.nodes)
     return (
         manifest,
-        *(_ready(item, nodes, manifest.key) for item in objects.of_kind("DaemonSet")),
+        *(ready(item, nodes, manifest.key) for item in objects.of_kind("DaemonSet")),
     )
 
 
@@ -44,7 +44,13 @@ def network_title(view: View) -> str:
     return title_of(settings.network, settings.kubernetes_version.minor)
 
 
-def _ready(item: Object, nodes: tuple[str, ...], follows: str) -> DaemonSetReady:
+def applied(title: str, objects: Objects) -> Manifest:
+    """These objects in the cluster."""
+    return Manifest(title, objects.as_json(), objects.namespaces)
+
+
+def ready(item: Object, nodes: tuple[str, ...], follows: str) -> DaemonSetReady:
+    """The pods of a DaemonSet are Ready on these nodes; all are new when what it `follows` changes."""
     metadata = item["metadata"]
     return DaemonSetReady(metadata.get("namespace", "default"), metadata["name"], _selector(item), nodes, follows)
 

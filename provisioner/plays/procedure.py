@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from provisioner.errors import Problem
 from provisioner.inventory.model import Cluster
 from provisioner.plays.play import AnyPlay
+from provisioner.world.look import Section
 from provisioner.world.view import View
 
 Batch = tuple[str, ...]
@@ -52,7 +53,8 @@ class Procedure:
     """`name` is its command, as a saved plan and the run lock record it. `blocks` are its plays, in order.
 
     `rules` is what must be true before anything is changed; `target` gives the inventory with the versions that it goes
-    to. What it asks before it begins is `confirm`: empty when nothing has to be confirmed.
+    to. `confirm` is what the user has to agree to before it begins, empty when there is nothing to agree to. `asks` are
+    its own questions in each look.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Procedure:
     target: Callable[[Cluster], Cluster] = unchanged
     confirm: str = ""
     needs_bundle: bool = True
+    asks: tuple[Section, ...] = ()
 
     @property
     def plays(self) -> tuple[AnyPlay, ...]:

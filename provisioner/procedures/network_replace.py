@@ -1,24 +1,39 @@
-"""Another network plug-in for a cluster that runs."""
+"""Another network plug-in for a cluster that runs, one node after the other."""
 
 from __future__ import annotations
 
 from provisioner import preflight
 from provisioner.plays import machine, network, nodes, replacing, runtime
-from provisioner.plays.play import Play, all_hosts, the_leader
-from provisioner.plays.procedure import Procedure
+from provisioner.plays.play import Play, all_hosts, leader, the_leader
+from provisioner.plays.procedure import Procedure, Rolling
+from provisioner.world.workloads import BUDGETS, DAEMON_SETS
 
 NETWORK_REPLACE = Procedure(
     "network replace",
     (
-        Play("drain", the_leader, replacing.drained),
-        Play("old network", the_leader, replacing.objects_gone, needs=("drain",)),
-        Play("old network on the hosts", all_hosts, replacing.hosts_clean, needs=("old network",)),
-        Play("machine", all_hosts, machine.desired),
-        Play("container runtime", all_hosts, runtime.desired, needs=("machine",)),
-        Play("pod network", all_hosts, network.desired, needs=("old network on the hosts",)),
-        Play("pods again", the_leader, replacing.reopened, needs=("pod network",)),
-        Play("nodes", the_leader, nodes.desired, needs=("pod network",)),
+        Play("both networks", the_leader, replacing.both),
+        Rolling(
+            (
+                Play("drain", replacing.nodes, replacing.drained, at=leader),
+                Play("old network pods", replacing.nodes, replacing.off, at=leader),
+                Play("old network on the hosts", replacing.nodes, replacing.hosts_clean),
+                Play("machine", replacing.nodes, machine.desired),
+                Play("container runtime", replacing.nodes, runtime.desired),
+                Play("new network on the hosts", replacing.nodes, replacing.on_host),
+                Play("new network pods", replacing.nodes, replacing.on, at=leader),
+                Play("pods again", replacing.nodes, replacing.reopened, at=leader),
+            ),
+            replacing.batches,
+            before=replacing.has_room,
+            after=replacing.is_back,
+        ),
+        Play("old network", the_leader, replacing.objects_gone),
+        Play("pod network", all_hosts, network.desired),
+        Play("one network", replacing.nodes, replacing.unlabelled, at=leader),
+        Play("nodes", the_leader, nodes.desired),
     ),
     preflight.replacing_rules,
-    confirm="Pods are evicted, and cannot reach each other until the new network is installed.",
+    confirm="Nodes are drained one after the other. Until the end, pods on nodes with the old network and pods on "
+    "nodes with the new one cannot reach each other.",
+    asks=(BUDGETS, DAEMON_SETS),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -16,7 +16,7 @@ from provisioner.core.command import Command, Result, shell
 from provisioner.core.untrusted import UntrustedError
 from provisioner.world.addresses import Address, Route, read_addresses, read_routes
 from provisioner.world.lock import Holder, Word, read
-from provisioner.world.look import CLUSTER_SCRIPT, HOST_SCRIPT, KEYS, RUNTIME_FILES, sections
+from provisioner.world.look import KEYS, RUNTIME_FILES, Section, script, sections
 from provisioner.world.network import Decision, read_record
 from provisioner.world.offers import Offer, read_offers
 
@@ -102,9 +102,15 @@ class HostState:
         return self.has_kubelet_conf and not self.join_begun and not self.init_begun
 
 
-def look(*, leader: bool) -> Command:
+def look(*, leader: bool, asked: Iterable[Section] = ()) -> Command:
     """The one command that prints facts and state; on a control plane it also asks the API server."""
-    return shell(HOST_SCRIPT + (CLUSTER_SCRIPT if leader else ""), timeout_s=60)
+    return shell(script(leader=leader, asked=asked), timeout_s=60)
+
+
+def read_told(seen: Result, asked: Iterable[Section]) -> dict[str, str]:
+    """What was answered to these questions, as far as they were asked there."""
+    parts = sections(seen.stdout)
+    return {one.name: parts[one.name] for one in asked if one.name in parts}
 
 
 def read_facts(seen: Result) -> HostFacts:

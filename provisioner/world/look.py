@@ -8,6 +8,8 @@ the beginning of another part.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from provisioner.core.untrusted import UntrustedError
 from provisioner.world.lock import SHOW
@@ -157,6 +159,7 @@ if [ -e "$KUBECONFIG" ] && [ ! -e /etc/kubernetes/provisioner/init-begun ] && co
     part tokens
     kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token \
       -o go-template='TOKENS' || lost=yes
+SECTIONS
     # An API server that went away while it was asked is one that cannot be reached.
     if [ -n "${lost:-}" ]; then part api; echo lost; fi
   else
@@ -167,6 +170,30 @@ fi
     .replace("NODES", _NODES)
     .replace("TOKENS", _TOKENS)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A question that a procedure adds to the look, in the same round trip: `script` prints the part `name`.
+
+    It is asked on every host; a question to the `cluster` is asked on control planes whose API server answers, with
+    KUBECONFIG set, and fails when that API server goes away meanwhile.
+    """
+
+    name: str
+    script: str
+    cluster: bool = False
+
+
+def script(*, leader: bool, asked: Iterable[Section] = ()) -> str:
+    """The whole script for one host."""
+    asked = tuple(asked)
+    own = "".join(f"part {one.name}\n{one.script.strip()}\n" for one in asked if not one.cluster)
+    if not leader:
+        return HOST_SCRIPT + own
+    of_cluster = (one for one in asked if one.cluster)
+    more = "".join(f"    part {one.name}\n    {{ {one.script.strip()}; }} || lost=yes\n" for one in of_cluster)
+    return HOST_SCRIPT + own + CLUSTER_SCRIPT.replace("SECTIONS\n", more)
 
 
 def sections(text: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from provisioner.inventory.values import Secret
 from provisioner.world.cluster import ClusterState
 from provisioner.world.facts import HostFacts, HostState
 from provisioner.world.lock import Holder
+from provisioner.world.look import Section
 from provisioner.world.network import Decision, Ways
 from provisioner.world.offers import Answer
 
@@ -47,8 +48,9 @@ class Observed:
     """What was seen in this run, each in its latest state.
 
     `facts` and `states` hold the hosts that were reached; `live` is the cluster as its leader sees it, None as long as
-    there is none; `lock` is the holder of the run lock. `answers` are those of package sources, by host and product;
-    `ways` is what was measured between the hosts. `now_s` is when they were looked at, in seconds since 1970.
+    there is none; `lock` is the holder of the run lock; `told` are the answers to the procedure's own questions, by
+    host and name of the question. `answers` are those of package sources, by host and product; `ways` is what was
+    measured between the hosts. `now_s` is when they were looked at, in seconds since 1970.
     """
 
     now_s: float = 0.0
@@ -56,6 +58,7 @@ class Observed:
     states: Mapping[str, HostState] = field(default_factory=dict)
     live: ClusterState | None = None
     lock: Holder | None = None
+    told: Mapping[tuple[str, str], str] = field(default_factory=dict)
     answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
     ways: Ways = field(default_factory=dict)
 
@@ -70,7 +73,7 @@ class Decided:
 @dataclass(frozen=True, slots=True)
 class View:
     """Everything a play may know: the inventory and the hosts that this run is limited to, what was brought along, what
-    was seen, and what was decided.
+    was seen, and what was decided. `asked` are the questions that the procedure adds to each look.
     """
 
     cluster: Cluster
@@ -78,6 +81,7 @@ class View:
     materials: Materials = Materials()
     observed: Observed = Observed()
     decided: Decided = Decided()
+    asked: tuple[Section, ...] = ()
 
     def with_observed(self, **changes: Any) -> View:
         """The same view with other observations."""

@@ -10,6 +10,7 @@ from provisioner.networks.bridge import CONFLIST
 from provisioner.networks.choice import owner_of_daemon_set
 from provisioner.networks.plug_in import CNI_DIRECTORY
 from provisioner.resources.images import full_name
+from tests.fake.cluster import selector
 from tests.fake.services import KUBELET, KUBELET_CONFIG, KUBELET_FLAGS, RUNTIMES
 from tests.fake.state import Machine
 
@@ -45,7 +46,10 @@ def _kubelet(machine: Machine) -> None:
     if alive and cluster.api == "up":
         _register(machine)
         for item in cluster.daemon_sets():
-            _run_network(machine, item)
+            if selector(item).items() <= cluster.nodes[machine.name].labels.items():
+                _run_network(machine, item)
+            else:
+                machine.containers.discard(item["metadata"]["name"])
         _run_pods(machine)
     cluster.hear(machine.name, machine.clock.now_s, alive=alive, networked=machine.there(CNI_DIRECTORY))
 

@@ -8,6 +8,7 @@ from urllib.parse import quote_plus
 
 from provisioner.core.objects import Object
 from provisioner.manifests.patching import LABEL
+from provisioner.world.workloads import BUDGETS, DAEMON_SETS, NODE_NETWORK
 from tests.builders import CA, CONFIGURATION, VERSION
 
 # So long a node whose kubelet is silent still counts as Ready (node-monitor-grace-period).
@@ -48,8 +49,8 @@ class FakeCluster:
     """What etcd holds, and how far the API server is: `down`, `starting` or `up`.
 
     `objects` are what was applied, as JSON by kind and name. `life` counts its certificate authorities; `given` counts
-    the nodes' pod CIDRs; `api_started_s` is when the API server was started last; `idle_pods` are the lines
-    that kubectl prints of pods that do not run.
+    the nodes' pod CIDRs; `api_started_s` is when the API server was started last. `idle_pods` and `budgets` are what
+    kubectl prints of pods that do not run, and of disruption budgets.
     """
 
     api: str = "down"
@@ -64,6 +65,7 @@ class FakeCluster:
     objects: dict[str, str] = field(default_factory=dict)
     api_started_s: float = 0.0
     idle_pods: list[str] = field(default_factory=list)
+    budgets: list[str] = field(default_factory=list)
 
     def born(self) -> None:
         """A new cluster, without anything of the one before."""
@@ -130,7 +132,21 @@ class FakeCluster:
             "configuration": self.configuration,
             "nodes": "".join(f"{row}\n" for row in rows),
             "tokens": "".join(f"{token}\n" for token in tokens),
+            BUDGETS.name: "".join(f"{budget}\n" for budget in self.budgets),
+            DAEMON_SETS.name: "".join(f"{_selecting(item)}\n" for item in self.daemon_sets()),
         }
+
+
+def selector(item: Object) -> dict[str, str]:
+    """The labels that a node must have for the pods of a DaemonSet."""
+    found: dict[str, str] = item["spec"]["template"]["spec"].get("nodeSelector") or {}
+    return found
+
+
+def _selecting(item: Object) -> str:
+    metadata = item["metadata"]
+    words = (metadata["namespace"], metadata["name"], selector(item).get(NODE_NETWORK, ""))
+    return " ".join(map(quote_plus, words))
 
 
 def _daemon_set(item: Object) -> str:

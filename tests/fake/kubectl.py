@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from provisioner.core.command import Command
-from provisioner.core.objects import name_of
+from provisioner.core.objects import Object, name_of
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
 from tests.fake.background import lacks_image, network_file, pass_moment
@@ -40,11 +40,11 @@ def kubectl(machine: Machine, words: Sequence[str], stdin: str | Secret) -> Answ
         case ["-n", "kube-system", "delete", "--ignore-not-found", *names]:
             return _delete_tokens(machine, names)
         case ["label", "--overwrite", "node", name, *pairs] | ["label", "node", name, *pairs]:
-            nodes[name].labels |= dict(pair.split("=") for pair in pairs if "=" in pair)
-            for key in (pair.removesuffix("-") for pair in pairs if pair.endswith("-")):
-                nodes[name].labels.pop(key, None)
+            _label(nodes[name], pairs)
         case ["--request-timeout=30s", "get", "pods", "--all-namespaces", "-o", _]:
             return "".join(f"{line}\n" for line in machine.cluster.idle_pods)
+        case ["-n", namespace, "patch", "daemonset", name, "--type=merge", patch]:
+            _patch(machine, f"DaemonSet {namespace}/{name}", patch.removeprefix("--patch="))
         case ["cordon" | "uncordon" | "drain" as verb, name, *_]:
             _close(nodes[name], verb)
         case ["taint", "--overwrite", "node", name, *taints]:
@@ -53,6 +53,29 @@ def kubectl(machine: Machine, words: Sequence[str], stdin: str | Secret) -> Answ
         case _:
             raise AssertionError(f"the cluster was not taught: kubectl {' '.join(words)}")
     return ""
+
+
+def _label(node: FakeNode, pairs: Sequence[str]) -> None:
+    node.labels |= dict(pair.split("=") for pair in pairs if "=" in pair)
+    for key in (pair.removesuffix("-") for pair in pairs if pair.endswith("-")):
+        node.labels.pop(key, None)
+
+
+def _patch(machine: Machine, name: str, patch: str) -> None:
+    item = json.loads(machine.cluster.objects[name])
+    _merge(item, json.loads(patch))
+    machine.cluster.objects[name] = json.dumps(item, sort_keys=True)
+
+
+def _merge(item: Object, patch: Object) -> None:
+    """A JSON merge patch (RFC 7386)."""
+    for key, value in patch.items():
+        if isinstance(value, dict):
+            _merge(item.setdefault(key, {}), value)
+        elif value is None:
+            item.pop(key, None)
+        else:
+            item[key] = value
 
 
 def _close(node: FakeNode, verb: str) -> None:
@@ -99,6 +122,20 @@ def _wait_daemon_set(machine: Machine, command: Command, deadline: str, *told: s
         for node in told[3:]:
             if image := lacks_image(machine.fleet[node], item):
                 return failed(1, f"it will not become ready:\n  on {node}: ErrImagePull {image}")
+    return failed(1, f"gave up after {deadline} s")
+
+
+def _network_pods(machine: Machine, command: Command, node: str, *daemon_sets: str) -> str:
+    names = (name.rpartition("/")[2] for name in daemon_sets)
+    return "".join(f"pod/{name}-x\n" for name in names if opens(machine) and name in machine.fleet[node].containers)
+
+
+def _wait_network_pods(machine: Machine, command: Command, deadline: str, *told: str) -> Moments:
+    for _ in range(PATIENCE):
+        if not _network_pods(machine, command, *told):
+            return ""
+        pass_moment(machine)
+        yield
     return failed(1, f"gave up after {deadline} s")
 
 
@@ -192,4 +229,6 @@ SCRIPTS: dict[str, Handler] = {
     "renew_pods": lambda machine, command, node: "",
     "daemon_set": _late,
     "wait_daemon_set": _wait_daemon_set,
+    "network_pods": _network_pods,
+    "wait_network_pods": _wait_network_pods,
 }

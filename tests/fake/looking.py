@@ -155,4 +155,9 @@ def _look_leader(machine: Machine, command: Command) -> str:
     return _look(machine, command) + _marked({"lock": locks.told(machine), **cluster})
 
 
-SCRIPTS: dict[str, Handler] = {"look": _look, "look_leader": _look_leader, "measure": _measure}
+SCRIPTS: dict[str, Handler] = {
+    "look": _look,
+    "look_leader": _look_leader,
+    "look_leader_replacing": _look_leader,
+    "measure": _measure,
+}

@@ -10,6 +10,7 @@ from provisioner.core.command import Command, settle
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
+from provisioner.procedures.network_replace import NETWORK_REPLACE
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.apt import same_files
 from provisioner.resources.binaries import Binary
@@ -26,6 +27,7 @@ from provisioner.resources.kubeadm import Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
 from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.modes import Modes
+from provisioner.resources.node_networks import NetworkOff
 from provisioner.resources.nodes import NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
@@ -57,6 +59,7 @@ _DAEMON_SET = DaemonSetReady("x", "x", "x", ("x",))
 _AT_BOOT = SysctlsAtBoot((("x", "1"),), "x.conf")
 _LEFT = Leftovers("x")
 _BINARY = Binary("x", "x", "x", "x")
+_OFF = NetworkOff("x", ("x/x",), NodeState("x", True, ""))
 _VIEW = view(facts={"cp1": facts("cp1", "10.0.0.11")})
 
 
@@ -134,6 +137,8 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "found_objects", ObjectsGone("x=x").probe()
     yield "delete_objects", _fixing(ObjectsGone("x=x"), "x\n")[0]
     yield "renew_pods", _fixing(Reopened("x", NodeState("x", True, "", labels={DRAINED: "yes"})), "")[0]
+    yield "network_pods", _OFF.probe()
+    yield "wait_network_pods", _fixing(_OFF, "pod/x\n")[1]
     yield "leftovers", LeftoversGone("x", ()).probe()
     yield "api", ApiReady().probe()
     yield "wait_api", _fixing(ApiReady(), "")[0]
@@ -149,6 +154,7 @@ def _api_server() -> Iterator[tuple[str, Command]]:
 def _run() -> Iterator[tuple[str, Command]]:
     yield "look", look(leader=False)
     yield "look_leader", look(leader=True)
+    yield "look_leader_replacing", look(leader=True, asked=NETWORK_REPLACE.asks)
     yield "measure", measure(())
     yield "take", lock.take(Holder("x", "x", "x", "x", 0))
     yield "renew", lock.renew("x")

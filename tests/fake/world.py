@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -133,6 +133,11 @@ class World:
         session = self.begin(procedure=NETWORK_REPLACE, **changes)
         return loop.apply(session.run, session.view, self)
 
+    def replace_network_plan(self, **changes: Any) -> Outcome:
+        """What `provisioner network replace --plan` does."""
+        session = self.begin(procedure=NETWORK_REPLACE, **changes)
+        return loop.plan(session.run, session.view)
+
     def done(self) -> dict[str, list[str]]:
         """What was done on each machine that anything was done on."""
         return {name: transport.done for name, transport in self.transports.items() if transport.done}
@@ -140,6 +145,9 @@ class World:
     def pause(self, seconds: float) -> None:
         """A run that waits between two looks."""
         self.pass_time(int(seconds))
+
+    def _pause(self, seconds: float) -> None:
+        self.pause(seconds)
 
     def pass_time(self, seconds: int) -> None:
         """Time passes, and no run does anything."""
@@ -154,7 +162,7 @@ class World:
         **changes: Any,
     ) -> Session:
         """A session such as every command has."""
-        view = self._view(**changes)
+        view = replace(self._view(**changes), asked=procedure.asks)
         names = view.limit | {host.name for host in self.desired.control_planes}
         self.transports = {
             name: FakeTransport(partial(self.machines.__getitem__, name), self._moment, self._settle, self._twisted)
@@ -162,7 +170,13 @@ class World:
             if name in names
         }
         titles = left_out(procedure, Selection(only=_words(only), skip=_words(skip)))
-        fleet = Fleet(self.transports, self.executor, lambda: self.scene.clock.now_s, self.heard.append, self.pause)
+        fleet = Fleet(
+            self.transports,
+            self.executor,
+            lambda: self.scene.clock.now_s,
+            self.heard.append,
+            lambda seconds: self.pause(seconds),
+        )
         run = Run(procedure, fleet, self.heard.append, titles)
         self.session = Session(self.desired, view.materials.bundle, run, view)
         return self.session

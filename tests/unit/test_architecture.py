@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2] / "provisioner"
 ORDER = (
     "errors", "failures", "paths", "bounded_yaml", "catalog", "inventory", "core", "templating", "bundle/common",
     "bundle/debian", "world", "resources", "sources", "bundle/upstream", "manifests", "networks", "runtimes", "plays",
-    "preflight", "procedures", "output", "transports", "labs", "verification", "kubeconfig", "engine", "cli", "__main__",
+    "preflight", "procedures", "output", "transports", "labs", "verification", "kubeconfig", "engine", "cli",
+    "__main__",
 )  # fmt: skip
 PURE = (
     "bounded_yaml",

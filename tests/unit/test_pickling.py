@@ -27,7 +27,7 @@ def sent(value: object) -> object:
 def test_work_can_be_sent() -> None:
     step = Step("w1", "file /etc/x", Change("write", (shell("cat", stdin=Secret("s")),)))
     for work in (
-        partial(_look_on, _Look(frozenset({"cp1", "w1"}), frozenset({"cp1"}), None, time.time, began_s=0.0)),
+        partial(_look_on, _Look(frozenset({"cp1", "w1"}), frozenset({"cp1"}), (), None, time.time, began_s=0.0)),
         partial(_probe_on, {"w1": (look(leader=True), Command(("true",)))}),
         partial(_run_at, {"cp1": {"w1": [step]}}, ignore),
     ):
