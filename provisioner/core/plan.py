@@ -54,6 +54,14 @@ class Plan:
         return tuple(step for play in self.plays for step in play.steps)
 
 
+def together(plays: Iterable[PlayPlan]) -> tuple[PlayPlan, ...]:
+    """The same plays of several batches as one, in the order in which they come first."""
+    found: dict[str, list[Step]] = {}
+    for play in plays:
+        found.setdefault(play.title, []).extend(play.steps)
+    return tuple(PlayPlan(title, tuple(steps)) for title, steps in found.items() if steps)
+
+
 def differences(agreed: Plan, now: Plan) -> tuple[Problem, ...]:
     """What a plan made now would do beyond the plan that was agreed to; hosts with the same difference together.
 

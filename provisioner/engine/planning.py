@@ -9,7 +9,7 @@ from functools import partial
 
 from provisioner.core.plan import Plan, PlayPlan, Step, fold
 from provisioner.core.report import Listener
-from provisioner.core.resource import Resource
+from provisioner.core.resource import Change, Resource
 from provisioner.engine.gathering import Seen, answers
 from provisioner.engine.guard import for_each
 from provisioner.errors import ProvisionerError
@@ -74,10 +74,15 @@ def _steps(
 ) -> dict[str, tuple[Step, ...]]:
     """The steps for one subject by the title of their play."""
     changed: set[str] = set()
+    planned: dict[str, Change] = {}
     found = {}
     for want in wants[subject]:
         # A step that is left out does not cause other steps.
         above = set(changed) if want.play in left_out else changed
         told = answers(want.resources, seen.get(want.place, {}))
-        found[want.play] = fold(subject, want.resources, told, above, want.at)
+        steps = fold(subject, want.resources, told, above, want.at)
+        # What an earlier play does already is done when the turn of a later one comes.
+        found[want.play] = tuple(step for step in steps if planned.get(step.key) != step.change)
+        if want.play not in left_out:
+            planned |= {step.key: step.change for step in steps}
     return found

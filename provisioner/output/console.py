@@ -13,9 +13,8 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.syntax import Syntax
 
-from provisioner.core.plan import Plan, PlayPlan
+from provisioner.core.plan import Plan
 from provisioner.core.report import (
     CommandRan,
     Event,
@@ -31,9 +30,8 @@ from provisioner.core.report import (
     StepEnded,
     Waiting,
 )
-from provisioner.core.untrusted import visible
 from provisioner.errors import ProblemsError, ProvisionerError, Severity
-from provisioner.output import tables
+from provisioner.output import plans, tables
 from provisioner.output.plain import error_fields, event_fields, report_fields
 from provisioner.output.wording import duration, finding, one_line, unfinished, words
 
@@ -144,25 +142,10 @@ class Human:
             self._progress.update(task, description=f"{escape(one_line(title))} — {escape(one_line(line))}")
 
     def plan(self, plan: Plan, *, verbose: bool) -> None:
-        """The steps by play; the same step on several hosts is one line."""
+        """The steps by play."""
         self.close()
-        for play in plan.plays:
-            if play.steps:
-                self.console.print(f"[bold]{escape(play.title)}[/]")
-                self._play(play, verbose=verbose)
-
-    def _play(self, play: PlayPlan, *, verbose: bool) -> None:
-        grouped: dict[tuple[str, str, str], list[str]] = {}
-        for step in play.steps:
-            change = step.change
-            grouped.setdefault((change.summary, change.waits_for, change.diff), []).append(step.subject)
-        for (summary, waits_for, diff), hosts in grouped.items():
-            waits = f" [dim](not known yet: {escape(waits_for)})[/]" if waits_for else ""
-            self.console.print(f"  [cyan]{' '.join(hosts):<10}[/] {escape(one_line(summary))}{waits}", highlight=False)
-            if verbose and diff:
-                self.console.print(
-                    Syntax(visible(diff.rstrip("\n")), "diff", background_color="default", word_wrap=True)
-                )
+        for line in plans.lines(plan, verbose=verbose):
+            self.console.print(line, highlight=False)
 
     def network(self, reaches: Iterable[Reach]) -> None:
         """The connections in the cluster's network."""

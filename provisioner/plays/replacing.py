@@ -17,7 +17,7 @@ from provisioner.networks.leftovers import other_daemon_sets, other_files, other
 from provisioner.networks.plug_in import CNI_DIRECTORY, PlugIn
 from provisioner.plays.network import applied, network_title, patched, ready
 from provisioner.plays.procedure import Batch
-from provisioner.resources.draining import BEFORE, DRAINED, Drained, Reopened, reopening
+from provisioner.resources.draining import BEFORE, DRAINED, REOPENING, Drained, Reopened
 from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.node_networks import DaemonSetSelects, NetworkOff, NodeNetwork
 from provisioner.world.derived import kubernetes
@@ -95,7 +95,7 @@ def reopened(view: View, host: Host) -> tuple[Resource, ...]:
     """At the leader: uncordon a node that was drained for this, by this run or by one that was killed."""
     if _old(view, host):
         unknown = "the new network, which is installed after the old one is removed"
-        return (Later(f"reopened {host.name}", reopening(host.name), unknown),)
+        return (Later(f"reopened {host.name}", REOPENING, unknown),)
     now = _known(view)[host.name]
     return (Reopened(host.name, now),) if BEFORE in now.labels else ()
 

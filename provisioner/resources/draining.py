@@ -65,12 +65,10 @@ class Drained:
             ),
             kubectl("label", "--overwrite", "node", self.node, f"{DRAINED}=yes"),
         )  # fmt: skip
-        return Change(f"drain {self.node}", commands, diff=f"-pods on {self.node}\n")
+        return Change("drain", commands, diff="-pods\n")
 
 
-def reopening(node: str) -> str:
-    """The summary of `Reopened`'s change."""
-    return f"uncordon {node}, unless it was cordoned before the drain"
+REOPENING = "uncordon, unless it was cordoned before the drain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +97,4 @@ class Reopened:
             *opens,
             kubectl("label", "--overwrite", "node", self.node, f"{BEFORE}-", f"{DRAINED}-"),
         )
-        return Change(reopening(self.node), commands, diff=f"+pods on {self.node}\n")
+        return Change(REOPENING, commands, diff="+pods\n")

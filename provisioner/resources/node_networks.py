@@ -57,9 +57,9 @@ class NodeNetwork:
             return None
         pair = f"{NODE_NETWORK}-" if self.value is None else f"{NODE_NETWORK}={self.value}"
         lines = (f"-{NODE_NETWORK}={now}\n" if now else "") + (f"+{pair}\n" if self.value is not None else "")
-        verb = "unlabel" if self.value is None else "label"
+        what = f"remove the label {NODE_NETWORK}" if self.value is None else f"set the label {pair} on {self.node}"
         command = kubectl("label", "--overwrite", "node", self.node, pair)
-        return Change(f"{verb} {self.node}: {pair.removesuffix('-')}", (command,), diff=lines)
+        return Change(what, (command,), diff=lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +118,4 @@ class NetworkOff:
         wait = shell(f"deadline_s=$1; shift\n{_WAIT_GONE}", str(_DEADLINE_S), self.node, *self.daemon_sets,
                      timeout_s=_DEADLINE_S + 30)  # fmt: skip
         lines = "".join(f"-{pod}\n" for pod in found) or f"-{NODE_NETWORK}\n"
-        return Change(f"stop the network pods on {self.node}", (unlabel, wait), diff=lines)
+        return Change("stop the old network's pods", (unlabel, wait), diff=lines)

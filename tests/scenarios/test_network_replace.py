@@ -100,7 +100,7 @@ def test_a_node_that_cannot_be_drained_is_named_and_the_others_stay_as_they_are(
     world.machines["cp1"].trouble["drain w2"] = 1
     outcome = world.replace_network()
     assert list(outcome.errors) == ["w2"]
-    assert outcome.errors["w2"].message.startswith("w2: drain w2: failed")
+    assert outcome.errors["w2"].message.startswith("w2: drain: failed")
     assert outcome.report.hosts["cp1"].failed == 0
     assert outcome.report.hosts["cp1"].left > 0
     assert cordoned(world) == {"w2"}, "w1 was through, and cp1 was not begun"
