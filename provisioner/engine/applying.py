@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 from typing import TypeVar
@@ -20,6 +19,7 @@ from provisioner.errors import ProvisionerError, StepError, UnreachableError
 from provisioner.plays.play import AnyPlay, Subject
 from provisioner.plays.procedure import Batch
 from provisioner.transports.protocol import Transport
+from provisioner.world.quorum import lost_quorum
 from provisioner.world.view import View
 
 T = TypeVar("T")
@@ -160,9 +160,13 @@ class Work:
 
     def look(self, names: Iterable[str]) -> None:
         """Look at these hosts and at the cluster, to which nodes belong that are not in the inventory."""
-        hosts = ({*names, self.view.leader.name} - self.errors.keys()) & self.fleet.transports.keys()
-        self.view, errors = look_at(self.fleet, self.view, hosts)
-        self.drop(errors)
+        new = {*names, self.view.leader.name}
+        seen: set[str] = set()
+        # The leader of before may be lost, or its API server silent: then another one is asked.
+        while new := (new - seen - self.errors.keys()) & self.fleet.transports.keys():
+            self.view, errors = look_at(self.fleet, self.view, new)
+            self.drop(errors)
+            seen, new = seen | new, {self.view.leader.name}
 
     def _require_agreed(self, step: Step) -> None:
         beyond = not step.change.own and (step.subject, step.key) not in self._allowed
@@ -173,7 +177,9 @@ class Work:
     def _fail(self, host: str, error: ProvisionerError) -> None:
         """A host that failed drops out: nothing more is done on it, and nothing waits for it."""
         self.errors.setdefault(host, error)
-        self.view = replace(self.view, limit=self.view.limit - {host})
+        self.view = self.view.without({host})
+        if reason := lost_quorum(self.view):
+            self.errors.setdefault(self.view.leader.name, UnreachableError(reason, hint=error.hint))
 
 
 def _compared(desired: Mapping[str, tuple[Resource, ...]], seen: Seen, at: str, subject: str) -> tuple[Step, ...]:

@@ -59,13 +59,16 @@ def look_at(
     control_planes = frozenset(host.name for host in view.cluster.control_planes)
     now_s = fleet.clock()
     looks = fleet.each(hosts, partial(_look_on, _Look(names, control_planes, view.asked, settled, fleet.clock, now_s)))
-    clusters = [looked.cluster for _, looked in sorted(looks.good.items()) if looked.cluster]
+    clusters = {host: looked.cluster for host, looked in looks.good.items() if looked.cluster}
     asked = bool(control_planes & set(looks.good))
+    answering = (view.observed.answering - set(looks.good) - set(looks.bad)) | set(clusters)
+    leader = next((host.name for host in view.cluster.control_planes if host.name in clusters), "")
     view = view.with_observed(
         now_s=now_s,
         facts={**view.observed.facts, **{host: looked.facts for host, looked in looks.good.items()}},
         states={**view.observed.states, **{host: looked.state for host, looked in looks.good.items()}},
-        live=next(iter(clusters), None) if asked else view.observed.live,
+        live=clusters.get(leader) if asked else view.observed.live,
+        answering=answering,
         told={
             **view.observed.told,
             **{(host, name): text for host, looked in looks.good.items() for name, text in looked.told.items()},

@@ -26,9 +26,10 @@ from provisioner.engine.planning import by_place, desired, planned
 from provisioner.engine.repositories import ask
 from provisioner.engine.rolling import roll
 from provisioner.engine.selection import require_cluster, require_needs, told
-from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
+from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity, UnreachableError
 from provisioner.plays.procedure import Procedure, Rolling, plays_of
 from provisioner.world.lock import Holder
+from provisioner.world.quorum import lost_quorum
 from provisioner.world.view import View
 
 
@@ -179,12 +180,10 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     `told` are findings that were shown already; with `settle`, wait for commands that earlier runs have left running.
     """
     view, errors = look_at(run.fleet, view, tuple(run.fleet.transports), run.listen if settle else None)
-    _require_leaders(view, errors)
-    view = replace(view, limit=view.limit - set(errors))
+    view = _without(view, errors)
     for asking in (measured, ask):
         view, unasked = asking(run.fleet, view, run.listen)
-        _require_leaders(view, unasked)
-        view, errors = replace(view, limit=view.limit - set(unasked)), errors | unasked
+        view, errors = _without(view, unasked), errors | unasked
     view, problems, unjudged = for_all(view, run.procedure.rules, run.listen)
     wrong = [problem for problem in problems if problem.severity is Severity.ERROR]
     for problem in problems:
@@ -195,8 +194,7 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     seen: Seen = {}
     errors |= unjudged
     while True:
-        _require_leaders(view, errors)
-        view = replace(view, limit=view.limit - set(errors))
+        view = _without(view, errors)
         view, wants, dropped = for_all(view, partial(desired, run.procedure), run.listen)
         dropped |= see(run.fleet, by_place(wants), seen)
         # When a host drops out, other hosts may have to be asked other questions.
@@ -210,11 +208,21 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     return _Looked(view, seen, plan, left, errors, problems)
 
 
-def _require_leaders(view: View, errors: Mapping[str, ProvisionerError]) -> None:
-    """Without its control planes nothing is known about a cluster; without any host there is nothing to do."""
-    control_planes = {host.name for host in view.cluster.control_planes}
-    if control_planes & set(errors) or not view.limit - set(errors):
+def _without(view: View, errors: Mapping[str, ProvisionerError]) -> View:
+    """Go on without the hosts that have failed, as long as enough is left.
+
+    A majority of the control planes has to be there; all of them as long as none of those that answer has a cluster,
+    for then one that does not answer may have it. Without any host there is nothing to do.
+    """
+    left = view.without(errors)
+    lost = [host.name for host in view.cluster.control_planes if host.name in errors]
+    known = [state for host, state in left.observed.states.items() if host not in left.lost]
+    if (lost and not any(state.initialised for state in known)) or not left.limit:
         stop_for(errors)
+    if reason := lost_quorum(left):
+        details = "\n".join(errors[name].message for name in lost)
+        raise UnreachableError(f"{reason}; nothing was changed", details=details, hint=errors[lost[0]].hint)
+    return left
 
 
 def stop_for(errors: Mapping[str, ProvisionerError]) -> None:

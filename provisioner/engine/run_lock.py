@@ -1,4 +1,4 @@
-"""Holding the run lock of a cluster: it is taken on every control plane, renewed while the run works, and released.
+"""Holding the run lock of a cluster: taken on a majority of the control planes, renewed while the run works, released.
 
 We hold it only where the host confirms that: any other answer is an error.
 """
@@ -22,6 +22,7 @@ from provisioner.output.wording import why
 from provisioner.transports.protocol import Transport
 from provisioner.world import lock
 from provisioner.world.lock import Holder, Word
+from provisioner.world.quorum import majority
 
 # A clock that goes on while this machine sleeps: on Linux CLOCK_MONOTONIC and `time.monotonic` stop then
 # (clock_gettime(2)); on macOS CLOCK_MONOTONIC goes on, and `time.monotonic`, another one there, does not.
@@ -73,12 +74,14 @@ class RunLock:
         holder: Holder,
         is_over: Callable[[str], bool],
         listen: Listener,
+        needed: int | None = None,
     ) -> None:
         """`is_over` says of a run's id whether that run is known to be dead, so that its lock may be taken."""
         self._transports = transports
         self._holder = holder
         self._is_over = is_over
         self._listen = listen
+        self._needed = majority(len(transports)) if needed is None else needed
         self._tried: list[str] = []
         self._ours: list[str] = []
         # A renewal and a `check` at the same time would need two sessions.
@@ -87,7 +90,7 @@ class RunLock:
         self._lost: LockHeldError | None = None
 
     def __enter__(self) -> Self:
-        """Take it on all control planes, or on none."""
+        """Take it on a majority of the control planes (or on as many as are `needed`), or on none."""
         try:
             self._take()
         except ProvisionerError as error:
@@ -107,16 +110,30 @@ class RunLock:
 
     def _take(self) -> None:
         """In the order of the hosts' names: of two runs at a time, the one that gets the first lock gets all."""
-        began_s = now_s()
+        began_s, silent = now_s(), dict[str, ProvisionerError]()
         for host in sorted(self._transports):
             self._tried.append(host)
-            other = self._ask(host, lock.take(self._holder), "taken", Word.TAKEN)
-            if isinstance(other, Holder) and self._is_over(other.run):
-                other = self._ask(host, lock.take(self._holder, dead=other.run), "taken", Word.TAKEN)
+            try:
+                other = self._take_on(host)
+            except ProvisionerError as error:
+                silent[host] = error
+                continue
             if isinstance(other, Holder):
                 raise _held_by(host, other)
             self._ours.append(host)
+        if len(self._ours) < self._needed:
+            raise next(iter(silent.values()))
         self._alive_s = began_s
+        for host, kept in silent.items():
+            message = f"{host}: the run lock could not be taken: {why(host, kept)}"
+            hint = f"It is held on {len(self._ours)} of {len(self._transports)} control planes, which is enough."
+            self._listen(Found(Problem("lock-partial", "", message, hint, Severity.WARNING)))
+
+    def _take_on(self, host: str) -> Holder | Word:
+        other = self._ask(host, lock.take(self._holder), "taken", Word.TAKEN)
+        if isinstance(other, Holder) and self._is_over(other.run):
+            other = self._ask(host, lock.take(self._holder, dead=other.run), "taken", Word.TAKEN)
+        return other
 
     def check(self) -> None:
         """LockHeldError when another run has taken the lock over, or it was removed."""
@@ -126,7 +143,7 @@ class RunLock:
             raise self._lost
 
     def _renew(self) -> None:
-        """On all control planes, even if one does not answer: its error is raised after the others."""
+        """On all control planes; an error when those that answer are too few."""
         silent: list[ProvisionerError] = []
         with self._speaking:
             began_s = now_s()
@@ -138,7 +155,7 @@ class RunLock:
                     continue
                 if other is not Word.RENEWED:
                     self._lost = _lost_to(host, other)
-            if silent:
+            if len(self._ours) - len(silent) < self._needed:
                 raise silent[0]
             self._alive_s = began_s
 

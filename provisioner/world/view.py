@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,15 +48,17 @@ class Observed:
     """What was seen in this run, each in its latest state.
 
     `facts` and `states` hold the hosts that were reached; `live` is the cluster as its leader sees it, None as long as
-    there is none; `lock` is the holder of the run lock; `told` are the answers to the procedure's own questions, by
-    host and name of the question. `answers` are those of package sources, by host and product; `ways` is what was
-    measured between the hosts. `now_s` is when they were looked at, in seconds since 1970.
+    there is none; `answering` are the control planes whose API server has answered; `lock` is the holder of the run
+    lock; `told` are the answers to the procedure's own questions, by host and name of the question. `answers` are those
+    of package sources, by host and product; `ways` is what was measured between the hosts. `now_s` is when they were
+    looked at, in seconds since 1970.
     """
 
     now_s: float = 0.0
     facts: Mapping[str, HostFacts] = field(default_factory=dict)
     states: Mapping[str, HostState] = field(default_factory=dict)
     live: ClusterState | None = None
+    answering: frozenset[str] = frozenset()
     lock: Holder | None = None
     told: Mapping[tuple[str, str], str] = field(default_factory=dict)
     answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
@@ -73,7 +75,8 @@ class Decided:
 @dataclass(frozen=True, slots=True)
 class View:
     """Everything a play may know: the inventory and the hosts that this run is limited to, what was brought along, what
-    was seen, and what was decided. `asked` are the questions that the procedure adds to each look.
+    was seen, and what was decided. `lost` are hosts that have failed in this run; `asked` are the questions that the
+    procedure adds to each look.
     """
 
     cluster: Cluster
@@ -82,10 +85,15 @@ class View:
     observed: Observed = Observed()
     decided: Decided = Decided()
     asked: tuple[Section, ...] = ()
+    lost: frozenset[str] = frozenset()
 
     def with_observed(self, **changes: Any) -> View:
         """The same view with other observations."""
         return replace(self, observed=replace(self.observed, **changes))
+
+    def without(self, names: Iterable[str]) -> View:
+        """The same view after these hosts have failed."""
+        return replace(self, limit=self.limit - set(names), lost=self.lost | set(names))
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -96,6 +104,9 @@ class View:
 
     @property
     def leader(self) -> Host:
-        """A control plane of the running cluster, or the one that will be initialised."""
-        control_planes = [host for host in self.cluster.control_planes if host.name in self.observed.facts]
-        return next((host for host in control_planes if self.observed.states[host.name].initialised), control_planes[0])
+        """A control plane whose API server has answered in this look; else one that has a cluster, or will have it."""
+        reached = [host for host in self.cluster.control_planes if host.name in self.observed.facts]
+        left = [host for host in reached if host.name not in self.lost] or reached or list(self.cluster.control_planes)
+        return next((host for host in left if host.name in self.observed.answering), None) or next(
+            (host for host in left if host in reached and self.observed.states[host.name].initialised), left[0]
+        )

@@ -17,7 +17,7 @@ from provisioner.core.command import Command, Result
 from provisioner.core.report import Event, Found
 from provisioner.core.untrusted import visible
 from provisioner.engine import marks
-from provisioner.engine import run_lock as leases
+from provisioner.engine import run_lock as run_locks
 from provisioner.engine.holders import described, is_alive, judged
 from provisioner.engine.run_lock import RunLock, asked
 from provisioner.errors import LockHeldError, StepError, UnreachableError, UsageError
@@ -127,16 +127,53 @@ def test_what_is_not_given_back_is_told(here: Here) -> None:
     assert "free 60 s after" in event.problem.hint
 
 
-def test_when_one_of_several_cannot_take_it_the_others_are_given_back(here: Here, tmp_path: Path) -> None:
+def test_when_too_few_can_take_it_the_others_are_given_back(here: Here, tmp_path: Path) -> None:
     broken, kept = Here(tmp_path / "broken"), Here(tmp_path / "kept")
     broken.directory.touch()
     control_planes = {"cp3": cast(Transport, broken), "cp2": cast(Transport, kept), "cp1": cast(Transport, here)}
     failing(kept, "rm", r"Input/output error\033[31m")
     with pytest.raises(StepError, match="cp3: the run lock could not be taken") as error:
-        RunLock(control_planes, OURS, lambda run: False, quiet).__enter__()
+        RunLock(control_planes, OURS, lambda run: False, quiet, needed=3).__enter__()
     assert "The run lock was released on cp1.\n" in error.value.details
     assert "cp2: the run lock could not be released: rm: Input/output error\\x1b[31m\n" in error.value.details
     assert not here.path.exists()
+
+
+def of_three(here: Here, tmp_path: Path) -> tuple[dict[str, Transport], Here, Here]:
+    second, third = Here(tmp_path / "second"), Here(tmp_path / "third")
+    return {"cp1": cast(Transport, here), "cp2": cast(Transport, second), "cp3": cast(Transport, third)}, second, third
+
+
+def test_a_majority_is_enough_and_the_missing_one_is_named(here: Here, tmp_path: Path) -> None:
+    control_planes, second, third = of_three(here, tmp_path)
+    third.lost = True
+    said: list[Event] = []
+    with RunLock(control_planes, OURS, lambda run: False, said.append) as ours:
+        assert (known(here.holder()), known(second.holder())) == (OURS, OURS)
+        ours.check()
+    (found,) = (event for event in said if isinstance(event, Found) and event.problem.rule == "lock-partial")
+    assert found.problem.message.startswith("cp3: the run lock could not be taken: ")
+    assert found.problem.hint == "It is held on 2 of 3 control planes, which is enough."
+    assert not here.path.exists()
+
+
+def test_without_a_majority_it_is_taken_nowhere(here: Here, tmp_path: Path) -> None:
+    control_planes, second, third = of_three(here, tmp_path)
+    second.lost = third.lost = True
+    with pytest.raises(UnreachableError, match="the connection was lost"):
+        RunLock(control_planes, OURS, lambda run: False, lambda event: None).__enter__()
+    assert not here.path.exists()
+
+
+def test_two_runs_that_reach_different_majorities_are_kept_apart(here: Here, tmp_path: Path) -> None:
+    control_planes, _, third = of_three(here, tmp_path)
+    third.lost = True
+    with RunLock(control_planes, OURS, lambda run: False, lambda event: None):
+        third.lost, here.lost = False, True
+        with pytest.raises(LockHeldError, match="another run is at work"):
+            RunLock(control_planes, THEIRS, lambda run: False, lambda event: None).__enter__()
+        assert not third.path.exists(), "given back where it was free"
+        here.lost = False
 
 
 def test_of_two_that_begin_at_different_ends_one_gets_all(here: Here, tmp_path: Path) -> None:
@@ -306,7 +343,7 @@ def test_after_a_sleep_of_this_machine_the_lock_is_renewed_before_anything_else(
 def test_a_run_that_slept_while_another_took_the_lock_stops(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     with run_lock(here, OURS) as ours:
         here.path.write_text(RECORD)
-        monkeypatch.setattr(leases, "now_s", lambda: time.clock_gettime(time.CLOCK_MONOTONIC) + 1e6)
+        monkeypatch.setattr(run_locks, "now_s", lambda: time.clock_gettime(time.CLOCK_MONOTONIC) + 1e6)
         with pytest.raises(LockHeldError, match="taken over by ben on tower"):
             ours.check()
 
@@ -315,7 +352,7 @@ def test_a_sign_of_life_that_hangs_does_not_keep_a_run_from_its_end(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "BEAT_S", 0.01)
-    monkeypatch.setattr(leases, "_LAST_BEAT_S", 0.01)
+    monkeypatch.setattr(run_locks, "_LAST_BEAT_S", 0.01)
     hangs, cut = threading.Event(), threading.Event()
     one = here._one
 
