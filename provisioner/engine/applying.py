@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 from typing import TypeVar
@@ -47,6 +48,7 @@ class Work:
         self.listen = listen
         self.errors = dict(errors)
         self.planned = planned
+        self.passed_over: dict[str, ProvisionerError] = {}
         self.done: list[Step] = []
         self.is_through = False
         self._is_agreed = agreed is not None
@@ -60,7 +62,7 @@ class Work:
         """
         tried: set[Step] = set()
         for _ in range(_ROUNDS):
-            if self.view.leader.name in self.errors and not play.leaderless:
+            if not self.leads and not play.leaderless:
                 return
             steps = self.steps(play, batch)
             # In order: a step after an unknown one was not tried, and is not the cause.
@@ -82,27 +84,42 @@ class Work:
         for host, error in errors.items():
             self._fail(host, error)
 
+    def pass_over(self, errors: Mapping[str, ProvisionerError]) -> None:
+        """Nothing is done there any more, although nothing is wrong with them."""
+        self.passed_over |= errors
+        self.view = replace(self.view, limit=self.view.limit - errors.keys())
+
+    @property
+    def unfinished(self) -> dict[str, ProvisionerError]:
+        """The subjects that did not get to their end, and why."""
+        return {**self.errors, **self.passed_over}
+
+    @property
+    def leads(self) -> bool:
+        """Whether a control plane is left to work through."""
+        return self.view.leader.name not in self.view.lost
+
     def left(self) -> dict[str, int]:
         """How many planned steps each host still has to do, for hosts that did not finish."""
         done = {(step.subject, step.key) for step in self.done}
         left = Counter(step.subject for step in self.planned.steps if (step.subject, step.key) not in done)
-        stopped = not self.is_through or self.view.leader.name in self.errors
-        return {host: number for host, number in left.items() if stopped or host in self.errors}
+        stopped = not self.is_through or not self.leads
+        return {host: number for host, number in left.items() if stopped or host in self.unfinished}
 
     def host_reports(self) -> dict[str, HostReport]:
         """What was done on each host, what that cost, and what is left."""
-        left = self.left()
+        left, ended = self.left(), self.unfinished
         changed, transports = Counter(step.subject for step in self.done), self.fleet.transports
         return {
             name: HostReport(
                 changed=changed[name],
-                failed=int(name in self.errors),
+                failed=int(name in ended),
                 left=left.get(name, 0),
                 round_trips=transports[name].round_trips if name in transports else 0,
                 seconds=round(transports[name].seconds, 3) if name in transports else 0.0,
-                detail=self.errors[name].message if name in self.errors else "",
+                detail=ended[name].message if name in ended else "",
             )
-            for name in dict.fromkeys((*transports, *changed, *self.errors, *left))
+            for name in dict.fromkeys((*transports, *changed, *ended, *left))
         }
 
     def steps(self, play: AnyPlay, batch: Batch = ()) -> tuple[Step, ...]:
@@ -180,6 +197,7 @@ class Work:
         self.view = self.view.without({host})
         if reason := lost_quorum(self.view):
             self.errors.setdefault(self.view.leader.name, UnreachableError(reason, hint=error.hint))
+            self.view = self.view.without({one.name for one in self.view.cluster.control_planes})
 
 
 def _compared(desired: Mapping[str, tuple[Resource, ...]], seen: Seen, at: str, subject: str) -> tuple[Step, ...]:

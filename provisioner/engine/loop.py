@@ -55,7 +55,7 @@ class Ground(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What every part of a run needs: the playbook, the hosts, the rules, the listener, and the plays to leave out."""
+    """What every part of a run needs: the procedure, the hosts, the listener, and the plays to leave out."""
 
     procedure: Procedure
     fleet: Fleet
@@ -120,7 +120,7 @@ def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> O
             _work(run, work, run_lock, ground)
         except KeyboardInterrupt:
             result = "interrupted"
-    result = "failed" if work.errors and result == "ok" else result
+    result = "failed" if work.unfinished and result == "ok" else result
     return _outcome(result, looked, work, began_s)
 
 
@@ -245,4 +245,4 @@ def _outcome(result: str, looked: _Looked, work: Work, began_s: float) -> Outcom
         seconds=round(time.monotonic() - began_s, 3),
         left_out=len(looked.left.steps),
     )
-    return Outcome(report, looked.plan, work.view, work.errors)
+    return Outcome(report, looked.plan, work.view, work.unfinished)

@@ -13,7 +13,7 @@ from provisioner.core.resource import Change, Resource
 from provisioner.engine.gathering import Seen, answers
 from provisioner.engine.guard import for_each
 from provisioner.errors import ProvisionerError
-from provisioner.plays.procedure import Batch, Procedure, turns
+from provisioner.plays.procedure import Batch, Procedure, plays_of, turns
 from provisioner.world.view import View
 
 
@@ -35,14 +35,18 @@ class Desired:
 
 def desired(procedure: Procedure, view: View) -> tuple[Desired, ...]:
     """What all plays want, in their order. Computed once per look, as it costs most of a plan."""
-    subjects = {play.title: {one.name: one for one in play.subjects(view)} for play in procedure.plays}
-    return tuple(
-        Desired(play.title, name, play.place(view), play.desired(view, subjects[play.title][name]), batch)
-        for block in procedure.blocks
-        for batch, play in turns(block, view)
-        for name in batch or subjects[play.title]
-        if name in subjects[play.title]
-    )
+    found: list[Desired] = []
+    for block in procedure.blocks:
+        # Plays are values: the same one in every batch.
+        subjects = {play.title: {one.name: one for one in play.subjects(view)} for play in plays_of(block)}
+        for batch, play in turns(block, view):
+            own, at = subjects[play.title], play.place(view)
+            found += [
+                Desired(play.title, name, at, play.desired(view, own[name]), batch)
+                for name in batch or own
+                if name in own
+            ]
+    return tuple(found)
 
 
 def by_place(wants: Iterable[Desired]) -> dict[str, list[Resource]]:

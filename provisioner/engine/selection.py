@@ -24,7 +24,7 @@ class Selection:
 
 def left_out(procedure: Procedure, selection: Selection) -> frozenset[str]:
     """The titles of the plays that are not to be done. UsageError for a play that is unknown, or when none is left."""
-    titles = [play.title for play in procedure.plays]
+    titles = list(dict.fromkeys(play.title for play in procedure.plays))
     only = {_title(word, titles, "--only") for word in selection.only} or set(titles)
     skip = {_title(word, titles, "--skip") for word in selection.skip}
     if only <= skip:
@@ -44,7 +44,7 @@ def require_cluster(procedure: Procedure, kept: Plan, view: View) -> None:
     leader = view.leader.name
     if leader in view.limit or view.observed.states[leader].initialised:
         return
-    alone = [play.title for play in procedure.plays if play.leaderless]
+    alone = dict.fromkeys(play.title for play in procedure.plays if play.leaderless)
     by = [play.title for play in kept.plays if play.steps and play.title not in alone]
     if by:
         message = f"has no cluster yet, and {', '.join(by)} need{'' if len(by) > 1 else 's'} one"

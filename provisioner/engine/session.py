@@ -1,4 +1,4 @@
-"""What a command on a cluster works with: the inventory, the bundle, the open fleet, and the playbook."""
+"""What a command on a cluster works with: the inventory, the bundle, the open fleet, and the procedure."""
 
 from __future__ import annotations
 

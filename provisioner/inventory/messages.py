@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioner.inventory import model as names
-from provisioner.inventory import networks, package_sources, runtimes, ssh, vagrant
+from provisioner.inventory import networks, package_sources, runtimes, ssh, vagrant, values
 from provisioner.inventory.findings import Finding, KeyPath, did_you_mean, nearest
 from provisioner.inventory.yaml_lines import Tagged
 
@@ -20,6 +20,7 @@ _PATTERNS = {
     names.SAN: "a host name or an IP address",
     names.USER: "a user name",
     ssh.JUMP_HOST: "a jump host, as [user@]host[:port] with a port from 1 to 65535",
+    values.COUNT: "a number of nodes, or a percentage such as 10%",
     names.FLAG: "the name of a flag without its leading dashes, such as `max-pods`",
     vagrant.BOX: "the name of a box, such as bento/debian-12",
     vagrant.SETTING: "the name of a setting in lower-case letters, as in Vagrant's documentation",

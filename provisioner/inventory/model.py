@@ -17,9 +17,9 @@ from provisioner.inventory.networks import BridgeNetwork, Network
 from provisioner.inventory.package_sources import BundleSource, DockerSource, PackageSource, Proxy, RuntimeSource
 from provisioner.inventory.runtimes import CrioRuntime, DockerRuntime, Runtime
 from provisioner.inventory.ssh import Ssh
-from provisioner.inventory.strict import FilePath, Model, text_only
+from provisioner.inventory.strict import FilePath, Model, as_tuple, text_only
 from provisioner.inventory.vagrant import Vagrant
-from provisioner.inventory.values import Endpoint, Taint, Version
+from provisioner.inventory.values import Endpoint, MaxUnavailable, Taint, Version
 
 # RFC 1123: names of clusters and nodes, labels joined by dots.
 DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -64,13 +64,9 @@ Labels = dict[
 ]
 
 
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
-Sans = Annotated[tuple[San, ...], BeforeValidator(_as_tuple)]
-Taints = Annotated[tuple[Taint, ...], BeforeValidator(_as_tuple)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
+Sans = Annotated[tuple[San, ...], BeforeValidator(as_tuple)]
+Taints = Annotated[tuple[Taint, ...], BeforeValidator(as_tuple)]
 
 
 class ClusterSettings(Model):
@@ -126,6 +122,10 @@ class ClusterSettings(Model):
     )
     patches: FilePath | None = Field(
         default=None, description="A directory of kubeadm's patches (kube-apiserver.yaml, ...), used on new nodes."
+    )
+    max_unavailable: MaxUnavailable = Field(
+        default="10%",
+        description="How many nodes a change restarts at a time: a number, or a percentage of all nodes; at least one.",
     )
     ssh: Ssh = Field(default=Ssh(), description="How the hosts are reached.")
     nested: bool = Field(

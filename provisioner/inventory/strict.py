@@ -26,3 +26,8 @@ class Model(BaseModel):
     """Strict, frozen, no unknown keys."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+def as_tuple(value: object) -> object:
+    """A list of an inventory as a tuple, which cannot be changed; anything else as it is."""
+    return tuple(value) if isinstance(value, list) else value

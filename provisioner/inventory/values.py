@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import BeforeValidator, GetCoreSchemaHandler, StringConstraints, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -139,3 +139,21 @@ class Secret:
     def __format__(self, spec: str) -> str:
         """The mask, in f-strings too."""
         return str(self)
+
+
+# A number of nodes or a percentage, as Kubernetes writes it in `maxUnavailable`.
+COUNT = r"^([1-9][0-9]{0,3}|([1-9][0-9]?|100)%)$"
+
+
+def _count(value: object) -> object:
+    return str(value).lower() if isinstance(value, int | float) else value
+
+
+MaxUnavailable = Annotated[
+    str,
+    BeforeValidator(_count),
+    StringConstraints(pattern=COUNT),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 9999}, {"type": "string", "pattern": COUNT}]}
+    ),
+]

@@ -13,13 +13,14 @@ from provisioner.world.view import View
 
 Batch = tuple[str, ...]
 Rules = Callable[[View], tuple[Problem, ...]]
-# What is still waited for before or after a batch, in words; nothing when the run may continue.
-Gate = Callable[[View, Batch], tuple[str, ...]]
+# What is still waited for before or after a batch, in words; nothing when the run may continue. Given is what was seen
+# before the batch began, and what is seen now.
+Gate = Callable[[View, View, Batch], tuple[str, ...]]
 # How long a gate is waited for: a node is evicted from after five minutes of silence, so this is time to come back.
 GATE_TIMEOUT_S = 300
 
 
-def open_gate(view: View, batch: Batch) -> tuple[str, ...]:
+def open_gate(began: View, now: View, batch: Batch) -> tuple[str, ...]:
     """Nothing is waited for."""
     return ()
 
@@ -35,7 +36,7 @@ class Rolling:
 
     `batches` are the names of the subjects, in order; one with nothing to do is passed over. `before` and `after` are
     asked on a fresh look until they let the run continue. After more than `max_failures` failed subjects, no other
-    batch is begun.
+    batch is begun: that `ends` the procedure, or it goes on without the subjects that are left.
     """
 
     plays: tuple[AnyPlay, ...]
@@ -43,6 +44,7 @@ class Rolling:
     before: Gate = open_gate
     after: Gate = open_gate
     max_failures: int = 0
+    ends: bool = True
 
 
 Block = AnyPlay | Rolling

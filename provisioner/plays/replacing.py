@@ -110,20 +110,20 @@ def unlabelled(view: View, host: Host) -> tuple[Resource, ...]:
     return (NodeNetwork(host.name, None, _known(view)[host.name]),)
 
 
-def has_room(view: View, batch: Batch) -> tuple[str, ...]:
+def has_room(began: View, now: View, batch: Batch) -> tuple[str, ...]:
     """Before a node is drained: what its pods are counted in is complete, so that a budget allows the evictions."""
     return tuple(
         f"the pods of the disruption budget {one.name} are Ready ({one.healthy} of {one.pods})"
-        for one in budgets(view)
+        for one in budgets(now)
         if not one.allowed and one.healthy < one.pods
     )
 
 
-def is_back(view: View, batch: Batch) -> tuple[str, ...]:
+def is_back(began: View, now: View, batch: Batch) -> tuple[str, ...]:
     """After it was uncordoned: the node is Ready, and so are the pods that have moved."""
-    known = _known(view)
+    known = _known(now)
     late = tuple(f"{name} is Ready" for name in batch if name not in known or not known[name].ready)
-    return (*late, *has_room(view, batch))
+    return (*late, *has_room(began, now, batch))
 
 
 def _known(view: View) -> Mapping[str, NodeState]:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from provisioner import preflight
-from provisioner.plays import control_plane, kubernetes_packages, machine, network, nodes, runtime, workers
-from provisioner.plays.play import Play, all_hosts, the_leader, the_leader_if_chosen
-from provisioner.plays.procedure import Procedure
+from provisioner.inventory.model import Host
+from provisioner.plays import control_plane, kubernetes_packages, machine, network, nodes, rolling, runtime, workers
+from provisioner.plays.play import Hosts, Play, all_hosts, the_leader, the_leader_if_chosen
+from provisioner.plays.procedure import Procedure, Rolling
 from provisioner.world.derived import joining
+
+
+def prepared(hosts: Hosts) -> tuple[Play[Host], ...]:
+    """What every host needs before kubeadm runs; a change of it may restart the container runtime or the kubelet."""
+    return (
+        Play("machine", hosts, machine.desired, leaderless=True),
+        Play("container runtime", hosts, runtime.desired, needs=("machine",), leaderless=True),
+        Play("kubernetes packages", hosts, kubernetes_packages.desired, needs=("container runtime",), leaderless=True),
+    )
+
 
 BRING_UP = Procedure(
     "apply",
     (
-        Play("machine", all_hosts, machine.desired, leaderless=True),
-        Play("container runtime", all_hosts, runtime.desired, needs=("machine",), leaderless=True),
-        Play(
-            "kubernetes packages",
-            all_hosts,
-            kubernetes_packages.desired,
-            needs=("container runtime",),
-            leaderless=True,
-        ),
+        *prepared(rolling.fresh_hosts),
+        Rolling(prepared(rolling.nodes), rolling.batches, after=rolling.ready_again, ends=False),
         Play("control plane", the_leader_if_chosen, control_plane.desired, needs=("kubernetes packages",)),
         Play("join token", the_leader, workers.token, needs=("control plane", "join token removed")),
         Play("workers", joining, workers.desired, needs=("kubernetes packages", "join token")),

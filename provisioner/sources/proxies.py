@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network
 
 from provisioner.core.resource import Resource
 from provisioner.inventory.model import Host
 from provisioner.resources.files import Absent, File
 from provisioner.resources.kubeadm import PROXY_ENVIRONMENT
 from provisioner.templating import render
-from provisioner.world.derived import api_endpoint, node_ip
+from provisioner.world.derived import api_endpoint, node_address
 from provisioner.world.view import View
 
 APT_CONF = "/etc/apt/apt.conf.d/90provisioner-proxy"
@@ -60,17 +61,30 @@ def environment(view: View, host: Host) -> dict[str, str]:
 
 
 def direct(view: View, host: Host) -> tuple[str, ...]:
-    """What is reached without the proxy: hosts, pods, Services, their names, and what the user adds.
+    """What is reached without the proxy: the host's own network, pods, Services, their names, and what the user adds.
 
-    Of other hosts only what the inventory says: a run with --limit would otherwise write something else.
+    Networks and not hosts, so that a new node changes nothing on others; a host of the inventory is named only where no
+    network has it. What was measured on other hosts is not used: with --limit it is not known.
     """
     settings = view.cluster.settings
-    said = (str(word) for one in view.cluster.hosts for word in (one.name, one.address, one.node_ip) if word)
-    networks = (str(settings.pod_cidr), str(settings.service_cidr), ".svc", f".{settings.dns_domain}")
+    decided = node_address(view, host)
     added = settings.proxy.no_proxy if settings.proxy else ()
-    return tuple(
-        dict.fromkeys([*_LOCAL, node_ip(view, host), *said, api_endpoint(view).host, *networks, *added]),
-    )
+    own = (str(decided.ip.network),) if decided else ()
+    networks = (*own, str(settings.pod_cidr), str(settings.service_cidr))
+    known = tuple(found for text in (*networks, *added) if (found := _network(text)))
+    addresses = (text for one in view.cluster.hosts for text in (str(one.node_ip or ""), one.address))
+    outside = (text for text in addresses if (one := _network(text)) and not any(one.subnet_of(net) for net in known))
+    names = (".svc", f".{settings.dns_domain}")
+    ip = (str(decided.ip.ip),) if decided else ()
+    return tuple(dict.fromkeys([*_LOCAL, *ip, *outside, api_endpoint(view).host, *networks, *names, *added]))
+
+
+def _network(text: str) -> IPv4Network | None:
+    """A network, or an address as one; None for a name."""
+    try:
+        return IPv4Network(text, strict=False)
+    except ValueError:
+        return None
 
 
 def _apt_direct(view: View) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from provisioner.plays.network import patched
 from provisioner.resources.kubectl import Manifest
 from provisioner.world import lock
 from tests.builders import ok
+from tests.conftest import Tally
+from tests.e2e.asking import asked
 from tests.e2e.machines import fresh
 from tests.e2e.running import Running
 from tests.e2e.world import Said, World
@@ -154,10 +156,11 @@ def test_leftovers_of_another_plug_in_are_refused(world: World) -> None:
         world.shell("w1", f"rm {CNI}/10-calico.conflist")
 
 
-def test_one_plug_in_takes_another_s_place(world: World) -> None:
+def test_one_plug_in_takes_another_s_place(world: World, tally: Tally) -> None:
+    """Node after node, killed once; a Deployment with a budget is asked meanwhile, from both nodes."""
     remove_orphans(world)
-    world.kubectl("create", "deployment", "idle", "--image=provisioner/probe:1", "--replicas=2")
-    world.kubectl("rollout", "status", "deployment/idle", f"--timeout={LONGEST_S}s")
+    # Two nodes that pods may run on: what is drained from one finds room on the other.
+    world.kubectl("taint", "nodes", "cp1", "node-role.kubernetes.io/master-")
     want(world)
     refused = world.json("apply")
     assert refused.code == 3, refused
@@ -165,23 +168,32 @@ def test_one_plug_in_takes_another_s_place(world: World) -> None:
     assert ("w1", "drain") in shown.planned, shown
     unasked = world.json("network replace")
     assert unasked.code == 2, unasked
-    with Running("network replace", world.inventory, "--yes") as run:
-        run.step("w1", "remove what bridge has left")
-        run.kill()
-    assert "network replace" in world.shell("cp1", f"cat {lock.PATH}")
-    done = world.json("network replace", "--yes")
-    assert done.code == 0, done
+    with asked(world, ("cp1", "w1")) as seen:
+        with Running("network replace", world.inventory, "--yes") as run:
+            run.step("w1", "remove what bridge has left")
+            run.kill()
+        assert "network replace" in world.shell("cp1", f"cat {lock.PATH}")
+        done = world.json("network replace", "--yes")
+        assert done.code == 0, done
+        world.kubectl("rollout", "status", "deployment/asked", f"--timeout={LONGEST_S}s")
+    assert min(count for _, count, _ in seen.counts) >= 1, "fewer Ready pods than the budget says"
+    drains = [host for host, title in done.changed if title == "drain"]
+    assert drains == ["cp1"], "w1 was drained by the run that was killed"
+    for client in ("cp1", "w1"):
+        tally(
+            f"ms without an answer on {client}, a pod on the node",
+            round(1000 * seen.longest_gap_s(client, beside=True)),
+        )
+        tally(f"ms without an answer on {client}, no pod there", round(1000 * seen.longest_gap_s(client, beside=False)))
     for machine in world.machines:
         assert world.shell(machine, f"ls {CNI}").split() == ["10-tiny.conflist"]
         left = "ip -4 route show proto 112; iptables-save | grep -c provisioner-pod-network || :; ls /sys/class/net"
         told = world.shell(machine, left).split()
         assert told[0] == "0", told
         assert "cni0" not in told
-    world.kubectl("rollout", "status", "deployment/idle", f"--timeout={LONGEST_S}s")
-    addresses = world.kubectl("get", "pods", "-l", "app=idle", "-o", "jsonpath={.items[*].status.podIP}").split()
-    assert all(int(address.split(".")[2]) > 99 for address in addresses), addresses
-    nodes = json.loads(world.kubectl("get", "nodes", "-o", "json"))["items"]
-    assert not [node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")]
+    items = json.loads(world.kubectl("get", "nodes", "-o", "json"))["items"]
+    assert not [node["metadata"]["name"] for node in items if node["spec"].get("unschedulable")]
+    assert not [node for node in items if "provisioner/network" in node["metadata"]["labels"]]
 
 
 def test_then_nothing_is_left_to_do_and_pods_reach_each_other(world: World) -> None:

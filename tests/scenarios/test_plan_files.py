@@ -124,7 +124,9 @@ def test_a_saved_plan_goes_on_after_a_lost_connection(up: World, tmp_path: Path)
     agreed = saved(up, tmp_path)
     for command in (f"{SYSCTL} 644", 'rm -rf -- "$1" "$2"'):
         up.machines["w1"].trouble[command] = UnreachableError("w1: the connection was lost")
-    assert list(up.apply(agreed).errors) == ["w1"]
+    errors = up.apply(agreed).errors
+    assert list(errors) == ["w1", "w2"]
+    assert errors["w2"].message == "w2: not begun, because w1 failed"
     up.machines["w1"].trouble.clear()
     assert up.apply(agreed).report.result == "ok"
     assert up.plan().plan.steps == ()
