@@ -16,6 +16,7 @@ from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import SCRIPT, PodRoutes
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.binaries import Binary
+from provisioner.resources.checkpoint import Checkpoint, CheckpointGone
 from provisioner.resources.containerd import CONTAINERD_IMAGES, CONTAINERD_SETTINGS
 from provisioner.resources.crio import CRIO_IMAGES
 from provisioner.resources.daemon_sets import DaemonSetReady
@@ -31,11 +32,13 @@ from provisioner.resources.kubeadm import ADMIN_CONF, Init, Join
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
 from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.modes import Modes
+from provisioner.resources.node_networks import DaemonSetSelects, NetworkOff, NodeNetwork
 from provisioner.resources.nodes import NodeMarks, NodesReady
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages
 from provisioner.resources.services import Service
 from provisioner.world.nodes import NodeState
+from provisioner.world.workloads import NODE_NETWORK
 from tests.builders import TOKEN, node, ok
 from tests.cases.shown import shown
 from tests.conftest import Golden
@@ -397,6 +400,26 @@ PLUG_INS = (
     Case("a node that was not drained", Reopened("w1", node("w1", 1))),
 )
 
+OF_NEW = {NODE_NETWORK: "new"}
+BOTH_NETWORKS = (
+    Case("a node without the label", NodeNetwork("w1", "new", node("w1", 1))),
+    Case("a node with another one", NodeNetwork("w1", "new", node("w1", 1, labels={NODE_NETWORK: "old"}))),
+    Case("a node that has it", NodeNetwork("w1", "new", node("w1", 1, labels=OF_NEW))),
+    Case("a label that goes", NodeNetwork("w1", None, node("w1", 1, labels=OF_NEW))),
+    Case("no label, as desired", NodeNetwork("w1", None, node("w1", 1))),
+    Case("a DaemonSet that runs everywhere", DaemonSetSelects("kube-flannel/kube-flannel-ds", "flannel", "")),
+    Case("a DaemonSet that keeps to its nodes", DaemonSetSelects("kube-flannel/kube-flannel-ds", "flannel", "flannel")),
+    Case("pods of the old one", NetworkOff("w1", ("a/b", "a/c"), node("w1", 1, labels=OF_NEW)), "pod/b-1\npod/c-2\n"),
+    Case("no pods, but the label", NetworkOff("w1", ("a/b",), node("w1", 1, labels=OF_NEW)), ""),
+    Case("neither pods nor label", NetworkOff("w1", ("a/b",), node("w1", 1)), ""),
+)
+CHECKPOINTS = (
+    Case("nothing is kept", Checkpoint("upgrade", "run1", "cp1", ("kubeadm", "kubelet")), ""),
+    Case("a run has kept it", Checkpoint("upgrade", "run2", "cp1"), "run1\n"),
+    Case("something to remove", CheckpointGone("upgrade"), "/var/lib/provisioner/checkpoints/.upgrade\n"),
+    Case("nothing to remove", CheckpointGone("upgrade"), ""),
+)
+
 KINDS = {
     "files": FILES,
     "kernel": KERNEL,
@@ -413,6 +436,8 @@ KINDS = {
     "api-server": API_SERVER,
     "network": NETWORK,
     "plug-ins": PLUG_INS,
+    "both-networks": BOTH_NETWORKS,
+    "checkpoints": CHECKPOINTS,
 }
 EVERY = [pytest.param(case, id=f"{kind}: {case.title}") for kind, cases in KINDS.items() for case in cases]
 

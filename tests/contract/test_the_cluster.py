@@ -12,6 +12,7 @@ from provisioner.inventory.values import Secret
 from provisioner.manifests.patching import LABEL, finished
 from provisioner.plays.workers import RUN_TOKEN_LIFE, token_manifest
 from provisioner.procedures.bring_up import BRING_UP
+from provisioner.resources.checkpoint import PLACE, Checkpoint, CheckpointGone
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.kubeadm import INIT_MARKER, Init
 from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunTokensGone
@@ -114,6 +115,22 @@ def test_a_token_is_made_signed_and_removed(prepared: Subject) -> None:
     gone = prepared.look().observed.live
     assert gone
     assert gone.run_tokens == ()
+
+
+def test_a_checkpoint_is_whole_or_is_not_there_and_the_first_one_stays(prepared: Subject) -> None:
+    first = Checkpoint("contract", "run1", HOST, ("kubeadm", "kubelet"))
+    change = prepared.change(first)
+    assert change
+    prepared.hands.kill_when(change.commands[0], f"{PLACE}/.contract/kubernetes.tar")
+    assert prepared.change(first), "what was cut off is none"
+    assert prepared.settle(first) == f"keep a checkpoint: {PLACE}/contract"
+    assert prepared.hands.names(f"{PLACE}/contract") == {"etcd.db", "kubernetes.tar", "packages", "run"}
+    assert prepared.hands.head(f"{PLACE}/contract/etcd.db") == "600 root:root"
+    assert prepared.hands.read(f"{PLACE}/contract/packages").startswith("kubeadm 1.20.2")
+    assert prepared.change(Checkpoint("contract", "run2", HOST)) is None
+    assert prepared.hands.read(f"{PLACE}/contract/run") == "run1\n"
+    assert prepared.settle(CheckpointGone("contract")) == "remove the checkpoint contract"
+    assert not prepared.hands.names(PLACE)
 
 
 def test_labels_and_taints_are_set_and_seen(prepared: Subject) -> None:

@@ -9,6 +9,7 @@ from provisioner.resources.apt import APT, QUIET
 from tests.builders import ok
 from tests.fake import (
     api_server,
+    checkpoints,
     downloads,
     files,
     images,
@@ -26,6 +27,7 @@ from tests.fake.state import Machine
 
 HANDLERS: dict[str, Handler] = {
     **api_server.SCRIPTS,
+    **checkpoints.SCRIPTS,
     **files.SCRIPTS,
     **images.SCRIPTS,
     **kernel.SCRIPTS,

@@ -14,6 +14,7 @@ from provisioner.procedures.network_replace import NETWORK_REPLACE
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.apt import same_files
 from provisioner.resources.binaries import Binary
+from provisioner.resources.checkpoint import Checkpoint, CheckpointGone
 from provisioner.resources.containerd import CLEARING, CONTAINERD_IMAGES, CONTAINERD_SETTINGS
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.distribution import Tools
@@ -59,6 +60,7 @@ _DAEMON_SET = DaemonSetReady("x", "x", "x", ("x",))
 _AT_BOOT = SysctlsAtBoot((("x", "1"),), "x.conf")
 _LEFT = Leftovers("x")
 _BINARY = Binary("x", "x", "x", "x")
+_CHECKPOINT = Checkpoint("x", "x", "x")
 _OFF = NetworkOff("x", ("x/x",), NodeState("x", True, ""))
 _VIEW = view(facts={"cp1": facts("cp1", "10.0.0.11")})
 
@@ -139,6 +141,10 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "renew_pods", _fixing(Reopened("x", NodeState("x", True, "", labels={DRAINED: "yes"})), "")[0]
     yield "network_pods", _OFF.probe()
     yield "wait_network_pods", _fixing(_OFF, "pod/x\n")[1]
+    yield "checkpoint", _CHECKPOINT.probe()
+    yield "keep_checkpoint", _fixing(_CHECKPOINT, "")[0]
+    yield "checkpoint_left", CheckpointGone("x").probe()
+    yield "remove_checkpoint", _fixing(CheckpointGone("x"), "/x\n")[0]
     yield "leftovers", LeftoversGone("x", ()).probe()
     yield "api", ApiReady().probe()
     yield "wait_api", _fixing(ApiReady(), "")[0]
@@ -174,7 +180,7 @@ NAMES = {command.argv[2]: name for part in PARTS for name, command in part()}
 # Those that change something on the machine for good; what a run does for itself is not among them.
 CHANGING = frozenset({
     "write", "other_sources_gone", "comment_out", "narrow",
-    "chmod", "keep", "remove", "copy", "swap_off", "load", "containerd_load",
+    "chmod", "keep", "keep_checkpoint", "remove_checkpoint", "remove", "copy", "swap_off", "load", "containerd_load",
     "repair", "begin", "begin_clearing", "mark", "run", "left_gone", "wait_api",
     "install_program", "pull", "containerd_pull", "delete_objects",
     "name", "make_key", "make_directory", "restart_api", "remove_names",
