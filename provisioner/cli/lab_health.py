@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from provisioner.cli.common import Frame
 from provisioner.core.report import Note, Waiting, step
 from provisioner.engine.gathering import look_at
-from provisioner.engine.loop import stop_for
+from provisioner.engine.losses import stop_for
 from provisioner.engine.session import Session, open_session
 from provisioner.errors import ProvisionerError, StepError
 from provisioner.inventory.model import Cluster

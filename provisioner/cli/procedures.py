@@ -47,7 +47,7 @@ def run(procedure: Procedure, cluster: Cluster, told: Frame, asked: Asked) -> Ou
     if asked.output:
         save(asked.output, procedure, outcome, asked.selection, told)
     elif outcome.plan.steps and not asked.plan:
-        require_agreed(procedure, yes=asked.yes, may_ask=work.is_interactive(told))
+        require_agreed(procedure, cluster, yes=asked.yes, may_ask=work.is_interactive(told))
         outcome = work.apply(cluster, told, asked.selection, procedure=procedure)
     return outcome
 
@@ -59,8 +59,14 @@ def save(path: Path, procedure: Procedure, outcome: Outcome, selection: Selectio
     told(Note(f"saved for {saved.subject}; to apply it: provisioner apply {shlex.quote(str(path))}"))
 
 
-def require_agreed(procedure: Procedure, *, yes: bool, may_ask: bool) -> None:
-    """UsageError when the procedure has to be confirmed, and was not."""
-    if not procedure.confirm or yes or (may_ask and typer.confirm(f"{procedure.confirm} Continue?")):
+def require_agreed(procedure: Procedure, cluster: Cluster, *, yes: bool, may_ask: bool) -> None:
+    """UsageError when the procedure has to be confirmed, and was not; without a quorum, by the cluster's name."""
+    if not procedure.confirm or yes or (may_ask and _is_confirmed(procedure, cluster.settings.name)):
         return
     raise UsageError("nothing was changed", hint="--yes agrees in advance, --plan only shows what would be done.")
+
+
+def _is_confirmed(procedure: Procedure, name: str) -> bool:
+    if procedure.needs_quorum:
+        return typer.confirm(f"{procedure.confirm} Continue?")
+    return bool(typer.prompt(f"{procedure.confirm} To continue, type the cluster's name ({name})") == name)

@@ -18,9 +18,9 @@ from provisioner import kubeconfig as kubeconfigs
 from provisioner.cli.common import Frame
 from provisioner.core.command import shell
 from provisioner.core.report import Note, Outcome, StepEnded
-from provisioner.engine import loop
 from provisioner.engine.gathering import look_at
 from provisioner.engine.guard import for_each
+from provisioner.engine.losses import stop_for
 from provisioner.engine.selection import Selection
 from provisioner.engine.session import Session, limited_to, new_token, open_fleet, open_session
 from provisioner.errors import ProvisionerError, StepError, UsageError
@@ -79,7 +79,7 @@ def join_command(cluster: Cluster, told: Frame, ttl: str) -> str:
     with _looked(cluster, told, "") as (session, view):
         leader = view.leader.name
         address = for_each([leader], lambda _: _where(_live(view)), told)
-        loop.stop_for(address.bad)
+        stop_for(address.bad)
         token = new_token()
         expires = datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=life_s)
         manifest = token_manifest(token, expires=expires, description="made by provisioner token")
@@ -132,7 +132,7 @@ def run_everywhere(cluster: Cluster, told: Frame, limit: str, text: str) -> None
             return result.exit_code
 
         answers = fleet.each([host.name for host in cluster.hosts if host.name in names], work)
-    loop.stop_for(answers.bad)
+    stop_for(answers.bad)
     failed = [f"{host} ({code})" for host, code in answers.good.items() if code]
     if failed:
         raise StepError(f"the command failed on {', '.join(failed)}")
@@ -149,7 +149,7 @@ def unknown_keys(cluster: Cluster, limit: str) -> Iterator[tuple[str, Offer]]:
 def _looked(cluster: Cluster, told: Frame, limit: str) -> Iterator[tuple[Session, View]]:
     with open_session(cluster, told, Selection(limit), only_looks=True) as session:
         view, errors = look_at(session.run.fleet, session.view, session.run.fleet.transports)
-        loop.stop_for({host: error for host, error in errors.items() if host in _needed(cluster, limit)})
+        stop_for({host: error for host, error in errors.items() if host in _needed(cluster, limit)})
         yield session, view
 
 

@@ -8,9 +8,9 @@ from functools import partial
 import typer
 
 from provisioner.core.report import Listener, Note
-from provisioner.engine import loop
 from provisioner.engine.fleet import Fleet
 from provisioner.engine.holders import described, is_alive, judged
+from provisioner.engine.losses import stop_for
 from provisioner.engine.run_lock import asked
 from provisioner.engine.session import open_fleet
 from provisioner.errors import LockHeldError, UsageError
@@ -39,8 +39,8 @@ def unlock_on(fleet: Fleet, control_planes: Iterable[str], told: Listener, *, ye
         removed = fleet.each(found, partial(_remove, found))
         for host, word in removed.good.items():
             told(Note(f"{host}: the run lock is {'removed' if word is Word.REMOVED else 'gone already'}"))
-        loop.stop_for(removed.bad)
-    loop.stop_for(answers.bad)
+        stop_for(removed.bad)
+    stop_for(answers.bad)
 
 
 def _ask(host: str, transport: Transport) -> Holder | Word:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from provisioner.bundle.upstream.registry import Registry
 from provisioner.cli.common import Frame
 from provisioner.core.report import Listener, Note
-from provisioner.engine import loop
 from provisioner.engine.gathering import look_at
+from provisioner.engine.losses import stop_for
 from provisioner.engine.repositories import ask
 from provisioner.engine.session import load_version_lock, open_session
 from provisioner.errors import BuildError, PreflightError, UsageError
@@ -90,9 +90,9 @@ def _asked(cluster: Cluster, told: Frame, *, judge: bool = True) -> View:
     with open_session(cluster, told) as session:
         fleet = session.run.fleet
         view, errors = look_at(fleet, _unpinned(session.view), tuple(fleet.transports))
-        loop.stop_for(errors)
+        stop_for(errors)
         view, errors = ask(fleet, view, told, everything=True)
-        loop.stop_for(errors)
+        stop_for(errors)
     problems = tuple(problem for rule in sources.RULES for problem in rule(view)) if judge else ()
     if problems:
         raise PreflightError(f"{len(problems)} finding(s) to fix first; nothing was written", problems)

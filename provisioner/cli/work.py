@@ -14,6 +14,7 @@ from provisioner.cli.common import Frame, load_cluster
 from provisioner.core.names import some
 from provisioner.core.plan import Plan, done_already
 from provisioner.core.report import Found, Note
+from provisioner.core.untrusted import visible
 from provisioner.engine import loop, plan_file
 from provisioner.engine.holders import at_work
 from provisioner.engine.loop import Outcome
@@ -50,8 +51,20 @@ def apply_saved(path: Path, inventory: Path | None, told: Frame, selection: Sele
     saved = plan_file.load(path)
     cluster = load_cluster(inventory or _recorded(path, Path(saved.inventory)), told)
     told(Note(f"{path}: the plan of {saved.made:%Y-%m-%d %H:%M} UTC for {saved.subject}"))
-    plan_file.require_unchanged(saved, cluster, find_bundle(cluster))
-    return apply(cluster, told, saved.selection, saved, procedures.named(saved.procedure))
+    procedure = _procedure(path, saved)
+    aimed = procedure.aimed(cluster)
+    plan_file.require_unchanged(saved, aimed, find_bundle(aimed) if procedure.needs_bundle else None)
+    return apply(cluster, told, saved.selection, saved, procedure)
+
+
+def _procedure(path: Path, saved: PlanFile) -> Procedure:
+    try:
+        return procedures.named(saved.procedure, saved.target)
+    except KeyError:
+        known = ", ".join(procedure.name for procedure in procedures.PROCEDURES)
+        raise UsageError(
+            f"{path}: there is no procedure {visible(saved.procedure)}", hint=f"The procedures are: {known}."
+        ) from None
 
 
 def _recorded(path: Path, inventory: Path) -> Path:
@@ -76,7 +89,7 @@ def apply(
         outcome = _with_skipped(_applied(session, saved))
         if saved:
             _tell_done_already(saved.plan, outcome, told)
-        if outcome.report.result == "ok" and procedure is BRING_UP:
+        if outcome.report.result == "ok" and procedure.name == BRING_UP.name:
             outcome = _bring_home(session, outcome, told)
     told.show.close()
     told.log.write(f"report: {outcome.report}")

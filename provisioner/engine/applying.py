@@ -20,6 +20,7 @@ from provisioner.errors import ProvisionerError, StepError, UnreachableError
 from provisioner.plays.play import AnyPlay, Subject
 from provisioner.plays.procedure import Batch
 from provisioner.transports.protocol import Transport
+from provisioner.world.look import Section
 from provisioner.world.quorum import lost_quorum
 from provisioner.world.view import View
 
@@ -40,6 +41,8 @@ class Work:
         errors: Mapping[str, ProvisionerError],
         planned: Plan = Plan(()),  # noqa: B008 - a value that cannot change
         agreed: Plan | None = None,
+        *,
+        needs_quorum: bool = True,
     ) -> None:
         """`errors` are those of hosts that have dropped out already; beyond what was `agreed`, nothing is done."""
         self.fleet = fleet
@@ -51,6 +54,7 @@ class Work:
         self.passed_over: dict[str, ProvisionerError] = {}
         self.done: list[Step] = []
         self.is_through = False
+        self._needs_quorum = needs_quorum
         self._is_agreed = agreed is not None
         self._allowed = {(step.subject, step.key) for step in (agreed or planned).steps}
 
@@ -175,6 +179,10 @@ class Work:
             self.seen.pop(host, None)
         self.look(hosts)
 
+    def ask(self, questions: tuple[Section, ...]) -> None:
+        """Every look from now on has these questions too."""
+        self.view = replace(self.view, asked=tuple(dict.fromkeys((*self.view.asked, *questions))))
+
     def look(self, names: Iterable[str]) -> None:
         """Look at these hosts and at the cluster, to which nodes belong that are not in the inventory."""
         new = {*names, self.view.leader.name}
@@ -195,7 +203,7 @@ class Work:
         """A host that failed drops out: nothing more is done on it, and nothing waits for it."""
         self.errors.setdefault(host, error)
         self.view = self.view.without({host})
-        if reason := lost_quorum(self.view):
+        if self._needs_quorum and (reason := lost_quorum(self.view)):
             self.errors.setdefault(self.view.leader.name, UnreachableError(reason, hint=error.hint))
             self.view = self.view.without({one.name for one in self.view.cluster.control_planes})
 

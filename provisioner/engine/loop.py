@@ -14,22 +14,21 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from provisioner.core.names import some
 from provisioner.core.plan import Plan, differences
 from provisioner.core.report import Found, Listener, PhaseBegan, Report
 from provisioner.engine.applying import Work
 from provisioner.engine.fleet import Fleet
 from provisioner.engine.gathering import Seen, look_at, see
 from provisioner.engine.guard import for_all
+from provisioner.engine.losses import stop_for, without
 from provisioner.engine.measuring import measured
 from provisioner.engine.planning import by_place, desired, planned
 from provisioner.engine.repositories import ask
 from provisioner.engine.rolling import roll
 from provisioner.engine.selection import require_cluster, require_needs, told
-from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity, UnreachableError
+from provisioner.errors import PreflightError, Problem, ProvisionerError, Severity
 from provisioner.plays.procedure import Procedure, Rolling, plays_of
 from provisioner.world.lock import Holder
-from provisioner.world.quorum import lost_quorum
 from provisioner.world.view import View
 
 
@@ -125,7 +124,10 @@ def apply(run: Run, view: View, ground: Ground, agreed: Plan | None = None) -> O
 
 
 def _work_on(run: Run, looked: _Looked, agreed: Plan | None = None) -> Work:
-    return Work(run.fleet, looked.view, looked.seen, run.listen, looked.errors, looked.plan, agreed)
+    return Work(
+        run.fleet, looked.view, looked.seen, run.listen, looked.errors, looked.plan, agreed,
+        needs_quorum=run.procedure.needs_quorum,
+    )  # fmt: skip
 
 
 def _work(run: Run, work: Work, run_lock: RunLock, ground: Ground) -> None:
@@ -147,19 +149,25 @@ def _play_on(run: Run, work: Work, run_lock: RunLock) -> None:
     """Play after play, as long as we hold the run lock; when it is lost, the report says what is left."""
     for block in run.procedure.blocks:
         plays = tuple(play for play in plays_of(block) if play.title not in run.left_out)
-        if plays:
-            try:
-                run_lock.check()
-            except ProvisionerError as error:
-                work.drop({work.view.leader.name: error})
-                return
         if isinstance(block, Rolling):
-            if not roll(work, block, plays):
+            if not roll(work, block, plays, partial(_is_ours, work, run_lock)):
                 return
         else:
             for play in plays:
+                if not _is_ours(work, run_lock):
+                    return
                 work.play(play)
     work.is_through = True
+
+
+def _is_ours(work: Work, run_lock: RunLock) -> bool:
+    """Whether we hold the run lock still; if not, the report says why the run ended."""
+    try:
+        run_lock.check()
+    except ProvisionerError as error:
+        work.drop({work.view.leader.name: error})
+        return False
+    return True
 
 
 def _require_agreed(agreed: Plan | None, looked: _Looked) -> None:
@@ -180,10 +188,10 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     `told` are findings that were shown already; with `settle`, wait for commands that earlier runs have left running.
     """
     view, errors = look_at(run.fleet, view, tuple(run.fleet.transports), run.listen if settle else None)
-    view = _without(view, errors)
+    view = without(run.procedure, view, errors)
     for asking in (measured, ask):
         view, unasked = asking(run.fleet, view, run.listen)
-        view, errors = _without(view, unasked), errors | unasked
+        view, errors = without(run.procedure, view, unasked), errors | unasked
     view, problems, unjudged = for_all(view, run.procedure.rules, run.listen)
     wrong = [problem for problem in problems if problem.severity is Severity.ERROR]
     for problem in problems:
@@ -194,7 +202,7 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     seen: Seen = {}
     errors |= unjudged
     while True:
-        view = _without(view, errors)
+        view = without(run.procedure, view, errors)
         view, wants, dropped = for_all(view, partial(desired, run.procedure), run.listen)
         dropped |= see(run.fleet, by_place(wants), seen)
         # When a host drops out, other hosts may have to be asked other questions.
@@ -206,34 +214,6 @@ def _look_everywhere(run: Run, view: View, *, told: tuple[Problem, ...] = (), se
     require_needs(run.procedure, plan, left)
     require_cluster(run.procedure, plan, view)
     return _Looked(view, seen, plan, left, errors, problems)
-
-
-def _without(view: View, errors: Mapping[str, ProvisionerError]) -> View:
-    """Go on without the hosts that have failed, as long as enough is left.
-
-    A majority of the control planes has to be there; all of them as long as none of those that answer has a cluster,
-    for then one that does not answer may have it. Without any host there is nothing to do.
-    """
-    left = view.without(errors)
-    lost = [host.name for host in view.cluster.control_planes if host.name in errors]
-    known = [state for host, state in left.observed.states.items() if host not in left.lost]
-    if (lost and not any(state.initialised for state in known)) or not left.limit:
-        stop_for(errors)
-    if reason := lost_quorum(left):
-        details = "\n".join(errors[name].message for name in lost)
-        raise UnreachableError(f"{reason}; nothing was changed", details=details, hint=errors[lost[0]].hint)
-    return left
-
-
-def stop_for(errors: Mapping[str, ProvisionerError]) -> None:
-    """Before the first change, hosts that fail stop the run: all of them are named."""
-    if not errors:
-        return
-    if len(errors) == 1:
-        raise next(iter(errors.values()))
-    first = next(iter(errors.values()))
-    text = "\n".join(f"{error.message}\n  {error.details}".rstrip() for error in errors.values())
-    raise type(first)(f"{len(errors)} hosts failed: {some(errors)}", details=text, hint=first.hint)
 
 
 def _outcome(result: str, looked: _Looked, work: Work, began_s: float) -> Outcome:

@@ -23,6 +23,7 @@ from provisioner.core.untrusted import shown, visible
 from provisioner.engine.selection import Selection
 from provisioner.errors import PreflightError, Problem, UsageError
 from provisioner.inventory.model import Cluster
+from provisioner.inventory.values import Version
 from provisioner.paths import write_private
 from provisioner.plays.procedure import Procedure
 from provisioner.world.derived import ca_fingerprint
@@ -63,14 +64,17 @@ class PlannedStep(_Value):
 
 
 class PlanFile(_Value):
-    """A saved plan. `made_of` are SHA-256 sums of the inventory's parts, by their names, and of the bundle; `ca` is the
-    fingerprint of the cluster's CA, empty when there was no cluster yet.
+    """A saved plan of a `procedure`, with the version that it goes to, if that is not the inventory's.
+
+    `made_of` are SHA-256 sums of the inventory's parts, by their names, and of the bundle; `ca` is the fingerprint of
+    the cluster's CA, empty when there was no cluster yet.
     """
 
     format: Literal[3] = 3
     program: _Line
     made: AwareDatetime
-    procedure: _Line = "apply"
+    procedure: _Line
+    target: Version | None = None
     cluster: _Line
     inventory: _Line
     ca: _Line = ""
@@ -103,6 +107,7 @@ def of(plan: Plan, view: View, procedure: Procedure, selection: Selection) -> Pl
         program=__version__,
         made=datetime.fromtimestamp(int(view.observed.now_s), UTC),
         procedure=procedure.name,
+        target=procedure.target,
         cluster=view.cluster.settings.name,
         inventory=str(view.cluster.path.absolute()),
         ca=ca_fingerprint(view.observed.live.ca_certificate) if view.observed.live else "",

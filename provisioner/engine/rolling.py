@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from provisioner.core.names import some
 from provisioner.core.report import Outcome, Waiting, step
 from provisioner.engine.applying import Work
 from provisioner.errors import StepError
 from provisioner.plays.play import AnyPlay
-from provisioner.plays.procedure import GATE_TIMEOUT_S, Batch, Gate, Rolling, open_gate
-from provisioner.world.view import View
+from provisioner.plays.procedure import GATE_TIMEOUT_S, Batch, Gate, Rolling, Turn
 
 _PAUSE_S = 2
 
 
-def roll(work: Work, rolling: Rolling, plays: tuple[AnyPlay, ...]) -> bool:
-    """Do these plays of it, batch after batch; False when that has ended the procedure."""
+def roll(work: Work, rolling: Rolling, plays: tuple[AnyPlay, ...], may_go_on: Callable[[], bool]) -> bool:
+    """Do these plays of it, batch after batch; False when that has ended the procedure.
+
+    `may_go_on` is asked before each batch: one may take minutes, and the run lock may be lost meanwhile.
+    """
+    work.ask(rolling.asks)
     failed: list[str] = []
     batches: tuple[Batch, ...] = work.on_leader(rolling.batches, ())
     for number, batch in enumerate(batches):
         mine = tuple(name for name in batch if name not in work.errors)
         if not any(work.steps(play, mine) for play in plays if mine):
             continue
-        began = work.view
-        if _passes(work, rolling.before, began, mine):
-            for play in plays:
-                work.play(play, mine)
-            _passes(work, rolling.after, began, tuple(name for name in mine if name not in work.errors))
+        if not may_go_on():
+            return False
+        _work_through(work, rolling, plays, mine)
         failed += [name for name in mine if name in work.errors]
         if len(failed) > rolling.max_failures:
             if rolling.ends:
@@ -37,29 +40,43 @@ def roll(work: Work, rolling: Rolling, plays: tuple[AnyPlay, ...]) -> bool:
     return True
 
 
-def _passes(work: Work, gate: Gate, began: View, batch: Batch) -> bool:
-    """Look until the gate is open for that batch; one for which it stays closed has failed."""
-    if gate is open_gate or not batch:
-        return True
-    began_s = work.fleet.clock()
-    waits = _waits(work, gate, began, batch)
-    if waits:
-        with step(work.listen, batch[0], f"wait until {waits[0]}", Outcome.OK):
-            while waits and work.fleet.clock() - began_s < GATE_TIMEOUT_S:
-                work.listen(Waiting(batch[0], "; ".join(waits)))
-                work.fleet.pause(_PAUSE_S)
-                waits = _waits(work, gate, began, batch)
-    if waits:
-        work.drop({name: _closed(name, waits) for name in batch})
-    return work.leads and not work.errors.keys() & set(batch)
-
-
-def _waits(work: Work, gate: Gate, began: View, batch: Batch) -> tuple[str, ...]:
-    """What the gate waits for, on a fresh look; nothing when there is nothing to wait for any more."""
+def _work_through(work: Work, rolling: Rolling, plays: tuple[AnyPlay, ...], batch: Batch) -> None:
+    """All plays for one batch, between its gates."""
     work.look(batch)
-    if not work.leads or work.errors.keys() & set(batch):
+    before = work.view
+    if not _passes(work, rolling.before, Turn(_left(work, batch), before, before)):
+        return
+    for play in plays:
+        work.play(play, batch)
+    work.look(_left(work, batch))
+    _passes(work, rolling.after, Turn(_left(work, batch), before, work.view))
+
+
+def _passes(work: Work, gate: Gate, turn: Turn) -> bool:
+    """Look until the gate is open for that batch; one for which it stays closed has failed."""
+    began_s = work.fleet.clock()
+    waits = _waits(work, gate, turn)
+    if waits:
+        with step(work.listen, turn.batch[0], f"wait until {waits[0]}", Outcome.OK):
+            while waits and work.fleet.clock() - began_s < GATE_TIMEOUT_S:
+                work.listen(Waiting(turn.batch[0], "; ".join(waits)))
+                work.fleet.pause(_PAUSE_S)
+                work.look(turn.batch)
+                waits = _waits(work, gate, turn)
+    if waits:
+        work.drop({name: _closed(name, waits) for name in turn.batch})
+    return bool(turn.batch) and work.leads and not work.errors.keys() & set(turn.batch)
+
+
+def _waits(work: Work, gate: Gate, turn: Turn) -> tuple[str, ...]:
+    """What the gate waits for; nothing when there is nothing to wait for any more."""
+    if not turn.batch or not work.leads or work.errors.keys() & set(turn.batch):
         return ()
-    return work.on_leader(lambda view: gate(began, view, batch), ())
+    return work.on_leader(lambda view: gate(turn, view), ())
+
+
+def _left(work: Work, batch: Batch) -> Batch:
+    return tuple(name for name in batch if name not in work.errors)
 
 
 def _closed(subject: str, waits: tuple[str, ...]) -> StepError:

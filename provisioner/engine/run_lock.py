@@ -37,12 +37,16 @@ _LOOK_THERE = (
 
 
 @contextmanager
-def held(transports: Mapping[str, Transport], holder: Holder, listen: Listener) -> Iterator[RunLock]:
+def held(
+    transports: Mapping[str, Transport], holder: Holder, listen: Listener, needed: int | None = None
+) -> Iterator[RunLock]:
     """Take the run lock on these control planes and keep it; LockHeldError when another run has it.
+
+    It is `needed` on so many of them: on a majority unless that is said.
 
     The transports are for the lock alone: it is renewed while the run's own connections are busy.
     """
-    with marked(holder.run), RunLock(transports, holder, is_over, listen) as run_lock, run_lock.beating():
+    with marked(holder.run), RunLock(transports, holder, is_over, listen, needed) as run_lock, run_lock.beating():
         yield run_lock
 
 

@@ -153,14 +153,15 @@ class Session:
 
     @contextmanager
     def lock(self, fleet: Fleet, view: View) -> Iterator[RunLock]:
-        """The run lock of this cluster, on all its control planes.
+        """The run lock of this cluster, on its control planes.
 
         It has connections of its own: an sshd may allow one session per connection, and the run uses that one.
         """
-        holder = Holder(view.materials.run, getuser(), gethostname(), self.run.procedure.name, int(view.observed.now_s))
+        procedure = self.run.procedure
+        holder = Holder(view.materials.run, getuser(), gethostname(), procedure.name, int(view.observed.now_s))
         with (
             open_fleet(self.cluster, [host.name for host in view.cluster.control_planes], self.run.listen) as own,
-            held(own.transports, holder, self.run.listen) as run_lock,
+            held(own.transports, holder, self.run.listen, procedure.needed_locks) as run_lock,
         ):
             yield run_lock
 
@@ -218,16 +219,19 @@ def open_session(
 ) -> Iterator[Session]:
     """Everything that a procedure works with. With a limit, other control planes are asked, but not changed.
 
-    A command that only looks at the hosts needs neither bundle nor manifest, and works without them.
+    A command that only looks at the hosts needs neither bundle nor manifest, and works without them, as does a
+    procedure that installs nothing.
     """
+    cluster = procedure.aimed(cluster)
     names, skipped = limited_to(cluster, selection.limit), left_out(procedure, selection)
-    bundle, lock = None if only_looks else find_bundle(cluster), load_version_lock(cluster)
+    installs = procedure.needs_bundle and not only_looks
+    bundle, lock = find_bundle(cluster) if installs else None, load_version_lock(cluster)
     materials = Materials(
         run=secrets.token_hex(8),
         join_token=new_token(),
         bundle=bundle,
         bundle_key=_keys(bundle.apt_key, BundleError, reading.REBUILD) if bundle else "",
-        network=None if only_looks else fetching.load(cluster, bundle),
+        network=fetching.load(cluster, bundle) if installs else None,
         files=machine_files.contents(cluster),
         source_keys=_source_keys(cluster),
         pinned=answers(lock) if lock else {},

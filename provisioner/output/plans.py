@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.syntax import Syntax
 
-from provisioner.core.names import some
+from provisioner.core.names import MOST, some
 from provisioner.core.plan import Plan, PlayPlan, together
 from provisioner.core.untrusted import visible
 from provisioner.output.wording import one_line
@@ -19,12 +19,19 @@ def lines(plan: Plan, *, verbose: bool) -> Iterator[RenderableType]:
     """Everything to print, with diffs when `verbose`. Batches are named in order; their plays are shown together."""
     for is_rolling, plays in groupby(plan.plays, key=lambda play: bool(play.batch)):
         group = tuple(plays)
-        if is_rolling:
-            order = dict.fromkeys(some(play.batch) for play in group)
-            yield f"[bold]one after the other:[/] {escape(some(order))}"
+        batches = tuple(dict.fromkeys(play.batch for play in group))
+        if is_rolling and len(batches) > 1:
+            yield _order(batches)
         for play in together(group):
             yield f"[bold]{escape(play.title)}[/]"
             yield from _play(play, verbose=verbose)
+
+
+def _order(batches: tuple[tuple[str, ...], ...]) -> str:
+    if all(len(batch) == 1 for batch in batches):
+        return f"[bold]one after the other:[/] {escape(some(name for batch in batches for name in batch))}"
+    more = f" and {len(batches) - MOST} more" if len(batches) > MOST else ""
+    return f"[bold]one batch after the other:[/] {escape('; '.join(map(some, batches[:MOST])))}{more}"
 
 
 def _play(play: PlayPlan, *, verbose: bool) -> Iterator[RenderableType]:

@@ -15,15 +15,16 @@ from provisioner.manifests.patching import LABEL
 from provisioner.networks.choice import PLUG_INS, plug_in_of
 from provisioner.networks.leftovers import other_daemon_sets, other_files, others
 from provisioner.networks.plug_in import CNI_DIRECTORY, PlugIn
+from provisioner.plays.gates import budgets_are_complete, ready_again
 from provisioner.plays.network import applied, network_title, patched, ready
-from provisioner.plays.procedure import Batch
+from provisioner.plays.procedure import Batch, Turn
 from provisioner.resources.draining import BEFORE, DRAINED, REOPENING, Drained, Reopened
 from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.node_networks import DaemonSetSelects, NetworkOff, NodeNetwork
 from provisioner.world.derived import kubernetes
 from provisioner.world.nodes import NodeState
 from provisioner.world.view import View
-from provisioner.world.workloads import NODE_NETWORK, budgets, selected_networks
+from provisioner.world.workloads import NODE_NETWORK, selected_networks
 
 
 def nodes(view: View) -> tuple[Host, ...]:
@@ -110,20 +111,11 @@ def unlabelled(view: View, host: Host) -> tuple[Resource, ...]:
     return (NodeNetwork(host.name, None, _known(view)[host.name]),)
 
 
-def has_room(began: View, now: View, batch: Batch) -> tuple[str, ...]:
-    """Before a node is drained: what its pods are counted in is complete, so that a budget allows the evictions."""
-    return tuple(
-        f"the pods of the disruption budget {one.name} are Ready ({one.healthy} of {one.pods})"
-        for one in budgets(now)
-        if not one.allowed and one.healthy < one.pods
-    )
-
-
-def is_back(began: View, now: View, batch: Batch) -> tuple[str, ...]:
+def is_back(turn: Turn, now: View) -> tuple[str, ...]:
     """After it was uncordoned: the node is Ready, and so are the pods that have moved."""
     known = _known(now)
-    late = tuple(f"{name} is Ready" for name in batch if name not in known or not known[name].ready)
-    return (*late, *has_room(began, now, batch))
+    late = tuple(f"{name} is Ready" for name in turn.batch if name not in known or not known[name].ready)
+    return tuple(dict.fromkeys((*late, *ready_again(turn, now), *budgets_are_complete(turn, now))))
 
 
 def _known(view: View) -> Mapping[str, NodeState]:

@@ -31,17 +31,3 @@ def batches(view: View) -> tuple[Batch, ...]:
 def at_once(most: str, count: int) -> int:
     """How many of `count` nodes a number or a percentage is; a part of a node is none, but one is always allowed."""
     return max(1, count * int(most[:-1]) // 100) if most.endswith("%") else int(most)
-
-
-def ready_again(began: View, now: View, batch: Batch) -> tuple[str, ...]:
-    """What answered and was Ready before the batch does so again."""
-    if began.observed.live is None:
-        return ()
-    if now.observed.live is None:
-        return ("the API server answers",)
-    before, after = began.observed.live.nodes, now.observed.live.nodes
-    return tuple(
-        f"{name} is Ready"
-        for name in batch
-        if name in before and before[name].ready and not (name in after and after[name].ready)
-    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from provisioner.inventory.values import Version
 from provisioner.plays.procedure import Procedure
 from provisioner.procedures.bring_up import BRING_UP
 from provisioner.procedures.network_replace import NETWORK_REPLACE
@@ -9,6 +12,6 @@ from provisioner.procedures.network_replace import NETWORK_REPLACE
 PROCEDURES = (BRING_UP, NETWORK_REPLACE)
 
 
-def named(name: str) -> Procedure:
-    """The procedure of that name; KeyError when there is none."""
-    return {procedure.name: procedure for procedure in PROCEDURES}[name]
+def named(name: str, target: Version | None = None) -> Procedure:
+    """The procedure of that name, which goes to that version; KeyError when there is none."""
+    return replace({procedure.name: procedure for procedure in PROCEDURES}[name], target=target)

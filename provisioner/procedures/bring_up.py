@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from provisioner import preflight
 from provisioner.inventory.model import Host
-from provisioner.plays import control_plane, kubernetes_packages, machine, network, nodes, rolling, runtime, workers
+from provisioner.plays import (
+    control_plane,
+    gates,
+    kubernetes_packages,
+    machine,
+    network,
+    nodes,
+    rolling,
+    runtime,
+    workers,
+)
 from provisioner.plays.play import Hosts, Play, all_hosts, the_leader, the_leader_if_chosen
 from provisioner.plays.procedure import Procedure, Rolling
 from provisioner.world.derived import joining
@@ -23,7 +33,7 @@ BRING_UP = Procedure(
     "apply",
     (
         *prepared(rolling.fresh_hosts),
-        Rolling(prepared(rolling.nodes), rolling.batches, after=rolling.ready_again, ends=False),
+        Rolling(prepared(rolling.nodes), rolling.batches, after=gates.ready_again, asks=gates.ASKS, ends=False),
         Play("control plane", the_leader_if_chosen, control_plane.desired, needs=("kubernetes packages",)),
         Play("join token", the_leader, workers.token, needs=("control plane", "join token removed")),
         Play("workers", joining, workers.desired, needs=("kubernetes packages", "join token")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioner import preflight
-from provisioner.plays import machine, network, nodes, replacing, runtime
+from provisioner.plays import gates, machine, network, nodes, replacing, runtime
 from provisioner.plays.play import Play, all_hosts, leader, the_leader
 from provisioner.plays.procedure import Procedure, Rolling
 from provisioner.world.workloads import BUDGETS, DAEMON_SETS
@@ -24,8 +24,9 @@ NETWORK_REPLACE = Procedure(
                 Play("pods again", replacing.nodes, replacing.reopened, at=leader),
             ),
             replacing.batches,
-            before=replacing.has_room,
+            before=gates.budgets_are_complete,
             after=replacing.is_back,
+            asks=(BUDGETS, *gates.ASKS),
         ),
         Play("old network", the_leader, replacing.objects_gone),
         Play("pod network", all_hosts, network.desired),
@@ -35,5 +36,5 @@ NETWORK_REPLACE = Procedure(
     preflight.replacing_rules,
     confirm="Nodes are drained one after the other. Until the end, pods on nodes with the old network and pods on "
     "nodes with the new one cannot reach each other.",
-    asks=(BUDGETS, DAEMON_SETS),
+    asks=(DAEMON_SETS,),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from provisioner.core import untrusted
 from provisioner.world.look import Section
@@ -27,6 +28,24 @@ DAEMON_SETS = Section(
     "{{urlquery .metadata.namespace}} {{urlquery .metadata.name}} "
     '{{with .spec.template.spec.nodeSelector}}{{range $key, $value := .}}{{if eq $key "KEY"}}{{urlquery $value}}'
     '{{end}}{{end}}{{end}}{{"\\n"}}{{end}}\''.replace("KEY", NODE_NETWORK),
+    cluster=True,
+)
+# A kubelet renews the lease of its node every 10 s: https://kubernetes.io/docs/concepts/architecture/leases/.
+LEASES = Section(
+    "leases",
+    "kubectl --request-timeout=10s -n kube-node-lease get leases.coordination.k8s.io -o go-template='{{range .items}}"
+    '{{urlquery .metadata.name}} {{with .spec.renewTime}}{{urlquery .}}{{end}}{{"\\n"}}{{end}}\'',
+    cluster=True,
+)
+# Those that stay on their node: static pods, whose owner is the node, and pods of DaemonSets, whose names change.
+SYSTEM_PODS = Section(
+    "system-pods",
+    "kubectl --request-timeout=10s -n kube-system get pods -o go-template='{{range .items}}{{$pod := .}}"
+    '{{range .metadata.ownerReferences}}{{if or (eq .kind "Node") (eq .kind "DaemonSet")}}'
+    "{{with $pod.spec.nodeName}}{{urlquery .}}{{end}} "
+    '{{if eq .kind "Node"}}{{urlquery $pod.metadata.name}}{{else}}{{urlquery .name}}{{end}} '
+    '{{range $pod.status.conditions}}{{if eq .type "Ready"}}{{urlquery .status}}{{end}}{{end}}{{"\\n"}}'
+    "{{end}}{{end}}{{end}}'",
     cluster=True,
 )
 
@@ -53,10 +72,28 @@ def selected_networks(view: View) -> Mapping[str, str]:
     return {name: untrusted.label(value) for name, value in rows if value}
 
 
+def leases(view: View) -> Mapping[str, float]:
+    """When the lease of each node was renewed last, in seconds since 1970 of that node's clock."""
+    return {untrusted.name(name): _seconds(time) for name, time in _rows(view, LEASES) if time}
+
+
+def system_pods(view: View) -> Mapping[tuple[str, str], bool]:
+    """Of the pods in kube-system that stay on their node, by node and by pod or DaemonSet: whether they are Ready."""
+    rows = _rows(view, SYSTEM_PODS)
+    return {(untrusted.name(node), untrusted.name(pod)): ready == "True" for node, pod, ready in rows if node}
+
+
 def _rows(view: View, section: Section) -> Iterator[list[str]]:
     for line in view.observed.told.get((view.leader.name, section.name), "").split("\n"):
         if line:
             yield [decoded(word) for word in line.split(" ")]
+
+
+def _seconds(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise untrusted.UntrustedError("a time", text) from None
 
 
 def _budget(row: list[str]) -> Budget:

@@ -12,7 +12,8 @@ from provisioner.resources.packages import Packages
 from provisioner.sources.bundle_access import repository
 from provisioner.transports.protocol import Transport
 from provisioner.world.cluster import read_cluster
-from provisioner.world.facts import look, read_facts, read_state
+from provisioner.world.facts import look, read_facts, read_state, read_told
+from provisioner.world.look import Section
 from provisioner.world.view import View
 from tests.builders import changed
 from tests.contract.hands import Hands
@@ -32,12 +33,13 @@ class Subject:
     def run(self, *commands: Command) -> tuple[Result, ...]:
         return self.transport.run(commands)
 
-    def look(self) -> View:
-        """Ask it what it is and how far it is."""
-        (seen,) = self.run(look(leader=True))
+    def look(self, *asked: Section) -> View:
+        """Ask it what it is and how far it is, and other questions too."""
+        (seen,) = self.run(look(leader=True, asked=asked))
         assert seen.ok, seen
+        told = {(HOST, name): text for name, text in read_told(seen, asked).items()}
         facts, states = {HOST: read_facts(seen)}, {HOST: read_state(seen)}
-        self.view = changed(self.view, facts=facts, states=states, live=read_cluster(seen))
+        self.view = changed(self.view, facts=facts, states=states, live=read_cluster(seen), told=told)
         return self.view
 
     def change(self, want: Resource, *changed: str) -> Change | None:

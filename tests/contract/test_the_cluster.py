@@ -19,6 +19,16 @@ from provisioner.resources.kubectl import ApiReady, JoinToken, Manifest, RunToke
 from provisioner.resources.leftovers import ObjectsGone
 from provisioner.resources.nodes import NodeMarks
 from provisioner.resources.services import Service
+from provisioner.world.workloads import (
+    BUDGETS,
+    DAEMON_SETS,
+    LEASES,
+    SYSTEM_PODS,
+    budgets,
+    leases,
+    selected_networks,
+    system_pods,
+)
 from tests.builders import network_objects
 from tests.contract.subject import HOST, Subject
 
@@ -119,9 +129,7 @@ def test_a_token_is_made_signed_and_removed(prepared: Subject) -> None:
 
 def test_a_checkpoint_is_whole_or_is_not_there_and_the_first_one_stays(prepared: Subject) -> None:
     first = Checkpoint("contract", "run1", HOST, ("kubeadm", "kubelet"))
-    change = prepared.change(first)
-    assert change
-    prepared.hands.kill_when(change.commands[0], f"{PLACE}/.contract/kubernetes.tar")
+    prepared.hands.put(f"{PLACE}/.contract/kubernetes.tar", "what a killed run has left")
     assert prepared.change(first), "what was cut off is none"
     assert prepared.settle(first) == f"keep a checkpoint: {PLACE}/contract"
     assert prepared.hands.names(f"{PLACE}/contract") == {"etcd.db", "kubernetes.tar", "packages", "run"}
@@ -131,6 +139,15 @@ def test_a_checkpoint_is_whole_or_is_not_there_and_the_first_one_stays(prepared:
     assert prepared.hands.read(f"{PLACE}/contract/run") == "run1\n"
     assert prepared.settle(CheckpointGone("contract")) == "remove the checkpoint contract"
     assert not prepared.hands.names(PLACE)
+
+
+def test_what_runs_is_read_as_it_is(prepared: Subject) -> None:
+    """Budgets, what DaemonSets select, leases of nodes, pods that stay on their node."""
+    view = prepared.look(BUDGETS, DAEMON_SETS, LEASES, SYSTEM_PODS)
+    assert budgets(view) == ()
+    assert selected_networks(view) == {}
+    assert abs(leases(view)[HOST] - view.observed.facts[HOST].clock_s) < 60
+    assert system_pods(view)[HOST, f"kube-apiserver-{HOST}"]
 
 
 def test_labels_and_taints_are_set_and_seen(prepared: Subject) -> None:

@@ -180,11 +180,11 @@ def test_one_plug_in_takes_another_s_place(world: World, tally: Tally) -> None:
     drains = [host for host, title in done.changed if title == "drain"]
     assert drains == ["cp1"], "w1 was drained by the run that was killed"
     for client in ("cp1", "w1"):
-        tally(
-            f"ms without an answer on {client}, a pod on the node",
-            round(1000 * seen.longest_gap_s(client, beside=True)),
-        )
-        tally(f"ms without an answer on {client}, no pod there", round(1000 * seen.longest_gap_s(client, beside=False)))
+        for beside, where in ((True, "on the pod's node"), (False, "on another node")):
+            tally(
+                f"ms without an answer for a client {where} ({client})",
+                round(1000 * seen.longest_gap_s(client, beside=beside)),
+            )
     for machine in world.machines:
         assert world.shell(machine, f"ls {CNI}").split() == ["10-tiny.conflist"]
         left = "ip -4 route show proto 112; iptables-save | grep -c provisioner-pod-network || :; ls /sys/class/net"

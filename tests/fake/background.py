@@ -45,6 +45,9 @@ def _kubelet(machine: Machine) -> None:
         cluster.api = "starting"
     if alive and cluster.api == "up":
         _register(machine)
+        for path in machine.below(MANIFESTS):
+            name = path.rpartition("/")[2].removesuffix(".yaml")
+            cluster.system_pods.setdefault(f"{machine.name} {name}-{machine.name}", True)
         for item in cluster.daemon_sets():
             if selector(item).items() <= cluster.nodes[machine.name].labels.items():
                 _run_network(machine, item)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 from provisioner.core.objects import Object
 from provisioner.manifests.patching import LABEL
-from provisioner.world.workloads import BUDGETS, DAEMON_SETS, NODE_NETWORK
+from provisioner.world.workloads import BUDGETS, DAEMON_SETS, LEASES, NODE_NETWORK, SYSTEM_PODS
 from tests.builders import CA, CONFIGURATION, VERSION
 
 # So long a node whose kubelet is silent still counts as Ready (node-monitor-grace-period).
@@ -50,7 +51,8 @@ class FakeCluster:
 
     `objects` are what was applied, as JSON by kind and name. `life` counts its certificate authorities; `given` counts
     the nodes' pod CIDRs; `api_started_s` is when the API server was started last. `idle_pods` and `budgets` are what
-    kubectl prints of pods that do not run, and of disruption budgets.
+    kubectl prints of pods that do not run, and of disruption budgets. `system_pods` are nodes and pods in kube-system,
+    and whether they are Ready.
     """
 
     api: str = "down"
@@ -66,12 +68,14 @@ class FakeCluster:
     api_started_s: float = 0.0
     idle_pods: list[str] = field(default_factory=list)
     budgets: list[str] = field(default_factory=list)
+    system_pods: dict[str, bool] = field(default_factory=dict)
 
     def born(self) -> None:
         """A new cluster, without anything of the one before."""
         self.given = 0
         self.kube_proxy = False
         self.objects.clear()
+        self.system_pods.clear()
         self.nodes.clear()
         self.tokens.clear()
 
@@ -133,6 +137,8 @@ class FakeCluster:
             "nodes": "".join(f"{row}\n" for row in rows),
             "tokens": "".join(f"{token}\n" for token in tokens),
             BUDGETS.name: "".join(f"{budget}\n" for budget in self.budgets),
+            LEASES.name: "".join(f"{_lease(name, node)}\n" for name, node in self.nodes.items()),
+            SYSTEM_PODS.name: "".join(f"{pod} {ready}\n" for pod, ready in self.system_pods.items()),
             DAEMON_SETS.name: "".join(f"{_selecting(item)}\n" for item in self.daemon_sets()),
         }
 
@@ -147,6 +153,10 @@ def _selecting(item: Object) -> str:
     metadata = item["metadata"]
     words = (metadata["namespace"], metadata["name"], selector(item).get(NODE_NETWORK, ""))
     return " ".join(map(quote_plus, words))
+
+
+def _lease(name: str, node: FakeNode) -> str:
+    return f"{quote_plus(name)} {quote_plus(datetime.fromtimestamp(node.heard_s, UTC).isoformat())}"
 
 
 def _daemon_set(item: Object) -> str:

@@ -159,5 +159,8 @@ SCRIPTS: dict[str, Handler] = {
     "look": _look,
     "look_leader": _look_leader,
     "look_leader_replacing": _look_leader,
+    "look_leader_all": _look_leader,
+    "look_leader_applying_rolling": _look_leader,
+    "look_leader_replacing_rolling": _look_leader,
     "measure": _measure,
 }

@@ -10,6 +10,8 @@ from provisioner.core.command import Command, settle
 from provisioner.core.resource import Later, Resource
 from provisioner.inventory.values import Secret
 from provisioner.networks.bridge import PodRoutes
+from provisioner.plays.procedure import Rolling
+from provisioner.procedures.bring_up import BRING_UP
 from provisioner.procedures.network_replace import NETWORK_REPLACE
 from provisioner.resources.api_server import ApiServerCurrent, EncryptionKey
 from provisioner.resources.apt import same_files
@@ -42,6 +44,7 @@ from provisioner.world.facts import look
 from provisioner.world.lock import Holder
 from provisioner.world.measure import measure
 from provisioner.world.nodes import NodeState
+from provisioner.world.workloads import BUDGETS, DAEMON_SETS, LEASES, SYSTEM_PODS
 from tests.builders import facts, ok, view
 
 _FILE = File("/x", "x")
@@ -161,6 +164,10 @@ def _run() -> Iterator[tuple[str, Command]]:
     yield "look", look(leader=False)
     yield "look_leader", look(leader=True)
     yield "look_leader_replacing", look(leader=True, asked=NETWORK_REPLACE.asks)
+    for name, procedure in (("applying", BRING_UP), ("replacing", NETWORK_REPLACE)):
+        rolling = (question for block in procedure.blocks if isinstance(block, Rolling) for question in block.asks)
+        yield f"look_leader_{name}_rolling", look(leader=True, asked=(*procedure.asks, *rolling))
+    yield "look_leader_all", look(leader=True, asked=(BUDGETS, DAEMON_SETS, LEASES, SYSTEM_PODS))
     yield "measure", measure(())
     yield "take", lock.take(Holder("x", "x", "x", "x", 0))
     yield "renew", lock.renew("x")

@@ -162,7 +162,8 @@ class World:
         **changes: Any,
     ) -> Session:
         """A session such as every command has."""
-        view = replace(self._view(**changes), asked=procedure.asks)
+        desired = procedure.aimed(self.desired)
+        view = replace(self._view(**changes), cluster=desired, asked=procedure.asks)
         names = view.limit | {host.name for host in self.desired.control_planes}
         self.transports = {
             name: FakeTransport(partial(self.machines.__getitem__, name), self._moment, self._settle, self._twisted)
@@ -178,7 +179,7 @@ class World:
             lambda seconds: self.pause(seconds),
         )
         run = Run(procedure, fleet, self.heard.append, titles)
-        self.session = Session(self.desired, view.materials.bundle, run, view)
+        self.session = Session(desired, view.materials.bundle, run, view)
         return self.session
 
     def _twisted(self, host: str, command: Command, result: Result) -> Result:
@@ -232,8 +233,9 @@ class World:
     def lock(self, fleet: Fleet, view: View) -> AbstractContextManager[RunLock]:
         """The lock as a session takes it, but for what lies on the machine that the run is started from."""
         control_planes = {host.name: fleet.transports[host.name] for host in view.cluster.control_planes}
-        holder = Holder(view.materials.run, "anna", "laptop", "apply", int(view.observed.now_s))
-        return RunLock(control_planes, holder, lambda run: True, self.heard.append)
+        procedure = self.session.run.procedure
+        holder = Holder(view.materials.run, "anna", "laptop", procedure.name, int(view.observed.now_s))
+        return RunLock(control_planes, holder, lambda run: True, self.heard.append, procedure.needed_locks)
 
     def is_abandoned(self, holder: Holder | None) -> bool:
         """A lock that is found belongs to a dead run: two runs at once do not occur here."""

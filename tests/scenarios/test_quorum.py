@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioner.core.report import Found
 from provisioner.engine import loop
 from provisioner.engine.loop import Outcome
 from provisioner.errors import UnreachableError
 from provisioner.inventory.model import Role
+from provisioner.plays.play import all_hosts
 from provisioner.plays.procedure import Procedure
-from provisioner.procedures.bring_up import BRING_UP
+from provisioner.procedures.bring_up import BRING_UP, prepared
 from provisioner.world.quorum import can_lose, majority
 from tests.builders import cluster, host
 from tests.fake.cluster import FakeNode
@@ -49,8 +51,8 @@ def world() -> World:
     return world
 
 
-def apply(world: World) -> Outcome:
-    session = world.begin(procedure=APPLY)
+def apply(world: World, procedure: Procedure = APPLY) -> Outcome:
+    session = world.begin(procedure=procedure)
     return loop.apply(session.run, session.view, world)
 
 
@@ -80,6 +82,28 @@ def test_a_lost_majority_does_and_is_counted(world: World, lost: tuple[str, str]
     assert str(error.value).startswith(
         f"2 of 3 control planes are lost ({', '.join(lost)}): etcd needs 2 of them for a quorum; nothing was changed"
     )
+    assert world.done() == {}
+
+
+@pytest.mark.parametrize("left", NAMES)
+def test_what_needs_no_quorum_works_on_those_that_are_left(world: World, left: str) -> None:
+    with_a_change(world)
+    for name in set(NAMES) - {left}:
+        world.machines[name].up = False
+    prepare = Procedure("prepare", prepared(all_hosts), anything, needs_quorum=False)
+    outcome = apply(world, prepare)
+    assert set(outcome.errors) == set(NAMES) - {left}
+    assert all("50m" in world.machines[name].read("/etc/docker/daemon.json") for name in (left, "w1"))
+    warned = [event.problem.rule for event in world.heard if isinstance(event, Found)]
+    assert warned.count("lock-partial") == 2
+
+
+def test_but_not_without_any_control_plane(world: World) -> None:
+    with_a_change(world)
+    for name in NAMES:
+        world.machines[name].up = False
+    with pytest.raises(UnreachableError, match="3 hosts failed"):
+        apply(world, Procedure("prepare", prepared(all_hosts), anything, needs_quorum=False))
     assert world.done() == {}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provisioner.core.report import PhaseBegan
+from provisioner.core.report import PhaseBegan, Waiting
 from provisioner.inventory.model import Cluster
 from provisioner.plays.rolling import at_once
 from tests.builders import cluster, host
@@ -85,6 +85,49 @@ def test_a_node_that_does_not_become_ready_again_stops_the_others() -> None:
     outcome = world.apply()
     assert "w01: still waiting after 300 s: w01 is Ready" in str(outcome.errors["w01"])
     assert outcome.errors["w02"].message == "w02: not begun, because w01 failed"
+
+
+def test_a_kubelet_that_falls_silent_is_noticed_although_its_node_is_still_ready() -> None:
+    """A Node object stays Ready for 40 s after the last word of its kubelet."""
+    world = up(2)
+    world.grow(fleet(2, **CHANGED))
+    calm = world.pause
+
+    def pause(seconds: float) -> None:
+        calm(seconds)
+        world.cluster.nodes["w01"].heard_s = 0
+
+    def silence(machine: str) -> None:
+        world.cluster.nodes["w01"].heard_s = 0
+
+    world.on_moment, world.pause = silence, pause  # type: ignore[method-assign]
+    outcome = world.apply()
+    assert "w01: still waiting after 300 s: the kubelet of w01 reports again" in str(outcome.errors["w01"])
+    assert outcome.errors["w02"].message == "w02: not begun, because w01 failed"
+
+
+def test_system_pods_of_a_node_are_waited_for_and_those_of_others_are_not() -> None:
+    world = up(2)
+    world.grow(fleet(2, **CHANGED))
+    proxies = {f"{name} kube-proxy": True for name in world.cluster.nodes}
+    world.cluster.system_pods |= {**proxies, "w01 broken-before": False, " not-on-a-node": False}
+    calm, turns = world.pause, list[tuple[str, ...]]()
+
+    def restart(machine: str) -> None:
+        if "50m" in world.machines["w01"].read("/etc/docker/daemon.json"):
+            world.cluster.system_pods |= {"w01 kube-proxy": False, "w02 kube-proxy": False}
+
+    def pause(seconds: float) -> None:
+        calm(seconds)
+        world.on_moment = lambda machine: None
+        turns.append(restarting(world)[-1])
+        world.cluster.system_pods |= proxies
+
+    world.on_moment, world.pause = restart, pause  # type: ignore[method-assign]
+    assert world.apply().errors == {}
+    assert turns[0] == ("w01",)
+    waited = [event.what for event in world.heard if isinstance(event, Waiting) and "kube-proxy" in event.what]
+    assert [what.split("; ")[-1] for what in waited] == ["kube-proxy on w01 is Ready"]
 
 
 def test_a_cluster_that_was_silent_before_is_repaired_and_not_waited_for() -> None:

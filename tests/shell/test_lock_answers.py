@@ -165,6 +165,15 @@ def test_without_a_majority_it_is_taken_nowhere(here: Here, tmp_path: Path) -> N
     assert not here.path.exists()
 
 
+def test_where_no_majority_is_needed_it_is_taken_on_all_that_answer(here: Here, tmp_path: Path) -> None:
+    control_planes, second, third = of_three(here, tmp_path)
+    here.lost = second.lost = True
+    with RunLock(control_planes, OURS, lambda run: False, lambda event: None, needed=1) as ours:
+        assert known(third.holder()) == OURS
+        ours.check()
+    assert not third.path.exists()
+
+
 def test_two_runs_that_reach_different_majorities_are_kept_apart(here: Here, tmp_path: Path) -> None:
     control_planes, _, third = of_three(here, tmp_path)
     third.lost = True

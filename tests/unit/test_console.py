@@ -124,3 +124,23 @@ def test_the_live_display_of_a_terminal_ends_with_the_run() -> None:
     told(show, WELL)
     assert not show._progress.live.is_started
     assert "kubeadm join" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("batches", "first"),
+    [
+        ((("w1",), ("w2",), ("cp1",)), "one after the other: w1, w2, cp1"),
+        ((("w1", "w2"), ("w3",), ("cp1",)), "one batch after the other: w1, w2; w3; cp1"),
+        (tuple((f"w{n}", f"x{n}") for n in range(8)), "w5, x5 and 2 more"),
+        ((("w1",),), "machine"),
+        (((),), "machine"),
+    ],
+)
+def test_a_plan_says_who_comes_first(batches: tuple[tuple[str, ...], ...], first: str) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=120, color_system=None)
+    step = Step("w1", "file /etc/motd", Change("create /etc/motd", (), "+hello\n"))
+    plan = Plan(tuple(PlayPlan("machine", (step,), batch) for batch in batches))
+    Human(console, console, verbose=False).plan(plan, verbose=False)
+    assert out.getvalue().splitlines()[0].endswith(first)
+    assert out.getvalue().count("machine") == 1

@@ -36,6 +36,15 @@ def test_an_inventory_is_not_a_plan(call: Call) -> None:
     assert "named with -i" in said.err
 
 
+def test_a_procedure_that_is_not_known_is_named_before_anything_is_done(call: Call, saved: str) -> None:
+    text = Path(saved).read_text()
+    write("odd.plan", text.replace('"procedure": "apply"', '"procedure": "dance"'))
+    said = call("apply", "odd.plan")
+    assert said.code == 2
+    assert "odd.plan: there is no procedure dance" in said.err
+    assert "The procedures are: apply, network replace." in said.err
+
+
 @pytest.mark.parametrize("option", ["--limit=w1", "--only=machine", "--skip=nodes"])
 def test_what_a_saved_plan_does_is_decided(call: Call, saved: str, option: str) -> None:
     said = call("apply", saved, option)
