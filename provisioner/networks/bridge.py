@@ -16,7 +16,7 @@ from provisioner.resources.files import File
 from provisioner.resources.services import Service
 from provisioner.templating import render
 from provisioner.world.derived import joining, needs_joining, plug_in_mtu
-from provisioner.world.view import View
+from provisioner.world.view import View, once
 
 CONFLIST = f"{CNI_DIRECTORY}/10-bridge.conflist"
 SCRIPT = "/usr/local/sbin/provisioner-pod-network"
@@ -26,6 +26,7 @@ UNIT = "provisioner-pod-network.service"
 PROTOCOL = "112"
 COMMENT = "provisioner-pod-network"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+_UNKNOWN = "the node pod CIDRs, known after the nodes have joined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +54,41 @@ class PodRoutes:
 
 def desired(view: View, host: Host) -> tuple[Resource, ...]:
     """The plug-in's configuration, and the service that sets the routes."""
+    # A node that joins again loses its pod CIDR with the reset, and may get another one.
+    own = None if needs_joining(view, host) else _pod_cidrs(view).get(host.name)
+    conflist = _conflist(view, own[0]) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", _UNKNOWN)
+    return (conflist, *_on_all_hosts(view))
+
+
+@once
+def _on_all_hosts(view: View) -> tuple[Resource, ...]:
+    """The service and its script, which has the routes to all nodes, and on each one leaves out the one to itself."""
     unit = File(_UNIT_FILE, render("network/bridge/pod-network.service.j2", script=SCRIPT))
     service = Service(UNIT, configuration=(SCRIPT, _UNIT_FILE))
     nodes = _pod_cidrs(view)
-    unknown = "the node pod CIDRs, known after the nodes have joined"
-    # A node that joins again loses its pod CIDR with the reset, and may get another one.
-    own = None if needs_joining(view, host) else nodes.get(host.name)
-    conflist = _conflist(view, own[0]) if own else Later(f"file {CONFLIST}", f"create {CONFLIST}", unknown)
-    if _coming(view, host) - nodes.keys():
-        return (conflist, Later(f"file {SCRIPT}", f"write {SCRIPT}", unknown), unit, service)
-    routes = tuple(part for name, part in sorted(nodes.items()) if name != host.name)
-    settings = view.cluster.settings
+    if _coming(view) - nodes.keys():
+        return (Later(f"file {SCRIPT}", f"write {SCRIPT}", _UNKNOWN), unit, service)
+    settings, routes = view.cluster.settings, tuple(part for _, part in sorted(nodes.items()))
     script = render(
         "network/bridge/pod-network.sh.j2",
         pod_cidr=settings.pod_cidr,
         service_cidr=settings.service_cidr,
         routes=routes,
     )
-    return (conflist, File(SCRIPT, script, mode=0o755), unit, service, PodRoutes(routes))
+    return (File(SCRIPT, script, mode=0o755), unit, service, PodRoutes(routes))
 
 
+@once
 def _pod_cidrs(view: View) -> dict[str, tuple[IPv4Network, IPv4Address]]:
     """By node, its pod CIDR and the address through which that is reached."""
     nodes = view.observed.live.nodes.values() if view.observed.live else ()
     return {node.name: (node.pod_cidr, node.internal_ip) for node in nodes if node.pod_cidr and node.internal_ip}
 
 
-def _coming(view: View, host: Host) -> set[str]:
-    """Other nodes that this run will create; a node that joins again may have kept its pod CIDR."""
+def _coming(view: View) -> set[str]:
+    """Nodes that this run will create; one that joins again may have kept its pod CIDR."""
     leader = set() if view.observed.live else {view.leader.name}
-    return ({worker.name for worker in joining(view)} | leader) - {host.name}
+    return {worker.name for worker in joining(view)} | leader
 
 
 def _conflist(view: View, pod_cidr: IPv4Network) -> File:

@@ -17,7 +17,7 @@ from provisioner.inventory.values import Endpoint
 from provisioner.world.addressing.deciding import decide
 from provisioner.world.facts import HostState
 from provisioner.world.network import Decision
-from provisioner.world.view import View
+from provisioner.world.view import View, once
 
 # IEEE 802.3's payload.
 _ETHERNET_MTU = 1500
@@ -36,6 +36,7 @@ def node_address(view: View, host: Host) -> Decision | None:
     return (view.decided.addresses or decide(view)).get(host.name)
 
 
+@once
 def network_mtu(view: View) -> int:
     """The path MTU between all nodes, in bytes; what a tunnel adds is not subtracted yet."""
     return min((one.mtu for one in (view.decided.addresses or decide(view)).values()), default=_ETHERNET_MTU)
@@ -73,6 +74,7 @@ def needs_joining(view: View, host: Host) -> bool:
     return host.name not in view.observed.live.nodes
 
 
+@once
 def joining(view: View) -> tuple[Host, ...]:
     """All workers of this run that have to join."""
     return tuple(host for host in view.hosts if needs_joining(view, host))

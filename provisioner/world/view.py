@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from provisioner.inventory.values import Secret
 from provisioner.world.cluster import ClusterState
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
     from provisioner.bundle.common.reading import Bundle
     from provisioner.core.objects import Objects
     from provisioner.inventory.model import Cluster, Host
+
+T = TypeVar("T")
+
+
+def once(compute: Callable[[View], T]) -> Callable[[View], T]:
+    """Compute it once for each view: what all hosts have in common would cost the square of their number."""
+
+    @wraps(compute)
+    def of(view: View) -> T:
+        if compute not in view.known:
+            view.known[compute] = compute(view)
+        found: T = view.known[compute]
+        return found
+
+    return of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,7 @@ class Decided:
 class View:
     """Everything a play may know: the inventory and the hosts that this run is limited to, what was brought along, what
     was seen, and what was decided. `lost` are hosts that have failed in this run; `asked` are the questions that the
-    procedure adds to each look.
+    procedure adds to each look. `known` is what `once` has computed from it.
     """
 
     cluster: Cluster
@@ -86,6 +102,7 @@ class View:
     decided: Decided = Decided()
     asked: tuple[Section, ...] = ()
     lost: frozenset[str] = frozenset()
+    known: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def with_observed(self, **changes: Any) -> View:
         """The same view with other observations."""
@@ -96,6 +113,7 @@ class View:
         return replace(self, limit=self.limit - set(names), lost=self.lost | set(names))
 
     @property
+    @once
     def hosts(self) -> tuple[Host, ...]:
         """The hosts that this run works on: reached, and within its limit."""
         return tuple(
@@ -103,6 +121,7 @@ class View:
         )
 
     @property
+    @once
     def leader(self) -> Host:
         """A control plane whose API server has answered in this look; else one that has a cluster, or will have it."""
         reached = [host for host in self.cluster.control_planes if host.name in self.observed.facts]

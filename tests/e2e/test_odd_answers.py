@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 OWN = "kubectl --kubeconfig /etc/kubernetes/kubelet.conf"
 # What the script of routes was broken out of with: the end of its list, and a command.
-LIE = "{address}\nEND\n}}\ntouch /hacked\nwished_routes() {{\n  cat <<'END'"
+LIE = "{address}\nEND\n}}\ntouch /hacked\nall_routes() {{\n  cat <<'END'"
 SCRIPT = "/usr/local/sbin/provisioner-pod-network"
 
 

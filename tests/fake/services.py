@@ -95,7 +95,9 @@ def set_routes(machine: Machine) -> Moments:
 
 
 def _desired_routes(machine: Machine) -> set[str]:
-    return set(re.findall(r"(?m)^  echo (\S+/\d+ via \S+)$", machine.read(SCRIPT)))
+    own = {cidr.partition("/")[0] for cidr, _ in machine.interfaces.values()}
+    every = re.findall(r"(?m)^  echo (\S+/\d+ via (\S+))$", machine.read(SCRIPT))
+    return {route for route, via in every if via not in own}
 
 
 def _routes(machine: Machine, command: Command, path: str) -> str:

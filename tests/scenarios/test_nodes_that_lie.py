@@ -16,7 +16,7 @@ from tests.fake.world import World
 
 # What a kubelet that was taken over may write into its node's status; the API server of 1.20 takes all of it.
 BREAKOUTS = (
-    "10.0.0.22\nEND\n}\ntouch /hacked\nwished_routes() {\n  cat <<'END'",
+    "10.0.0.22\nEND\n}\ntouch /hacked\nall_routes() {\n  cat <<'END'",
     '10.0.0.22","internal_ip":"10.0.0.11',
     "$(touch /hacked)",
     "`touch /hacked`",

@@ -57,6 +57,50 @@ def run(place: Path, script: str, *arguments: str) -> str:
     return done.stdout + done.stderr + (place / "log").read_text()
 
 
+ROUTES = (("10.244.0.0/24", "10.0.0.11"), ("10.244.1.0/24", "10.0.0.21"), ("10.244.2.0/24", "10.0.0.22"))
+NETWORKS = {"pod_cidr": "10.244.0.0/16", "service_cidr": "10.96.0.0/12"}
+
+
+def on_a_node(place: Path, *present: tuple[str, str]) -> str:
+    """A script with routes to all nodes, on the one that has 10.0.0.21; its routes of ours are these."""
+    shown = "".join(f"{network} via {address} dev eth0\\n" for network, address in present)
+    (place / "bin" / "ip").write_text(f"""#!/bin/sh
+case "$*" in
+  *addr*) printf '2: eth0    inet 10.0.0.21/24 brd 10.0.0.255\\n3: cni0    inet 10.244.1.1/24 brd x\\n' ;;
+  *show*) printf '{shown}' ;;
+  *) echo ip "$@" ;;
+esac
+""")
+    return render(SCRIPT, **NETWORKS, routes=ROUTES)
+
+
+def test_a_node_gets_a_route_to_every_node_but_itself(place: Path) -> None:
+    said = run(place, on_a_node(place), "set").splitlines()
+    assert [line for line in said if line.startswith("ip ")] == [
+        "ip -4 route replace 10.244.0.0/24 via 10.0.0.11 proto 112",
+        "ip -4 route replace 10.244.2.0/24 via 10.0.0.22 proto 112",
+    ]
+    said = run(place, on_a_node(place), "check").splitlines()
+    assert said[:2] == ["route 10.244.0.0/24 via 10.0.0.11", "route 10.244.2.0/24 via 10.0.0.22"]
+
+
+def test_only_what_is_missing_is_set_and_only_what_is_not_desired_is_deleted(place: Path) -> None:
+    present = (("10.244.0.0/24", "10.0.0.11"), ("10.244.2.0/24", "10.0.0.99"), ("10.244.9.0/24", "10.0.0.9"))
+    said = run(place, on_a_node(place, *present), "set").splitlines()
+    assert [line for line in said if line.startswith("ip ")] == [
+        "ip -4 route delete 10.244.2.0/24 via 10.0.0.99 proto 112",
+        "ip -4 route delete 10.244.9.0/24 via 10.0.0.9 proto 112",
+        "ip -4 route replace 10.244.2.0/24 via 10.0.0.22 proto 112",
+    ]
+
+
+def test_with_every_route_there_none_is_touched(place: Path) -> None:
+    present = (ROUTES[0], ROUTES[2])
+    for verb in ("set", "check"):
+        said = run(place, on_a_node(place, *present), verb).splitlines()
+        assert not [line for line in said if line.startswith(("ip ", "route "))]
+
+
 @pytest.mark.parametrize("verb", ["set", "check"])
 def test_the_script_of_routes_does_what_it_did_with_another_word(verb: str, place: Path, tally: Tally) -> None:
     tried = 0

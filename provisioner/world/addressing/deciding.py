@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from provisioner.core.names import some
 from provisioner.inventory.model import Host
 from provisioner.world.addresses import Address
-from provisioner.world.addressing.options import Option, Owners, candidates, options, owners, settled
+from provisioner.world.addressing.options import Option, Owners, candidates, options, owners, reached, settled
 from provisioner.world.network import Decision, Way, Ways
 from provisioner.world.view import View
 
@@ -20,7 +20,7 @@ Heard = Mapping[IPv4Address, Mapping[str, Way]]
 def decide(view: View) -> dict[str, Decision]:
     """One decision per host that was reached and has an address to choose; what was decided earlier stays."""
     known, heard = owners(view), by_address(view.observed.ways)
-    hosts = {name: view.cluster.host(name) for name in sorted(view.observed.facts)}
+    hosts = reached(view)
     kept = {name: decided for name, host in hosts.items() if (decided := settled(view, host))}
     choices = {name: _best(options(view, host, known), heard) for name, host in hosts.items() if name not in kept}
     chosen = {name: choice for name, choice in choices.items() if choice}

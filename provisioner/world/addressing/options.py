@@ -58,6 +58,12 @@ def owners(view: View) -> Owners:
     return {ip: tuple(names) for ip, names in found.items()}
 
 
+def reached(view: View) -> dict[str, Host]:
+    """The hosts that have answered, in the order of their names."""
+    known = (host for host in view.cluster.hosts if host.name in view.observed.facts)
+    return {host.name: host for host in sorted(known, key=lambda host: host.name)}
+
+
 def is_bound(state: HostState) -> bool:
     """Whether something on the host was already made with its address: certificates, a node, or part of them."""
     return state.joined or state.init_begun or state.join_begun

@@ -12,7 +12,7 @@ from provisioner.inventory.model import Host, Role
 from provisioner.inventory.networks import variant
 from provisioner.inventory.ssh import SSH_PORT
 from provisioner.world.addresses import Address
-from provisioner.world.addressing.options import options, owners, settled
+from provisioner.world.addressing.options import options, owners, reached, settled
 from provisioner.world.facts import HostFacts
 from provisioner.world.measure import Target, measure
 from provisioner.world.view import View
@@ -30,7 +30,7 @@ def questions(view: View, *, everything: bool = False, replacing: bool = False) 
     later, a program that listens there may not answer.
     """
     names = tuple(sorted(view.observed.facts))
-    known, hosts = owners(view), {name: view.cluster.host(name) for name in names}
+    known, hosts = owners(view), reached(view)
     found = {name: settled(view, hosts[name]) for name in names}
     tried: dict[str, tuple[Address, ...]] = {
         name: tuple(option.address for option in options(view, hosts[name], known)) for name in names
