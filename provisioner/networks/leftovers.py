@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 from provisioner.core.command import Command
 from provisioner.inventory.model import Host
 from provisioner.inventory.networks import ManifestNetwork, NoNetwork
 from provisioner.networks.choice import PLUG_INS, owner_of_daemon_set, owner_of_file, plug_in_of
 from provisioner.resources.leftovers import LeftoversGone
 from provisioner.world.addresses import Address
+from provisioner.world.derived import needs_joining
 from provisioner.world.view import View
 
 _BRIDGES = tuple(dict.fromkeys(name for plug_in in PLUG_INS.values() for name in plug_in.leaves.bridges))
@@ -43,6 +46,18 @@ def old_links(view: View, host: Host) -> tuple[Address, ...]:
     of_others = {name for plug_in in PLUG_INS.values() for name in plug_in.leaves.links} - {*mine.leaves.links}
     names = _BRIDGES if isinstance(network, ManifestNetwork) else {*_BRIDGES, *of_others}
     return tuple(address for address in view.observed.facts[host.name].addresses if address.interface in names)
+
+
+def old_bridges(view: View, host: Host) -> tuple[tuple[Address, IPv4Network], ...]:
+    """Addresses of the plug-in's bridges on a node that are not in its pod CIDR, which is given with each: the node got
+    another one meanwhile.
+    """
+    node = view.observed.live.nodes.get(host.name) if view.observed.live else None
+    if node is None or node.pod_cidr is None or needs_joining(view, host):
+        return ()
+    bridges, addresses = plug_in_of(view).leaves.bridges, view.observed.facts[host.name].addresses
+    found = (one for one in addresses if one.interface in bridges and one.ip.ip not in node.pod_cidr)
+    return tuple((one, node.pod_cidr) for one in found)
 
 
 def after_reset(view: View) -> tuple[Command, ...]:

@@ -8,8 +8,10 @@ from provisioner.inventory.model import Host
 from provisioner.inventory.networks import title as title_of
 from provisioner.manifests.patching import finished
 from provisioner.networks.choice import plug_in_of
+from provisioner.networks.leftovers import old_bridges
 from provisioner.resources.daemon_sets import DaemonSetReady
 from provisioner.resources.kubectl import Manifest
+from provisioner.resources.old_bridges import OldBridgeGone, OldPodsGone
 from provisioner.world.view import View
 
 
@@ -31,6 +33,21 @@ def desired(view: View, host: Host) -> tuple[Resource, ...]:
         manifest,
         *(ready(item, nodes, manifest.key) for item in objects.of_kind("DaemonSet")),
     )
+
+
+def moved(view: View) -> tuple[Host, ...]:
+    """Nodes that got another pod CIDR, and whose bridge still has an address of the old one."""
+    return tuple(host for host in view.hosts if old_bridges(view, host))
+
+
+def old_pods_gone(view: View, host: Host) -> tuple[Resource, ...]:
+    """At the leader: the pods of such a node are deleted. Those that take their place wait for the new bridge."""
+    return tuple(OldPodsGone(host.name, pod_cidr) for pod_cidr in {own for _, own in old_bridges(view, host)})
+
+
+def old_bridges_gone(view: View, host: Host) -> tuple[Resource, ...]:
+    """The old bridge goes last: it is how such a node is recognised. The next pod creates the new one."""
+    return tuple(OldBridgeGone(old.interface, old.ip, pod_cidr) for old, pod_cidr in old_bridges(view, host))
 
 
 def patched(view: View, objects: Objects) -> Objects:

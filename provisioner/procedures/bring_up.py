@@ -15,7 +15,7 @@ from provisioner.plays import (
     runtime,
     workers,
 )
-from provisioner.plays.play import Hosts, Play, all_hosts, the_leader, the_leader_if_chosen
+from provisioner.plays.play import Hosts, Play, all_hosts, leader, the_leader, the_leader_if_chosen
 from provisioner.plays.procedure import Procedure, Rolling
 from provisioner.world.derived import joining
 
@@ -39,6 +39,8 @@ BRING_UP = Procedure(
         Play("workers", joining, workers.desired, needs=("kubernetes packages", "join token")),
         Play("join token removed", the_leader, workers.token_gone),
         Play("pod network", all_hosts, network.desired, needs=("control plane", "workers")),
+        Play("old pods", network.moved, network.old_pods_gone, needs=("pod network",), at=leader),
+        Play("old bridges", network.moved, network.old_bridges_gone, needs=("old pods",)),
         Play("nodes", the_leader, nodes.desired, needs=("control plane", "pod network")),
     ),
     preflight.rules,

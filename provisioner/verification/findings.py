@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from ipaddress import ip_interface, ip_network
 from pathlib import PurePosixPath
 
 from asn1crypto import pem, x509
@@ -207,6 +208,16 @@ def _read_at_boot(path: str, seen: Seen) -> bool:
         return True
     users = (unit for unit, line in seen.unit_files if path in line)
     return any(PurePosixPath(unit).name in seen.enabled for unit in (path, *users))
+
+
+def old_bridge(seen: Seen, bridge: str, pod_cidr: str) -> list[str]:
+    """The bridge of the pods keeps an address of another pod CIDR than the node's."""
+    own = (address for name, address in seen.addresses if name == bridge and pod_cidr)
+    return [
+        f"{bridge} has {address}, which is not in the node's pod CIDR {pod_cidr}: no new pod can start"
+        for address in own
+        if ip_interface(address).ip not in ip_network(pod_cidr)
+    ]
 
 
 def other_network(seen: Seen, node_address: str) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
 import pytest
@@ -34,6 +34,7 @@ from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.modes import Modes
 from provisioner.resources.node_networks import DaemonSetSelects, NetworkOff, NodeNetwork
 from provisioner.resources.nodes import NodeMarks, NodesReady
+from provisioner.resources.old_bridges import OldBridgeGone, OldPodsGone
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages
 from provisioner.resources.services import Service
@@ -400,6 +401,12 @@ PLUG_INS = (
     Case("a node that was not drained", Reopened("w1", node("w1", 1))),
 )
 
+MOVED = OldPodsGone("w1", IPv4Network("10.244.3.0/24"))
+OLD_BRIDGES = (
+    Case("pods of two namespaces with old addresses", MOVED, "a x 10.244.1.2\na y 10.244.1.3\nb z 10.244.1.4\n"),
+    Case("pods that have none yet, or one of the node's own", MOVED, "a x \na y 10.244.3.7\n"),
+    Case("a bridge to remove", OldBridgeGone("cni0", IPv4Interface("10.244.1.1/24"), IPv4Network("10.244.3.0/24"))),
+)
 OF_NEW = {NODE_NETWORK: "new"}
 BOTH_NETWORKS = (
     Case("a node without the label", NodeNetwork("w1", "new", node("w1", 1))),
@@ -437,6 +444,7 @@ KINDS = {
     "network": NETWORK,
     "plug-ins": PLUG_INS,
     "both-networks": BOTH_NETWORKS,
+    "old-bridges": OLD_BRIDGES,
     "checkpoints": CHECKPOINTS,
 }
 EVERY = [pytest.param(case, id=f"{kind}: {case.title}") for kind, cases in KINDS.items() for case in cases]

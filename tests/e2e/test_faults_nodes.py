@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from tests.e2e.faults import address, damaged, known_hosts, node_conditions, refused, said_clearly, without, workers
 from tests.e2e.running import Running
 from tests.e2e.world import World, provisioner
+from tests.patience import LONGEST_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("counted_fault")]
 
@@ -188,3 +191,29 @@ def test_a_node_that_was_deleted_joins_again_without_its_old_bridge(grown: World
     assert before not in grown.shell("w1", address_of_bridge)
     assert node_conditions(grown)["w1"] == "True"
     assert grown.json("plan", "--exit-code").code == 0
+
+
+def test_a_node_that_was_deleted_and_came_back_by_itself_gets_pods_again(grown: World) -> None:
+    """Its kubelet creates the Node object again: Ready, with another pod CIDR, and a bridge that keeps its address."""
+    here = {"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": "w1"}}}}}
+    grown.kubectl("create", "deployment", "here", "--image=provisioner/probe:1", "--", "sleep", "3600")
+    try:
+        grown.kubectl("patch", "deployment", "here", f"--patch={json.dumps(here)}")
+        grown.kubectl("rollout", "status", "deployment/here", f"--timeout={LONGEST_S}s")
+        grown.kubectl("delete", "node", "w1")
+        grown.shell("w1", "systemctl restart kubelet")
+        grown.shell("cp1", "until kubectl --kubeconfig=/etc/kubernetes/admin.conf get node w1; do sleep 0.5; done")
+        grown.kubectl("wait", "--for=condition=Ready", "node/w1", f"--timeout={LONGEST_S}s")
+        verified = grown.json("verify", "--limit", "w1")
+        assert verified.code == 6, verified
+        assert "no new pod can start" in verified.stdout, verified
+        plan = grown.json("plan")
+        assert any(host == "w1" and what.startswith("remove cni0, whose") for host, what in plan.planned), plan
+        done = grown.json("apply")
+        assert done.code == 0, done
+        grown.kubectl("rollout", "status", "deployment/here", f"--timeout={LONGEST_S}s")
+        address = grown.kubectl("get", "pods", "-l", "app=here", "-o", "jsonpath={.items[*].status.podIP}")
+        assert ip_address(address) in ip_network(grown.kubectl("get", "node", "w1", "-o", "jsonpath={.spec.podCIDR}"))
+        assert grown.json("plan", "--exit-code").code == 0
+    finally:
+        grown.kubectl("delete", "deployment", "here")

@@ -81,10 +81,15 @@ def _run_network(machine: Machine, item: Object) -> None:
 
 def _run_pods(machine: Machine) -> None:
     """CNI's `bridge` makes its interface for the first pod. An existing one keeps its address."""
-    subnet = re.search(r'"subnet": "(\S+?)"', machine.read(CONFLIST))
-    if machine.name in machine.cluster.nodes and subnet:
-        network = IPv4Network(subnet[1])
+    network = network_of(machine)
+    if machine.name in machine.cluster.nodes and network:
         machine.links.setdefault("cni0", f"{network[1]}/{network.prefixlen}")
+
+
+def network_of(machine: Machine) -> IPv4Network | None:
+    """The addresses that `bridge` gives to pods there."""
+    subnet = re.search(r'"subnet": "(\S+?)"', machine.read(CONFLIST))
+    return IPv4Network(subnet[1]) if subnet else None
 
 
 def _runtime(machine: Machine) -> str:

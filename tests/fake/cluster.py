@@ -50,9 +50,9 @@ class FakeCluster:
     """What etcd holds, and how far the API server is: `down`, `starting` or `up`.
 
     `objects` are what was applied, as JSON by kind and name. `life` counts its certificate authorities; `given` counts
-    the nodes' pod CIDRs; `api_started_s` is when the API server was started last. `idle_pods` and `budgets` are what
-    kubectl prints of pods that do not run, and of disruption budgets. `system_pods` are nodes and pods in kube-system,
-    and whether they are Ready.
+    the nodes' pod CIDRs; `api_started_s` is when the API server was started last. `idle_pods`, `budgets` and `pods`
+    are what kubectl prints of pods that do not run, of disruption budgets, and of the pods of each node. `system_pods`
+    are nodes and pods in kube-system, and whether they are Ready.
     """
 
     api: str = "down"
@@ -68,6 +68,7 @@ class FakeCluster:
     api_started_s: float = 0.0
     idle_pods: list[str] = field(default_factory=list)
     budgets: list[str] = field(default_factory=list)
+    pods: dict[str, list[str]] = field(default_factory=dict)
     system_pods: dict[str, bool] = field(default_factory=dict)
 
     def born(self) -> None:

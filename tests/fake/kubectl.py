@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from ipaddress import IPv4Interface
 
 from provisioner.core.command import Command
 from provisioner.core.objects import Object, name_of
 from provisioner.inventory.values import Secret
 from provisioner.resources.kubeadm import ADMIN_CONF
-from tests.fake.background import lacks_image, network_file, pass_moment
+from tests.fake.background import lacks_image, network_file, network_of, pass_moment
 from tests.fake.cluster import FakeNode, FakeToken
 from tests.fake.moments import Answer, Handler, Moments, failed
 from tests.fake.state import Machine
@@ -37,8 +38,8 @@ def kubectl(machine: Machine, words: Sequence[str], stdin: str | Secret) -> Answ
             _make_token(machine, stdin.reveal())
         case ["apply", "--server-side", *_, "-f", "-"] if isinstance(stdin, str):
             return _apply(machine, stdin)
-        case ["-n", "kube-system", "delete", "--ignore-not-found", *names]:
-            return _delete_tokens(machine, names)
+        case ["-n", namespace, "delete", *what]:
+            return _delete(machine, namespace, what)
         case ["label", "--overwrite", "node", name, *pairs] | ["label", "node", name, *pairs]:
             _label(nodes[name], pairs)
         case ["--request-timeout=30s", "get", "pods", "--all-namespaces", "-o", _]:
@@ -163,6 +164,29 @@ def _make_token(machine: Machine, text: str) -> None:
     machine.cluster.tokens[told["token-id"]] = FakeToken(told["token-secret"], told["description"], expires_s)
 
 
+def _delete(machine: Machine, namespace: str, what: Sequence[str]) -> Answer | Moments:
+    match what:
+        case ["--ignore-not-found", *names]:
+            return _delete_tokens(machine, names)
+        case ["pod", "--ignore-not-found", _, *names]:
+            gone = {f"{namespace} {name}" for name in names}
+            for node, pods in machine.cluster.pods.items():
+                machine.cluster.pods[node] = [_again(machine.fleet[node], pod, gone) for pod in pods]
+            return ""
+        case _:
+            raise AssertionError(what)
+
+
+def _again(machine: Machine, pod: str, gone: set[str]) -> str:
+    """A pod, or the one that takes a deleted one's place: without an address as long as the bridge has an old one."""
+    name, _, _ = pod.rpartition(" ")
+    if name not in gone:
+        return pod
+    network, bridge = network_of(machine), machine.links.get("cni0")
+    fits = network and (bridge is None or IPv4Interface(bridge).ip in network)
+    return f"{name}-again {network[9] if network and fits else ''}"
+
+
 def _delete_tokens(machine: Machine, names: Sequence[str]) -> Moments:
     for name in names:
         machine.cluster.tokens.pop(name.removeprefix("secret/bootstrap-token-"), None)
@@ -230,5 +254,6 @@ SCRIPTS: dict[str, Handler] = {
     "daemon_set": _late,
     "wait_daemon_set": _wait_daemon_set,
     "network_pods": _network_pods,
+    "pods_of_node": lambda machine, command, node: "".join(f"{pod}\n" for pod in machine.cluster.pods.get(node, [])),
     "wait_network_pods": _wait_network_pods,
 }

@@ -5,6 +5,7 @@ themselves, so a machine knows exactly what is really sent, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Interface, IPv4Network
 
 from provisioner.core.command import Command, settle
 from provisioner.core.resource import Later, Resource
@@ -32,6 +33,7 @@ from provisioner.resources.leftovers import LeftoversGone, ObjectsGone
 from provisioner.resources.modes import Modes
 from provisioner.resources.node_networks import NetworkOff
 from provisioner.resources.nodes import NodesReady
+from provisioner.resources.old_bridges import OldBridgeGone, OldPodsGone
 from provisioner.resources.other_sources import OtherSources
 from provisioner.resources.packages import PackageDatabase, Packages, packages_free
 from provisioner.resources.services import Service
@@ -139,6 +141,8 @@ def _kubernetes() -> Iterator[tuple[str, Command]]:
     yield "manifest", Manifest("x", "x").probe()
     yield "daemon_set", _DAEMON_SET.probe()
     yield "wait_daemon_set", _fixing(_DAEMON_SET, "x")[0]
+    yield "pods_of_node", OldPodsGone("x", IPv4Network("10.0.0.0/8")).probe()
+    yield "remove_bridge", _fixing(OldBridgeGone("x", IPv4Interface("10.0.0.1/8"), IPv4Network("10.0.0.0/8")), "")[0]
     yield "found_objects", ObjectsGone("x=x").probe()
     yield "delete_objects", _fixing(ObjectsGone("x=x"), "x\n")[0]
     yield "renew_pods", _fixing(Reopened("x", NodeState("x", True, "", labels={DRAINED: "yes"})), "")[0]

@@ -138,6 +138,11 @@ def _leftovers(machine: Machine, command: Command, verb: str, *words: str) -> st
     return "".join(f"{kind} {what}\n" for kind, what in parts if _is_left(machine, kind, what))
 
 
+def _remove_bridge(machine: Machine, command: Command, name: str) -> str:
+    machine.links.pop(name, None)
+    return ""
+
+
 def _is_left(machine: Machine, kind: str, what: str) -> bool:
     match kind:
         case "unit":
@@ -170,4 +175,9 @@ def _remove_leftovers(machine: Machine, parts: list[tuple[str, str]]) -> Moments
     return ""
 
 
-SCRIPTS: dict[str, Handler] = {"service": _show, "routes": _routes, "leftovers": _leftovers}
+SCRIPTS: dict[str, Handler] = {
+    "service": _show,
+    "routes": _routes,
+    "leftovers": _leftovers,
+    "remove_bridge": _remove_bridge,
+}

@@ -106,6 +106,9 @@ def _installed_again(world: World, machine: Machine) -> None:
 DRIFTS: dict[str, Drift] = {
     "a file is gone": lambda world, machine: machine.drop("/etc/sysctl.d/99-provisioner.conf"),
     "a network file is gone": lambda world, machine: machine.drop(CONFLIST),
+    "the bridge has an old address": lambda world, machine: machine.links.update(
+        dict.fromkeys(machine.links, "10.244.99.1/24")
+    ),
     "the routes' script is gone": lambda world, machine: machine.drop(SCRIPT),
     "Docker's file was edited": lambda world, machine: _kept(machine, DAEMON_JSON, "{}"),
     "the kubelet's file was edited": lambda world, machine: _kept(machine, KUBELET_DEFAULTS, "KUBELET_EXTRA_ARGS=\n"),

@@ -15,7 +15,7 @@ from tests.fake.cluster import FakeCluster
 from tests.fake.kubeadm import reset
 from tests.fake.services import KUBELET, stop
 from tests.fake.world import World
-from tests.scenarios.sweep import applied, ended, made_again, node_deleted
+from tests.scenarios.sweep import applied, ended, made_again, node_came_back, node_deleted
 
 
 def refused(world: World) -> list[tuple[str, str]]:
@@ -114,6 +114,21 @@ def test_a_node_that_joins_again_loses_the_network_of_its_earlier_life(killed_af
     world.pass_time(2)
     assert worker.links == {"cni0": "10.244.3.1/24"}
     assert '"10.244.3.0/24"' in worker.read(CONFLIST)
+    assert world.plan().plan.steps == ()
+
+
+def test_a_node_that_was_deleted_and_came_back_by_itself_gets_pods_again() -> None:
+    """Its kubelet has created the Node object again, with another pod CIDR: Ready, and no pod could start there."""
+    world = node_came_back()
+    assert world.cluster.nodes["w1"].pod_cidr == "10.244.3.0/24"
+    assert world.machines["w1"].links == {"cni0": "10.244.1.1/24"}
+    done = [(step.subject, step.place, step.change.summary) for step in world.plan().plan.steps]
+    assert ("w1", "cp1", "delete pods with addresses outside of 10.244.3.0/24") in done
+    assert ("w1", "w1", "remove cni0, whose address is not in 10.244.3.0/24") in done
+    assert applied(world).errors == {}
+    world.pass_time(2)
+    assert world.machines["w1"].links == {"cni0": "10.244.3.1/24"}
+    assert world.cluster.pods["w1"] == [f"{pod}-again " for pod in ("shop web-1", "shop web-2", "kube-system agent-1")]
     assert world.plan().plan.steps == ()
 
 

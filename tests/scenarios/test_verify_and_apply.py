@@ -38,6 +38,7 @@ FIXED = {
     "kubernetes: no_tokens_left": ("a token was left",),
     "kubernetes: nodes_are_the_inventory": ("the node was deleted",),
     "network: plug_in_configuration": ("a network file is gone",),
+    "network: bridge": ("the bridge has an old address",),
     "network: routes": ("a route is gone",),
     "network: routes_last": ("the routes are disabled", "a unit was edited"),
 }

@@ -39,6 +39,9 @@ _PLUG_INS = {
     "kube-router": "bridge",
     "weave": "weave-net",
 }
+# The bridge that each plug-in gives an address of the node's pod CIDR.
+_BRIDGES = {"bridge": "cni0", "flannel": "cni0", "kube-router": "kube-bridge"}
+_OLD_BRIDGE = "the Node object was deleted and created again: `provisioner apply` removes the bridge, and the old pods"
 _ANY = '[^"]*'
 _PODS = "kubectl get pods -A -o wide shows them; `kubectl describe` shows what they wait for"
 
@@ -58,6 +61,14 @@ def test_plug_in_configuration(seen: Seen, node: Node, cluster: Cluster) -> None
     own = mine if network == "bridge" else []
     ranges = [f"{path} does not use {node.pod_cidr}" for path in own if node.pod_cidr not in seen.cni_files[path]]
     expect_none(others + ranges, _CONFIGURATION)
+
+
+def test_bridge(seen: Seen, node: Node, cluster: Cluster) -> None:
+    """The bridge of the pods has an address of the node's pod CIDR"""
+    network = cluster.settings.network.type
+    if network not in _BRIDGES:
+        pytest.skip(f"{network} has no bridge, or none whose addresses are known")
+    expect_none(findings.old_bridge(seen, _BRIDGES[network], node.pod_cidr), _OLD_BRIDGE)
 
 
 def test_plug_in_runs(kubectl: Kubectl, cluster: Cluster) -> None:

@@ -285,3 +285,24 @@ def test_what_the_node_uses_is_what_was_decided(
     worker: Seen, seen: dict[str, Any], node: str, wrong: list[str]
 ) -> None:
     assert findings.other_network(replace(worker, **seen), node) == wrong
+
+
+@pytest.mark.parametrize(
+    ("address", "pod_cidr", "wrong"),
+    [
+        ("10.244.1.1/24", "10.244.1.0/24", []),
+        (
+            "10.244.1.1/24",
+            "10.244.5.0/24",
+            ["cni0 has 10.244.1.1/24, which is not in the node's pod CIDR 10.244.5.0/24: no new pod can start"],
+        ),
+        ("10.244.1.1/24", "", []),
+    ],
+    ids=["its own", "an old one", "not known"],
+)
+def test_a_bridge_has_an_address_of_the_node_s_pod_cidr(
+    worker: Seen, address: str, pod_cidr: str, wrong: list[str]
+) -> None:
+    seen = replace(worker, addresses=(("eth0", "10.0.0.21/24"), ("cni0", address)))
+    assert findings.old_bridge(seen, "cni0", pod_cidr) == wrong
+    assert findings.old_bridge(seen, "kube-bridge", pod_cidr) == []
