@@ -123,9 +123,11 @@ class View:
     @property
     @once
     def leader(self) -> Host:
-        """A control plane whose API server has answered in this look; else one that has a cluster, or will have it."""
+        """A control plane whose API server has answered in this look; else one that has a cluster; else the first one,
+        which will have it, also when that has failed: no other one may then begin a second cluster.
+        """
         reached = [host for host in self.cluster.control_planes if host.name in self.observed.facts]
-        left = [host for host in reached if host.name not in self.lost] or reached or list(self.cluster.control_planes)
-        return next((host for host in left if host.name in self.observed.answering), None) or next(
-            (host for host in left if host in reached and self.observed.states[host.name].initialised), left[0]
-        )
+        left = [host for host in reached if host.name not in self.lost]
+        answering = [host for host in left if host.name in self.observed.answering]
+        having = [host for host in left if self.observed.states[host.name].initialised]
+        return next(iter((*answering, *having, *reached, *self.cluster.control_planes)))

@@ -133,6 +133,17 @@ def test_none_is_initialised_as_long_as_one_that_may_have_the_cluster_is_silent(
     assert world.done() == {}
 
 
+def test_when_the_first_one_cannot_be_initialised_no_other_one_begins_a_second_cluster() -> None:
+    others = (host("cp2", "10.0.0.12", role=Role.CONTROL_PLANE), host("cp3", "10.0.0.13", role=Role.CONTROL_PLANE))
+    world = World(cluster(host("cp1", "10.0.0.11"), *others, host("w1", "10.0.0.21")))
+    world.machines["cp1"].trouble["--skip-token-print"] = 1
+    outcome = apply(world)
+    assert "cp1" in outcome.errors
+    assert outcome.view.leader.name == "cp1"
+    assert not any(world.machines[name].there("/etc/kubernetes/admin.conf") for name in ("cp2", "cp3"))
+    assert not [what for name in ("cp2", "cp3") for what in world.done().get(name, []) if "init" in what]
+
+
 @given(st.integers(1, 9), st.data())
 def test_what_can_be_lost(size: int, data: st.DataObject) -> None:
     members = frozenset(map(str, range(size)))
