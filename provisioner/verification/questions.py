@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# A Service's rules reach the nodes about a second after its pods are ready; a policy takes as long.
-PATIENCE_S = 5
+# A Service's rules reach the nodes about a second after its pods are ready, and a policy takes as long; on a busy host
+# it takes several seconds.
+PATIENCE_S = 10
 # nc and not wget, which in Debian's static busybox has no timeout; any HTTP answer will do.
 _FROM_POD = r"""
 get() { printf 'GET / HTTP/1.0\r\n\r\n' | timeout 4 nc -w 2 "${1%:*}" "${1##*:}" 2>&1; }
