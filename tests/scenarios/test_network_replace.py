@@ -147,7 +147,7 @@ def test_a_budget_that_is_complete_and_allows_nothing_is_left_to_the_eviction() 
 
 
 @pytest.mark.parametrize("share", shares(25))
-@pytest.mark.parametrize("way", ["flannel to bridge", "flannel to a manifest"])
+@pytest.mark.parametrize("way", WAYS)
 def test_killed_at_any_moment_the_same_command_goes_on(way: str, share: int, tally: Tally) -> None:
     world = replacing(way)
     points: dict[bytes, Point] = {}

@@ -12,11 +12,9 @@ from provisioner.networks.bridge import CONFLIST, SCRIPT, UNIT
 from provisioner.networks.hosts import LINK, NETWORK_MANAGER, NETWORKD
 from provisioner.resources.draining import BEFORE, DRAINED
 from tests.builders import cluster, network_objects
-from tests.conftest import Tally
-from tests.fake.snapshot import differences
 from tests.fake.state import FakePackage
 from tests.fake.world import World
-from tests.scenarios.sweep import ALL, MANIFEST, SAMPLE, Point, ended, hosts, shares, up, with_manifest
+from tests.scenarios.sweep import MANIFEST, hosts, up, with_manifest
 
 OURS = "/etc/cni/net.d/10-test-net.conflist"
 
@@ -187,24 +185,3 @@ def test_with_a_machine_that_does_not_answer_nothing_is_replaced() -> None:
     world = wanting(up(), **MANIFEST)
     world.machines["w2"].up = False
     assert "w2: must take part" in refused(world.replace_network)["unreached"]
-
-
-@pytest.mark.parametrize("share", shares(6))
-def test_killed_at_any_moment_the_same_command_goes_on(share: int, tally: Tally) -> None:
-    world = wanting(up(), **MANIFEST)
-    points: dict[bytes, Point] = {}
-
-    def see(machine: str) -> None:
-        done = world.transports[machine].done
-        points.setdefault(world.frozen(), Point(machine, done[-1] if done else "looks", 0))
-
-    world.on_moment = see
-    assert world.replace_network().errors == {}
-    end = ended(world)
-    tried = [*points.items()][::share]
-    for frozen, point in tried:
-        again = World.thawed(world.desired, frozen)
-        assert again.replace_network().errors == {}, point
-        assert again.apply().report.changed == 0, point
-        assert differences(end, ended(again)) == [], point
-    tally(SAMPLE if share > 1 else ALL, len(tried))
