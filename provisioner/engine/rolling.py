@@ -23,7 +23,7 @@ def roll(work: Work, rolling: Rolling, plays: tuple[AnyPlay, ...], may_go_on: Ca
     failed: list[str] = []
     batches: tuple[Batch, ...] = work.on_leader(rolling.batches, ())
     for number, batch in enumerate(batches):
-        mine = tuple(name for name in batch if name not in work.errors)
+        mine = _left(work, batch)
         if not any(work.steps(play, mine) for play in plays if mine):
             continue
         if not may_go_on():
@@ -33,7 +33,7 @@ def roll(work: Work, rolling: Rolling, plays: tuple[AnyPlay, ...], may_go_on: Ca
         if len(failed) > rolling.max_failures:
             if rolling.ends:
                 return False
-            left = tuple(name for rest in batches[number + 1 :] for name in rest if name not in work.errors)
+            left = _left(work, tuple(name for rest in batches[number + 1 :] for name in rest))
             due = dict.fromkeys(one.subject for play in plays for one in (work.steps(play, left) if left else ()))
             work.pass_over({name: _not_begun(name, failed) for name in due})
             return True
